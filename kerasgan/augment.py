@@ -1,0 +1,143 @@
+"""Augmentations of what the discriminator sees, real and fake alike. Each is a Keras layer, so its state is saved."""
+
+import keras
+import tensorflow as tf
+
+from kerasgan import random
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class DiffAugment(keras.layers.Layer):
+    """Differentiable augmentation (Zhao et al. 2020, https://arxiv.org/abs/2006.10738, section 4).
+
+    Colour (brightness, saturation, contrast), translation by up to 1/8 of the size, and a cut-out square of half the
+    size, drawn anew for each image; the gradient passes through to the generator.
+
+    Args:
+        policy: str, comma-separated choice of `color`, `translation`, `cutout`. Defaults to all three, the paper's
+            choice for small data sets.
+
+    Raises:
+        ValueError: if `policy` names anything else.
+    """
+
+    def __init__(self, policy="color,translation,cutout", seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.policy = policy
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        known = {"color": self._color, "translation": self._translation, "cutout": self._cutout}
+        names = [name.strip() for name in policy.split(",")]
+        if not set(names) <= set(known):
+            raise ValueError(f"`policy` must be a comma-separated choice of {sorted(known)}. Received: {policy!r}")
+        self._steps = [known[name] for name in names]
+
+    def _uniform(self, images, low=0.0, high=1.0):
+        shape = (keras.ops.shape(images)[0], 1, 1, 1)
+        return tf.cast(random.uniform(shape, self.seed_generator, low, high), images.dtype)
+
+    def _color(self, images):
+        images = images + self._uniform(images, -0.5, 0.5)
+        grey = tf.reduce_mean(images, axis=3, keepdims=True)
+        images = grey + (images - grey) * self._uniform(images, 0.0, 2.0)
+        mean = tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True)
+        return mean + (images - mean) * self._uniform(images, 0.5, 1.5)
+
+    def _offsets(self, images, size, limit):
+        """Integers in [-limit, limit] per image, and the coordinates 0 .. size-1."""
+        draw = random.uniform((keras.ops.shape(images)[0], 1), self.seed_generator, -limit, limit + 1, dtype="int32")
+        return draw, tf.range(size)[None]
+
+    def _translation(self, images):
+        height, width = images.shape[1:3]
+        dy, ys = self._offsets(images, height, round(height / 8))
+        dx, xs = self._offsets(images, width, round(width / 8))
+        # Shifts as products with 0-1 matrices: exact, differentiable, and zero where nothing is shifted in.
+        rows = tf.one_hot(ys - dy, height, dtype=images.dtype)
+        columns = tf.one_hot(xs - dx, width, dtype=images.dtype)
+        return tf.einsum("bij,bjkc,blk->bilc", rows, images, columns)
+
+    def _cutout(self, images):
+        height, width = images.shape[1:3]
+        cut_height, cut_width = height // 2, width // 2
+        shape = (keras.ops.shape(images)[0], 1)
+        top = random.uniform(shape, self.seed_generator, -(cut_height // 2), height - cut_height // 2, dtype="int32")
+        left = random.uniform(shape, self.seed_generator, -(cut_width // 2), width - cut_width // 2, dtype="int32")
+        ys, xs = tf.range(height)[None] - top, tf.range(width)[None] - left
+        inside = ((ys >= 0) & (ys < cut_height))[:, :, None] & ((xs >= 0) & (xs < cut_width))[:, None, :]
+        return images * tf.cast(~inside, images.dtype)[..., None]
+
+    def call(self, images, training=True):
+        if training:
+            for step in self._steps:
+                images = step(images)
+        return images
+
+    def get_config(self):
+        return {**super().get_config(), "policy": self.policy}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class InstanceNoise(keras.layers.Layer):
+    """Gaussian noise on real and fake images (Sonderby et al. 2017, https://arxiv.org/abs/1610.04490, section 3).
+
+    Args:
+        stddev: float. Standard deviation at the start. Defaults to 0.1.
+        decay_steps: int. Discriminator passes in training over which the noise falls linearly to 0; None keeps it.
+            Each step of a `GAN` makes three passes. Defaults to None.
+    """
+
+    def __init__(self, stddev=0.1, decay_steps=None, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        self.stddev = stddev
+        self.decay_steps = decay_steps
+        self.seed_generator = keras.random.SeedGenerator(seed)
+        self.passes = self.add_weight(shape=(), initializer="zeros", trainable=False, name="passes", dtype="float32")
+
+    def call(self, images, training=True):
+        if not training:
+            return images
+        stddev = tf.convert_to_tensor(self.stddev, tf.float32)
+        if self.decay_steps:
+            stddev *= tf.maximum(0.0, 1.0 - self.passes / self.decay_steps)
+            self.passes.assign_add(1.0)
+        noise = random.normal(keras.ops.shape(images), self.seed_generator)
+        return images + tf.cast(stddev * noise, images.dtype)
+
+    def get_config(self):
+        return {**super().get_config(), "stddev": self.stddev, "decay_steps": self.decay_steps}
+
+
+NAMES = {"diffaugment": DiffAugment, "instance_noise": InstanceNoise}
+
+
+def get(augment):
+    """Returns the list of augmenting layers that `augment` names.
+
+    Args:
+        augment: None, a name (`"diffaugment"`, `"instance_noise"`), a config, a `keras.layers.Layer` on images, or a
+            list of these.
+
+    Returns:
+        A list of layers, empty for None.
+
+    Raises:
+        ValueError: if an entry is none of these.
+
+    Example:
+
+    >>> kerasgan.augment.get("diffaugment")[0].policy
+    'color,translation,cutout'
+    """
+    if augment is None:
+        return []
+    if isinstance(augment, (list, tuple)):
+        return [layer for item in augment for layer in get(item)]
+    if isinstance(augment, dict):
+        augment = keras.saving.deserialize_keras_object(augment)
+    if isinstance(augment, str) and augment in NAMES:
+        return [NAMES[augment]()]
+    if isinstance(augment, keras.layers.Layer):
+        return [augment]
+    raise ValueError(
+        f"`augment` must be None, one of {sorted(NAMES)}, a Keras layer, or a list of these. Received: {augment!r}"
+    )

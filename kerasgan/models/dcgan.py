@@ -1,0 +1,122 @@
+"""Deep convolutional GANs: the networks that made GANs train, for any image size from 28 to 256."""
+
+import keras
+from keras import layers
+
+from kerasgan.models.gan import GAN
+
+
+def _normal():
+    """Section 4: weights from N(0, 0.02). A new object a layer: a shared initializer repeats its draw."""
+    return keras.initializers.RandomNormal(stddev=0.02)
+
+
+def _norm():
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
+
+
+def pyramid(image_size, width):
+    """Splits an image size into a small base and doublings.
+
+    Args:
+        image_size: int, 4 to 7 times a power of two: 28 = 7 * 4, 64 = 4 * 16, 96 = 6 * 16.
+        width: int. Channels of the layer next to the image; doubled at each halving of the size, up to 8 times.
+
+    Returns:
+        The base size, and the list of channels from the image inwards.
+    """
+    base, depth = image_size, 0
+    while base >= 8 and base % 2 == 0:
+        base, depth = base // 2, depth + 1
+    if not 4 <= base <= 7 or depth < 2:
+        raise ValueError(
+            "`image_size` must be 4, 5, 6 or 7 times a power of two from 4 on: 16, 20, 24, 28, 32, ... 64, 96, 128, "
+            f"256. Received: {image_size!r}"
+        )
+    return base, [width * min(2**level, 8) for level in range(depth)]
+
+
+def dcgan_generator(image_size, channels, latent_dim, width):
+    """Projects z and doubles its size by strided transposed convolutions (figure 1 of the paper).
+
+    Returns:
+        A `keras.Model`, (batch, latent_dim) -> (batch, image_size, image_size, channels) in [-1, 1].
+    """
+    base, filters = pyramid(image_size, width)
+    x = latents = keras.Input((latent_dim,), name="latents")
+    x = layers.Dense(base * base * filters[-1], use_bias=False, kernel_initializer=_normal())(x)
+    x = layers.Reshape((base, base, filters[-1]))(x)
+    x = layers.ReLU()(_norm()(x))
+    for count in reversed(filters[:-1]):
+        x = layers.Conv2DTranspose(count, 5, 2, "same", use_bias=False, kernel_initializer=_normal())(x)
+        x = layers.ReLU()(_norm()(x))
+    x = layers.Conv2DTranspose(channels, 5, 2, "same", kernel_initializer=_normal())(x)
+    images = layers.Activation("tanh", dtype="float32")(x)
+    return keras.Model(latents, images, name="generator")
+
+
+def dcgan_discriminator(image_size, channels, width):
+    """Halves the image's size by strided convolutions; no batch norm next to the image.
+
+    Returns:
+        A `keras.Model`, (batch, image_size, image_size, channels) -> (batch, 1) logits.
+    """
+    _, filters = pyramid(image_size, width)
+    x = images = keras.Input((image_size, image_size, channels), name="images")
+    for level, count in enumerate(filters):
+        x = layers.Conv2D(count, 5, 2, "same", use_bias=level == 0, kernel_initializer=_normal())(x)
+        x = layers.LeakyReLU(0.2)(_norm()(x) if level else x)
+    logits = layers.Dense(1, kernel_initializer=_normal(), dtype="float32")(layers.Flatten()(x))
+    return keras.Model(images, logits, name="discriminator")
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class DCGAN(GAN):
+    """Deep convolutional GAN (Radford et al. 2016, https://arxiv.org/abs/1511.06434).
+
+    The game and the step are those of `GAN`; the networks follow the paper's five guidelines (section 3): strided
+    convolutions instead of pooling; batch norm in both networks, but not at G's output and D's input; no hidden fully
+    connected layers; ReLU in G with tanh at the end; LeakyReLU(0.2) in D. Weights start from N(0, 0.02), and
+    `compile()` trains with Adam(2e-4, beta_1=0.5) (section 4). The noise is normal; `prior="uniform"` is the
+    paper's. `fit` takes images.
+
+    Args:
+        image_size: int. Side of the square images: 4 to 7 times a power of two, such as 28, 32, 64, 96, 128, 256.
+            Defaults to 64.
+        channels: int. 1 for grey, 3 for colour. Defaults to 3.
+        latent_dim: int. Length of z. Defaults to 100.
+        width: int. Channels of the layer next to the image, doubled at each halving of the size, up to 8 times.
+            Defaults to 128, the paper's figure 1.
+        prior: `"normal"` or `"uniform"` on [-1, 1). Defaults to `"normal"`.
+        generator: `keras.Model`, (batch, latent_dim) -> images in [-1, 1]. Defaults to the paper's.
+        discriminator: `keras.Model`, images -> logits. Defaults to the paper's.
+        seed: int. Seed of the noise.
+
+    Example:
+
+    >>> model = kerasgan.DCGAN(image_size=28, channels=1, width=16)
+    >>> model.compile(ema_decay=0.999)
+    >>> model.generate(2, seed=0).shape
+    (2, 28, 28, 1)
+    """
+
+    def __init__(
+        self,
+        image_size=64,
+        channels=3,
+        latent_dim=100,
+        width=128,
+        prior="normal",
+        generator=None,
+        discriminator=None,
+        **kwargs,
+    ):
+        super().__init__(
+            image_size=image_size,
+            channels=channels,
+            latent_dim=latent_dim,
+            prior=prior,
+            generator=generator or dcgan_generator(image_size, channels, latent_dim, width),
+            discriminator=discriminator or dcgan_discriminator(image_size, channels, width),
+            **kwargs,
+        )

@@ -1,0 +1,182 @@
+"""Generative adversarial networks: the game, Algorithm 1, and the paper's fully connected networks."""
+
+import math
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from kerasgan.data import checks
+from kerasgan.layers import Maxout
+from kerasgan.models.base import AdversarialModel, join_inputs
+
+
+def gan_generator(image_size, channels, latent_dim):
+    """Two rectified layers of 1,200 units; tanh where the paper's pixels in [0, 1] had a sigmoid.
+
+    Returns:
+        A `keras.Model`, (batch, latent_dim) -> (batch, image_size, image_size, channels) in [-1, 1].
+    """
+    x = latents = keras.Input((latent_dim,), name="latents")
+    x = layers.Dense(1200, activation="relu")(x)
+    x = layers.Dense(1200, activation="relu")(x)
+    x = layers.Dense(image_size * image_size * channels)(x)
+    x = layers.Reshape((image_size, image_size, channels))(x)
+    images = layers.Activation("tanh", dtype="float32")(x)
+    return keras.Model(latents, images, name="generator")
+
+
+def gan_discriminator(image_size, channels):
+    """Two maxout layers of 240 units, five pieces each, with dropout, as in the paper's MNIST model.
+
+    Returns:
+        A `keras.Model`, (batch, image_size, image_size, channels) -> (batch, 1) logits.
+    """
+    x = images = keras.Input((image_size, image_size, channels), name="images")
+    x = layers.Flatten()(x)
+    x = layers.Dropout(0.2)(x)
+    x = Maxout(240, pieces=5)(x)
+    x = layers.Dropout(0.5)(x)
+    x = Maxout(240, pieces=5)(x)
+    x = layers.Dropout(0.5)(x)
+    logits = layers.Dense(1, dtype="float32")(x)
+    return keras.Model(images, logits, name="discriminator")
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class GAN(AdversarialModel):
+    """Generative adversarial network (Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661).
+
+    G and D play the game of equation 1, min_G max_D V(D, G) = E_x log D(x) + E_z log(1 - D(G(z))). For a fixed G the
+    best D is D*(x) = p_data(x) / (p_data(x) + p_g(x)) (proposition 1); at p_g = p_data it is 1/2 everywhere and V is
+    -log 4 (theorem 1). `fit` takes images.
+
+    Networks and noise are those of the paper's MNIST model: maxout with dropout in D, rectifiers in G, uniform noise.
+    `compile()` trains with Adam(2e-4, beta_1=0.5), where the paper used SGD with momentum, and with the loss that
+    the paper advises, `"non_saturating"`; `"minimax"` is equation 1 to the letter.
+
+    Args:
+        image_size: int. Side of the square images in pixels. Defaults to 28.
+        channels: int. 1 for grey, 3 for colour. Defaults to 1.
+        latent_dim: int. Length of z. Defaults to 100.
+        prior: `"uniform"` on [-1, 1), the paper's, or `"normal"`. Defaults to `"uniform"`.
+        generator: `keras.Model`, (batch, latent_dim) -> images in [-1, 1]. Defaults to the paper's.
+        discriminator: `keras.Model`, images -> logits. Defaults to the paper's.
+        seed: int. Seed of the noise.
+
+    Logs `d_loss`, `g_loss`, and `d_real`, `d_fake`: the mean probabilities D(x) and D(G(z)).
+
+    Example:
+
+    >>> model = kerasgan.GAN()
+    >>> model.compile()
+    >>> history = model.fit(np.zeros((32, 28, 28, 1), "float32"), verbose=0)
+    >>> model.generate(4, seed=0).shape
+    (4, 28, 28, 1)
+    """
+
+    def __init__(
+        self, image_size=28, channels=1, latent_dim=100, prior="uniform", generator=None, discriminator=None, **kwargs
+    ):
+        super().__init__(
+            generator=generator or gan_generator(image_size, channels, latent_dim),
+            discriminator=discriminator or gan_discriminator(image_size, channels),
+            **kwargs,
+        )
+        if prior not in ("uniform", "normal"):
+            raise ValueError(f"`prior` must be 'uniform' or 'normal'. Received: {prior!r}")
+        self.image_size, self.channels, self.latent_dim, self.prior = image_size, channels, latent_dim, prior
+
+    def train_step(self, data):
+        """Algorithm 1: k updates of D, each on fresh data, then one of G.
+
+        The last update of D judges the very samples that G is then trained on: one pass of G serves both.
+        """
+        *earlier, last = self.fresh_batches(data)
+        for batch in earlier:
+            real, condition = self.unpack(batch)
+            self.update_discriminator(real, self.draw(real, condition), condition)
+
+        real, condition = self.unpack(last)
+        with tf.GradientTape() as g_tape:
+            fake = self.draw(real, condition)
+            with g_tape.stop_recording():
+                d_logs = self.update_discriminator(real, fake, condition)
+            fake_logits = self.judge(fake, condition)  # by the improved D
+            real_logits = self.judge(real, condition) if self.loss.needs_real_logits else None
+            g_loss = self.loss.generator_loss(fake_logits, real_logits)
+        self.descend(g_tape, g_loss, self.g_variables, self.g_optimizer)
+        self.update_ema()
+        return self.track(g_loss=g_loss, **d_logs)
+
+    def update_discriminator(self, real, fake, condition):
+        """Ascends the gradient of V in D once and returns what is to be logged."""
+        with tf.GradientTape() as d_tape:
+            real_logits = self.judge(real, condition)  # apart from the fakes: BatchNorm must not mix the two
+            fake_logits = self.judge(fake, condition)
+            d_loss = self.loss.discriminator_loss(real_logits, fake_logits)
+            d_loss += self.penalties(lambda images: self.judge(images, condition), real, fake)
+        self.descend(d_tape, d_loss, self.d_variables, self.d_optimizer)
+        d_real, d_fake = self.loss.probabilities(real_logits, fake_logits)
+        return {"d_loss": d_loss, "d_real": d_real, "d_fake": d_fake}
+
+    def test_step(self, data):
+        """Losses and probabilities without training, and the compiled metrics."""
+        real, condition = self.unpack(data)
+        fake = self.draw(real, condition, self.sampler(), training=False)
+        real_logits = self.judge(real, condition, training=False)
+        fake_logits = self.judge(fake, condition, training=False)
+        d_real, d_fake = self.loss.probabilities(real_logits, fake_logits)
+        self.compare(real, fake)
+        return self.track(
+            d_loss=self.loss.discriminator_loss(real_logits, fake_logits),
+            g_loss=self.loss.generator_loss(fake_logits, real_logits),
+            d_real=d_real,
+            d_fake=d_fake,
+        )
+
+    # What conditional variants change: `condition` is a tuple of inputs that G and D get besides z and x ---------------
+
+    def unpack(self, data):
+        """Splits a dataset element into (real images, condition); `GAN` has no condition and drops labels."""
+        return (data[0] if isinstance(data, (tuple, list)) else data), ()
+
+    def draw(self, real, condition, generator=None, training=True):
+        """Samples as many images as `real` holds."""
+        latents = self.latents(keras.ops.shape(real)[0])
+        return (generator or self.generator)(join_inputs(latents, condition), training=training)
+
+    def judge(self, images, condition, training=True):
+        """D's logits for `images`, augmented as compiled."""
+        return self.discriminator(join_inputs(self.augmented(images, training), condition), training=training)
+
+    # Data and pictures -----------------------------------------------------------------------------------------------
+
+    def check_batch(self, batch, check_range=True):
+        images, _ = self.unpack(batch)
+        checks.check_images(images, image_size=self.image_size, channels=self.channels, check_range=check_range)
+
+    def real_images(self, batch):
+        """Returns the real images of a dataset element."""
+        return np.asarray(self.unpack(batch)[0])
+
+    def generate(self, num_images, seed=None, batch_size=64):
+        """Draws images, from the averaged generator where there is one.
+
+        Args:
+            num_images: int.
+            seed: int. The same seed gives the same images, whatever the batch size. Defaults to a random one.
+            batch_size: int. Defaults to 64.
+
+        Returns:
+            float32 array (num_images, image_size, image_size, channels) in [-1, 1].
+        """
+        return self.decode(self.sample_latents(num_images, seed), batch_size=batch_size)
+
+    def preview(self, batch, num_images=64, seed=0):
+        """Returns samples as a (rows, columns, height, width, channels) array: what a sample grid shows."""
+        rows = max(1, math.isqrt(num_images))
+        columns = num_images // rows
+        images = self.generate(rows * columns, seed=seed)
+        return images.reshape((rows, columns, *images.shape[1:]))

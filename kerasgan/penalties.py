@@ -1,0 +1,164 @@
+"""Penalties on the discriminator: terms added to its loss, computed on real and fake images.
+
+A penalty is called as `penalty(judge, real, fake, seed)`, where `judge` maps images to logits, and returns a scalar that
+already holds its weight. The norms are computed in float32 whatever the networks' precision.
+"""
+
+import keras
+import tensorflow as tf
+
+from kerasgan import random
+
+
+def squared_gradient_norms(judge, images):
+    """Squared norm of the gradient of D's output at each image.
+
+    Args:
+        judge: callable, images -> logits (or a list of logits, which are summed).
+        images: (batch, height, width, channels).
+
+    Returns:
+        float32 tensor of shape (batch,).
+    """
+    images = tf.cast(images, tf.float32)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        total = sum(tf.reduce_sum(tf.cast(x, tf.float32)) for x in tf.nest.flatten(judge(images)))
+    gradient = tape.gradient(total, images)
+    return tf.reduce_sum(gradient**2, axis=range(1, len(images.shape)))
+
+
+class Penalty:
+    """Base of the penalties: keeps the weight, serialises."""
+
+    def __init__(self, weight):
+        if weight < 0:
+            raise ValueError(f"`weight` of a penalty must be at least 0. Received: {weight!r}")
+        self.weight = weight
+
+    def get_config(self):
+        return {"weight": self.weight}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class GradientPenalty(Penalty):
+    """Gradient penalty of WGAN-GP (Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028, equation 3).
+
+    weight * E (|grad D(x^)| - target)^2, where x^ lies uniformly between a real and a fake image.
+
+    Args:
+        weight: float, lambda in the paper. Defaults to 10.
+        target: float, the gradient's wanted norm. Defaults to 1.
+    """
+
+    def __init__(self, weight=10.0, target=1.0):
+        super().__init__(weight)
+        self.target = target
+
+    def __call__(self, judge, real, fake, seed):
+        real, fake = tf.cast(real, tf.float32), tf.cast(fake, tf.float32)
+        share = random.uniform((keras.ops.shape(real)[0],) + (1,) * (len(real.shape) - 1), seed)
+        between = share * real + (1 - share) * fake  # algorithm 1, line 6
+        # The small number keeps the root's own gradient finite where the norm is 0.
+        norms = tf.sqrt(squared_gradient_norms(judge, between) + 1e-12)
+        return self.weight * tf.reduce_mean((norms - self.target) ** 2)
+
+    def get_config(self):
+        return {"weight": self.weight, "target": self.target}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class R1(Penalty):
+    """Zero-centred penalty on real images (Mescheder et al. 2018, https://arxiv.org/abs/1801.04406, equation 9).
+
+    weight / 2 * E |grad D(x)|^2.
+
+    Args:
+        weight: float, gamma in the paper. Defaults to 10, the paper's value for images.
+    """
+
+    def __init__(self, weight=10.0):
+        super().__init__(weight)
+
+    def __call__(self, judge, real, fake, seed):
+        return self.weight / 2 * tf.reduce_mean(squared_gradient_norms(judge, real))
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class R2(Penalty):
+    """Zero-centred penalty on fake images (Mescheder et al. 2018, https://arxiv.org/abs/1801.04406, equation 10).
+
+    weight / 2 * E |grad D(G(z))|^2.
+
+    Args:
+        weight: float, gamma in the paper. Defaults to 10.
+    """
+
+    def __init__(self, weight=10.0):
+        super().__init__(weight)
+
+    def __call__(self, judge, real, fake, seed):
+        return self.weight / 2 * tf.reduce_mean(squared_gradient_norms(judge, fake))
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class DRAGAN(Penalty):
+    """Gradient penalty around the data (Kodali et al. 2017, https://arxiv.org/abs/1705.07215, algorithm 1).
+
+    weight * E (|grad D(x + d)| - 1)^2 with d uniform, 0 to half a standard deviation of the batch, scaled by one
+    uniform share per image as in the authors' code.
+
+    Args:
+        weight: float, lambda in the paper. Defaults to 10.
+    """
+
+    def __init__(self, weight=10.0):
+        super().__init__(weight)
+
+    def __call__(self, judge, real, fake, seed):
+        real = tf.cast(real, tf.float32)
+        shape = keras.ops.shape(real)
+        share = random.uniform((shape[0],) + (1,) * (len(real.shape) - 1), seed)
+        noise = 0.5 * tf.math.reduce_std(real) * random.uniform(shape, seed)
+        norms = tf.sqrt(squared_gradient_norms(judge, real + share * noise) + 1e-12)
+        return self.weight * tf.reduce_mean((norms - 1) ** 2)
+
+
+NAMES = {"gradient_penalty": GradientPenalty, "r1": R1, "r2": R2, "dragan": DRAGAN}
+
+
+def get(penalty):
+    """Returns the list of penalties that `penalty` names.
+
+    Args:
+        penalty: None, a name (`"gradient_penalty"`, `"r1"`, `"r2"`, `"dragan"`), a config, a callable
+            `(judge, real, fake, seed) -> scalar`, or a list of these.
+
+    Returns:
+        A list of callables, empty for None.
+
+    Raises:
+        ValueError: if an entry is none of these.
+
+    Example:
+
+    >>> kerasgan.penalties.get("r1")[0].weight
+    10.0
+    """
+    if penalty is None:
+        return []
+    if isinstance(penalty, (list, tuple)):
+        return [entry for item in penalty for entry in get(item)]
+    if isinstance(penalty, dict):
+        penalty = keras.saving.deserialize_keras_object(penalty)
+    if isinstance(penalty, str) and penalty in NAMES:
+        return [NAMES[penalty]()]
+    if callable(penalty):
+        return [penalty]
+    raise ValueError(
+        f"`penalty` must be None, one of {sorted(NAMES)}, a callable, or a list of these. Received: {penalty!r}"
+    )
