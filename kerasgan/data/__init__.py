@@ -1,0 +1,17 @@
+"""Images for training: built in, by name, or from folders."""
+
+from kerasgan.data import glyphs
+from kerasgan.data.catalog import load
+from kerasgan.data.checks import check_images, check_labels, check_vectors
+from kerasgan.data.folders import image_folder
+from kerasgan.data.resize import bicubic_resize
+
+__all__ = [
+    "bicubic_resize",
+    "check_images",
+    "check_labels",
+    "check_vectors",
+    "glyphs",
+    "image_folder",
+    "load",
+]

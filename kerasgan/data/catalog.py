@@ -1,0 +1,256 @@
+"""`load`: the built-in glyphs, any tensorflow-datasets image set, or a folder, by name."""
+
+import os
+import pathlib
+import threading
+import urllib.error
+import urllib.request
+
+import numpy as np
+import tensorflow as tf
+
+from kerasgan.data import _pipeline, folders, glyphs
+
+_PROBE = "https://storage.googleapis.com"  # where tensorflow-datasets keeps its metadata
+_PROBE_SECONDS = 5.0
+
+
+def load(
+    name,
+    split="train",
+    *,
+    image_size=None,
+    channels=None,
+    labels=False,
+    batch_size=64,
+    shuffle=True,
+    seed=0,
+    num_images=None,
+    drop_remainder=None,
+    **options,
+):
+    """Images by name, as a finite `tf.data.Dataset` that every model's `fit` takes.
+
+    Images are decoded once, kept as uint8, shuffled (the whole set, in a new order every epoch), batched, and only
+    then turned into float32 as `x / 127.5 - 1`.
+
+    Args:
+        name: "glyphs" (built in, needs no download); a tensorflow-datasets image set such as "mnist",
+            "fashion_mnist", "cifar10", "celeb_a", with an optional config and version ("name/config:1.0.0"); or the
+            path of a folder of images, with a separator in it ("./photos").
+        split: "train" (default) or "test"; tensorflow-datasets' slices such as "train[:1000]" work for its sets. Of
+            a folder, the sub-folder of that name is read when there is one.
+        image_size: Int, the side of the square images; larger or oblong images are cropped at the centre and resized
+            with antialiasing. Default: 32 for glyphs, the set's own size for tensorflow-datasets; a folder needs it.
+        channels: 1 or 3; default: 3 for glyphs and folders, the set's own for tensorflow-datasets.
+        labels: Bool, default False; True adds int32 labels. For glyphs also an attribute's name or a sequence of
+            names out of "letter", "family", "bold", "color", "background" (int32) and "slant" (float32, in [-1, 1]
+            of 20 degrees, positive leans right): a sequence gives a dict.
+        batch_size: Int, default 64.
+        shuffle: Bool, default True.
+        seed: Int, default 0: fixes the order, and which glyphs are drawn.
+        num_images: Int, how many of the first images to use; default all (glyphs: 10,000 train, 2,000 test).
+        drop_remainder: Bool; default as `shuffle`, so that training batches have one size.
+        **options: For glyphs: `characters`, `colors`, `backgrounds`, `families`, `held_out` of
+            `kerasgan.data.glyphs.attributes`. For folders: `on_error`.
+
+    Returns:
+        A dataset of images `(batch, height, width, channels)`, float32 in [-1, 1], or of `(images, labels)`. With
+        labels, `dataset.class_names` lists the names of the classes where the source knows them.
+
+    Raises:
+        ValueError: An unknown name, split or option.
+        FileNotFoundError: A tensorflow-datasets set that is neither prepared nor can be downloaded.
+
+    Example:
+
+    >>> dataset = load("glyphs", image_size=28, channels=1, num_images=128)
+    >>> images = next(iter(dataset))  # (64, 28, 28, 1)
+    """
+    common = dict(
+        image_size=image_size,
+        channels=channels,
+        labels=labels,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        seed=seed,
+        num_images=num_images,
+        drop_remainder=drop_remainder,
+    )
+    if name == "glyphs":
+        return glyphs.load(split, **common, **options)
+    path = pathlib.Path(name).expanduser()
+    looks_like_path = isinstance(name, os.PathLike) or os.sep in name or name.startswith((".", "~"))
+    if looks_like_path and path.is_dir():
+        if image_size is None:
+            raise ValueError(f"`image_size` must be given for a folder of images. Received: name={str(name)!r}")
+        common["channels"] = 3 if channels is None else channels
+        return folders.image_folder(path / split if (path / split).is_dir() else path, **common, **options)
+    if isinstance(name, os.PathLike) or (looks_like_path and (name.startswith((".", "~")) or path.is_absolute())):
+        raise ValueError(f"`name` must be an existing folder. Received: {str(name)!r}")
+    if options:
+        raise ValueError(f"A tensorflow-datasets set takes no further options. Received: {sorted(options)}")
+    return _load_tfds(name, split, **common)
+
+
+def _data_dir():
+    return os.path.expanduser(os.environ.get("TFDS_DATA_DIR") or os.path.join("~", "tensorflow_datasets"))
+
+
+def _prepared_folder(name, data_dir):
+    """The folder of a prepared set, `data_dir/name[/config]/version`, or None."""
+    name, _, version = name.partition(":")
+    root = pathlib.Path(data_dir, name)
+    found = [entry.parent for pattern in ("*", "*/*") for entry in root.glob(f"{pattern}/dataset_info.json")]
+    if version:
+        found = [folder for folder in found if folder.name == version]
+    configs = sorted({folder.parent.name for folder in found if folder.parent != root})
+    if len(configs) > 1:
+        raise ValueError(f"{name!r} has several prepared configs: {configs}. Remedy: name one, {name}/{configs[0]!s}.")
+
+    def order(folder):
+        return [int(part) if part.isdigit() else -1 for part in folder.name.split(".")]
+
+    return max(found, key=order, default=None)
+
+
+def _reachable():
+    """Whether the network answers, within seconds: a look-up without a network can hang for minutes."""
+    answers = []
+
+    def ask():
+        try:
+            with urllib.request.urlopen(_PROBE, timeout=_PROBE_SECONDS):
+                answers.append(True)
+        except urllib.error.HTTPError:
+            answers.append(True)  # a refusal is an answer
+        except OSError:
+            pass
+
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(_PROBE_SECONDS)
+    return bool(answers)
+
+
+def _builder(name):
+    import tensorflow_datasets as tfds
+
+    data_dir = _data_dir()
+    folder = _prepared_folder(name, data_dir)
+    if folder is not None:
+        return tfds.builder_from_directory(folder)  # reads the folder, never the network
+    base = name.partition(":")[0].partition("/")[0]
+    if base not in tfds.list_builders(with_community_datasets=False):
+        hint = f" For the folder of that name write {os.path.join('.', name)!r}." if os.path.isdir(name) else ""
+        raise ValueError(
+            f"`name` must be 'glyphs' (built in), a tensorflow-datasets image set ('mnist', 'cifar10', ...) or the "
+            f"path of a folder of images. Received: {name!r}.{hint}"
+        )
+    advice = (
+        "Remedy: set TFDS_DATA_DIR to a folder that holds it, go online once so that it can be downloaded, or use "
+        "the built-in set: load('glyphs')."
+    )
+    if not _reachable():
+        raise FileNotFoundError(f"{name!r} is not prepared in {data_dir}, and the network does not answer. {advice}")
+    try:
+        builder = tfds.builder(name, data_dir=data_dir)
+        builder.download_and_prepare()
+    except Exception as error:
+        raise FileNotFoundError(
+            f"{name!r} is not prepared in {data_dir}, and preparing it failed: {error} {advice}"
+        ) from error
+    return builder
+
+
+def _load_tfds(name, split, *, image_size, channels, labels, batch_size, shuffle, seed, num_images, drop_remainder):
+    if labels not in (False, True):
+        raise ValueError(f"`labels` of a tensorflow-datasets set must be True or False. Received: {labels!r}")
+    builder = _builder(name)
+    features = builder.info.features
+    if "image" not in features or (labels and "label" not in features):
+        wanted = "'image' and 'label'" if labels else "'image'"
+        raise ValueError(f"{name!r} has no feature {wanted}. It has: {sorted(features)}.")
+    try:
+        instructions = builder.info.splits[split]
+    except (KeyError, ValueError) as error:
+        raise ValueError(
+            f"`split` of {name!r} must be one of {sorted(builder.info.splits)}, or a slice such as "
+            f"'train[:1000]'. Received: {split!r}"
+        ) from error
+    size = instructions.num_examples if num_images is None else min(num_images, instructions.num_examples)
+    height, width, own_channels = features["image"].shape
+    if image_size is None and (height is None or height != width):
+        raise ValueError(f"`image_size` must be given for {name!r}: its images are not all squares of one size.")
+    image_size = image_size or height
+    channels = channels or own_channels
+    if channels not in (1, 3):
+        raise ValueError(f"`channels` must be 1 or 3. Received: {channels!r}")
+
+    def prepare(example):
+        image = _square(example["image"], image_size, channels)
+        return (image, tf.cast(example["label"], tf.int32)) if labels else image
+
+    def read(files_shuffled):
+        import tensorflow_datasets as tfds
+
+        config = tfds.ReadConfig(shuffle_seed=seed, try_autocache=False)
+        dataset = builder.as_dataset(split=split, shuffle_files=files_shuffled, read_config=config).take(size)
+        return dataset.map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
+
+    class_names = getattr(features["label"], "names", None) if labels else None
+    if size * image_size**2 * channels <= _pipeline.MEMORY_LIMIT:
+        key = (str(builder.data_path), split, size, image_size, channels, labels)
+        stored = _cached_arrays(key, read)
+        dataset = _pipeline.make_dataset(
+            size,
+            lambda index: tf.nest.map_structure(lambda values: tf.gather(values, index), stored),
+            batch_size=batch_size,
+            shuffle=shuffle,
+            seed=seed,
+            drop_remainder=drop_remainder,
+            finish=_pipeline.images_to_float,
+        )
+    else:
+        dataset = read(files_shuffled=shuffle)
+        if shuffle:
+            dataset = dataset.shuffle(_pipeline.MEMORY_LIMIT // (image_size**2 * channels), seed=seed)
+        dataset = dataset.batch(batch_size, drop_remainder=shuffle if drop_remainder is None else drop_remainder)
+        dataset = dataset.map(_pipeline.images_to_float).prefetch(tf.data.AUTOTUNE)
+    if class_names:
+        dataset.class_names = list(class_names)
+    return dataset
+
+
+# Decoding MNIST takes seconds: sets that were read stay in memory, as uint8, while they are among the last few.
+_arrays = {}
+
+
+def _cached_arrays(key, read):
+    if key not in _arrays:
+        batches = list(read(files_shuffled=False).batch(1024).as_numpy_iterator())
+        if isinstance(batches[0], tuple):
+            stored = tuple(_pipeline.on_cpu(np.concatenate(parts)) for parts in zip(*batches))
+        else:
+            stored = _pipeline.on_cpu(np.concatenate(batches))
+        while len(_arrays) >= 2:
+            del _arrays[next(iter(_arrays))]
+        _arrays[key] = stored
+    return _arrays[key]
+
+
+def _square(image, image_size, channels):
+    """Crops the centre square, resizes with antialiasing, and converts the channels; uint8 in and out."""
+    if image.dtype != tf.uint8:  # 16-bit sets
+        image = tf.cast(tf.round(tf.cast(image, tf.float32) / 257), tf.uint8)
+    if image.shape[-1] == 4:
+        image = image[..., :3]
+    if image.shape[-1] != channels:
+        image = tf.image.rgb_to_grayscale(image) if channels == 1 else tf.image.grayscale_to_rgb(image)
+    if image.shape[:2] != (image_size, image_size):
+        shape = tf.shape(image)
+        side = tf.minimum(shape[0], shape[1])
+        image = tf.image.crop_to_bounding_box(image, (shape[0] - side) // 2, (shape[1] - side) // 2, side, side)
+        image = tf.image.resize(image, (image_size, image_size), method="bicubic", antialias=True)
+        image = tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
+    return tf.ensure_shape(image, (image_size, image_size, channels))

@@ -1,0 +1,161 @@
+"""Checks of the first batch, made before the first training step."""
+
+import numpy as np
+
+_TOLERANCE = 1e-3
+
+
+def _received(array):
+    text = f"shape {array.shape}, dtype {array.dtype}"
+    if array.size and array.dtype.kind in "biuf":
+        text += f", min {array.min():.6g}, max {array.max():.6g}"
+    return text
+
+
+def _as_numpy(values):
+    array = np.asarray(values)
+    # bfloat16 is a foreign type to NumPy (kind "V"): min and max need a native one.
+    return array.astype("float32") if array.dtype.name == "bfloat16" else array
+
+
+def check_images(images, *, image_size=None, channels=None, name="images", check_range=True):
+    """Checks one batch of images: rank, size, channels, type, finite values and range.
+
+    Args:
+        images: Array or tensor `(batch, height, width, channels)`; expected float32 in [-1, 1].
+        image_size: Int, the side of a square image; `None` accepts any size.
+        channels: Int; `None` accepts any number.
+        name: What the message calls the batch.
+        check_range: Bool, default True. False accepts any finite values (for data that is meant to lie elsewhere).
+
+    Raises:
+        ValueError: With what was expected, what came (shape, dtype, min, max) and the remedy.
+
+    Example:
+
+    >>> check_images(np.random.uniform(-1, 1, (4, 28, 28, 1)).astype("float32"), image_size=28, channels=1)
+    """
+    images = _as_numpy(images)
+    side = lambda value, other: other if value is None else value  # noqa: E731
+    shape = f"(batch, {side(image_size, 'height')}, {side(image_size, 'width')}, {side(channels, 'channels')})"
+
+    def fail(problem, remedy):
+        raise ValueError(
+            f"`{name}` must be float32 images of shape {shape} with values in [-1, 1]. {problem} "
+            f"Received: {_received(images)}. Remedy: {remedy}"
+        )
+
+    if images.ndim != 4:
+        remedy = "batch the dataset: `dataset.batch(64)`."
+        if images.ndim == 3 and (images.shape[-1] > 4 or channels is None):
+            remedy = "add the channel axis: `images[..., None]` (or, for single images, `dataset.batch(64)`)."
+        fail(f"The rank is {images.ndim}, not 4.", remedy)
+    if 0 in images.shape:
+        fail("The batch is empty.", "check the dataset: it must yield at least one full batch.")
+    if image_size is not None and images.shape[1:3] != (image_size, image_size):
+        height, width = images.shape[1:3]
+        remedy = f"resize the images: `tf.image.resize(images, ({image_size}, {image_size}), antialias=True)`"
+        if height == width:
+            remedy += f", or build the model with `image_size={height}`"
+        fail(f"The size is {height}x{width}, not {image_size}x{image_size}.", remedy + ".")
+    if channels is not None and images.shape[-1] != channels:
+        convert = {1: "`tf.image.rgb_to_grayscale(images)`", 3: "`tf.image.grayscale_to_rgb(images)`"}
+        remedy = f"build the model with `channels={images.shape[-1]}`"
+        if channels in convert and images.shape[-1] in convert:
+            remedy += f", or convert: {convert[channels]}"
+        fail(f"There are {images.shape[-1]} channels, not {channels}.", remedy + ".")
+    if images.dtype.kind in "biu":
+        fail("The type is not floating point.", "scale the images: `tf.cast(images, 'float32') / 127.5 - 1`.")
+    if images.dtype.kind != "f" or images.dtype.itemsize > 4:
+        fail("The type is not float32.", "cast the images: `tf.cast(images, 'float32')`.")
+    if not np.isfinite(images).all():
+        bad = images.size - int(np.isfinite(images).sum())
+        fail(f"{bad} of {images.size} values are NaN or infinite.", "find the broken images and leave them out.")
+    if not check_range:
+        return
+    low, high = float(images.min()), float(images.max())
+    if low >= 0 and 1 + _TOLERANCE < high <= 255 + _TOLERANCE:
+        fail("The values look like [0, 255].", "scale the images: `images / 127.5 - 1`.")
+    if low < -1 - _TOLERANCE or high > 1 + _TOLERANCE:
+        fail(
+            "Values lie outside [-1, 1].",
+            "scale the images to [-1, 1], or pass `check_inputs=False` if this range is meant.",
+        )
+    if low >= 0:
+        fail(
+            "No value is negative, so they look like [0, 1].",
+            "scale the images: `images * 2 - 1`, or pass `check_inputs=False` if this range is meant.",
+        )
+
+
+def check_labels(labels, *, num_classes, name="labels"):
+    """Checks one batch of class labels: integers `(batch,)` in [0, num_classes).
+
+    Args:
+        labels: Array or tensor `(batch,)` of any integer type.
+        num_classes: Int, the number of classes.
+        name: What the message calls the labels.
+
+    Raises:
+        ValueError: With what was expected, what came and the remedy.
+
+    Example:
+
+    >>> check_labels(np.array([0, 9]), num_classes=10)
+    """
+    labels = _as_numpy(labels)
+
+    def fail(problem, remedy):
+        raise ValueError(
+            f"`{name}` must be integers of shape (batch,) from 0 to {num_classes - 1}. {problem} "
+            f"Received: {_received(labels)}. Remedy: {remedy}"
+        )
+
+    if labels.ndim != 1:
+        remedy = "pass one integer an image."
+        if labels.ndim == 2 and labels.shape[1] == 1:
+            remedy = "drop the last axis: `tf.squeeze(labels, -1)`."
+        elif labels.ndim == 2 and labels.shape[1] == num_classes:
+            remedy = "turn one-hot rows into integers: `tf.argmax(labels, -1)`."
+        fail(f"The rank is {labels.ndim}, not 1.", remedy)
+    if labels.dtype.kind not in "iu":
+        fail("The type is not an integer.", "cast the labels: `tf.cast(labels, 'int32')`.")
+    if labels.size and (labels.min() < 0 or labels.max() >= num_classes):
+        remedy = f"count the classes from 0, or build the model with `num_classes={int(labels.max()) + 1}`."
+        fail("Some labels are out of range.", remedy)
+
+
+def check_vectors(vectors, *, dim, name="vectors"):
+    """Checks one batch of vectors (text embeddings, real-valued attributes): finite float32 `(batch, dim)`.
+
+    Args:
+        vectors: Array or tensor `(batch, dim)`; `(batch,)` is accepted when `dim` is 1.
+        dim: Int, the length of a vector; `None` accepts any length.
+        name: What the message calls the vectors.
+
+    Raises:
+        ValueError: With what was expected, what came and the remedy.
+
+    Example:
+
+    >>> check_vectors(np.zeros((4, 384), "float32"), dim=384)
+    """
+    vectors = _as_numpy(vectors)
+
+    def fail(problem, remedy):
+        raise ValueError(
+            f"`{name}` must be finite float32 vectors of shape (batch, {'dim' if dim is None else dim}). {problem} "
+            f"Received: {_received(vectors)}. Remedy: {remedy}"
+        )
+
+    if vectors.ndim != 2 and not (dim == 1 and vectors.ndim == 1):
+        fail(f"The rank is {vectors.ndim}, not 2.", "pass one vector an image, and batch the dataset.")
+    if vectors.ndim == 2 and dim is not None and vectors.shape[1] != dim:
+        fail(
+            f"The vectors have {vectors.shape[1]} entries, not {dim}.",
+            f"build the model for vectors of length {vectors.shape[1]}, or use the encoder that it was built for.",
+        )
+    if vectors.dtype.kind != "f" or vectors.dtype.itemsize > 4:
+        fail("The type is not float32.", "cast the vectors: `tf.cast(vectors, 'float32')`.")
+    if not np.isfinite(vectors).all():
+        fail("Some values are NaN or infinite.", "find the broken vectors and leave them out.")
