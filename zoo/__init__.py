@@ -1,0 +1,192 @@
+"""Pretrained models: a recipe that made each, the weights, a card with measured scores, and a picture.
+
+An entry is a folder `<model>_<data>` with `recipe.py`, `card.json`, `README.md`, `samples.png`, `sample.npz` and
+`*.weights.h5`. Its recipe defines `model()`, which returns the model compiled and untrained, `train(directory, ...)`,
+and `score(model)`.
+"""
+
+import fnmatch
+import importlib
+import json
+from pathlib import Path
+
+from kerasgan.zoo._card import (
+    load_networks,
+    results_table,
+    sample_error,
+    size_of,
+    training_record,
+    validate,
+    with_table,
+    write_card,
+    write_entry,
+)
+from kerasgan.zoo._evaluate import score_images
+from kerasgan.zoo._fetch import locate
+from kerasgan.zoo._weights import WeightFileError, load_weights, save_weights
+
+FOLDER = Path(__file__).resolve().parent
+
+
+def list_models(pattern="*"):
+    """Lists the entries of the zoo.
+
+    Args:
+        pattern: str, a shell pattern over names, such as "dcgan*". Default: all.
+
+    Returns:
+        list of dicts with "name", "description", "size" (bytes of its weights), "score" (the name of its headline
+        score) and "value".
+
+    Example:
+
+    >>> from kerasgan import zoo
+    >>> [entry["name"] for entry in zoo.list_models("classifier_*")]
+    ['classifier_fashion_mnist', 'classifier_mnist']
+    """
+    entries = []
+    for name in fnmatch.filter(_names(), pattern):
+        about = card(name)
+        value = next(score["value"] for score in about["scores"] if score["name"] == about["headline"])
+        entries.append(
+            {
+                "name": name,
+                "description": about["description"],
+                "size": size_of(about),
+                "score": about["headline"],
+                "value": value,
+            }
+        )
+    return entries
+
+
+def card(name):
+    """Returns everything recorded about an entry.
+
+    Args:
+        name: str, as in `list_models()`.
+
+    Returns:
+        dict: "paper", "data" and its licence, "parameters", "training", "files" with sizes and SHA-256, "scores".
+
+    Raises:
+        ValueError: there is no such entry.
+
+    Example:
+
+    >>> from kerasgan import zoo
+    >>> zoo.card("classifier_mnist")["data"]["name"]
+    'mnist'
+    """
+    if name not in _names():
+        raise ValueError(f"`name` must be one of {_names()}. Received: {name!r}")
+    about = json.loads((FOLDER / name / "card.json").read_text())
+    validate(about)
+    return about
+
+
+def recipe(name):
+    """Returns the module of an entry's recipe, with `model()`, `train(directory, ...)` and `score(model)`."""
+    card(name)
+    return importlib.import_module(f"kerasgan.zoo.{name}.recipe")
+
+
+def load(name):
+    """Builds an entry's model and loads its weights; every file is checked before it is read.
+
+    Args:
+        name: str, as in `list_models()`.
+
+    Returns:
+        The model of the recipe, compiled: ready to generate, to fine-tune with `fit`, or to export. Its sampling
+        networks hold the averaged weights.
+
+    Raises:
+        ValueError: there is no such entry, or (as `WeightFileError`) a file is not what the card says.
+        FileNotFoundError: a file is neither here nor to be had; the message says where to put it by hand.
+
+    Example:
+
+    >>> from kerasgan import zoo
+    >>> zoo.load("classifier_mnist").output_shape
+    (None, 10)
+    """
+    files = card(name)["files"]
+    model = recipe(name).model()
+    weights = {file: record for file, record in files.items() if file.endswith(".weights.h5")}
+    return load_networks(
+        model,
+        {file: (locate(FOLDER / name, file, record), record["size"], record["sha256"]) for file, record in weights.items()},
+    )
+
+
+def classifier(data):
+    """Loads the classifier by which 28x28 entries on a data set are scored.
+
+    Args:
+        data: "mnist" or "fashion_mnist".
+
+    Returns:
+        keras.Model: images (n, 28, 28, 1) in [-1, 1] to logits (n, 10); its layer "features" gives (n, 128).
+
+    Raises:
+        ValueError: there is none for this data set.
+
+    Example:
+
+    >>> import keras
+    >>> from kerasgan import zoo
+    >>> network = zoo.classifier("mnist")
+    >>> keras.Model(network.input, network.get_layer("features").output).output_shape
+    (None, 128)
+    """
+    names = [name.removeprefix("classifier_") for name in _names() if name.startswith("classifier_")]
+    if data not in names:
+        raise ValueError(f"`data` must be one of {names}. Received: {data!r}")
+    return load(f"classifier_{data}")
+
+
+def verify(name, scores=False):
+    """Checks an entry: its files against the card, its recorded sample against the loaded model, and its scores.
+
+    Args:
+        name: str, as in `list_models()`.
+        scores: bool, also compute the scores anew, which needs the data set and takes minutes. Default False.
+
+    Returns:
+        dict: "files" (list of checked names), "sample_error" (largest difference, to hold at 1e-3 or below),
+        "scores" (list of dicts with "name", "recorded", "now", "tolerance" and "holds"), and "holds", whether all does.
+
+    Raises:
+        ValueError: (as `WeightFileError`) a file is not what the card says.
+    """
+    about = card(name)
+    places = {file: locate(FOLDER / name, file, record) for file, record in about["files"].items()}
+    model = load(name)
+    error = sample_error(model, places["sample.npz"], about["sample"])
+    compared = _compare(about["scores"], recipe(name).score(model)) if scores else []
+    holds = error <= 1e-3 and all(score["holds"] for score in compared)
+    return {"files": sorted(places), "sample_error": error, "scores": compared, "holds": holds}
+
+
+def _compare(recorded, computed):
+    """Holds scores against those of the card, within the spread the card states, or a thousandth where it has none."""
+    now = {score["name"]: score["value"] for score in computed}
+    rows = []
+    for score in recorded:
+        value, tolerance = now[score["name"]], score.get("spread") or 1e-3 * max(1.0, abs(score["value"]))
+        holds = abs(value - score["value"]) <= tolerance
+        rows.append(
+            {
+                "name": score["name"],
+                "recorded": score["value"],
+                "now": value,
+                "tolerance": tolerance,
+                "holds": holds,
+            }
+        )
+    return rows
+
+
+def _names():
+    return sorted(path.parent.name for path in FOLDER.glob("*/card.json"))

@@ -1,0 +1,363 @@
+"""Cards: what is known about an entry, written by code, checked against a schema, and the pages made from them."""
+
+import datetime
+import importlib.metadata
+import json
+import os
+import platform
+import subprocess
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kerasgan import plots
+from kerasgan.files import replacing
+from kerasgan.version import __version__
+from kerasgan.zoo._weights import save_weights, sha256_of
+
+DATA_SETS = {
+    "mnist": {
+        "title": "MNIST handwritten digits (LeCun, Cortes, Burges)",
+        "url": "https://www.tensorflow.org/datasets/catalog/mnist",
+        "licence": "CC BY-SA 3.0",
+    },
+    "fashion_mnist": {
+        "title": "Fashion-MNIST (Xiao, Rasul, Vollgraf 2017)",
+        "url": "https://github.com/zalandoresearch/fashion-mnist",
+        "licence": "MIT",
+    },
+    "glyphs": {
+        "title": "Letterforms rendered by kerasgan from the DejaVu and STIX fonts",
+        "url": "https://dejavu-fonts.github.io",
+        "licence": "Bitstream Vera and SIL OFL 1.1 (fonts)",
+    },
+    "edges2shoes": {
+        "title": "edges2shoes (Yu, Grauman 2014; Isola et al. 2017), 1,000 training pairs",
+        "url": "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets",
+        "licence": "research use only; the same holds for these weights",
+    },
+    "shoes2bags": {
+        "title": "Shoes and handbags (Yu, Grauman 2014; Zhu et al. 2016), 1,000 training images of each",
+        "url": "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets",
+        "licence": "research use only; the same holds for these weights",
+    },
+    "flowers102": {
+        "title": "Oxford 102 Flowers (Nilsback, Zisserman 2008) at 64x64",
+        "url": "https://www.robots.ox.ac.uk/~vgg/data/flowers/102",
+        "licence": "none stated",
+    },
+    "noto_emoji": {
+        "title": "Noto Emoji at 64x64",
+        "url": "https://github.com/googlefonts/noto-emoji",
+        "licence": "OFL 1.1 (font), Apache-2.0 (images)",
+    },
+    "olivetti_faces": {
+        "title": "Olivetti faces (AT&T Laboratories Cambridge), 400 images of 40 people",
+        "url": "https://scikit-learn.org/stable/datasets/real_world.html#the-olivetti-faces-dataset",
+        "licence": "research use",
+    },
+}
+
+NUMBER, OPTIONAL = (int, float), type(None)
+# A dict here is an object with these keys, a list of one is a list of such, a tuple is a choice of types.
+SCHEMA = {
+    "name": str,
+    "description": str,
+    "paper": {"title": str, "authors": str, "year": int, "url": str},
+    "data": {"name": str, "title": str, "url": str, "licence": str},
+    "parameters": dict,
+    "training": {
+        "steps": int,
+        "images_seen": int,
+        "seed": int,
+        "precision": str,
+        "hours": NUMBER,
+        "machine": str,
+        "versions": dict,
+        "commit": (str, OPTIONAL),
+        "date": str,
+    },
+    "files": dict,
+    "sample": {"method": str, "arguments": dict},
+    "headline": str,
+    "scores": [{"name": str, "value": NUMBER, "floor": (int, float, OPTIONAL), "paper": (int, float, OPTIONAL)}],
+}
+FILE_SCHEMA = {"size": int, "sha256": str}
+
+
+def validate(card, schema=SCHEMA, where="card"):
+    """Checks a card against the schema; keys beyond the schema are allowed.
+
+    Raises:
+        ValueError: names the key, what it must be and what came.
+    """
+    if isinstance(schema, dict):
+        if not isinstance(card, dict):
+            raise ValueError(f"`{where}` must be an object. Received: {card!r}")
+        for key, part in schema.items():
+            if key not in card:
+                raise ValueError(f"`{where}` must have {key!r}. Received: {sorted(card)}")
+            validate(card[key], part, f"{where}.{key}")
+    elif isinstance(schema, list):
+        if not isinstance(card, list):
+            raise ValueError(f"`{where}` must be a list. Received: {card!r}")
+        for index, item in enumerate(card):
+            validate(item, schema[0], f"{where}[{index}]")
+    elif not isinstance(card, schema) or isinstance(card, bool):
+        raise ValueError(f"`{where}` must be {schema}. Received: {card!r}")
+    elif isinstance(card, float) and not np.isfinite(card):
+        raise ValueError(f"`{where}` must be finite. Received: {card!r}")
+    if schema is SCHEMA:
+        for filename, record in card["files"].items():
+            validate(record, FILE_SCHEMA, f"card.files.{filename}")
+        if card["headline"] not in [score["name"] for score in card["scores"]]:
+            raise ValueError(f"`card.headline` must be the name of a score. Received: {card['headline']!r}")
+
+
+def networks_of(model):
+    """Returns {file stem: network} of what an entry stores: for sampling networks the averaged copy."""
+    if not hasattr(model, "sampling_networks"):
+        return {"network": model}
+    names = dict.fromkeys((*model.g_networks, *model.d_networks))
+    return {name: model.sampler(name) for name in names}
+
+
+def training_record(steps, batch_size, seed, hours, precision="float32"):
+    """Returns a card's "training": the given values, and the machine, library versions, commit and day as they are.
+
+    Args:
+        steps: int, train steps done (`int(model.step)`).
+        batch_size: int, real images in a step.
+        seed: int, what `keras.utils.set_random_seed` was given.
+        hours: float, wall-clock time of the training.
+        precision: str, the name of the dtype policy.
+    """
+    libraries = ("tensorflow", "keras", "numpy")
+    return {
+        "steps": int(steps),
+        "images_seen": int(steps) * int(batch_size),
+        "seed": int(seed),
+        "precision": precision,
+        "hours": round(float(hours), 3),
+        "machine": _machine(),
+        "versions": {"python": platform.python_version(), "kerasgan": __version__}
+        | {library: importlib.metadata.version(library) for library in libraries},
+        "commit": _commit(),
+        "date": datetime.date.today().isoformat(),
+    }
+
+
+def write_entry(
+    folder, model, *, description, paper, data, training, scores, headline, pictures, sample, columns=None
+):
+    """Writes a zoo entry: weights, recorded sample, samples.png, card.json and README.md.
+
+    Args:
+        folder: the entry's folder, `<model>_<data>`; its name becomes the entry's.
+        model: the trained model; averaged weights are stored for its sampling networks.
+        description: str, one line.
+        paper: dict with "title", "authors", "year", "url".
+        data: str, a name in `DATA_SETS`, or a dict with "name", "title", "url", "licence".
+        training: dict of `training_record`.
+        scores: list of dicts or of objects with `to_json()`: "name" and "value", and where known "floor" (the same
+            measure between two halves of the data), "paper" (the paper's own figure) and "spread".
+        headline: str, the name of the score that stands for the entry.
+        pictures: float array in [-1, 1] for `kerasgan.plots.image_grid`, or a uint8 picture.
+        sample: dict with "method", a method of the model that is repeatable, and its "arguments": arrays, or values
+            that JSON holds, such as `{"method": "generate", "arguments": {"num_images": 1, "seed": 1}}`. Its output
+            is recorded, so that a later load can be held against it.
+        columns: int or None, images in a row of the picture; None makes a square.
+
+    Returns:
+        dict, the card.
+
+    Raises:
+        ValueError: something is missing, or a number is not finite.
+    """
+    folder = Path(folder)
+    stored = networks_of(model)
+    paths = [save_weights(network, folder / f"{stem}.weights.h5") for stem, network in stored.items()]
+    # What was stored may be rounded to half precision: the recorded sample is that of the stored weights.
+    load_networks(model, {path.name: path for path in paths})
+    paths.append(_write_sample(folder / "sample.npz", model, sample))
+
+    pictures = np.asarray(pictures)
+    plots.save_png(
+        folder / "samples.png", pictures if pictures.dtype == np.uint8 else plots.image_grid(pictures, columns)
+    )
+    card = {
+        "name": folder.resolve().name,
+        "description": description,
+        "paper": paper,
+        "data": {"name": data} | DATA_SETS[data] if isinstance(data, str) else data,
+        "parameters": {stem: int(network.count_params()) for stem, network in stored.items()},
+        "training": training,
+        "files": {path.name: {"size": path.stat().st_size, "sha256": sha256_of(path)} for path in sorted(paths)},
+        "sample": {
+            "method": sample["method"],
+            "arguments": {k: v for k, v in sample["arguments"].items() if not isinstance(v, np.ndarray)},
+        },
+        "headline": headline,
+        "scores": [
+            {"floor": None, "paper": None} | (score if isinstance(score, dict) else score.to_json())
+            for score in scores
+        ],
+    }
+    write_card(folder, card)
+    return card
+
+
+def write_card(folder, card):
+    """Checks a card and writes it as `card.json`, with the README.md made from it, into `folder`."""
+    validate(card)
+    with replacing(Path(folder) / "card.json") as temporary:
+        temporary.write_text(json.dumps(card, indent=2, allow_nan=False) + "\n")
+    with replacing(Path(folder) / "README.md") as temporary:
+        temporary.write_text(readme(card))
+
+
+def load_networks(model, files):
+    """Loads {file name: path or (path, size, sha256)} into the networks of `model` that the names stand for."""
+    from kerasgan.zoo._weights import load_weights
+
+    for filename, place in files.items():
+        path, size, sha256 = place if isinstance(place, tuple) else (place, None, None)
+        stem = filename.removesuffix(".weights.h5")
+        network = model if stem == "network" else getattr(model, stem)
+        load_weights(network, path, size, sha256)
+        average = getattr(model, f"ema_{stem}", None)
+        if average is not None:
+            average.set_weights(network.get_weights())
+    return model
+
+
+def sample_error(model, path, sample):
+    """Returns the largest difference between the recorded sample and what `model` gives now."""
+    with np.load(path, allow_pickle=False) as stored:
+        arrays = dict(stored)
+    output = arrays.pop("output")
+    again = np.asarray(getattr(model, sample["method"])(**sample["arguments"], **arrays))
+    if again.shape != output.shape:
+        raise ValueError(f"The sample must have the shape {output.shape}. Received: {again.shape}")
+    return float(np.max(np.abs(again - output)))
+
+
+def _write_sample(path, model, sample):
+    arrays = {name: value for name, value in sample["arguments"].items() if isinstance(value, np.ndarray)}
+    output = np.asarray(getattr(model, sample["method"])(**sample["arguments"]), "float32")
+    if not np.all(np.isfinite(output)):
+        raise ValueError("The recorded sample must be finite. Received: values that are not; nothing was published")
+    with replacing(path) as temporary:
+        np.savez(temporary, output=output, **arrays)
+    return path
+
+
+def _machine():
+    """The processor and its cores, nothing that names the machine."""
+    model = platform.processor() or platform.machine()
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo") as file:
+            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+        model = names[0] if names else model
+    return f"{model}, {os.cpu_count()} cores"
+
+
+def _commit():
+    """The commit of the source this runs from; None where it is not a checkout."""
+    command = ["git", "-C", str(Path(__file__).resolve().parent), "rev-parse", "--short=12", "HEAD"]
+    try:
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    except (OSError, subprocess.CalledProcessError):
+        return None
+
+
+# Pages made from cards ------------------------------------------------------------------------------------------------
+
+BEGIN, END = "<!-- zoo:begin -->", "<!-- zoo:end -->"
+
+
+def readme(card):
+    """Returns the README.md of an entry as text."""
+    training, data, paper = card["training"], card["data"], card["paper"]
+    versions = ", ".join(f"{name} {version}" for name, version in training["versions"].items())
+    lines = [
+        f"# {card['name']}",
+        "",
+        f"{card['description']} Made by [`recipe.py`](recipe.py); this page is written from [`card.json`](card.json).",
+        "",
+        "![samples](samples.png)",
+        "",
+        "```python",
+        "from kerasgan import zoo",
+        "",
+        f'model = zoo.load("{card["name"]}")',
+        "```",
+        "",
+        f"Paper: {paper['authors']} ({paper['year']}), [{paper['title']}]({paper['url']}).",
+        f"Data: [{data['title']}]({data['url']}); licence: {data['licence']}.",
+        "",
+        "| score | value | spread | floor of the data | the paper's |",
+        "|---|---|---|---|---|",
+    ]
+    for score in card["scores"]:
+        cells = [_number(score.get(key)) for key in ("value", "spread", "floor", "paper")]
+        lines.append(f"| {score['name']} | " + " | ".join(cells) + " |")
+    lines += ["", "| training | |", "|---|---|"]
+    lines += [
+        f"| steps | {training['steps']:,} |",
+        f"| images seen | {training['images_seen']:,} |",
+        f"| time | {_duration(training['hours'])} on {training['machine']} |",
+        f"| seed, precision | {training['seed']}, {training['precision']} |",
+        f"| versions | {versions} |",
+        f"| commit, date | {training['commit'] or 'not recorded'}, {training['date']} |",
+        "",
+        "| file | bytes | SHA-256 |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {name} | {record['size']:,} | `{record['sha256']}` |" for name, record in card["files"].items()]
+    parameters = ", ".join(f"{name} {count:,}" for name, count in card["parameters"].items())
+    return "\n".join([*lines, "", f"Parameters: {parameters}.", ""])
+
+
+def results_table(cards):
+    """Returns the results of all entries as one Markdown table, entries by name."""
+    lines = ["| entry | data | scores (floor of the data) | training | weights |", "|---|---|---|---|---|"]
+    for card in sorted(cards, key=lambda card: card["name"]):
+        scores = [
+            f"{score['name']} {_number(score['value'])}"
+            + (f" ({_number(score['floor'])})" if score["floor"] is not None else "")
+            for score in card["scores"]
+            if score.get("table", True)
+        ]
+        training = card["training"]
+        lines.append(
+            f"| [{card['name']}](zoo/{card['name']}) | {card['data']['name']} | {', '.join(scores)} "
+            f"| {training['steps']:,} steps, {_duration(training['hours'])} | {size_of(card) / 1e6:.1f} MB |"
+        )
+    return "\n".join(lines)
+
+
+def with_table(text, cards):
+    """Returns `text` with what stands between the two markers replaced by the table of `cards`.
+
+    Raises:
+        ValueError: the text lacks the markers.
+    """
+    if BEGIN not in text or END not in text:
+        raise ValueError(f"The text must hold the markers {BEGIN} and {END}. Received: neither or one of them")
+    before, rest = text.split(BEGIN, 1)
+    return f"{before}{BEGIN}\n{results_table(cards)}\n{END}{rest.split(END, 1)[1]}"
+
+
+def size_of(card):
+    """Returns the bytes of an entry's weights."""
+    return sum(record["size"] for name, record in card["files"].items() if name.endswith(".weights.h5"))
+
+
+def _number(value):
+    return "" if value is None else f"{value:.4g}"
+
+
+def _duration(hours):
+    return f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.0f} minutes"

@@ -1,0 +1,2 @@
+def score_images(*a, **k):
+    raise NotImplementedError

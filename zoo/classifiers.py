@@ -1,0 +1,124 @@
+"""The small convolutional classifiers that judge generated 28x28 images, and the training they share.
+
+A network gives logits; its layer "features" (128 values, after the ReLU) is the space in which Fréchet distances of
+28x28 entries are measured. There is no BatchNormalization: an image's logits depend on that image alone.
+"""
+
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasgan.data import load as load_data
+from kerasgan.zoo._card import training_record, write_entry
+from kerasgan.zoo._weights import load_weights, save_weights
+
+
+def network(num_classes=10):
+    """Builds the untrained classifier of 28x28 grey images.
+
+    Args:
+        num_classes: int, the number of classes.
+
+    Returns:
+        keras.Model: images (n, 28, 28, 1) float32 in [-1, 1] to logits (n, num_classes); its layer "features" gives
+        (n, 128), non-negative.
+
+    Example:
+
+    >>> from kerasgan.zoo import classifiers
+    >>> classifiers.network().output_shape
+    (None, 10)
+    """
+    convolution = {"kernel_size": 3, "padding": "same", "activation": "relu", "kernel_initializer": "he_normal"}
+    images = keras.Input((28, 28, 1), name="images")
+    x = keras.layers.Conv2D(32, **convolution)(images)
+    x = keras.layers.MaxPooling2D()(x)
+    x = keras.layers.Conv2D(64, **convolution)(x)
+    x = keras.layers.Flatten()(keras.layers.MaxPooling2D()(x))
+    x = keras.layers.Dense(128, activation="relu", name="features")(x)
+    logits = keras.layers.Dense(num_classes, name="logits")(keras.layers.Dropout(0.3)(x))
+    return keras.Model(images, logits, name="classifier")
+
+
+def train(directory, model, data, dataset, *, batch_size, epochs, learning_rate, shift, flip, seed, steps_per_epoch=None):
+    """Trains a classifier by Adam with a cosine schedule on shifted (and mirrored) images.
+
+    Args:
+        directory: where `network.weights.h5` is written.
+        model: the network of `network()`.
+        data: str, the data set to read where `dataset` is None.
+        dataset: tf.data.Dataset of (images (n, 28, 28, 1) in [-1, 1], labels (n,)), or None.
+        batch_size: int, of `data`.
+        epochs: int, passes over the data.
+        learning_rate: float, where the cosine schedule starts; it ends at zero.
+        shift: int, images move by up to this many pixels either way.
+        flip: bool, whether images are mirrored left to right half of the time.
+        seed: int, of weights, order and shifts.
+        steps_per_epoch: int or None; None is one pass over the data.
+
+    Returns:
+        The model, trained and compiled.
+    """
+    keras.utils.set_random_seed(seed)
+    if dataset is None:
+        dataset = load_data(data, labels=True, batch_size=batch_size, seed=seed)
+    steps = epochs * (steps_per_epoch or int(dataset.cardinality()))
+    optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps))
+    model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+
+    def augment(images, labels):
+        size, count = images.shape[1], tf.shape(images)[0]
+        images = tf.pad(images, [[0, 0], [shift, shift], [shift, shift], [0, 0]], constant_values=-1.0)
+        for axis in (1, 2):
+            offsets = tf.random.uniform([count, 1], maxval=2 * shift + 1, dtype=tf.int32)
+            images = tf.gather(images, offsets + tf.range(size), axis=axis, batch_dims=1)
+        if flip:
+            mirrored = tf.random.uniform([count, 1, 1, 1]) < 0.5
+            images = tf.where(mirrored, tf.reverse(images, [2]), images)
+        return images, labels
+
+    dataset = dataset.map(augment, num_parallel_calls=2).repeat().prefetch(2)
+    model.fit(dataset, epochs=epochs, steps_per_epoch=steps // epochs, shuffle=False, verbose=2)
+    save_weights(model, Path(directory) / "network.weights.h5")
+    return model
+
+
+def score(model, data):
+    """Returns [accuracy on the test images of `data`] as a zoo score; no reference is needed to read it."""
+    hits = [
+        np.argmax(model.predict_on_batch(images), axis=-1) == labels
+        for images, labels in load_data(data, "test", labels=True, batch_size=1000, shuffle=False).as_numpy_iterator()
+    ]
+    hits = np.concatenate(hits)
+    return [{"name": "accuracy", "value": float(hits.mean()), "num_images": len(hits), "split": f"{data} test"}]
+
+
+def publish(directory, recipe):
+    """Trains by a classifier's recipe module and writes the zoo entry into `directory`."""
+    start = time.time()
+    model = recipe.train(directory)
+    hours = (time.time() - start) / 3600
+    images = next(iter(load_data(recipe.DATA, "test", batch_size=64, shuffle=False))).numpy()
+    training = recipe.TRAINING
+    # The card's scores are those of the weights as stored, in half precision.
+    stored = load_weights(recipe.model(), Path(directory) / "network.weights.h5")
+    write_entry(
+        directory,
+        stored,
+        description=f"A small convolutional classifier of {recipe.DATA}, for scoring generated images.",
+        paper={
+            "title": "Gradient-Based Learning Applied to Document Recognition",
+            "authors": "LeCun, Bottou, Bengio, Haffner",
+            "year": 1998,
+            "url": "https://doi.org/10.1109/5.726791",
+        },
+        data=recipe.DATA,
+        training=training_record(model.optimizer.iterations, training["batch_size"], training["seed"], hours),
+        scores=recipe.score(stored),
+        headline="accuracy",
+        pictures=images,
+        sample={"method": "predict", "arguments": {"x": images[:4], "verbose": 0}},
+    )
