@@ -10,9 +10,9 @@ import importlib
 import json
 from pathlib import Path
 
+from kerasgan.files import replacing
 from kerasgan.zoo._card import (
     load_networks,
-    results_table,
     sample_error,
     size_of,
     training_record,
@@ -24,6 +24,23 @@ from kerasgan.zoo._card import (
 from kerasgan.zoo._evaluate import score_images
 from kerasgan.zoo._fetch import locate
 from kerasgan.zoo._weights import WeightFileError, load_weights, save_weights
+
+__all__ = [
+    "WeightFileError",
+    "card",
+    "classifier",
+    "list_models",
+    "load",
+    "load_weights",
+    "recipe",
+    "save_weights",
+    "score_images",
+    "training_record",
+    "update_results",
+    "verify",
+    "write_card",
+    "write_entry",
+]
 
 FOLDER = Path(__file__).resolve().parent
 
@@ -116,7 +133,10 @@ def load(name):
     weights = {file: record for file, record in files.items() if file.endswith(".weights.h5")}
     return load_networks(
         model,
-        {file: (locate(FOLDER / name, file, record), record["size"], record["sha256"]) for file, record in weights.items()},
+        {
+            file: (locate(FOLDER / name, file, record), record["size"], record["sha256"])
+            for file, record in weights.items()
+        },
     )
 
 
@@ -167,6 +187,20 @@ def verify(name, scores=False):
     compared = _compare(about["scores"], recipe(name).score(model)) if scores else []
     holds = error <= 1e-3 and all(score["holds"] for score in compared)
     return {"files": sorted(places), "sample_error": error, "scores": compared, "holds": holds}
+
+
+def update_results(path):
+    """Writes the table of all entries' results between the markers `<!-- zoo:begin -->` and `<!-- zoo:end -->`.
+
+    Args:
+        path: a text file that holds the markers, such as the main README.md.
+
+    Raises:
+        ValueError: the file lacks the markers.
+    """
+    text = with_table(Path(path).read_text(), [card(name) for name in _names()])
+    with replacing(path) as temporary:
+        temporary.write_text(text)
 
 
 def _compare(recorded, computed):

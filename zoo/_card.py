@@ -8,13 +8,12 @@ import platform
 import subprocess
 from pathlib import Path
 
-import keras
 import numpy as np
 
 from kerasgan import plots
 from kerasgan.files import replacing
 from kerasgan.version import __version__
-from kerasgan.zoo._weights import save_weights, sha256_of
+from kerasgan.zoo._weights import load_weights, save_weights, sha256_of
 
 DATA_SETS = {
     "mnist": {
@@ -148,9 +147,7 @@ def training_record(steps, batch_size, seed, hours, precision="float32"):
     }
 
 
-def write_entry(
-    folder, model, *, description, paper, data, training, scores, headline, pictures, sample, columns=None
-):
+def write_entry(folder, model, *, description, paper, data, training, scores, headline, pictures, sample, columns=None):
     """Writes a zoo entry: weights, recorded sample, samples.png, card.json and README.md.
 
     Args:
@@ -200,8 +197,7 @@ def write_entry(
         },
         "headline": headline,
         "scores": [
-            {"floor": None, "paper": None} | (score if isinstance(score, dict) else score.to_json())
-            for score in scores
+            {"floor": None, "paper": None} | (score if isinstance(score, dict) else score.to_json()) for score in scores
         ],
     }
     write_card(folder, card)
@@ -219,8 +215,6 @@ def write_card(folder, card):
 
 def load_networks(model, files):
     """Loads {file name: path or (path, size, sha256)} into the networks of `model` that the names stand for."""
-    from kerasgan.zoo._weights import load_weights
-
     for filename, place in files.items():
         path, size, sha256 = place if isinstance(place, tuple) else (place, None, None)
         stem = filename.removesuffix(".weights.h5")

@@ -2,12 +2,16 @@
 
 import hashlib
 import os
+import threading
 import urllib.error
 import urllib.request
 from pathlib import Path
 
 from kerasgan.files import replacing
 from kerasgan.zoo._weights import WeightFileError, read_checked
+
+# Temporary names tell processes apart, not threads.
+_fetching = threading.Lock()
 
 
 def cache_folder():
@@ -37,9 +41,10 @@ def locate(folder, filename, record):
         read_checked(shipped, record["size"], record["sha256"])
         return shipped
     cached = cache_folder() / "zoo" / Path(folder).name / filename
-    if not cached.exists():
-        _fetch(record, cached)
-        return cached
+    with _fetching:
+        if not cached.exists():
+            _fetch(record, cached)
+            return cached
     try:
         read_checked(cached, record["size"], record["sha256"])
     except WeightFileError as error:

@@ -43,7 +43,9 @@ def network(num_classes=10):
     return keras.Model(images, logits, name="classifier")
 
 
-def train(directory, model, data, dataset, *, batch_size, epochs, learning_rate, shift, flip, seed, steps_per_epoch=None):
+def train(
+    directory, model, data, dataset, *, batch_size, epochs, learning_rate, shift, flip, seed, steps_per_epoch=None
+):
     """Trains a classifier by Adam with a cosine schedule on shifted (and mirrored) images.
 
     Args:
