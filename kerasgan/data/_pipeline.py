@@ -1,6 +1,9 @@
 """The one way from decoded uint8 images to a tf.data.Dataset of float32 batches."""
 
+import numpy as np
 import tensorflow as tf
+
+from kerasgan.data.resize import resize_matrix
 
 # Decoded sets up to this size are held in memory; larger ones are read again every epoch.
 MEMORY_LIMIT = 4 * 2**30
@@ -17,22 +20,31 @@ def to_float(images):
     return tf.cast(images, tf.float32) / 127.5 - 1.0
 
 
+def images_to_float(*batch):
+    """The first member of a batch to [-1, 1]; the others (labels) as they are."""
+    return to_float(batch[0]) if len(batch) == 1 else (to_float(batch[0]), *batch[1:])
+
+
 def make_dataset(
-    size, fetch, *, batch_size, shuffle, seed, drop_remainder=None, augment=None, finish=None, stream=False
+    size, fetch, *, batch_size, shuffle, seed, drop_remainder=None, augment=None, finish=images_to_float, stream=False
 ):
     """Indices -> shuffle (the whole set) -> batch -> fetch -> finish -> prefetch.
 
     Shuffling indices instead of images makes a full shuffle free at any image size.
 
+    `repeat()` of a shuffled dataset is a function of `seed` alone: any two iterators over it see the same batches.
+    tf.data's own keeps a counter that every pass over the dataset advances, so that training which was resumed, or
+    whose data a callback had looked at, would see another order.
+
     Args:
         size: Int, the number of elements.
-        fetch: Function from an index (a vector of indices when there is no `augment`) to the stored element.
+        fetch: Function from an index (a vector of indices without `augment` and `stream`) to the stored element.
         batch_size: Int.
         shuffle: Bool; a new order every epoch, drawn from `seed`.
         seed: Int.
         drop_remainder: Bool; by default as `shuffle`, so that training batches have one size.
-        augment: Function `(element, seed of shape (2,)) -> element`, applied to single elements, with fresh draws
-            every epoch when shuffling, the same ones otherwise.
+        augment: Function `(element, seed of shape (2,)) -> element` for single elements, with fresh draws every epoch
+            when shuffling, the same ones otherwise.
         finish: Function from a batch to the element that models see.
         stream: Bool; True fetches single elements in parallel (reading files), False gathers a whole batch at once.
     """
@@ -44,25 +56,115 @@ def make_dataset(
             f"`batch_size` must be at most {size}, the number of images, or no full batch exists. Received: "
             f"batch_size={batch_size}. Remedy: a smaller `batch_size`, or `drop_remainder=False`."
         )
-    dataset = tf.data.Dataset.range(size)
-    if shuffle:
-        dataset = dataset.shuffle(size, seed=seed, reshuffle_each_iteration=True)
-    if augment is not None:
-        draws = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=shuffle)
-        dataset = tf.data.Dataset.zip(dataset, draws.batch(2, drop_remainder=True))
-        dataset = dataset.map(lambda index, draw: augment(fetch(index), draw), num_parallel_calls=tf.data.AUTOTUNE)
+
+    def epoch(number):
+        key = tf.stack([tf.constant(seed, tf.int64), tf.cast(number, tf.int64)])
+        order = tf.range(size, dtype=tf.int64)
+        if shuffle:
+            order = tf.random.experimental.stateless_shuffle(order, seed=key)
+        dataset = tf.data.Dataset.from_tensor_slices(order)
+        if augment is not None:
+            draws = tf.random.stateless_uniform((size, 2), key, minval=None, maxval=None, dtype=tf.int32)
+            dataset = tf.data.Dataset.zip(dataset, tf.data.Dataset.from_tensor_slices(draws))
+            dataset = dataset.map(lambda index, draw: augment(fetch(index), draw), num_parallel_calls=tf.data.AUTOTUNE)
+        elif stream:
+            dataset = dataset.map(fetch, num_parallel_calls=tf.data.AUTOTUNE)
         dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
-    elif stream:
-        dataset = dataset.map(fetch, num_parallel_calls=tf.data.AUTOTUNE)
-        dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
+        if augment is None and not stream:
+            dataset = dataset.map(fetch, num_parallel_calls=tf.data.AUTOTUNE)
+        return dataset.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
+
+    if not shuffle:
+        return epoch(0).prefetch(tf.data.AUTOTUNE)
+    length = size // batch_size if drop_remainder else -(-size // batch_size)
+    once = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1).flat_map(epoch)
+    dataset = once.apply(tf.data.experimental.assert_cardinality(length)).prefetch(tf.data.AUTOTUNE)
+
+    def repeat(count=None, name=None):
+        endless = count is None or count < 0
+        epochs = tf.data.Dataset.counter().take(-1 if endless else count).flat_map(epoch)
+        cardinality = tf.data.INFINITE_CARDINALITY if endless else count * length
+        return epochs.apply(tf.data.experimental.assert_cardinality(cardinality)).prefetch(tf.data.AUTOTUNE)
+
+    dataset.repeat = repeat
+    return dataset
+
+
+def zip_unpaired(a, b):
+    """Batches of two independent datasets side by side; the shorter one starts again until the longer one ends."""
+    if int(a.cardinality()) < int(b.cardinality()):
+        once = tf.data.Dataset.zip(a.repeat(), b)
     else:
-        dataset = dataset.batch(batch_size, drop_remainder=drop_remainder)
-        dataset = dataset.map(fetch, num_parallel_calls=tf.data.AUTOTUNE)
-    if finish is not None:
-        dataset = dataset.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
-    return dataset.prefetch(tf.data.AUTOTUNE)
+        once = tf.data.Dataset.zip(a, b.repeat())
+    length = int(once.cardinality())
+    once.repeat = lambda count=None, name=None: tf.data.Dataset.zip(a.repeat(), b.repeat()).take(
+        -1 if count is None else count * length
+    )
+    return once
 
 
-def images_to_float(*batch):
-    """The first member of a batch to [-1, 1]; the others (labels) as they are."""
-    return to_float(batch[0]) if len(batch) == 1 else (to_float(batch[0]), *batch[1:])
+def low_and_high(images, size, scale):
+    """uint8 images `(batch, size, size, channels)` -> (bicubically shrunk, original), both float32 in [-1, 1]."""
+    matrix = tf.constant(resize_matrix(size, 1 / scale), tf.float32)
+    low = tf.einsum("oh,bhwc,pw->bopc", matrix, tf.cast(images, tf.float32), matrix)
+    # Rounded as a stored 8-bit image would be.
+    low = tf.clip_by_value(tf.floor(low + 0.5), 0.0, 255.0)
+    return to_float(low), to_float(images)
+
+
+def crop_pair(image, draw, size):
+    """A random `(size, size)` part of a uint8 image, placed by a seed of shape (2,)."""
+    place = tf.random.stateless_uniform((2,), draw)
+    room = tf.cast(tf.shape(image)[:2] - size + 1, tf.float32)
+    top, left = tf.unstack(tf.cast(tf.floor(place * room), tf.int32))
+    return image[top : top + size, left : left + size]
+
+
+def jitter(image, draw):
+    """Enlarges by 286/256, crops a random part of the old size, mirrors half of the time (Isola et al. 2017, 6.2)."""
+    size, channels = image.shape[0], image.shape[-1]
+    large = round(size * 286 / 256)
+    enlarged = tf.image.resize(image, (large, large))
+    part = tf.ensure_shape(crop_pair(enlarged, draw, size), (size, size, channels))
+    mirror = tf.random.stateless_uniform((), draw + 1) < 0.5
+    return tf.where(mirror, part[:, ::-1], part)
+
+
+def text_elements(images_and_ids, strings, vectors, text):
+    """A batch `(uint8 images, caption ids, *others)` -> (images, vectors and/or strings, *others)."""
+    images, ids, *others = images_and_ids
+    parts = {
+        "embeddings": lambda: [tf.gather(vectors, ids)],
+        "strings": lambda: [tf.gather(strings, ids)],
+        "both": lambda: [tf.gather(vectors, ids), tf.gather(strings, ids)],
+    }[text]()
+    return (to_float(images), *parts, *others)
+
+
+def text_tables(captions, embeddings, text):
+    """Checks what is asked for against what there is; returns (text, strings, vectors) as host tensors.
+
+    Args:
+        captions: List of n strings.
+        embeddings: None, an array `(n, dim)`, or a callable from a list of strings to such an array.
+        text: "embeddings", "strings", "both", or None: embeddings where there are any, else strings.
+    """
+    known = ("embeddings", "strings", "both")
+    text = ("strings" if embeddings is None else "embeddings") if text is None else text
+    if text not in known:
+        raise ValueError(f"`text` must be one of {known} or None. Received: {text!r}")
+    vectors = None
+    if text != "strings":
+        if embeddings is None:
+            raise ValueError(
+                f"`text`={text!r} needs `embeddings`: an array with a row for each of {len(captions)} captions, or a "
+                "callable from a list of strings to such an array."
+            )
+        vectors = np.asarray(embeddings(list(captions)) if callable(embeddings) else embeddings, "float32")
+        if vectors.ndim != 2 or len(vectors) != len(captions) or not np.isfinite(vectors).all():
+            raise ValueError(
+                f"`embeddings` must be finite, of shape ({len(captions)}, dim): a row for each caption. Received: "
+                f"shape {vectors.shape}"
+            )
+        vectors = on_cpu(vectors)
+    return text, on_cpu(np.array(captions, dtype=object)), vectors

@@ -209,7 +209,6 @@ def _load_tfds(name, split, *, image_size, channels, labels, batch_size, shuffle
             shuffle=shuffle,
             seed=seed,
             drop_remainder=drop_remainder,
-            finish=_pipeline.images_to_float,
         )
     else:
         dataset = read(files_shuffled=shuffle)
