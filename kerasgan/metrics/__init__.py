@@ -1,0 +1,61 @@
+"""Scores of generated images: plain functions on features, streaming Keras metrics, and the stamp of a protocol."""
+
+from kerasgan.metrics.features import (
+    Extractor,
+    Statistics,
+    extract_features,
+    get_classifier,
+    get_extractor,
+    images_hash,
+    read_statistics,
+    reference_statistics,
+    weights_hash,
+    write_statistics,
+)
+from kerasgan.metrics.frechet import FrechetDistance, frechet_distance, frechet_distance_from_features
+from kerasgan.metrics.image_quality import (
+    classification_accuracy_score,
+    l1,
+    luma,
+    ms_ssim,
+    perceptual_path_length,
+    psnr,
+    ssim,
+)
+from kerasgan.metrics.inception_score import InceptionScore, inception_score
+from kerasgan.metrics.kernel import Estimate, KernelDistance, kernel_distance
+from kerasgan.metrics.modes import mode_count, recognizability
+from kerasgan.metrics.precision_recall import PrecisionRecall, density_coverage, precision_recall
+
+__all__ = [
+    "Estimate",
+    "Extractor",
+    "FrechetDistance",
+    "InceptionScore",
+    "KernelDistance",
+    "PrecisionRecall",
+    "Statistics",
+    "classification_accuracy_score",
+    "density_coverage",
+    "extract_features",
+    "frechet_distance",
+    "frechet_distance_from_features",
+    "get_classifier",
+    "get_extractor",
+    "images_hash",
+    "inception_score",
+    "kernel_distance",
+    "l1",
+    "luma",
+    "mode_count",
+    "ms_ssim",
+    "perceptual_path_length",
+    "precision_recall",
+    "psnr",
+    "read_statistics",
+    "recognizability",
+    "reference_statistics",
+    "ssim",
+    "weights_hash",
+    "write_statistics",
+]

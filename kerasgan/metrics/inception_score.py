@@ -1,0 +1,107 @@
+"""Inception Score of class probabilities (Salimans et al. 2016)."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasgan.metrics.features import FeatureMetric, check_probabilities, get_classifier
+from kerasgan.metrics.kernel import Estimate
+
+
+def inception_score(probabilities, splits=10):
+    """exp of the mean KL(p(y|x) || p(y)), section 4 of Salimans et al. 2016, over the probabilities of any classifier.
+
+    Args:
+        probabilities: array (n, classes), rows that sum to 1, of generated images.
+        splits: int, the number of equal parts, in the order given, that are scored apart. Default 10, as in the paper.
+
+    Returns:
+        `Estimate(mean, sd)` over the splits; each between 1 and the number of classes.
+
+    Raises:
+        ValueError: for rows that are not probabilities, or fewer than two images in a split.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasgan.metrics import inception_score
+    >>> inception_score(np.eye(4), splits=1).mean
+    4.0
+    """
+    probabilities = check_probabilities(probabilities, "probabilities")
+    count = len(probabilities)
+    if splits < 1 or count < 2 * splits:
+        raise ValueError(
+            f"`splits` must leave at least 2 images in a part: give more images or fewer splits. "
+            f"Received: {splits!r} splits of {count} images"
+        )
+    bounds = [count * index // splits for index in range(splits + 1)]
+    scores = [_score(probabilities[start:stop]) for start, stop in zip(bounds[:-1], bounds[1:])]
+    return Estimate(float(np.mean(scores)), float(np.std(scores)))
+
+
+def negative_entropy(probabilities):
+    """sum p log p over the last axis, with 0 log 0 = 0."""
+    return np.sum(probabilities * np.log(np.where(probabilities > 0.0, probabilities, 1.0)), axis=-1)
+
+
+def _score(probabilities):
+    marginal = probabilities.mean(axis=0)
+    return np.exp(max(negative_entropy(probabilities).mean() - negative_entropy(marginal), 0.0))
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class InceptionScore(FeatureMetric):
+    """Streaming Inception Score of the generated images, as one split, so the order of images does not matter.
+
+    Args:
+        classifier: anything `get_classifier` takes; it returns class probabilities.
+        name: str, default "inception_score".
+
+    Raises:
+        ValueError: from `result()`, for fewer than two images, outputs that are no probabilities, or images that are
+            not finite.
+
+    Example:
+
+    >>> import numpy as np
+    >>> import tensorflow as tf
+    >>> from kerasgan.metrics import InceptionScore
+    >>> metric = InceptionScore(classifier=lambda images: tf.nn.softmax(50 * images[:, 0, 0]))
+    >>> images = np.eye(4, dtype="float32")[:, None, None, :]
+    >>> metric.update_state(images - 1, images)
+    >>> round(float(metric.result()), 4)
+    4.0
+    """
+
+    def __init__(self, classifier, name="inception_score"):
+        super().__init__(classifier, name, get_classifier)
+
+    def _build(self, width):
+        self.count = self.add_variable((), "zeros", dtype="float64", name="count")
+        self.entropy = self.add_variable((), "zeros", dtype="float64", name="negative_entropy")
+        self.total = self.add_variable((width,), "zeros", dtype="float64", name="total")
+
+    def _add(self, real, fake):
+        fake = tf.cast(fake, tf.float64)
+        self.count.assign_add(tf.cast(tf.shape(fake)[0], tf.float64))
+        self.entropy.assign_add(tf.reduce_sum(tf.math.xlogy(fake, fake)))
+        self.total.assign_add(tf.reduce_sum(fake, axis=0))
+
+    def _result(self):
+        count, entropy, total = (keras.ops.convert_to_numpy(v) for v in (self.count, self.entropy, self.total))
+        if count < 2:
+            raise ValueError(f"`{self.name}` needs at least 2 generated images. Received: {int(count)}")
+        marginal = check_probabilities(total[None, :] / count, "classifier's outputs", minimum=1)[0]
+        return float(np.exp(max(float(entropy) / float(count) - float(negative_entropy(marginal)), 0.0)))
+
+    def get_config(self):
+        config = super().get_config()
+        config["classifier"] = config.pop("extractor")
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        config["extractor"] = config.pop("classifier")
+        return super().from_config(config)

@@ -1,0 +1,160 @@
+"""Precision and recall, density and coverage: fidelity and diversity apart, from nearest neighbours of features."""
+
+from typing import NamedTuple
+
+import keras
+import numpy as np
+
+from kerasgan.metrics.features import FeatureBuffer, check_features, check_same_width
+
+BLOCK = 1024
+
+
+class PrecisionAndRecall(NamedTuple):
+    """Shares in [0, 1]."""
+
+    precision: float
+    recall: float
+
+
+class DensityAndCoverage(NamedTuple):
+    """Density (>= 0, about 1 for equal distributions) and coverage (a share in [0, 1])."""
+
+    density: float
+    coverage: float
+
+
+def precision_recall(real, fake, k=3):
+    """Improved precision and recall, eqs. 1 and 2 of Kynkäänniemi et al. 2019.
+
+    Args:
+        real: array (n, d), n > k, the features of real images.
+        fake: array (m, d), m > k, the features of generated images.
+        k: int, the neighbour whose distance is a sample's radius. Default 3, as in the paper.
+
+    Returns:
+        `PrecisionAndRecall(precision, recall)`: the share of generated images within the real manifold, and the share
+        of real images within the generated one.
+
+    Raises:
+        ValueError: for too few rows, values that are not finite, or different widths.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasgan.metrics import precision_recall
+    >>> x = np.arange(10.0)[:, None]
+    >>> precision_recall(x, x[:5] + 0.1)
+    PrecisionAndRecall(precision=1.0, recall=0.8)
+    """
+    real, fake = _check(real, fake, k)
+    real_radii, fake_radii = _squared_radii(real, k), _squared_radii(fake, k)
+    in_real = np.zeros(len(fake), bool)
+    in_fake = np.zeros(len(real), bool)
+    for start, squares in _blocks(real, fake):
+        rows = slice(start, start + len(squares))
+        in_real |= (squares <= real_radii[rows, None]).any(axis=0)
+        in_fake[rows] = (squares <= fake_radii[None, :]).any(axis=1)
+    return PrecisionAndRecall(float(in_real.mean()), float(in_fake.mean()))
+
+
+def density_coverage(real, fake, k=5):
+    """Density and coverage, eqs. 5 and 6 of Naeem et al. 2020, with open balls as in the authors' code.
+
+    Args:
+        real: array (n, d), n > k, the features of real images, not all equal.
+        fake: array (m, d), the features of generated images.
+        k: int, the neighbour whose distance is a real sample's radius. Default 5, as in the paper.
+
+    Returns:
+        `DensityAndCoverage(density, coverage)`.
+
+    Raises:
+        ValueError: for too few rows, values that are not finite, different widths, or real features that are all equal.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasgan.metrics import density_coverage
+    >>> x = np.arange(10.0)[:, None]
+    >>> density_coverage(x, x, k=1)
+    DensityAndCoverage(density=1.0, coverage=1.0)
+    """
+    real, fake = _check(real, fake, k)
+    radii = _squared_radii(real, k)
+    if not radii.any():
+        raise ValueError(
+            f"`real` must hold features that differ. Received {len(real)} rows whose {k} nearest neighbours are equal "
+            "to them: check that the images are not constant."
+        )
+    inside = covered = 0
+    for start, squares in _blocks(real, fake):
+        balls = squares < radii[start : start + len(squares), None]
+        inside += int(balls.sum())
+        covered += int(balls.any(axis=1).sum())
+    return DensityAndCoverage(inside / (k * float(len(fake))), covered / float(len(real)))
+
+
+def _check(real, fake, k):
+    if k < 1:
+        raise ValueError(f"`k` must be at least 1. Received: {k!r}")
+    return check_same_width(check_features(real, "real", k + 1), check_features(fake, "fake", k + 1))
+
+
+def _blocks(x, y):
+    """Squared distances of blocks of x's rows to all of y; equal rows are exactly 0 apart."""
+    centre = x.mean(axis=0)
+    x, y = x - centre, y - centre
+    norms = np.einsum("nd,nd->n", y, y)
+    for start in range(0, len(x), BLOCK):
+        rows = x[start : start + BLOCK]
+        sums = np.einsum("nd,nd->n", rows, rows)[:, None] + norms[None, :]
+        squares = sums - 2.0 * (rows @ y.T)
+        # below the rounding of the three terms two rows are one
+        squares[squares < 16.0 * np.finfo(np.float64).eps * sums] = 0.0
+        yield start, squares
+
+
+def _squared_radii(features, k):
+    """The squared distance of each row to its k-th nearest other row."""
+    return np.concatenate([np.partition(squares, k, axis=1)[:, k] for _, squares in _blocks(features, features)])
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class PrecisionRecall(FeatureBuffer):
+    """Streaming `precision_recall`: the features of all images are kept and compared at the end.
+
+    Args:
+        extractor: anything `get_extractor` takes; see there.
+        k: int, default 3, as in Kynkäänniemi et al. 2019.
+        max_images: int, how many images of a set are kept at most. Default 10,000.
+        name: str, default "precision_recall".
+
+    Raises:
+        ValueError: from `result()`, for too few images, or images that are not finite or not in [-1, 1].
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasgan.metrics import PrecisionRecall
+    >>> metric = PrecisionRecall(extractor=lambda images: images[:, 0, 0], max_images=100)
+    >>> images = np.random.default_rng(0).uniform(-1, 1, (8, 2, 2, 1)).astype("float32")
+    >>> metric.update_state(images, images)
+    >>> metric.result()
+    {'precision': 1.0, 'recall': 1.0}
+    """
+
+    def __init__(self, extractor, k=3, max_images=10_000, name="precision_recall"):
+        self.k = k
+        super().__init__(extractor, name, max_images)
+
+    def result(self):
+        """{"precision": ..., "recall": ...}."""
+        value = super().result()
+        return value if isinstance(value, dict) else {"precision": value, "recall": value}
+
+    def _result(self):
+        return precision_recall(*self.features(), k=self.k)._asdict()
+
+    def get_config(self):
+        return {**super().get_config(), "k": self.k}
