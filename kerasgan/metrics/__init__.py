@@ -26,6 +26,7 @@ from kerasgan.metrics.inception_score import InceptionScore, inception_score
 from kerasgan.metrics.kernel import Estimate, KernelDistance, kernel_distance
 from kerasgan.metrics.modes import mode_count, recognizability
 from kerasgan.metrics.precision_recall import PrecisionRecall, density_coverage, precision_recall
+from kerasgan.metrics.score import Score, score_images
 
 __all__ = [
     "Estimate",
@@ -34,6 +35,7 @@ __all__ = [
     "InceptionScore",
     "KernelDistance",
     "PrecisionRecall",
+    "Score",
     "Statistics",
     "classification_accuracy_score",
     "density_coverage",
@@ -55,6 +57,7 @@ __all__ = [
     "read_statistics",
     "recognizability",
     "reference_statistics",
+    "score_images",
     "ssim",
     "weights_hash",
     "write_statistics",

@@ -52,13 +52,14 @@ class Extractor:
         self.function = function
         self.model = function if isinstance(function, keras.Model) else None
         self.name = name or getattr(function, "name", None) or getattr(function, "__name__", type(function).__name__)
-        shape = self.model.input_shape if self.model is not None and self.model.inputs else (None,) * 4
+        # subclassed and unbuilt models have no fixed shapes
+        shape = self.model.input_shape if getattr(self.model, "inputs", None) else (None,) * 4
         self.channels = shape[-1]
         self.size = tuple(size) if size else (tuple(shape[1:3]) if None not in shape[1:3] else None)
         self.method = method
         self.antialias = antialias
         self.num_features = num_features
-        if num_features is None and self.model is not None and self.model.outputs:
+        if num_features is None and getattr(self.model, "outputs", None):
             self.num_features = self.model.output_shape[-1]
         self._hash = None
         self._graph = tf.function(self.__call__, reduce_retracing=True)
@@ -316,7 +317,8 @@ def reference_statistics(images, extractor, batch_size=64, cache_dir=None, verbo
         key = f"{images_hash(images)} {extractor.weights_hash} {extractor.resize} {extractor.precision}"
         path = os.path.join(cache_dir, hashlib.sha256(key.encode()).hexdigest() + ".npz")
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            # opened here: np.load leaves a damaged file open
+            with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
                 return Statistics(stored["mu"], stored["sigma"], int(stored["count"]))
         except (OSError, ValueError, KeyError, zipfile.BadZipFile):
             pass  # absent, or damaged and written anew below
@@ -448,10 +450,12 @@ class FeatureMetric(keras.metrics.Metric):
     features one answer takes seconds. `evaluate()` reads the value once, outside the graph, when all images are seen.
     """
 
-    def __init__(self, extractor, name, resolve=get_extractor):
+    _argument, _resolve = "extractor", staticmethod(get_extractor)
+
+    def __init__(self, extractor, name):
         super().__init__(name=name)
         self._spec = extractor
-        self.extractor = resolve(extractor)
+        self.extractor = self._resolve(extractor)
         # real not finite, fake not finite, real outside [-1, 1], real with negatives, real that varies within [0, 1]
         self.faults = self.add_variable((5,), "zeros", dtype="float64", name="faults")
         self._ready = False
@@ -494,10 +498,9 @@ class FeatureMetric(keras.metrics.Metric):
                 "`real_images` must be in [-1, 1]. Received no negative value, which looks like [0, 1]: "
                 "use images * 2 - 1"
             )
-        return self._result() if self._ready else self._compute_too_few()
-
-    def _compute_too_few(self):
-        raise ValueError(f"`{self.name}` needs images: call update_state(real_images, generated_images) first.")
+        if not self._ready:
+            raise ValueError(f"`{self.name}` needs images: call update_state(real_images, generated_images) first.")
+        return self._result()
 
     def _check(self, images, which):
         dtype = tf.as_dtype(images.dtype)
@@ -523,11 +526,10 @@ class FeatureMetric(keras.metrics.Metric):
         config = super().get_config()
         config.pop("dtype", None)
         if isinstance(self._spec, str):
-            config["extractor"] = self._spec
+            config[self._argument] = self._spec
             return config
-        model = self.extractor.function
-        config["extractor"] = {
-            "function": keras.saving.serialize_keras_object(model),
+        config[self._argument] = {
+            "function": keras.saving.serialize_keras_object(self.extractor.function),
             "weights_hash": self.extractor.weights_hash,
             "options": {
                 "name": self.extractor.name,
@@ -542,7 +544,7 @@ class FeatureMetric(keras.metrics.Metric):
     @classmethod
     def from_config(cls, config):
         config = dict(config)
-        stored = config["extractor"]
+        stored = config[cls._argument]
         if isinstance(stored, dict):
             function = keras.saving.deserialize_keras_object(stored["function"])
             extractor = Extractor(function, **stored["options"])
@@ -552,7 +554,7 @@ class FeatureMetric(keras.metrics.Metric):
                     f"{extractor.name!r} are not the ones it scored with. Load with compile=False and compile again "
                     "with the extractor, or use a named one."
                 )
-            config["extractor"] = extractor
+            config[cls._argument] = extractor
         return cls(**config)
 
 

@@ -74,8 +74,10 @@ class InceptionScore(FeatureMetric):
     4.0
     """
 
+    _argument, _resolve = "classifier", staticmethod(get_classifier)
+
     def __init__(self, classifier, name="inception_score"):
-        super().__init__(classifier, name, get_classifier)
+        super().__init__(classifier, name)
 
     def _build(self, width):
         self.count = self.add_variable((), "zeros", dtype="float64", name="count")
@@ -94,14 +96,3 @@ class InceptionScore(FeatureMetric):
             raise ValueError(f"`{self.name}` needs at least 2 generated images. Received: {int(count)}")
         marginal = check_probabilities(total[None, :] / count, "classifier's outputs", minimum=1)[0]
         return float(np.exp(max(float(entropy) / float(count) - float(negative_entropy(marginal)), 0.0)))
-
-    def get_config(self):
-        config = super().get_config()
-        config["classifier"] = config.pop("extractor")
-        return config
-
-    @classmethod
-    def from_config(cls, config):
-        config = dict(config)
-        config["extractor"] = config.pop("classifier")
-        return super().from_config(config)

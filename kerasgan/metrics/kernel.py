@@ -20,8 +20,8 @@ class Estimate(NamedTuple):
 def kernel_distance(real, fake, subsets=100, subset_size=1000, seed=0):
     """Kernel distance (KID): unbiased MMD^2 with the kernel (x.y/d + 1)^3, section 4 of Bińkowski et al. 2018.
 
-    Subsets are drawn without replacement by NumPy's legacy generator, whose stream is frozen, in the order that other
-    implementations use: an equal seed gives equal subsets there.
+    Subsets are drawn without replacement by NumPy's legacy generator, whose stream is frozen, first of the generated
+    images, then of the real ones, as the authors' code does: implementations that follow it give the same value.
 
     Args:
         real: array (n, d), n >= 2, the features of real images.
@@ -55,8 +55,8 @@ def kernel_distance(real, fake, subsets=100, subset_size=1000, seed=0):
     random = np.random.RandomState(seed)
     values = []
     for _ in range(subsets):
-        chosen_real = random.choice(len(real), min(subset_size, len(real)), replace=False)
         chosen_fake = random.choice(len(fake), min(subset_size, len(fake)), replace=False)
+        chosen_real = random.choice(len(real), min(subset_size, len(real)), replace=False)
         values.append(_unbiased(real[chosen_real], fake[chosen_fake]))
     return Estimate(float(np.mean(values)), float(np.std(values)))
 

@@ -39,8 +39,8 @@ def test_subsets_are_those_of_the_frozen_generator():
     state = np.random.RandomState(7)
     values = []
     for _ in range(3):
-        a = state.choice(20, 5, replace=False)
         b = state.choice(30, 5, replace=False)
+        a = state.choice(20, 5, replace=False)
         values.append(by_loops(x[a], y[b]))
     value = kernel_distance(x, y, subsets=3, subset_size=5, seed=7)
     assert value.mean == pytest.approx(np.mean(values), rel=1e-12)

@@ -1,0 +1,256 @@
+"""Scores that state their protocol, so that numbers of different protocols are never compared by mistake."""
+
+import dataclasses
+import functools
+import json
+import platform
+from importlib import metadata
+
+from kerasgan.metrics.features import check_images, extract_features, get_classifier, get_extractor
+from kerasgan.metrics.frechet import frechet_distance_from_features
+from kerasgan.metrics.inception_score import inception_score
+from kerasgan.metrics.kernel import kernel_distance
+from kerasgan.metrics.precision_recall import density_coverage, precision_recall
+
+# a seed draws another sample of the same quantity, and versions are where to look when numbers still differ
+NOT_PROTOCOL = ("value", "sd", "seed", "versions")
+
+
+def library_versions():
+    """The versions that a score depends on, by library."""
+    names = ("kerasgan", "tensorflow", "keras", "numpy")
+    return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
+
+
+@functools.total_ordering
+@dataclasses.dataclass(frozen=True, eq=False)
+class Score:
+    """A number and the protocol it was measured under.
+
+    Subtracting, ordering or comparing scores of different protocols is an error that names the differing fields. `seed`
+    and `versions` are stated but may differ.
+
+    Args:
+        value: float.
+        metric: str, e.g. "frechet_distance".
+        extractor: str, the extractor's name; None for metrics of pixels.
+        weights_hash: str, SHA-256 of its weights (`weights_hash`); None when they cannot be seen.
+        resize: str, the resize rule.
+        num_real: int, real images; 0 for metrics that use none.
+        num_generated: int, generated images.
+        dataset: str, the real images' data set.
+        split: str, their split.
+        seed: int, of the generated images.
+        truncation: float, the truncation of the latents; None when not truncated.
+        precision: str, the dtype policy of the extractor.
+        sd: float, the standard deviation over subsets, splits or repetitions; None when there is one value.
+        settings: dict of the metric's own settings, e.g. {"k": 3}.
+        versions: dict, library -> version. Default: those in use.
+
+    Example:
+
+    >>> from kerasgan.metrics import Score
+    >>> a = Score(12.5, metric="frechet_distance", num_real=10000, num_generated=10000)
+    >>> b = Score(11.0, metric="frechet_distance", num_real=10000, num_generated=10000)
+    >>> a - b, b < a
+    (1.5, True)
+    """
+
+    value: float
+    metric: str
+    extractor: str | None = None
+    weights_hash: str | None = None
+    resize: str | None = None
+    num_real: int = 0
+    num_generated: int = 0
+    dataset: str | None = None
+    split: str | None = None
+    seed: int | None = None
+    truncation: float | None = None
+    precision: str = "float32"
+    sd: float | None = None
+    settings: dict = dataclasses.field(default_factory=dict)
+    versions: dict = dataclasses.field(default_factory=library_versions)
+
+    def protocol(self):
+        """The fields that two scores must share to be compared, as a dict."""
+        fields = dataclasses.asdict(self)
+        return {name: value for name, value in fields.items() if name not in NOT_PROTOCOL}
+
+    def _check(self, other):
+        mine, theirs = self.protocol(), other.protocol()
+        differing = [f"{name}: {mine[name]!r} != {theirs[name]!r}" for name in mine if mine[name] != theirs[name]]
+        if differing:
+            raise ValueError(f"Scores must have one protocol to be compared. They differ in {'; '.join(differing)}")
+
+    def __float__(self):
+        return float(self.value)
+
+    def __sub__(self, other):
+        if not isinstance(other, Score):
+            return NotImplemented
+        self._check(other)
+        return self.value - other.value
+
+    def __eq__(self, other):
+        if not isinstance(other, Score):
+            return NotImplemented
+        self._check(other)
+        return self.value == other.value
+
+    def __lt__(self, other):
+        if not isinstance(other, Score):
+            return NotImplemented
+        self._check(other)
+        return self.value < other.value
+
+    __hash__ = None
+
+    def __str__(self):
+        sd = "" if self.sd is None else f" +/- {self.sd:.2g}"
+        parts = [
+            f"{self.metric} {self.value:.6g}{sd}",
+            self.extractor and f"extractor {self.extractor} ({(self.weights_hash or 'weights unknown')[:15]})",
+            self.resize and f"resize {self.resize}",
+            f"{self.num_real} real / {self.num_generated} generated",
+            self.dataset and f"data {self.dataset}{'/' + self.split if self.split else ''}",
+            self.seed is not None and f"seed {self.seed}",
+            self.truncation is not None and f"truncation {self.truncation}",
+            self.precision,
+            ", ".join(f"{name} {value}" for name, value in self.settings.items()),
+            ", ".join(f"{name} {value}" for name, value in self.versions.items()),
+        ]
+        return " | ".join(part for part in parts if part)
+
+    def to_json(self):
+        """One line of JSON with every field."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text):
+        """The score that `to_json` wrote.
+
+        Raises:
+            ValueError: for text that is no JSON object, or fields that are missing or unknown.
+        """
+        fields = json.loads(text)
+        known = {field.name for field in dataclasses.fields(cls)}
+        if not isinstance(fields, dict) or set(fields) != known:
+            raise ValueError(
+                f"A score must hold the fields {sorted(known)}. Received: "
+                f"{sorted(fields) if isinstance(fields, dict) else type(fields).__name__}"
+            )
+        return cls(**fields)
+
+
+def _fd(real, fake):
+    return {"frechet_distance": (frechet_distance_from_features(real, fake), None, {})}
+
+
+def _kd(real, fake):
+    settings = {"subsets": 100, "subset_size": 1000, "subset_seed": 0}
+    mean, sd = kernel_distance(real, fake)
+    return {"kernel_distance": (mean, sd, settings)}
+
+
+def _pr(real, fake):
+    values = precision_recall(real, fake)._asdict()
+    return {name: (value, None, {"k": 3}) for name, value in values.items()}
+
+
+def _dc(real, fake):
+    values = density_coverage(real, fake)._asdict()
+    return {name: (value, None, {"k": 5}) for name, value in values.items()}
+
+
+COMPARISONS = {"fd": _fd, "kd": _kd, "pr": _pr, "dc": _dc}
+
+
+def score_images(
+    real,
+    fake,
+    metrics=("fd", "kd", "pr"),
+    extractor=None,
+    classifier=None,
+    batch_size=64,
+    dataset=None,
+    split=None,
+    seed=None,
+    truncation=None,
+    verbose=0,
+):
+    """Score generated images against real ones and stamp each score with its protocol.
+
+    Args:
+        real: images as in `extract_features`, in [-1, 1].
+        fake: images as in `extract_features`, in [-1, 1]; values outside are clipped when an array is given.
+        metrics: names among "fd" (Fréchet distance), "kd" (kernel distance), "pr" (precision and recall), "dc" (density
+            and coverage) and "is" (Inception Score).
+        extractor: anything `get_extractor` takes; needed for all but "is".
+        classifier: anything `get_classifier` takes, for "is". Default: that of the extractor's name.
+        batch_size: int, default 64.
+        dataset: str, the real images' data set, for the stamp.
+        split: str, their split, for the stamp.
+        seed: int, of the generated images, for the stamp.
+        truncation: float, of the latents, for the stamp.
+        verbose: 1 shows progress bars. Default 0.
+
+    Returns:
+        dict of `Score`s by metric: "frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage",
+        "inception_score".
+
+    Raises:
+        ValueError: for an unknown metric, a missing extractor, or images that `extract_features` refuses.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasgan.metrics import score_images
+    >>> images = np.random.default_rng(0).uniform(-1, 1, (16, 2, 2, 1)).astype("float32")
+    >>> scores = score_images(images, -images, metrics=["fd"], extractor=lambda x: x[:, 0, 0])
+    >>> scores["frechet_distance"].num_real
+    16
+    """
+    names = (*COMPARISONS, "is")
+    unknown = [name for name in metrics if name not in names]
+    if unknown or not metrics:
+        raise ValueError(f"`metrics` must be among {names}. Received: {list(metrics)}")
+    if extractor is None and any(name != "is" for name in metrics):
+        raise ValueError("`extractor` must be a name, a keras.Model or a callable for these metrics. Received: None")
+    if "is" in metrics and classifier is None:
+        if not isinstance(extractor, str):
+            raise ValueError("`classifier` must be a name, a keras.Model or a callable for 'is'. Received: None")
+        classifier = extractor
+    if hasattr(fake, "shape"):
+        fake = check_images(fake, "fake", clip=True).numpy()
+    about = {"dataset": dataset, "split": split, "seed": seed, "truncation": truncation}
+    scores = {}
+
+    def stamp(found, extractor, num_real, num_generated):
+        for name, (value, sd, settings) in found.items():
+            scores[name] = Score(
+                value,
+                metric=name,
+                extractor=extractor.name,
+                weights_hash=extractor.weights_hash,
+                resize=extractor.resize,
+                num_real=num_real,
+                num_generated=num_generated,
+                precision=extractor.precision,
+                sd=sd,
+                settings=settings,
+                **about,
+            )
+
+    compared = [name for name in metrics if name != "is"]
+    if compared:
+        extractor = get_extractor(extractor)
+        sets = [extract_features(images, extractor, batch_size, verbose) for images in (real, fake)]
+        for name in compared:
+            stamp(COMPARISONS[name](*sets), extractor, *map(len, sets))
+    if "is" in metrics:
+        classifier = get_classifier(classifier)
+        probabilities = extract_features(fake, classifier, batch_size, verbose)
+        mean, sd = inception_score(probabilities)
+        stamp({"inception_score": (mean, sd, {"splits": 10})}, classifier, 0, len(probabilities))
+    return scores

@@ -1,0 +1,163 @@
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasgan.metrics import (
+    Extractor,
+    extract_features,
+    get_classifier,
+    get_extractor,
+    images_hash,
+    read_statistics,
+    reference_statistics,
+    weights_hash,
+    write_statistics,
+)
+
+
+def small_model(seed=0, channels=1, size=4):
+    start = keras.initializers.GlorotUniform(seed=seed)
+    return keras.Sequential(
+        [keras.Input((size, size, channels)), keras.layers.Flatten(), keras.layers.Dense(3, kernel_initializer=start)]
+    )
+
+
+@pytest.fixture
+def images():
+    return np.random.default_rng(0).uniform(-1, 1, size=(11, 4, 4, 1)).astype("float32")
+
+
+def test_batches_do_not_matter(images, capsys):
+    model = small_model()
+    expected = model.predict(images, verbose=0)
+    for batch_size in (1, 4, 100):
+        np.testing.assert_allclose(extract_features(images, model, batch_size), expected, rtol=1e-5, atol=1e-6)
+    dataset = tf.data.Dataset.from_tensor_slices((images, np.arange(11))).batch(3)
+    np.testing.assert_allclose(extract_features(dataset, model, verbose=1), expected, rtol=1e-5, atol=1e-6)
+    assert "4/4" in capsys.readouterr().out
+
+
+def test_the_resize_rule_and_grey_to_colour():
+    extractor = Extractor(small_model(channels=3), name="tiny")
+    assert (extractor.resize, extractor.num_features, extractor.name) == ("bilinear 4x4", 3, "tiny")
+    grey = np.random.default_rng(0).uniform(-1, 1, size=(2, 8, 8, 1)).astype("float32")
+    by_hand = extractor.model(np.repeat(grey.reshape(2, 4, 2, 4, 2, 1).mean(axis=(2, 4)), 3, axis=-1))
+    np.testing.assert_allclose(extractor(grey), by_hand, rtol=1e-4, atol=1e-6)
+    assert Extractor(lambda x: x, size=(9, 9), method="bicubic", antialias=True).resize == "bicubic antialias 9x9"
+    assert Extractor(lambda x: x).resize == "none" and Extractor(lambda x: x).weights_hash is None
+
+
+def test_maps_are_averaged(images):
+    np.testing.assert_allclose(
+        extract_features(images, lambda x: x)[:, 0], images.mean(axis=(1, 2, 3)), rtol=1e-4, atol=1e-7
+    )
+
+
+def test_refused_sets(images):
+    for bad, match in (
+        (((images + 1) * 127).astype("uint8"), "uint8; use images / 127.5 - 1"),
+        ((images + 1) / 2, "look like .0, 1.: use images . 2 - 1"),
+        (images * 127, "127.5 - 1 for .0, 255."),
+        (images * np.nan, "must be finite"),
+        (images[0], "shape"),
+        (images[:0], "at least one image"),
+    ):
+        with pytest.raises(ValueError, match=match):
+            extract_features(bad, small_model())
+    assert extract_features(np.full((2, 4, 4, 1), 0.5), small_model()).shape == (2, 3)
+    with pytest.raises(ValueError, match="`extractor` must be one of .*'mnist'.* Received: 'resnet'"):
+        get_extractor("resnet")
+    with pytest.raises(ValueError, match="Received: 7"):
+        get_extractor(7)
+
+
+def test_weights_hash_sees_weights_and_not_the_process():
+    first = weights_hash(small_model())
+    assert first == weights_hash(small_model()) and len(first) == 64
+    assert first != weights_hash(small_model(seed=1))
+    model = small_model()
+    kernel = model.weights[0].numpy()
+    kernel[0, 0] = np.nextafter(kernel[0, 0], 1)
+    model.weights[0].assign(kernel)
+    assert weights_hash(model) != first
+
+
+def test_images_hash_sees_every_byte(images):
+    first = images_hash(images)
+    assert first == images_hash(images, batch_size=3)
+    assert first == images_hash(tf.data.Dataset.from_tensor_slices(images).batch(4).as_numpy_iterator())
+    changed = images.copy()
+    changed[10, 3, 3, 0] += 1e-6
+    assert images_hash(changed) != first
+    assert images_hash(images.reshape(11, 2, 8, 1)) != first
+    assert images_hash(images.astype("float64")) != first
+
+
+def test_reference_statistics_are_kept_by_content(images, tmp_path):
+    model = small_model()
+    features = extract_features(images, model).astype("float64")
+    fresh = reference_statistics(images, model, cache_dir=tmp_path / "cache")
+    np.testing.assert_allclose(fresh.mean, features.mean(axis=0), rtol=1e-12)
+    np.testing.assert_allclose(fresh.cov, np.cov(features, rowvar=False), rtol=1e-12)
+    assert fresh.count == 11
+    (path,) = (tmp_path / "cache").iterdir()
+
+    def count():
+        return len(list((tmp_path / "cache").iterdir()))
+
+    # what is stored is used: a marked file shows it
+    write_statistics(path, fresh.mean + 1, fresh.cov)
+    with pytest.raises(KeyError):
+        np.load(path)["count"]
+    repaired = reference_statistics(images, model, cache_dir=tmp_path / "cache")
+    np.testing.assert_array_equal(repaired.mean, fresh.mean)
+    np.savez(path, mu=fresh.mean + 1, sigma=fresh.cov, count=11)
+    np.testing.assert_array_equal(
+        reference_statistics(images, model, cache_dir=tmp_path / "cache").mean, fresh.mean + 1
+    )
+    path.write_bytes(path.read_bytes()[:100])
+    np.testing.assert_array_equal(reference_statistics(images, model, cache_dir=tmp_path / "cache").mean, fresh.mean)
+
+    changed = images.copy()
+    changed[0, 0, 0, 0] *= 0.5
+    assert count() == 1
+    reference_statistics(changed, model, cache_dir=tmp_path / "cache")
+    assert count() == 2
+    reference_statistics(images, small_model(seed=1), cache_dir=tmp_path / "cache")
+    assert count() == 3
+    with pytest.raises(ValueError, match="`cache_dir` needs an extractor whose weights can be hashed"):
+        reference_statistics(images, lambda x: x, cache_dir=tmp_path)
+
+
+def test_statistics_files(tmp_path):
+    mean, cov = np.arange(2.0), np.eye(2)
+    write_statistics(tmp_path / "a.npz", mean, cov)
+    for value, expected in zip(read_statistics(tmp_path / "a.npz"), (mean, cov)):
+        np.testing.assert_array_equal(value, expected)
+    np.savez(tmp_path / "b.npz", mu=mean)
+    with pytest.raises(ValueError, match="must hold `mu` and `sigma`. Received: b.npz"):
+        read_statistics(tmp_path / "b.npz")
+    np.savez(tmp_path / "c.npz", mu=np.array([{}], dtype=object), sigma=cov)
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        read_statistics(tmp_path / "c.npz")
+    with pytest.raises(ValueError, match="must end in '.npz'"):
+        write_statistics(tmp_path / "d.txt", mean, cov)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a.npz", "b.npz", "c.npz"]
+
+
+@pytest.mark.parametrize("name", ["mnist", "fashion_mnist"])
+def test_classifiers_of_the_zoo_by_name(name):
+    from kerasgan import zoo
+
+    try:
+        model = zoo.classifier(name)
+    except Exception as error:
+        pytest.skip(f"the zoo has no weights of this classifier here: {error}")
+    images = np.random.default_rng(0).uniform(-1, 1, size=(3, 28, 28, 1)).astype("float32")
+    assert extract_features(images, name).shape == (3, model.get_layer("features").output.shape[-1])
+    probabilities = extract_features(images, get_classifier(name))
+    assert probabilities.dtype == np.float64
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-12)
+    np.testing.assert_array_equal(probabilities.argmax(axis=1), model.predict(images, verbose=0).argmax(axis=1))
+    assert get_extractor(name).resize == "bilinear 28x28"

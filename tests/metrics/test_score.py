@@ -1,0 +1,121 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from kerasgan.metrics import (
+    Score,
+    extract_features,
+    frechet_distance_from_features,
+    inception_score,
+    precision_recall,
+    score_images,
+    weights_hash,
+)
+
+PROTOCOL = {
+    "metric": "frechet_distance",
+    "extractor": "mnist classifier features",
+    "weights_hash": "ab" * 32,
+    "resize": "bilinear 28x28",
+    "num_real": 10000,
+    "num_generated": 5000,
+    "dataset": "mnist",
+    "split": "test",
+    "truncation": 0.7,
+    "settings": {"k": 3},
+}
+
+
+def test_one_protocol_can_be_compared():
+    low, high = Score(1.5, **PROTOCOL, seed=1), Score(4.0, **PROTOCOL, seed=2)
+    assert high - low == 2.5 and low - high == -2.5
+    assert low < high and high > low and low <= low and not high <= low
+    assert low == Score(1.5, **PROTOCOL) and low != high
+    assert sorted([high, low]) == [low, high] and min(high, low) is low
+    assert float(low) == 1.5
+
+
+@pytest.mark.parametrize("field", [*PROTOCOL, "precision"])
+def test_another_protocol_cannot(field):
+    other = {"num_real": 1, "num_generated": 1, "truncation": 0.5, "settings": {"k": 4}}.get(field, "other")
+    a, b = Score(1.0, **PROTOCOL), Score(1.0, **{**PROTOCOL, field: other})
+    for operation in (lambda: a - b, lambda: a < b, lambda: a == b, lambda: a >= b, lambda: sorted([a, b])):
+        with pytest.raises(ValueError, match=f"They differ in {field}: [^;]*$"):
+            operation()
+
+
+def test_all_differing_fields_are_named():
+    with pytest.raises(ValueError, match="num_real: 10000 != 1; dataset: 'mnist' != 'svhn'"):
+        Score(1.0, **PROTOCOL) - Score(1.0, **{**PROTOCOL, "num_real": 1, "dataset": "svhn"})
+    with pytest.raises(TypeError):
+        Score(1.0, **PROTOCOL) - 1.0
+    with pytest.raises(TypeError):
+        Score(1.0, **PROTOCOL) < 2.0  # noqa: B015
+
+
+def test_prints_as_one_line():
+    line = str(Score(12.34567, **PROTOCOL, seed=7, sd=0.25))
+    assert "\n" not in line
+    for part in (
+        "frechet_distance 12.3457 +/- 0.25",
+        "mnist classifier features (ababab",
+        "bilinear 28x28",
+        "10000 real / 5000 generated",
+        "data mnist/test",
+        "seed 7",
+        "truncation 0.7",
+        "float32",
+        "k 3",
+        f"keras {keras.__version__}",
+    ):
+        assert part in line
+
+
+def test_json_round_trip():
+    score = Score(0.1 + 0.2, **PROTOCOL, seed=7, sd=0.25)
+    text = score.to_json()
+    assert "\n" not in text and json.loads(text)["value"] == 0.1 + 0.2
+    copy = Score.from_json(text)
+    assert copy.to_json() == text and copy - score == 0.0
+    with pytest.raises(ValueError, match="must hold the fields"):
+        Score.from_json('{"value": 1.0}')
+    with pytest.raises(ValueError, match="Received: list"):
+        Score.from_json("[]")
+
+
+def test_score_images_stamps_what_it_did():
+    random = np.random.default_rng(0)
+    real = random.uniform(-1, 1, size=(30, 4, 4, 1)).astype("float32")
+    fake = random.uniform(-2, 1, size=(25, 4, 4, 1)).astype("float32")
+    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.Flatten(), keras.layers.Dense(3)], name="tiny")
+    classifier = keras.Sequential([*model.layers, keras.layers.Softmax(dtype="float64")], name="judge")
+    classifier.build((None, 4, 4, 1))
+    scores = score_images(
+        real, fake, ["fd", "kd", "pr", "dc", "is"], model, classifier, dataset="noise", split="test", seed=3
+    )
+    a, b = extract_features(real, model), extract_features(np.clip(fake, -1, 1), model)
+    assert float(scores["frechet_distance"]) == pytest.approx(frechet_distance_from_features(a, b), rel=1e-6)
+    assert (scores["precision"].value, scores["recall"].value) == precision_recall(a, b)
+    probabilities = extract_features(np.clip(fake, -1, 1), classifier)
+    assert scores["inception_score"].value == pytest.approx(inception_score(probabilities).mean, rel=1e-6)
+    assert set(scores) == {
+        "frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage", "inception_score",
+    }  # fmt: skip
+    stamp = scores["frechet_distance"]
+    assert (stamp.extractor, stamp.weights_hash, stamp.resize) == ("tiny", weights_hash(model), "bilinear 4x4")
+    assert (stamp.num_real, stamp.num_generated, stamp.dataset, stamp.split, stamp.seed) == (30, 25, "noise", "test", 3)
+    assert scores["inception_score"].num_real == 0 and scores["inception_score"].extractor == "judge"
+    with pytest.raises(ValueError, match="differ in metric: 'precision' != 'recall'"):
+        scores["precision"] - scores["recall"]
+
+
+def test_refusals():
+    images = np.random.default_rng(0).uniform(-1, 1, size=(8, 4, 4, 1))
+    with pytest.raises(ValueError, match="`metrics` must be among .*Received: .'fid'."):
+        score_images(images, images, ["fid"], "mnist")
+    with pytest.raises(ValueError, match="`extractor` must be a name"):
+        score_images(images, images, ["fd"])
+    with pytest.raises(ValueError, match="`classifier` must be a name"):
+        score_images(images, images, ["is"], lambda x: x)
