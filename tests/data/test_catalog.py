@@ -1,0 +1,107 @@
+"""`load` by name: prepared tensorflow-datasets sets, folders, and quick failures."""
+
+import json
+import os
+import pathlib
+import socket
+import time
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasgan import data
+from kerasgan.data import catalog
+
+
+@pytest.fixture
+def mnist():
+    if not pathlib.Path(os.environ.get("TFDS_DATA_DIR", "nowhere"), "mnist").is_dir():
+        pytest.skip("set TFDS_DATA_DIR to a folder that holds the prepared set mnist")
+
+
+@pytest.fixture
+def no_network(monkeypatch):
+    def refuse(*args, **kwargs):
+        raise OSError("the network was touched")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    monkeypatch.setattr(socket, "getaddrinfo", refuse)
+
+
+def test_prepared_set_without_network(mnist, no_network):
+    dataset = data.load("mnist", "test[:300]", labels=True, shuffle=False, batch_size=128)
+    batches = list(dataset.as_numpy_iterator())
+    assert [len(images) for images, _ in batches] == [128, 128, 44]
+    assert dataset.class_names == [str(digit) for digit in range(10)]
+    import tensorflow_datasets as tfds
+
+    expected = tfds.load("mnist", split="test[:300]", shuffle_files=False)
+    for i, example in enumerate(expected.take(5).as_numpy_iterator()):
+        np.testing.assert_array_equal(batches[0][0][i], example["image"].astype("float32") / np.float32(127.5) - 1)
+        assert batches[0][1][i] == example["label"]
+
+
+def test_sizes_channels_and_counts(mnist):
+    images = next(iter(data.load("mnist", "test[:100]", image_size=32, channels=3, num_images=70)))
+    assert images.shape == (64, 32, 32, 3) and images.dtype == "float32"
+    assert (images[..., 0].numpy() == images[..., 2].numpy()).all()
+    data.check_images(images, image_size=32, channels=3)
+    with pytest.raises(ValueError, match=r"`split` of 'mnist' must be one of \['test', 'train'\].*'trian'"):
+        data.load("mnist", "trian")
+    with pytest.raises(ValueError, match="no further options"):
+        data.load("mnist", characters="A")
+    with pytest.raises(ValueError, match="labels"):
+        data.load("mnist", labels="color")
+
+
+def test_unprepared_set_fails_within_seconds_and_says_what_to_do(tmp_path, monkeypatch, no_network):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    with pytest.raises(FileNotFoundError) as error:
+        data.load("cifar10")
+    for fragment in ("'cifar10'", str(tmp_path), "TFDS_DATA_DIR", "load('glyphs')"):
+        assert fragment in str(error.value)
+
+
+def test_a_network_that_never_answers_is_given_up(monkeypatch):
+    monkeypatch.setattr(catalog, "_PROBE_SECONDS", 0.05)
+    monkeypatch.setattr(catalog.urllib.request, "urlopen", lambda *args, **kwargs: time.sleep(60))
+    assert catalog._reachable() is False
+
+
+def test_unknown_names(tmp_path, monkeypatch):
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "holiday").mkdir()
+    with pytest.raises(ValueError, match="'glyphs'.*'mnist'.*Received: 'nonsense'"):
+        data.load("nonsense")
+    with pytest.raises(ValueError, match="holiday.*For the folder of that name write './holiday'"):
+        data.load("holiday")
+    with pytest.raises(ValueError, match="existing folder"):
+        data.load("./missing", image_size=8)
+
+
+def test_versions_and_configs_are_found(tmp_path):
+    for name in ("set/1.0.0", "set/1.10.0", "set/1.9.0", "many/small/1.0.0", "many/large/1.0.0"):
+        (tmp_path / name).mkdir(parents=True)
+        (tmp_path / name / "dataset_info.json").write_text(json.dumps({}))
+    assert catalog._prepared_folder("set", tmp_path).name == "1.10.0"
+    assert catalog._prepared_folder("set:1.9.0", tmp_path).name == "1.9.0"
+    assert catalog._prepared_folder("set:2.0.0", tmp_path) is None
+    assert catalog._prepared_folder("many/large", tmp_path) == tmp_path / "many" / "large" / "1.0.0"
+    assert catalog._prepared_folder("other", tmp_path) is None
+    with pytest.raises(ValueError, match="several prepared configs"):
+        catalog._prepared_folder("many", tmp_path)
+
+
+def test_folder_by_path_reads_the_split(tmp_path):
+    for split, count in (("train", 3), ("test", 2)):
+        (tmp_path / split).mkdir()
+        for i in range(count):
+            Image.new("RGB", (9, 9), (i, 0, 0)).save(tmp_path / split / f"{i}.png")
+    for split, count in (("train", 3), ("test", 2), ("other", 5)):
+        dataset = data.load(str(tmp_path), split, image_size=8, batch_size=8, shuffle=False)
+        assert next(iter(dataset)).shape == (count, 8, 8, 3)
+    assert next(iter(data.load(tmp_path, image_size=8, batch_size=3))).shape == (3, 8, 8, 3)
+    with pytest.raises(ValueError, match="image_size"):
+        data.load(str(tmp_path))
