@@ -10,6 +10,7 @@ from pathlib import Path
 from kerasgan.files import replacing
 from kerasgan.zoo._weights import WeightFileError, read_checked
 
+SCHEMES = ("https://", "http://", "file://")
 # Temporary names tell processes apart, not threads.
 _fetching = threading.Lock()
 
@@ -58,6 +59,8 @@ def _fetch(record, target):
     by_hand = f"To put it there by hand: {record['url']} as {target}"
     if os.environ.get("KERASGAN_OFFLINE", "0") not in ("", "0"):
         raise FileNotFoundError(f"{target} is not in the cache and KERASGAN_OFFLINE is set. {by_hand}")
+    if not record["url"].startswith(SCHEMES):
+        raise ValueError(f"`url` must begin with one of {SCHEMES}. Received: {record['url']!r}")
     try:
         with urllib.request.urlopen(record["url"], timeout=30) as response:
             # One byte more than stated is enough to know that the answer is too long.

@@ -16,7 +16,7 @@ BIAS = "layers/dense/vars/1"
 def make(seed=0):
     keras.utils.set_random_seed(seed)
     layers = [keras.Input((8,)), keras.layers.Dense(16, name="dense"), keras.layers.BatchNormalization(name="norm")]
-    network = keras.Sequential([*layers, keras.layers.Dropout(0.5, seed=3), keras.layers.Dense(4)])
+    network = keras.Sequential([*layers, keras.layers.Dropout(0.5, seed=3), keras.layers.Dense(4, name="last")])
     for variable in network.weights:
         if variable.dtype == "float32":
             variable.assign(np.random.default_rng(seed).normal(size=variable.shape))
@@ -35,7 +35,7 @@ def edit(path, change):
 
 def replace(name, **arguments):
     def change(file):
-        del file[name]
+        file.pop(name, None)
         file.create_dataset(name, **arguments)
 
     return change
@@ -151,9 +151,8 @@ def external_link(file):
 
 
 def soft_link(file):
-    file["elsewhere"] = file[KERNEL][()]
     del file[KERNEL]
-    file[KERNEL] = h5py.SoftLink("/elsewhere")
+    file[KERNEL] = h5py.SoftLink(f"/{BIAS}")
 
 
 def linked_group(file):
@@ -221,14 +220,7 @@ def cycle(file):
     ],
 )
 def test_hostile_files_are_refused(path, change, match):
-    def cautious(file):
-        if "more" not in file:
-            file["more"] = 0
-        change(file)
-        if change.__name__ != "change" or file["more"].shape == ():
-            del file["more"]
-
-    edit(path, cautious)
+    edit(path, change)
     refused(path, match)
 
 

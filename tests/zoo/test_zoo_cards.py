@@ -1,0 +1,193 @@
+"""Cards: written by code, checked against the schema, and turned into pages."""
+
+import copy
+import json
+
+import keras
+import numpy as np
+import pytest
+
+from kerasgan import zoo
+from kerasgan.zoo import _card
+
+PAPER = {"title": "A Paper", "authors": "A. Author", "year": 2014, "url": "https://example.org"}
+SCORES = [
+    {"name": "recognizability", "value": 0.83123, "spread": 0.0075, "floor": 0.95},
+    {"name": "frechet_distance", "value": 5.25},
+    {"name": "hidden", "value": 7.0, "table": False},
+]
+
+
+class Sampler(keras.Model):
+    """The part of a model's interface that the zoo relies on, with weights that half precision rounds."""
+
+    sampling_networks = ("generator",)
+    g_networks, d_networks = ("generator",), ("discriminator",)
+
+    def __init__(self, averaged=True):
+        super().__init__()
+        self.generator, self.discriminator = self.network("generator", 4, 9), self.network("discriminator", 9, 1)
+        self.ema_generator = self.network("average", 4, 9) if averaged else None
+        self.built = True
+
+    @staticmethod
+    def network(name, inputs, outputs):
+        return keras.Sequential([keras.Input((inputs,)), keras.layers.Dense(outputs, activation="tanh")], name=name)
+
+    def sampler(self, name="generator"):
+        average = getattr(self, f"ema_{name}", None)
+        return getattr(self, name) if average is None else average
+
+    def generate(self, num_images, seed=None, shift=0.0):
+        latents = np.random.default_rng(seed).normal(size=(num_images, 4)).astype("float32") + shift
+        return self.sampler()(latents).numpy().reshape(-1, 3, 3, 1)
+
+
+def write(folder, model, **changes):
+    arguments = {
+        "description": "A toy.",
+        "paper": PAPER,
+        "data": "mnist",
+        "training": zoo.training_record(steps=10, batch_size=64, seed=3, hours=0.5),
+        "scores": SCORES,
+        "headline": "recognizability",
+        "pictures": model.generate(4, seed=0),
+        "sample": {"method": "generate", "arguments": {"num_images": 2, "seed": 1}},
+    }
+    return zoo.write_entry(folder, model, **(arguments | changes))
+
+
+def test_an_entry_holds_the_averaged_weights_and_its_sample(tmp_path):
+    model = Sampler()
+    average = model.ema_generator.get_weights()
+    card = write(tmp_path / "toy_mnist", model)
+    assert sorted(p.name for p in (tmp_path / "toy_mnist").iterdir()) == [
+        "README.md",
+        "card.json",
+        "discriminator.weights.h5",
+        "generator.weights.h5",
+        "sample.npz",
+        "samples.png",
+    ]
+    loaded = Sampler()
+    _card.load_networks(
+        loaded,
+        {
+            f"{stem}.weights.h5": tmp_path / "toy_mnist" / f"{stem}.weights.h5"
+            for stem in ("generator", "discriminator")
+        },
+    )
+    for expected, generator, ema in zip(average, loaded.generator.get_weights(), loaded.ema_generator.get_weights()):
+        np.testing.assert_allclose(generator, expected, rtol=2**-11, atol=1e-7)
+        np.testing.assert_array_equal(generator, ema)
+    assert _card.sample_error(loaded, tmp_path / "toy_mnist" / "sample.npz", card["sample"]) < 1e-6
+    loaded.ema_generator.layers[0].bias.assign([0.1] * 9)
+    assert _card.sample_error(loaded, tmp_path / "toy_mnist" / "sample.npz", card["sample"]) > 1e-2
+
+
+def test_the_card_records_what_was_given_and_what_is(tmp_path):
+    model = Sampler(averaged=False)
+    card = write(tmp_path / "toy_mnist", model)
+    assert card == json.loads((tmp_path / "toy_mnist" / "card.json").read_text())
+    assert card["name"] == "toy_mnist"
+    assert card["data"]["licence"] == "CC BY-SA 3.0"
+    assert card["parameters"] == {"generator": 4 * 9 + 9, "discriminator": 9 + 1}
+    assert card["training"]["images_seen"] == 640
+    assert card["training"]["versions"]["keras"] == keras.__version__
+    assert "cores" in card["training"]["machine"]
+    assert card["scores"][1] == {"name": "frechet_distance", "value": 5.25, "floor": None, "paper": None}
+    for name, about in card["files"].items():
+        path = tmp_path / "toy_mnist" / name
+        assert about == {"size": path.stat().st_size, "sha256": _card.sha256_of(path)}
+
+
+def test_arrays_of_the_sample_are_stored_beside_its_output(tmp_path):
+    model = Sampler()
+    arguments = {"num_images": 2, "seed": 1, "shift": np.full(4, 3.0, "float32")}
+    card = write(tmp_path / "toy_mnist", model, sample={"method": "generate", "arguments": arguments})
+    assert card["sample"]["arguments"] == {"num_images": 2, "seed": 1}
+    assert _card.sample_error(model, tmp_path / "toy_mnist" / "sample.npz", card["sample"]) == 0
+
+
+def test_scores_may_be_objects_that_give_themselves_as_json(tmp_path):
+    class Score:
+        def to_json(self):
+            return {"name": "recognizability", "value": 0.5, "protocol": "x"}
+
+    card = write(tmp_path / "toy_mnist", Sampler(), scores=[Score()])
+    assert card["scores"] == [{"name": "recognizability", "value": 0.5, "protocol": "x", "floor": None, "paper": None}]
+
+
+def test_the_readme_of_an_entry_says_what_the_card_says(tmp_path):
+    card = write(tmp_path / "toy_mnist", Sampler())
+    page = (tmp_path / "toy_mnist" / "README.md").read_text()
+    assert page == _card.readme(card)
+    assert "| recognizability | 0.8312 | 0.0075 | 0.95 |  |" in page
+    assert 'zoo.load("toy_mnist")' in page
+    assert "licence: CC BY-SA 3.0" in page
+    assert "| images seen | 640 |" in page
+    assert card["files"]["generator.weights.h5"]["sha256"] in page
+
+
+def test_the_table_stands_between_its_markers_and_nothing_else_changes(tmp_path):
+    card = write(tmp_path / "toy_mnist", Sampler())
+    other = dict(card, name="a_mnist")
+    text = f"before\n{_card.BEGIN}\nold\n{_card.END}\nafter\n"
+    once = _card.with_table(text, [card, other])
+    row = (
+        "| [toy_mnist](zoo/toy_mnist) | mnist | recognizability 0.8312 (0.95), frechet_distance 5.25 "
+        f"| 10 steps, 30 minutes | {_card.size_of(card) / 1e6:.1f} MB |"
+    )
+    assert row in once.splitlines()
+    assert once.index("[a_mnist]") < once.index("[toy_mnist]")
+    assert once.startswith("before\n") and once.endswith("\nafter\n") and "old" not in once
+    assert _card.with_table(once, [card, other]) == once
+    with pytest.raises(ValueError, match="markers"):
+        _card.with_table("no table here", [card])
+
+
+def drop(*keys):
+    return lambda card: _at(card, keys).pop(keys[-1])
+
+
+def put(value, *keys):
+    return lambda card: _at(card, keys).__setitem__(keys[-1], value)
+
+
+def _at(card, keys):
+    for key in keys[:-1]:
+        card = card[key]
+    return card
+
+
+@pytest.mark.parametrize(
+    ("change", "match"),
+    [
+        (drop("paper", "authors"), "card.paper. must have 'authors'"),
+        (drop("training"), "must have 'training'"),
+        (put("2014", "paper", "year"), "card.paper.year"),
+        (put(True, "training", "steps"), "card.training.steps"),
+        (put(float("nan"), "scores", 0, "value"), "finite"),
+        (put("0.9", "scores", 0, "value"), r"card.scores\[0\].value"),
+        (put({}, "scores"), "must be a list"),
+        (put({"size": 3}, "files", "x.weights.h5"), "must have 'sha256'"),
+        (put("accuracy", "headline"), "name of a score"),
+        (put([], "data"), "card.data. must be an object"),
+    ],
+)
+def test_a_card_that_is_not_whole_is_refused(tmp_path, change, match):
+    card = write(tmp_path / "toy_mnist", Sampler())
+    before = (tmp_path / "toy_mnist" / "card.json").read_text()
+    broken = copy.deepcopy(card)
+    change(broken)
+    with pytest.raises(ValueError, match=match):
+        zoo.write_card(tmp_path / "toy_mnist", broken)
+    assert (tmp_path / "toy_mnist" / "card.json").read_text() == before
+
+
+def test_samples_that_are_not_finite_are_not_published(tmp_path):
+    model = Sampler()
+    with pytest.raises(ValueError, match="finite"):
+        sample = {"method": "generate", "arguments": {"num_images": 1, "seed": 1, "shift": float("nan")}}
+        write(tmp_path / "toy_mnist", model, sample=sample)
+    assert not (tmp_path / "toy_mnist" / "card.json").exists()

@@ -1,0 +1,127 @@
+"""Every entry: its card, its files, its recorded sample, its recipe, and its row in the main README."""
+
+import pathlib
+import re
+import shutil
+import struct
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasgan import zoo
+from kerasgan.zoo import _card
+
+NAMES = [entry["name"] for entry in zoo.list_models()]
+README = pathlib.Path(__file__).parents[2] / "README.md"
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_entry_is_what_its_card_says(name):
+    report = zoo.verify(name)
+    assert report["holds"], report
+    assert report["sample_error"] <= 1e-3
+    assert report["files"] == sorted(zoo.card(name)["files"])
+    on_disk = {path.name for path in (zoo.FOLDER / name).glob("*") if path.suffix in (".h5", ".npz")}
+    assert on_disk == {file for file, record in zoo.card(name)["files"].items() if "url" not in record}
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_page_of_an_entry_is_made_from_its_card(name):
+    card = zoo.card(name)
+    assert card["name"] == name
+    assert (zoo.FOLDER / name / "README.md").read_text() == _card.readme(card)
+    header = (zoo.FOLDER / name / "samples.png").read_bytes()[:24]
+    assert header[:8] == b"\x89PNG\r\n\x1a\n"
+    assert min(struct.unpack(">II", header[16:24])) >= 28
+    docstring = zoo.recipe(name).__doc__
+    for part in (f"kerasgan.zoo.{name}.recipe", "Command:", "Expected:", "Time:"):
+        assert part in docstring
+
+
+def tiny_dataset(model):
+    """Two batches' worth of what the model of a recipe trains on, from its own first words about itself."""
+    generator = np.random.default_rng(0)
+
+    def images(shape):
+        return generator.uniform(-1, 1, (16, *shape)).astype("float32")
+
+    labels = (np.arange(16) % 10).astype("int32")
+    if not hasattr(model, "sampling_networks"):
+        return tf.data.Dataset.from_tensor_slices((images(model.input_shape[1:]), labels)).batch(8)
+    shape = (model.image_size, model.image_size, model.channels)
+    if getattr(model, "num_classes", None):
+        return tf.data.Dataset.from_tensor_slices((images(shape), labels % model.num_classes)).batch(8)
+    if hasattr(model, "latent_dim"):
+        return tf.data.Dataset.from_tensor_slices(images(shape)).batch(8)
+    return tf.data.Dataset.from_tensor_slices((images(shape), images(shape))).batch(8)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_runs_two_steps(name, tmp_path):
+    recipe = zoo.recipe(name)
+    model = recipe.train(tmp_path, dataset=tiny_dataset(recipe.model()), epochs=1, steps_per_epoch=2)
+    steps = model.step if hasattr(model, "sampling_networks") else model.optimizer.iterations
+    assert int(steps) == 2
+    assert all(np.isfinite(weight).all() for weight in model.get_weights())
+
+
+def test_the_table_of_the_main_readme_is_that_of_the_cards():
+    text = README.read_text()
+    assert _card.with_table(text, [zoo.card(name) for name in NAMES]) == text, (
+        "Run `python -c \"from kerasgan import zoo; zoo.update_results('README.md')\"`"
+    )
+
+
+def test_models_are_listed_by_pattern():
+    listed = zoo.list_models("classifier_*")
+    assert [entry["name"] for entry in listed] == ["classifier_fashion_mnist", "classifier_mnist"]
+    assert zoo.list_models("nothing*") == []
+    mnist = listed[1]
+    assert mnist["score"] == "accuracy" and 0.99 <= mnist["value"] <= 1
+    assert mnist["size"] == (zoo.FOLDER / "classifier_mnist" / "network.weights.h5").stat().st_size
+
+
+@pytest.mark.parametrize("name", ["dcgan", "../zoo/classifier_mnist", "", "classifier_mnist/"])
+def test_an_unknown_name_is_refused_with_the_names_there_are(name):
+    for function in (zoo.card, zoo.load, zoo.verify, zoo.recipe):
+        with pytest.raises(ValueError, match=rf"classifier_mnist.*Received: {re.escape(repr(name))}"):
+            function(name)
+    with pytest.raises(ValueError, match=r"\['fashion_mnist', 'mnist'\]"):
+        zoo.classifier("cifar10")
+
+
+def test_a_damaged_entry_is_not_loaded(tmp_path, monkeypatch):
+    shutil.copytree(zoo.FOLDER / "classifier_mnist", tmp_path / "classifier_mnist")
+    monkeypatch.setattr(zoo, "FOLDER", tmp_path)
+    assert zoo.verify("classifier_mnist")["holds"]
+    path = tmp_path / "classifier_mnist" / "network.weights.h5"
+    content = bytearray(path.read_bytes())
+    content[-1000] ^= 4
+    path.write_bytes(content)
+    for function in (zoo.load, zoo.verify):
+        with pytest.raises(zoo.WeightFileError, match="network.weights.h5"):
+            function("classifier_mnist")
+    assert path.exists()
+
+
+def test_verify_holds_scores_against_the_card(monkeypatch):
+    recorded = zoo.card("classifier_mnist")["scores"][0]["value"]
+    recipe = zoo.recipe("classifier_mnist")
+    for value, holds in ((recorded, True), (recorded + 0.0009, True), (recorded - 0.002, False)):
+        monkeypatch.setattr(recipe, "score", lambda model, value=value: [{"name": "accuracy", "value": value}])
+        report = zoo.verify("classifier_mnist", scores=True)
+        assert report["holds"] is holds
+        assert report["scores"][0]["now"] == value
+
+
+@pytest.mark.parametrize("data", ["mnist", "fashion_mnist"])
+def test_classifiers_give_logits_and_features(data):
+    network = zoo.classifier(data)
+    features = keras.Model(network.input, network.get_layer("features").output)
+    images = np.random.default_rng(0).uniform(-1, 1, (3, 28, 28, 1)).astype("float32")
+    assert network(images).shape == (3, 10)
+    assert features(images).shape == (3, 128)
+    # One image's logits do not depend on the others in its batch.
+    np.testing.assert_allclose(network(images)[1:2], network(images[1:2]), atol=1e-4)

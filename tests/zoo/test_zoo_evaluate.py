@@ -1,0 +1,86 @@
+"""Scores of 28x28 images: real images score what they must, and anything else scores worse."""
+
+import os
+
+import numpy as np
+import pytest
+
+from kerasgan import zoo
+from kerasgan.data import load
+
+needs_mnist = pytest.mark.skipif(
+    not os.path.isdir(os.path.join(os.environ.get("TFDS_DATA_DIR", ""), "mnist")),
+    reason="set TFDS_DATA_DIR to a folder that holds the prepared mnist",
+)
+
+
+def real(split, num_images):
+    batches = load("mnist", f"{split}[:{num_images}]", labels=True, batch_size=num_images, shuffle=False)
+    return next(batches.as_numpy_iterator())
+
+
+def scored(images, **options):
+    scores = zoo.score_images(lambda n, seed, **labels: images[:n], "mnist", len(images), **options)
+    return {score["name"]: score for score in scores}
+
+
+@needs_mnist
+@pytest.mark.slow
+def test_real_images_score_what_they_must():
+    images, _ = real("test", 10_000)
+    scores = scored(images)
+    # Ties at the threshold count as passing, hence at least.
+    assert 0.95 <= scores["recognizability"]["value"] <= 0.9501
+    assert 0 <= scores["frechet_distance"]["value"] < 1e-6
+    assert 0.085 < scores["smallest_class_share"]["value"] < 0.095
+    assert 0.105 < scores["largest_class_share"]["value"] < 0.12
+    assert "label_accuracy" not in scores
+    floor = scores["frechet_distance"]["floor"]
+    train = scored(real("train", 10_000)[0])
+    assert train["frechet_distance"]["value"] == pytest.approx(floor, rel=1e-6)
+    assert 0 < train["frechet_distance"]["spread"] < floor
+
+
+@needs_mnist
+def test_noise_scores_worse_and_the_number_of_images_is_recorded():
+    images, _ = real("test", 2000)
+    noisy = images + np.random.default_rng(0).normal(0, 0.5, images.shape)
+    clean, dirty = scored(images), scored(np.clip(noisy, -1, 1))
+    assert dirty["recognizability"]["value"] < clean["recognizability"]["value"] - 0.1
+    assert dirty["frechet_distance"]["value"] > 5 * clean["frechet_distance"]["value"]
+    assert clean["recognizability"]["num_images"] == 2000
+    share = clean["recognizability"]["value"]
+    assert clean["recognizability"]["spread"] == pytest.approx(2 * (share * (1 - share) / 2000) ** 0.5)
+
+
+@needs_mnist
+def test_label_accuracy_is_the_share_of_images_in_the_class_asked_for():
+    images, labels = real("test", 2000)
+    by_class = [list(np.flatnonzero(labels == c)) for c in range(10)]
+    asked = []
+
+    def generate(num_images, seed, labels):
+        asked.append(labels)
+        return images[[by_class[(c + 1) % 10 if i < 40 else c][i % 100] for i, c in enumerate(labels)]]
+
+    scores = {s["name"]: s for s in zoo.score_images(generate, "mnist", 400, conditional=True)}
+    np.testing.assert_array_equal(np.bincount(asked[0]), [40] * 10)
+    # 40 of 400 images show the next class.
+    assert scores["label_accuracy"]["value"] == pytest.approx(0.9, abs=0.02)
+    assert 0.99 <= scores["label_accuracy"]["floor"] <= 1
+    assert scores["smallest_class_share"]["value"] == pytest.approx(0.1, abs=0.015)
+
+
+@needs_mnist
+@pytest.mark.parametrize(
+    ("images", "match"),
+    [
+        (np.zeros((10, 32, 32, 1)), "shape"),
+        (np.full((10, 28, 28, 1), 0.5), r"\[-1, 1\]"),
+        (np.full((10, 28, 28, 1), 255.0), r"\[-1, 1\]"),
+        (np.full((10, 28, 28, 1), np.nan), r"\[-1, 1\]"),
+    ],
+)
+def test_images_of_another_shape_or_range_are_refused(images, match):
+    with pytest.raises(ValueError, match=match):
+        zoo.score_images(lambda n, seed: images, "mnist", 10)
