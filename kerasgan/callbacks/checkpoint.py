@@ -1,0 +1,470 @@
+"""The whole state of a training, on disk, whole or not at all."""
+
+import errno
+import hashlib
+import io
+import json
+import os
+import platform
+import re
+import shutil
+import signal
+import threading
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasgan.callbacks.stopping import first_non_finite
+from kerasgan.files import TEMPORARY_PREFIX, flush_to_disk, replacing, temporary_for
+from kerasgan.version import __version__
+
+STATE = "state.weights.h5"
+MANIFEST = "manifest.json"
+FOLDER = re.compile(r"step_\d+")
+# How a step is executed, not what it computes: these may differ between a run and its continuation.
+EXECUTION = ("jit_compile", "run_eagerly", "steps_per_execution")
+
+
+class Checkpoint(keras.callbacks.Callback):
+    """Saves the complete state of a training and continues an interrupted one exactly where it stood.
+
+    A checkpoint is a folder `step_00000120` with `state.weights.h5` (networks, averaged weights, both optimizers,
+    seed generators, the step: `model.save_weights` of a compiled model) and `manifest.json` (step, epoch, the
+    configurations of the model and of its `compile()`, the data's first batch, other callbacks' state, versions,
+    and a SHA-256 of all that). It appears at once, by a rename, after everything has reached the disk.
+
+    `fit` of a kerasgan model calls `restore_into` before training, so that the same script, started again, continues.
+    A state with a non-finite weight or log is never saved. Of several workers only the chief writes.
+
+    SIGTERM and SIGINT (Ctrl-C) save at the next step boundary and then raise `SystemExit` with status 143 or 130; the
+    second signal acts at once, as if this callback were not there. With several workers the state is not saved on a
+    signal, because that takes all of them; the last regular checkpoint stands.
+
+    Args:
+        directory: folder of the checkpoints of one run.
+        every_n_steps: int, saves after at least so many steps, or None (default).
+        every_n_epochs: int, default 1, or None. The end of training is always saved.
+        keep: int, how many checkpoints stay: the newest. Default 3.
+        handle_signals: bool, default True; only in Python's main thread and only while `fit` runs.
+
+    Raises:
+        OSError: when a checkpoint cannot be written (it names the path; those written before are untouched), or when
+            there are checkpoints and all are damaged.
+        ValueError: from `restore_into`, when model, compile arguments or the shape of the data differ from the
+            checkpoint's; it lists what differs.
+
+    Example:
+
+    >>> model.fit(dataset, epochs=50, callbacks=[Checkpoint("run/checkpoints")])  # doctest: +SKIP
+    """
+
+    def __init__(self, directory, every_n_steps=None, every_n_epochs=1, keep=3, handle_signals=True):
+        super().__init__()
+        for name, value in (("every_n_steps", every_n_steps), ("every_n_epochs", every_n_epochs), ("keep", keep)):
+            if not (isinstance(value, int) and value >= 1) and (name == "keep" or value is not None):
+                raise ValueError(f"`{name}` must be an integer of at least 1. Received: {value!r}")
+        self.directory = Path(directory)
+        self.every_n_steps = every_n_steps
+        self.every_n_epochs = every_n_epochs
+        self.keep = keep
+        self.handle_signals = handle_signals
+        self._identity = None
+        self._first_batch_hash = None
+        self._stateful = {}
+        self._saved_step = None
+        self._epoch = 0
+        self._finite = True
+        self._due = False
+        self._signal = None
+        self._old_handlers = {}
+
+    @staticmethod
+    def latest(directory):
+        """Finds the newest undamaged checkpoint.
+
+        Args:
+            directory: the folder given to `Checkpoint`.
+
+        Returns:
+            `Path` of its folder, or None when there is no checkpoint.
+
+        Raises:
+            OSError: when there are checkpoints and all are damaged.
+        """
+        return _newest(Path(directory), move_damaged=False)[0]
+
+    def restore_into(self, model, callbacks=()):
+        """Loads the newest undamaged checkpoint into a compiled model. `fit` calls this before training.
+
+        Args:
+            model: a built and compiled model that was made with the same arguments as the saved one.
+            callbacks: the other callbacks; those that have `get_state()` and `set_state(state)` are saved and restored.
+
+        Returns:
+            The checkpoint's manifest (dict), or None when there is none yet.
+
+        Raises:
+            ValueError: when the model, its compile arguments or the shape of its data differ from the saved ones.
+            OSError: when all checkpoints are damaged.
+        """
+        # Taken before training moves anything in it, such as a learning rate.
+        self._identity = _identity(model)
+        self._first_batch_hash = _first_batch_hash(model)
+        self._stateful = {}
+        for callback in callbacks:
+            if hasattr(callback, "get_state") and hasattr(callback, "set_state"):
+                name = type(callback).__name__
+                same = sum(type(other) is type(callback) for other in self._stateful.values())
+                self._stateful[f"{name}_{same}" if same else name] = callback
+        if is_chief(model):
+            _sweep(self.directory)
+        folder, manifest = _newest(self.directory, move_damaged=is_chief(model))
+        if folder is None:
+            return None
+        if int(model.step) > manifest["step"]:
+            raise ValueError(
+                f"The model is at step {int(model.step)}, beyond the newest checkpoint, {str(folder)!r}: restoring "
+                "would undo the steps between. Give this training a folder of its own."
+            )
+
+        differences = list(_differences(manifest["identity"], self._identity))
+        if not self._identity["first_batch"]:
+            # Restored by hand, not by `fit`: there are no data to compare.
+            differences = [difference for difference in differences if difference[0] != "first_batch"]
+        if int(model.step) > 0:
+            # What has trained already may have had its rate moved by a schedule, as its configuration then shows.
+            differences = [difference for difference in differences if not difference[0].endswith("learning_rate")]
+        if differences:
+            raise ValueError(
+                f"The checkpoint {str(folder)!r} belongs to another training. It differs in:\n  "
+                + "\n  ".join(f"{name}: expected {ours!r}, found {found!r}" for name, found, ours in differences)
+                + "\nContinue with the checkpoint's options, or give this training a folder of its own."
+            )
+        resumes = int(model.step) == 0
+        model.load_weights(folder / STATE)
+        if int(model.step) != manifest["step"]:
+            raise ValueError(
+                f"The checkpoint {str(folder)!r} must restore step {manifest['step']}. "
+                f"Received: step {int(model.step)}. Compile the model before it is restored."
+            )
+        if resumes and self._first_batch_hash not in (None, manifest["first_batch_sha256"]):
+            warnings.warn(
+                "The data's first batch is not the one that the checkpoint's training began with. The training "
+                "continues, but not bit for bit. Give `dataset.shuffle` a seed if the data are the same.",
+                stacklevel=2,
+            )
+        self._first_batch_hash = manifest["first_batch_sha256"]
+        for name, callback in self._stateful.items():
+            if name in manifest["state"]:
+                callback.set_state(manifest["state"][name])
+        self._identity = manifest["identity"]
+        self._saved_step, self._epoch = manifest["step"], manifest["epoch"]
+        return manifest
+
+    def on_train_begin(self, logs=None):
+        if self._identity is None:
+            self._identity = _identity(self.model)
+            self._first_batch_hash = _first_batch_hash(self.model)
+            if is_chief(self.model):
+                _sweep(self.directory)
+        if self._saved_step is None:
+            self._saved_step = int(self.model.step)
+        self._finite = True
+        if self.handle_signals and threading.current_thread() is threading.main_thread():
+            for number in (signal.SIGTERM, signal.SIGINT):
+                self._old_handlers[number] = signal.signal(number, self._on_signal)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self._due:
+            self._save()
+        self._epoch = epoch
+        self._obey_signal()
+
+    def on_train_batch_end(self, batch, logs=None):
+        self._finite = first_non_finite(logs) is None
+        if batch + 1 == self.params.get("steps"):
+            return  # see `on_epoch_end`
+        if self._steps_are_due():
+            self._save()
+        self._obey_signal()
+
+    def on_epoch_end(self, epoch, logs=None):
+        # The state is saved once every callback has seen this end. Were it saved sooner, a run that is killed before
+        # the others are done and continues from there would never log, score or draw this epoch.
+        self._epoch = epoch + 1
+        epochs_are_due = self.every_n_epochs is not None and (epoch + 1) % self.every_n_epochs == 0
+        self._due = epochs_are_due or self._steps_are_due()
+
+    def on_train_end(self, logs=None):
+        try:
+            self._save()
+            self._obey_signal()
+        finally:
+            self._release_signals()
+
+    def _steps_are_due(self):
+        # Not `step % n == 0`: with steps_per_execution a multiple of n may never be seen.
+        n = self.every_n_steps
+        return n is not None and int(self.model.step) // n > self._saved_step // n
+
+    def _save(self):
+        self._due = False
+        step = int(self.model.step)
+        if not self._finite or step == self._saved_step:
+            return
+        folder = self.directory / f"step_{step:08d}"
+        temporary = temporary_for(folder)
+        state = weights_in_memory(self.model)
+        if not is_chief(self.model):
+            self._saved_step = step
+            return
+        bad = _first_non_finite_weight(state)
+        if bad is not None:
+            warnings.warn(f"No checkpoint at step {step}: {bad} is not finite.", stacklevel=2)
+            return
+        try:
+            temporary.mkdir(parents=True)
+            with open(temporary / STATE, "xb") as file:
+                file.write(state.getbuffer())
+            flush_to_disk(temporary / STATE)
+            digest = hashlib.sha256(state.getbuffer()).hexdigest()
+            self._write_manifest(temporary, {"name": STATE, "bytes": len(state.getbuffer()), "sha256": digest})
+            _publish(temporary, folder)
+            self._prune(folder)
+        except OSError as error:
+            raise OSError(
+                error.errno or errno.EIO,
+                f"Could not write a checkpoint ({error}); those written before are untouched",
+                str(folder),
+            ) from error
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+        self._saved_step = step
+
+    def _write_manifest(self, folder, file):
+        manifest = {
+            "step": int(self.model.step),
+            "epoch": self._epoch,
+            "identity": self._identity,
+            "first_batch_sha256": self._first_batch_hash,
+            "state": {name: callback.get_state() for name, callback in self._stateful.items()},
+            "file": file,
+            "versions": {
+                "kerasgan": __version__,
+                "keras": keras.__version__,
+                "tensorflow": tf.__version__,
+                "numpy": np.__version__,
+                "python": platform.python_version(),
+            },
+        }
+        manifest["sha256"] = _hash_of_json(manifest)
+        with replacing(folder / MANIFEST) as temporary:
+            temporary.write_text(json.dumps(manifest, indent=1))
+
+    def _prune(self, newest):
+        others = [folder for folder in _folders(self.directory) if folder != newest]
+        for folder in others[: max(0, len(others) - (self.keep - 1))]:
+            # First out of sight, so that a kill half-way leaves no half checkpoint.
+            doomed = temporary_for(folder)
+            os.rename(folder, doomed)
+            shutil.rmtree(doomed)
+
+    def _on_signal(self, number, frame):
+        # After an exception Keras calls no `on_train_end`: then the handlers still stand though no `fit` runs.
+        while frame is not None:
+            if frame.f_code.co_name == "fit" and frame.f_locals.get("self") is self.model:
+                break
+            frame = frame.f_back
+        self._release_signals()
+        if frame is None:
+            signal.raise_signal(number)
+            return
+        self._signal = number
+        # `print` may not be entered twice, and a progress bar may be in it.
+        os.write(2, f"\n{signal.Signals(number).name}: saving after this step; once more ends at once.\n".encode())
+
+    def _obey_signal(self):
+        if self._signal is None:
+            return
+        number, self._signal = self._signal, None
+        if self.model.distribute_strategy.cluster_resolver is None:
+            self._save()
+        self._release_signals()
+        raise SystemExit(128 + number)
+
+    def _release_signals(self):
+        while self._old_handlers:
+            number, handler = self._old_handlers.popitem()
+            # None stands for a handler that was not installed from Python.
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+
+
+def is_chief(model):
+    """Tells whether this process is the one that writes files: the only one, or the first of several workers."""
+    return model.distribute_strategy.extended.should_checkpoint
+
+
+class _Memory(io.BytesIO):
+    """A file in memory with the ending that Keras asks of a weights file."""
+
+    def __str__(self):
+        return STATE
+
+
+def weights_in_memory(model):
+    """Returns what `model.save_weights` writes, as a file in memory.
+
+    HDF5 ends the whole process with a segmentation fault when a disk fills up under it (seen with h5py 3.14); bytes
+    that Python writes raise an OSError. Of several workers each must call this, since reading the state can need all.
+    """
+    memory = _Memory()
+    model.save_weights(memory)
+    return memory
+
+
+def _folders(directory):
+    """Returns the checkpoints' folders, oldest first."""
+    if not directory.is_dir():
+        return []
+    found = [path for path in directory.iterdir() if FOLDER.fullmatch(path.name) and path.is_dir()]
+    return sorted(found, key=lambda path: int(path.name.removeprefix("step_")))
+
+
+def _newest(directory, move_damaged):
+    """Returns the newest undamaged checkpoint's folder and manifest, or two None when there are no checkpoints."""
+    damaged = []
+    for folder in reversed(_folders(directory)):
+        try:
+            return folder, _verified_manifest(folder)
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            damaged.append(f"{str(folder)!r} ({error})")
+            if move_damaged:
+                # Aside: a later pruning must not take it for the newest and remove the good ones.
+                aside = folder.with_name(f"{folder.name}.damaged")
+                shutil.rmtree(aside, ignore_errors=True)
+                os.rename(folder, aside)
+            warnings.warn(f"The checkpoint {damaged[-1]} is damaged; trying the one before.", stacklevel=3)
+    if damaged:
+        raise OSError(
+            f"Every checkpoint is damaged: {', '.join(damaged)}. To begin anew, give the training an empty folder."
+        )
+    return None, None
+
+
+def _verified_manifest(folder):
+    manifest = json.loads((folder / MANIFEST).read_text())
+    expected = manifest.pop("sha256")
+    if _hash_of_json(manifest) != expected:
+        raise ValueError(f"{MANIFEST}: wrong SHA-256")
+    file = manifest["file"]
+    size, digest = _size_and_hash(folder / file["name"])
+    if size != file["bytes"]:
+        raise ValueError(f"{file['name']}: {size} bytes instead of {file['bytes']}")
+    if digest != file["sha256"]:
+        raise ValueError(f"{file['name']}: wrong SHA-256")
+    return manifest
+
+
+def _publish(temporary, folder):
+    flush_to_disk(temporary)
+    if folder.exists():
+        old = temporary_for(folder.with_name(f"old-{folder.name}"))
+        os.rename(folder, old)
+        os.rename(temporary, folder)
+        shutil.rmtree(old)
+    else:
+        os.rename(temporary, folder)
+    flush_to_disk(folder.parent)
+
+
+def _sweep(directory):
+    """Removes what dead processes left half-written."""
+    for path in directory.glob(f"{TEMPORARY_PREFIX}*"):
+        match = re.match(r"\d+", path.name.removeprefix(TEMPORARY_PREFIX))
+        # One's own id is a dead process's too: nothing of ours is under way, and containers repeat ids.
+        if match and (int(match[0]) == os.getpid() or not _is_alive(int(match[0]))):
+            shutil.rmtree(path) if path.is_dir() else path.unlink()
+
+
+def _is_alive(process):
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+def _size_and_hash(path):
+    with open(path, "rb") as file:
+        return os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _hash_of_json(value):
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
+
+
+def _first_non_finite_weight(state):
+    """Returns the name of the first array in the file that holds NaN or infinity, or None."""
+    import h5py
+
+    def check(name, item):
+        if isinstance(item, h5py.Dataset) and item.dtype.kind == "f" and not np.isfinite(item[()]).all():
+            return name
+
+    with h5py.File(state) as file:
+        return file.visititems(check)
+
+
+def _first_batch(model):
+    """Returns the arrays of the batch that `fit` looked at; none before `fit`."""
+    return [array for array in keras.tree.flatten(getattr(model, "first_batch", None)) if array is not None]
+
+
+def _first_batch_hash(model):
+    arrays = _first_batch(model)
+    digest = hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays))
+    return digest.hexdigest() if arrays else None
+
+
+def _identity(model):
+    """Returns what must be equal for a training to be continued, as plain JSON values."""
+    serialized = keras.saving.serialize_keras_object(model)
+    compile_config = dict(serialized.get("compile_config") or {})
+    for name in EXECUTION:
+        compile_config.pop(name, None)
+    identity = {
+        "model": serialized["class_name"],
+        "config": serialized["config"],
+        "compile_config": compile_config,
+        "first_batch": [[list(array.shape), str(array.dtype)] for array in _first_batch(model)],
+    }
+    return json.loads(json.dumps(_without_names(identity), default=_plain))
+
+
+def _without_names(value):
+    """Drops automatic names and their numbers in references to layers: they count what the process made before."""
+    if isinstance(value, dict):
+        return {key: _without_names(item) for key, item in value.items() if key != "name"}
+    if isinstance(value, (list, tuple)):
+        return [re.sub(r"_\d+$", "", item) if isinstance(item, str) else _without_names(item) for item in value]
+    return value
+
+
+def _plain(value):
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+def _differences(found, ours, name=""):
+    """Yields (name, found, ours) for every field that differs."""
+    if isinstance(found, dict) and isinstance(ours, dict):
+        for key in sorted(found.keys() | ours.keys()):
+            yield from _differences(found.get(key), ours.get(key), f"{name}.{key}" if name else key)
+    elif found != ours:
+        yield name, found, ours

@@ -1,0 +1,106 @@
+"""Pictures of the generator's progress."""
+
+import math
+import re
+import weakref
+from pathlib import Path
+
+import keras
+import tensorflow as tf
+
+from kerasgan import plots
+from kerasgan.callbacks.checkpoint import is_chief
+
+FRAME = re.compile(r"epoch_(\d+)\.png")
+# An animation of more frames is tedious to watch and slow to write; longer runs are thinned evenly.
+MOST_FRAMES = 200
+
+
+class SampleGrid(keras.callbacks.Callback):
+    """Draws samples from the same latents after every epoch, so that one can watch each of them develop.
+
+    Writes `epoch_0000.png` before training, `epoch_0001.png` ... after the epochs, `real.png` with images of the data,
+    and at the end `training.gif` from all the frames in the folder, those of an interrupted run included. When
+    training ends by an exception the animation is written as soon as this callback is no longer used, at the latest
+    when Python exits. Of several workers only the chief writes.
+
+    Args:
+        directory: folder of the pictures.
+        num_images: int, samples in the grid. Default 64. What a grid shows is the model's own choice: see its
+            `preview` method.
+        every_n_epochs: int. Default 1.
+        seed: int, decides the latents. Default 0.
+        log_dir: folder of a TensorBoard log, or None (default) for none.
+
+    Example:
+
+    >>> model.fit(dataset, epochs=5, callbacks=[SampleGrid("samples")])  # doctest: +SKIP
+    """
+
+    def __init__(self, directory, num_images=64, every_n_epochs=1, seed=0, log_dir=None):
+        super().__init__()
+        for name, value in (("num_images", num_images), ("every_n_epochs", every_n_epochs)):
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"`{name}` must be an integer of at least 1. Received: {value!r}")
+        self.directory = Path(directory)
+        self.num_images = num_images
+        self.every_n_epochs = every_n_epochs
+        self.seed = seed
+        self.log_dir = log_dir
+        self._board = None
+        self._animate = None
+
+    def on_train_begin(self, logs=None):
+        if is_chief(self.model):
+            if self._animate is None:
+                self._last_epoch = [0]
+                # Runs when training ends or, after an exception, when this object goes or Python exits.
+                self._animate = weakref.finalize(self, _animate, self.directory, self._last_epoch)
+            if self.log_dir is not None and self._board is None:
+                self._board = tf.summary.create_file_writer(str(self.log_dir))
+            # A dataset that is distributed already shows no first batch.
+            if self.model.first_batch is not None:
+                real = self.model.real_images(self.model.first_batch)
+                self._write("real", plots.image_grid(real[: self.num_images]), step=0)
+        if int(self.model.step) == 0:
+            self._draw(0)
+
+    def on_epoch_end(self, epoch, logs=None):
+        if (epoch + 1) % self.every_n_epochs == 0:
+            self._draw(epoch + 1)
+
+    def on_train_end(self, logs=None):
+        if self._animate is not None:
+            self._animate()
+            self._animate = None
+        if self._board is not None:
+            self._board.close()
+            self._board = None
+
+    def _draw(self, epoch):
+        # Every worker draws, because reading a distributed model's state can need them all; one writes.
+        grid = self.model.preview(self.model.first_batch, self.num_images, self.seed)
+        if is_chief(self.model):
+            self._write(f"epoch_{epoch:04d}", plots.image_grid(grid), step=epoch)
+            self._last_epoch[0] = epoch
+
+    def _write(self, name, grid, step):
+        plots.save_png(self.directory / f"{name}.png", grid)
+        if self._board is not None:
+            # What `tf.summary.image` writes; that function works only where TensorBoard itself is installed.
+            metadata = tf.compat.v1.SummaryMetadata()
+            metadata.plugin_data.plugin_name = "images"
+            height, width, _ = grid.shape
+            image = tf.stack([str(width), str(height), tf.io.encode_png(grid)])
+            with self._board.as_default():
+                tf.summary.write("real" if name == "real" else "samples", image, step=step, metadata=metadata)
+            self._board.flush()
+
+
+def _animate(directory, last_epoch):
+    """Joins the frames on disk up to the last epoch drawn: an older, longer run's later frames are not of this run."""
+    numbers = sorted(int(match[1]) for path in directory.iterdir() if (match := FRAME.fullmatch(path.name)))
+    frames = [directory / f"epoch_{number:04d}.png" for number in numbers if number <= last_epoch[0]]
+    if frames:
+        stride = math.ceil(len(frames) / MOST_FRAMES)
+        plots.animation(frames[:-1:stride] + frames[-1:], directory / "training.gif")

@@ -1,0 +1,103 @@
+"""Ending a training by its numbers."""
+
+import keras
+import numpy as np
+
+
+class StopOnNonFinite(keras.callbacks.Callback):
+    """Ends training at the batch after which any logged value is NaN or infinite, and says which value it was.
+
+    `keras.callbacks.TerminateOnNaN` reads `logs["loss"]` alone, which a GAN does not log. With
+    `steps_per_execution=n` the logs, and hence this check, come every n steps. The last finite state is kept by
+    `Checkpoint`, which saves no state with a non-finite log or weight.
+
+    Attributes:
+        stopped_on: None, or a dict with "name", "value", "step" (training steps done) and "epoch" (the first is 1).
+
+    Example:
+
+    >>> stop = StopOnNonFinite()
+    >>> model.fit(dataset, callbacks=[stop, Checkpoint("checkpoints")])  # doctest: +SKIP
+    >>> stop.stopped_on
+    """
+
+    def __init__(self):
+        super().__init__()
+        self.stopped_on = None
+        self._epoch = 0
+
+    def on_epoch_begin(self, epoch, logs=None):
+        self._epoch = epoch
+
+    def on_train_batch_end(self, batch, logs=None):
+        name = first_non_finite(logs)
+        if name is None:
+            return
+        values = np.ravel(np.asarray(logs[name], float))
+        self.stopped_on = {
+            "name": name,
+            "value": float(values[~np.isfinite(values)][0]),
+            "step": int(self.model.step),
+            "epoch": self._epoch + 1,
+        }
+        self.model.stop_training = True
+        print("\nTraining stopped at step {step} (epoch {epoch}): `{name}` is {value}.".format(**self.stopped_on))
+
+
+class EquilibriumStopping(keras.callbacks.Callback):
+    """Ends training when D can tell nothing any more: D(x) and D(G(z)) both rest at 1/2.
+
+    At the game's equilibrium the generator's distribution is that of the data and D is 1/2 everywhere (Goodfellow et
+    al. 2014, proposition 1 and theorem 1). An untrained D is near 1/2 as well, hence the patience.
+
+    Args:
+        eps: float in (0, 1/2), how far an epoch's means `d_real` and `d_fake` may lie from 1/2. Default 0.05.
+        patience: int, epochs in a row in which both must hold. Default 3.
+
+    Attributes:
+        stopped_epoch: None, or the epoch (the first is 1) after which training was ended.
+
+    Raises:
+        ValueError: after the first epoch of a model that does not log `d_real` and `d_fake`.
+
+    Example:
+
+    >>> model.fit(dataset, epochs=100, callbacks=[EquilibriumStopping(eps=0.03)])  # doctest: +SKIP
+    """
+
+    def __init__(self, eps=0.05, patience=3):
+        super().__init__()
+        if not 0 < eps < 0.5:
+            raise ValueError(f"`eps` must lie between 0 and 1/2. Received: {eps!r}")
+        if not isinstance(patience, int) or patience < 1:
+            raise ValueError(f"`patience` must be an integer of at least 1. Received: {patience!r}")
+        self.eps = eps
+        self.patience = patience
+        self.stopped_epoch = None
+        self._epochs_at_rest = 0
+
+    def get_state(self):
+        return {"epochs_at_rest": self._epochs_at_rest}
+
+    def set_state(self, state):
+        self._epochs_at_rest = state["epochs_at_rest"]
+
+    def on_epoch_end(self, epoch, logs=None):
+        missing = [name for name in ("d_real", "d_fake") if name not in (logs or {})]
+        if missing:
+            raise ValueError(
+                f"`EquilibriumStopping` needs a model that logs 'd_real' and 'd_fake'. Received: {sorted(logs or {})}"
+            )
+        at_rest = all(abs(float(np.mean(logs[name])) - 0.5) <= self.eps for name in ("d_real", "d_fake"))
+        self._epochs_at_rest = self._epochs_at_rest + 1 if at_rest else 0
+        if self._epochs_at_rest >= self.patience:
+            self.stopped_epoch = epoch + 1
+            self.model.stop_training = True
+
+
+def first_non_finite(logs):
+    """Returns the name of the first logged value that is NaN or infinite, or None."""
+    for name, value in (logs or {}).items():
+        if not np.isfinite(np.asarray(value, float)).all():
+            return name
+    return None

@@ -1,0 +1,232 @@
+"""Pictures of a training: grids of images, curves, animations."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+
+from kerasgan.files import replacing
+
+# Okabe and Ito's palette: its hues stay apart for colour-blind readers.
+COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+PROBABILITIES = {"d_real": "D(x)", "d_fake": "D(G(z))"}
+
+
+def image_grid(images, columns=None, padding=2):
+    """Lays images out as one picture.
+
+    Args:
+        images: float array in [-1, 1], (n, height, width, channels), filled row by row, or
+            (rows, columns, height, width, channels). Channels: 1 or 3. Values outside are clipped, NaN is drawn grey.
+        columns: int, images in a row. Default: the smallest square that holds all; not allowed with a 5-D array.
+        padding: int, white pixels around each image. Default 2.
+
+    Returns:
+        uint8 array (height of the grid, width of the grid, channels).
+
+    Raises:
+        ValueError: for another rank, another number of channels or an integer dtype.
+
+    Example:
+
+    >>> import numpy as np
+    >>> image_grid(np.zeros((5, 8, 8, 1)), padding=1).shape
+    (19, 28, 1)
+    """
+    images = np.asarray(images)
+    if images.ndim not in (4, 5) or images.shape[-1] not in (1, 3) or 0 in images.shape:
+        raise ValueError(
+            "`images` must have shape (n, height, width, channels) or (rows, columns, height, width, channels) "
+            f"with 1 or 3 channels. Received: shape {images.shape}"
+        )
+    if not np.issubdtype(images.dtype, np.floating):
+        raise ValueError(
+            f"`images` must be floats in [-1, 1]. Received: dtype {images.dtype}. For [0, 255] use images / 127.5 - 1."
+        )
+    if images.ndim == 5:
+        if columns is not None:
+            raise ValueError(f"`columns` comes from the shape of a 5-D array. Received: columns={columns!r}")
+        columns = images.shape[1]
+        images = images.reshape(-1, *images.shape[2:])
+    n, height, width, channels = images.shape
+    columns = min(n, math.ceil(math.sqrt(n))) if columns is None else columns
+    if columns < 1:
+        raise ValueError(f"`columns` must be at least 1. Received: {columns!r}")
+    rows = math.ceil(n / columns)
+
+    pixels = np.nan_to_num(images.astype(np.float32), nan=0.0, posinf=1.0, neginf=-1.0)
+    pixels = np.rint((np.clip(pixels, -1, 1) + 1) * 127.5).astype(np.uint8)
+    grid = np.full(
+        (rows * (height + padding) + padding, columns * (width + padding) + padding, channels), 255, np.uint8
+    )
+    for index, image in enumerate(pixels):
+        top = padding + index // columns * (height + padding)
+        left = padding + index % columns * (width + padding)
+        grid[top : top + height, left : left + width] = image
+    return grid
+
+
+def save_png(path, array):
+    """Writes a uint8 array as a PNG; an older file at `path` is replaced at once or stays whole.
+
+    Args:
+        path: where to write; missing folders are made.
+        array: uint8 array (height, width, 1 or 3), as `image_grid` returns it.
+
+    Example:
+
+    >>> import numpy as np
+    >>> save_png("grid.png", image_grid(np.zeros((4, 8, 8, 1))))
+    """
+    with replacing(path) as temporary:
+        _picture(array).save(temporary, format="PNG")
+
+
+def animation(frames, path, seconds_per_frame=0.2):
+    """Writes frames as an endless animation that rests on its last frame.
+
+    Args:
+        frames: sequence of uint8 arrays (height, width, 1 or 3), or of image files, all of one size.
+        path: where to write; `.gif` or `.webp` decides the format.
+        seconds_per_frame: float. Default 0.2; the last frame stays eight times as long.
+
+    Raises:
+        ValueError: for no frames or another ending.
+
+    Example:
+
+    >>> import numpy as np
+    >>> animation([np.full((8, 8, 1), v, "uint8") for v in (0, 128, 255)], "fade.gif")
+    """
+    path = Path(path)
+    frames = list(frames)
+    if path.suffix.lower() not in (".gif", ".webp"):
+        raise ValueError(f"`path` must end in .gif or .webp. Received: {str(path)!r}")
+    if not frames:
+        raise ValueError("`frames` must hold at least one frame. Received: none")
+    duration = [round(1000 * seconds_per_frame)] * (len(frames) - 1) + [round(8000 * seconds_per_frame)]
+    # A generator: a long run's frames need not lie in memory together.
+    pictures = (_picture(frame) for frame in frames)
+    with replacing(path) as temporary:
+        next(pictures).save(
+            temporary,
+            format=path.suffix[1:].upper(),
+            save_all=True,
+            append_images=pictures,
+            duration=duration if len(frames) > 1 else duration[0],
+            loop=0,
+        )
+
+
+def _picture(frame):
+    from PIL import Image
+
+    if isinstance(frame, np.ndarray):
+        return Image.fromarray(frame[..., 0] if frame.shape[-1] == 1 else frame)
+    with Image.open(frame) as picture:
+        return picture.copy()
+
+
+def history(log, path=None):
+    """Draws a training's curves: losses, probabilities, and a panel for every other logged value.
+
+    The panel of D(x) and D(G(z)) carries a line at 1/2, where both end when the generator's distribution equals that
+    of the data (Goodfellow et al. 2014, section 4.1). `val_` curves are dashed.
+
+    Args:
+        log: dict of name -> list with a value per epoch (`model.fit(...).history`), the `History` itself, or the path
+            of a file that `keras.callbacks.CSVLogger` wrote. NaN marks an epoch without a value.
+        path: where to write the picture (PNG, SVG or PDF by its ending), or None to write none.
+
+    Returns:
+        The `matplotlib.figure.Figure`; it belongs to no window and needs no closing.
+
+    Raises:
+        ValueError: when there is nothing to draw.
+
+    Example:
+
+    >>> history({"d_loss": [1.3, 1.2], "g_loss": [0.8, 0.9], "d_real": [0.6, 0.5]}, "curves.png")  # doctest: +ELLIPSIS
+    <Figure ...>
+    """
+    from matplotlib.figure import Figure
+
+    epochs, curves = _read_log(log)
+    panels = {"losses": [], "probabilities": []}
+    for name in curves:
+        plain = name.removeprefix("val_")
+        if plain in PROBABILITIES:
+            panels["probabilities"].append(name)
+        elif plain.endswith("loss"):
+            panels["losses"].append(name)
+        else:
+            panels.setdefault(plain, []).append(name)
+    panels = {title: names for title, names in panels.items() if names}
+    if not panels:
+        raise ValueError(f"`log` must hold at least one finite value. Received: {log!r}")
+
+    columns = min(len(panels), 3)
+    rows = math.ceil(len(panels) / columns)
+    figure = Figure(figsize=(4.4 * columns, 3.1 * rows), dpi=110, layout="constrained")
+    grid = figure.subplots(rows, columns, squeeze=False)
+    for axes in grid.flat[len(panels) :]:
+        axes.remove()
+    for axes, (title, names) in zip(grid.flat, panels.items()):
+        if title == "probabilities":
+            axes.axhline(0.5, color="#888888", linewidth=1, linestyle=":", label="1/2")
+            axes.set_ylim(0, 1)
+        plain_names = list(dict.fromkeys(name.removeprefix("val_") for name in names))
+        for name in names:
+            plain = name.removeprefix("val_")
+            finite = np.isfinite(curves[name])
+            axes.plot(
+                epochs[finite],
+                curves[name][finite],
+                color=COLORS[plain_names.index(plain) % len(COLORS)],
+                linestyle="-" if plain == name else "--",
+                linewidth=1.6,
+                marker="o" if finite.sum() <= 30 else None,
+                markersize=3,
+                label=("" if plain == name else "val ") + PROBABILITIES.get(plain, plain),
+            )
+        axes.set_title(title, fontsize=10, loc="left")
+        axes.set_xlabel("epoch", fontsize=9)
+        axes.xaxis.get_major_locator().set_params(integer=True)
+        axes.tick_params(labelsize=8)
+        axes.grid(True, color="#e6e6e6", linewidth=0.7)
+        axes.set_axisbelow(True)
+        axes.spines[["top", "right"]].set_visible(False)
+        if len(names) > 1 or title in ("probabilities", "losses"):
+            axes.legend(fontsize=8, frameon=False)
+    if path is not None:
+        with replacing(path) as temporary:
+            figure.savefig(temporary)
+    return figure
+
+
+def _read_log(log):
+    """Returns the epochs' numbers (the first is 1) and the curves that have a finite value, in order."""
+    if isinstance(log, (str, Path)):
+        import csv
+
+        with open(log, newline="") as file:
+            rows = list(csv.DictReader(file))
+        log = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
+        epochs = [float(epoch) + 1 for epoch in log.pop("epoch", range(len(rows)))]
+    else:
+        log = dict(getattr(log, "history", log))
+        epochs = range(1, 1 + max((len(values) for values in log.values()), default=0))
+    curves = {}
+    for name, values in log.items():
+        curve = np.full(len(epochs), np.nan)
+        curve[: len(values)] = [_number(value) for value in values]
+        if np.isfinite(curve).any():
+            curves[name] = curve
+    return np.asarray(epochs, float), curves
+
+
+def _number(value):
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        return math.nan

@@ -1,0 +1,402 @@
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import textwrap
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasgan.callbacks import Checkpoint, EquilibriumStopping, StopOnNonFinite
+
+
+class StopAt(keras.callbacks.Callback):
+    """Dies at a step, as a killed process does: no other callback hears of it."""
+
+    def __init__(self, step):
+        super().__init__()
+        self.step = step
+
+    def on_train_batch_end(self, batch, logs=None):
+        if int(self.model.step) == self.step:
+            raise InterruptedError
+
+
+def folders(directory):
+    return sorted(path.name for path in directory.iterdir())
+
+
+def state_of(model):
+    networks = (model.generator, model.discriminator, model.ema_generator)
+    variables = [variable for network in networks for variable in network.weights]
+    variables += model.g_optimizer.variables + model.d_optimizer.variables + [model.seed_generator.state, model.step]
+    return [np.array(variable) for variable in variables]
+
+
+def assert_equal_states(model, state):
+    for a, b in zip(state_of(model), state, strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+@pytest.fixture(autouse=True)
+def determinism():
+    tf.config.experimental.enable_op_determinism()
+    yield
+    from tensorflow.python.framework import config
+
+    config.disable_op_determinism()
+
+
+@pytest.fixture(scope="module")
+def trained_once(tmp_path_factory, make_model, make_dataset):
+    directory = tmp_path_factory.mktemp("trained")
+    model = make_model()
+    model.fit(make_dataset(), epochs=2, verbose=0, callbacks=[Checkpoint(directory)])
+    return directory, state_of(model)
+
+
+@pytest.fixture
+def trained(tmp_path, trained_once):
+    """Puts checkpoints of the steps 5 and 10 into `tmp_path`; gives the state of the latter."""
+    shutil.copytree(trained_once[0], tmp_path, dirs_exist_ok=True)
+    return trained_once[1]
+
+
+@pytest.mark.parametrize("killed_at, resumed_at", [(5, 4), (6, 5), (8, 8), (11, 10)])
+def test_resumed_equals_uninterrupted(tmp_path, make_model, make_dataset, killed_at, resumed_at):
+    whole = make_model()
+    whole_log = whole.fit(make_dataset(), epochs=3, verbose=0).history
+
+    killed = make_model()
+    with pytest.raises(InterruptedError):
+        killed.fit(
+            make_dataset(), epochs=3, verbose=0, callbacks=[Checkpoint(tmp_path, every_n_steps=4), StopAt(killed_at)]
+        )
+    resumed = make_model(seed=0)
+    checkpoint = Checkpoint(tmp_path, every_n_steps=4)
+    seen = []
+    first = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: seen.append(int(resumed.step)))
+    log = resumed.fit(make_dataset(), epochs=3, verbose=0, callbacks=[checkpoint, first]).history
+    assert seen[0] == resumed_at
+    assert_equal_states(resumed, state_of(whole))
+    assert log["d_loss"][-1] == whole_log["d_loss"][-1]
+    assert Checkpoint.latest(tmp_path) == tmp_path / "step_00000015"
+
+
+def test_manifest_and_keep(tmp_path, make_model, make_dataset):
+    model = make_model()
+    model.fit(make_dataset(), epochs=2, verbose=0, callbacks=[Checkpoint(tmp_path, every_n_steps=2, keep=2)])
+    assert folders(tmp_path) == ["step_00000008", "step_00000010"]
+    folder = tmp_path / "step_00000010"
+    assert folders(folder) == ["manifest.json", "state.weights.h5"]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert (manifest["step"], manifest["epoch"]) == (10, 2)
+    assert manifest["file"]["bytes"] == (folder / "state.weights.h5").stat().st_size
+    assert manifest["identity"]["model"] == "GAN"
+    assert manifest["identity"]["config"]["latent_dim"] == 4
+    assert manifest["identity"]["compile_config"]["ema_decay"] == 0.9
+    assert manifest["versions"]["keras"] == keras.__version__
+
+
+def test_the_end_is_saved_whatever_the_interval(tmp_path, make_model, make_dataset):
+    make_model().fit(make_dataset(), epochs=3, verbose=0, callbacks=[Checkpoint(tmp_path, every_n_epochs=2)])
+    assert folders(tmp_path) == ["step_00000010", "step_00000015"]
+
+
+def test_steps_per_execution(tmp_path, make_model, make_dataset):
+    model = make_model(steps_per_execution=2)
+    model.fit(make_dataset(), epochs=3, verbose=0, callbacks=[Checkpoint(tmp_path, 3, None, keep=9)])
+    assert folders(tmp_path) == [f"step_{step:08d}" for step in (4, 6, 10, 12)]
+
+
+def test_a_fresh_folder_restores_nothing(tmp_path, make_model):
+    assert Checkpoint.latest(tmp_path / "none") is None
+    assert Checkpoint(tmp_path / "none").restore_into(make_model()) is None
+
+
+def truncate(share):
+    def damage(path):
+        os.truncate(path, int(share * path.stat().st_size))
+
+    damage.__name__ = f"truncated to {share}"
+    return damage
+
+
+def flip_a_bit(path):
+    data = bytearray(path.read_bytes())
+    data[len(data) // 2] ^= 4
+    path.write_bytes(data)
+
+
+def remove(path):
+    path.unlink()
+
+
+@pytest.mark.parametrize("file", ["state.weights.h5", "manifest.json"])
+@pytest.mark.parametrize(
+    "damage", [truncate(0), truncate(0.3), truncate(0.9), flip_a_bit, remove], ids=lambda damage: damage.__name__
+)
+def test_a_damaged_newest_falls_back(tmp_path, make_model, make_dataset, trained, file, damage):
+    damage(tmp_path / "step_00000010" / file)
+    with pytest.warns(UserWarning, match="step_00000010.*is damaged; trying the one before"):
+        assert Checkpoint.latest(tmp_path) == tmp_path / "step_00000005"
+    model = make_model()
+    with pytest.warns(UserWarning, match="step_00000010.*is damaged"):
+        manifest = Checkpoint(tmp_path, keep=1).restore_into(model)
+    assert manifest["step"] == int(model.step) == 5
+    assert folders(tmp_path) == ["step_00000005", "step_00000010.damaged"]
+    # A pruning counts it no more, and the same step can be saved again.
+    model.fit(make_dataset(), epochs=2, verbose=0, callbacks=[Checkpoint(tmp_path, keep=1)])
+    assert Checkpoint.latest(tmp_path) == tmp_path / "step_00000010"
+    assert_equal_states(model, trained)
+
+
+def test_all_damaged_is_an_error(tmp_path, make_model, trained):
+    for step in ("05", "10"):
+        truncate(0.5)(tmp_path / f"step_000000{step}" / "state.weights.h5")
+    with pytest.warns(UserWarning, match="damaged"), pytest.raises(OSError, match="(?s)step_00000010.*step_00000005"):
+        Checkpoint(tmp_path).restore_into(make_model())
+
+
+def test_refuses_other_options(tmp_path, make_model, make_dataset, trained):
+    other = make_model(ema_decay=0.99, loss="hinge", steps_per_execution=2)
+    with pytest.raises(ValueError) as error:
+        other.fit(make_dataset(), epochs=3, verbose=0, callbacks=[Checkpoint(tmp_path)])
+    assert "compile_config.ema_decay: expected 0.99, found 0.9" in str(error.value)
+    assert "compile_config.loss" in str(error.value)
+    assert "steps_per_execution" not in str(error.value)
+    assert int(other.step) == 0
+    other = make_model(g_optimizer=keras.optimizers.Adam(1e-3, beta_1=0.5))
+    with pytest.raises(ValueError, match="g_optimizer.config.learning_rate: expected 0.001"):
+        Checkpoint(tmp_path).restore_into(other)
+
+
+def test_other_data(tmp_path, make_model, make_dataset, trained):
+    with pytest.raises(ValueError, match="first_batch: expected"):
+        make_model().fit(make_dataset().unbatch().batch(4), epochs=3, verbose=0, callbacks=[Checkpoint(tmp_path)])
+    with pytest.warns(UserWarning, match="not bit for bit"):
+        make_model().fit(make_dataset().map(lambda x: -x), epochs=3, verbose=0, callbacks=[Checkpoint(tmp_path)])
+
+
+def test_fit_goes_on_in_the_same_process(tmp_path, make_model, make_dataset):
+    """A schedule has moved the learning rate meanwhile: that is no changed option."""
+    model = make_model()
+    halve = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: model.g_optimizer.learning_rate.assign(model.g_optimizer.learning_rate / 2)
+    )
+    model.fit(make_dataset(), epochs=1, verbose=0, callbacks=[Checkpoint(tmp_path), halve])
+    model.fit(make_dataset(), epochs=2, verbose=0, callbacks=[Checkpoint(tmp_path), halve])
+    assert int(model.step) == 10
+    assert float(model.g_optimizer.learning_rate) == pytest.approx(2e-4 / 4)
+    resumed = make_model()
+    assert Checkpoint(tmp_path).restore_into(resumed)["step"] == 10
+    assert float(resumed.g_optimizer.learning_rate) == pytest.approx(2e-4 / 4)
+
+
+def test_never_goes_back_behind_the_model(tmp_path, make_model, make_dataset, trained):
+    model = make_model()
+    model.fit(make_dataset(), epochs=3, verbose=0)
+    with pytest.raises(ValueError, match="The model is at step 15, beyond the newest checkpoint"):
+        Checkpoint(tmp_path).restore_into(model)
+
+
+def test_non_finite_logs_are_never_saved(tmp_path, make_model, images):
+    images[8 * 3] = np.nan
+    dataset = tf.data.Dataset.from_tensor_slices(images).batch(8)
+    stop = StopOnNonFinite()
+    callbacks = [Checkpoint(tmp_path, every_n_steps=1, keep=9), stop]
+    make_model().fit(dataset, epochs=3, verbose=0, callbacks=callbacks)
+    assert stop.stopped_on["step"] == 4
+    assert folders(tmp_path) == [f"step_{step:08d}" for step in (1, 2, 3)]
+
+
+def test_non_finite_weights_are_never_saved(tmp_path, make_model, make_dataset):
+    model = make_model()
+    poison = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: epoch == 1 and model.generator.weights[0].assign(np.full((4, 64), np.inf))
+    )
+    with pytest.warns(UserWarning, match="No checkpoint at step 10: .*generator.* is not finite"):
+        model.fit(make_dataset(), epochs=2, verbose=0, callbacks=[Checkpoint(tmp_path), poison])
+    assert folders(tmp_path) == ["step_00000005"]
+
+
+def test_other_callbacks_state(tmp_path, make_model, make_dataset):
+    # Listed behind the checkpoint: its count must be saved as it is after the epoch.
+    callbacks = [Checkpoint(tmp_path), EquilibriumStopping(eps=0.499, patience=9)]
+    make_model().fit(make_dataset(), epochs=2, verbose=0, callbacks=callbacks)
+    resting = EquilibriumStopping(eps=0.499, patience=9)
+    checkpoint = Checkpoint(tmp_path)
+    manifest = checkpoint.restore_into(make_model(), [checkpoint, resting])
+    assert manifest["state"] == {"EquilibriumStopping": {"epochs_at_rest": 2}}
+    assert resting.get_state() == {"epochs_at_rest": 2}
+
+
+def test_debris_of_dead_processes_is_removed(tmp_path, make_model, trained):
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    (tmp_path / f".tmp-{dead.pid}-step_00000012").mkdir()
+    (tmp_path / f".tmp-{dead.pid}-step_00000012" / "state.weights.h5").write_bytes(b"half")
+    alive = tmp_path / f".tmp-{os.getppid()}-step_00000013"
+    alive.mkdir()
+    Checkpoint(tmp_path).restore_into(make_model())
+    assert folders(tmp_path) == [alive.name, "step_00000005", "step_00000010"]
+
+
+def contents(directory):
+    return {path.relative_to(directory): path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+def test_a_full_disk(tmp_path, make_model, make_dataset, trained):
+    """The system refuses to let files grow beyond a limit: to h5py, a disk that is full."""
+    import resource
+
+    before = contents(tmp_path)
+    model = make_model()
+    Checkpoint(tmp_path).restore_into(model)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
+    try:
+        with pytest.raises(OSError, match="Could not write a checkpoint.*untouched.*step_00000015"):
+            model.fit(make_dataset(), epochs=3, verbose=0, callbacks=[Checkpoint(tmp_path)])
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert contents(tmp_path) == before
+    Checkpoint(tmp_path).restore_into(make_model())
+    assert folders(tmp_path) == ["step_00000005", "step_00000010"]
+
+
+def test_a_folder_that_cannot_be_made(tmp_path, make_model, make_dataset):
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OSError, match="file/run"):
+        make_model().fit(make_dataset(), verbose=0, callbacks=[Checkpoint(tmp_path / "file" / "run")])
+
+
+def test_signals_in_this_process(tmp_path, make_model, make_dataset):
+    old = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    class Send(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if int(self.model.step) == 7:
+                signal.raise_signal(signal.SIGTERM)
+
+    model = make_model()
+    with pytest.raises(SystemExit) as status:
+        model.fit(make_dataset(), epochs=3, verbose=0, callbacks=[Checkpoint(tmp_path), Send()])
+    assert status.value.code == 143
+    assert folders(tmp_path) == ["step_00000005", "step_00000008"]
+    assert {number: signal.getsignal(number) for number in old} == old
+
+    whole = make_model()
+    whole.fit(make_dataset(), epochs=3, verbose=0)
+    resumed = make_model()
+    resumed.fit(make_dataset(), epochs=3, verbose=0, callbacks=[Checkpoint(tmp_path)])
+    assert_equal_states(resumed, state_of(whole))
+    assert {number: signal.getsignal(number) for number in old} == old
+
+
+def test_a_signal_in_the_last_step_of_an_epoch_lets_the_epoch_end(tmp_path, make_model, make_dataset):
+    ended = []
+
+    class Send(keras.callbacks.Callback):
+        def on_train_batch_begin(self, batch, logs=None):
+            if int(self.model.step) == 4:
+                signal.raise_signal(signal.SIGINT)
+
+        def on_epoch_end(self, epoch, logs=None):
+            ended.append(epoch)
+
+    with pytest.raises(SystemExit) as status:
+        make_model().fit(make_dataset(), epochs=3, verbose=0, callbacks=[Checkpoint(tmp_path), Send()])
+    assert status.value.code == 130
+    assert ended == [0]
+    assert folders(tmp_path) == ["step_00000005"]
+
+
+def test_a_signal_after_a_failed_fit_acts_as_before(tmp_path, make_model, make_dataset):
+    """Keras calls no `on_train_end` after an exception: the handler must find out by itself."""
+    caught = []
+    old = signal.signal(signal.SIGTERM, lambda number, frame: caught.append(number))
+    try:
+        with pytest.raises(InterruptedError):
+            make_model().fit(make_dataset(), verbose=0, callbacks=[Checkpoint(tmp_path), StopAt(2)])
+        signal.raise_signal(signal.SIGTERM)
+        assert caught == [signal.SIGTERM]
+    finally:
+        signal.signal(signal.SIGTERM, old)
+
+
+SCRIPT = """
+import sys
+sys.path.insert(0, {tests!r})
+import numpy as np
+from conftest import tiny_gan
+from kerasgan.callbacks import Checkpoint
+
+model = tiny_gan()
+model.compile()
+print("training", flush=True)
+images = np.random.default_rng(0).uniform(-1, 1, (40, 8, 8, 1)).astype("float32")
+model.fit(images, batch_size=8, epochs=100000, verbose=0,
+          callbacks=[Checkpoint({directory!r}, every_n_steps=200, every_n_epochs=None, keep=2)])
+"""
+
+
+@pytest.fixture
+def process(tmp_path):
+    script = textwrap.dedent(SCRIPT).format(tests=os.path.dirname(__file__), directory=str(tmp_path / "run"))
+    running = []
+
+    def start():
+        running.append(
+            subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+        )
+        assert running[-1].stdout.readline() == "training\n"
+        return running[-1]
+
+    yield start
+    for each in running:
+        each.kill()
+        each.communicate()
+
+
+def wait_for(process, condition):
+    import time
+
+    while not condition():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.05)
+
+
+def test_sigterm_on_a_process(tmp_path, process, make_model):
+    run = process()
+    wait_for(run, lambda: (tmp_path / "run").exists() and Checkpoint.latest(tmp_path / "run") is not None)
+    run.send_signal(signal.SIGTERM)
+    _, errors = run.communicate(timeout=60)
+    assert run.returncode == 143, errors
+    assert "SIGTERM: saving after this step" in errors
+    assert Checkpoint.latest(tmp_path / "run") is not None
+
+
+@pytest.mark.slow
+def test_sigkill_at_random_moments(tmp_path, process):
+    import random
+    import time
+
+    moments = random.Random(0)
+    directory = tmp_path / "run"
+    newest = -1
+    for _ in range(20):
+        run = process()
+        wait_for(run, lambda: directory.exists() and any(directory.glob("step_*")))
+        time.sleep(moments.uniform(0, 3))
+        run.kill()
+        run.communicate()
+        folder = Checkpoint.latest(directory)
+        assert int(folder.name.removeprefix("step_")) >= newest
+        newest = int(folder.name.removeprefix("step_"))
+        assert len(list(directory.iterdir())) <= 2 + 3
+    shutil.rmtree(directory)

@@ -1,0 +1,78 @@
+import gc
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasgan import plots
+from kerasgan.callbacks import SampleGrid
+
+
+def pixels(path):
+    with Image.open(path) as picture:
+        return np.asarray(picture)
+
+
+def test_pictures_of_a_run(tmp_path, make_model, dataset):
+    model = make_model()
+    before = plots.image_grid(model.preview(None, 9, seed=3))
+    model.fit(dataset, epochs=2, verbose=0, callbacks=[SampleGrid(tmp_path, num_images=9, seed=3)])
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["epoch_0000.png", "epoch_0001.png", "epoch_0002.png", "real.png", "training.gif"]
+    np.testing.assert_array_equal(pixels(tmp_path / "epoch_0000.png"), before[..., 0])
+    after = plots.image_grid(model.preview(None, 9, seed=3))
+    np.testing.assert_array_equal(pixels(tmp_path / "epoch_0002.png"), after[..., 0])
+    assert (before != after).any()
+    np.testing.assert_array_equal(pixels(tmp_path / "real.png"), plots.image_grid(model.first_batch[:9])[..., 0])
+    with Image.open(tmp_path / "training.gif") as animation:
+        assert animation.n_frames == 3
+
+
+def test_every_n_epochs(tmp_path, make_model, dataset):
+    model = make_model()
+    model.fit(dataset, epochs=3, verbose=0, callbacks=[SampleGrid(tmp_path, num_images=4, every_n_epochs=2)])
+    assert sorted(path.name for path in tmp_path.glob("epoch*")) == ["epoch_0000.png", "epoch_0002.png"]
+
+
+def test_a_continued_run_animates_all_frames_but_no_later_ones(tmp_path, make_model, dataset):
+    for number in (0, 1, 7):
+        plots.save_png(tmp_path / f"epoch_{number:04d}.png", np.full((22, 22, 1), 30 * number, "uint8"))
+    model = make_model()
+    model.step.assign(5)
+    model.fit(dataset, epochs=2, initial_epoch=1, verbose=0, callbacks=[SampleGrid(tmp_path, num_images=4)])
+    with Image.open(tmp_path / "training.gif") as animation:
+        assert animation.n_frames == 3
+    assert (pixels(tmp_path / "epoch_0000.png") == 0).all()
+
+
+def test_animation_after_an_exception(tmp_path, make_model, dataset):
+    class Fail(keras.callbacks.Callback):
+        def on_epoch_begin(self, epoch, logs=None):
+            if epoch == 1:
+                raise RuntimeError("in the midst")
+
+    model = make_model()
+    grid = SampleGrid(tmp_path, num_images=4)
+    with pytest.raises(RuntimeError, match="in the midst"):
+        model.fit(dataset, epochs=3, verbose=0, callbacks=[grid, Fail()])
+    assert not (tmp_path / "training.gif").exists()
+    del grid, model
+    gc.collect()
+    with Image.open(tmp_path / "training.gif") as animation:
+        assert animation.n_frames == 2
+
+
+def test_tensorboard_images(tmp_path, make_model, dataset):
+    from tensorflow.python.summary.summary_iterator import summary_iterator
+
+    log_dir = tmp_path / "board"
+    make_model().fit(dataset, verbose=0, callbacks=[SampleGrid(tmp_path / "png", num_images=4, log_dir=log_dir)])
+    (file,) = log_dir.iterdir()
+    seen = [(event.step, value.tag) for event in summary_iterator(str(file)) for value in event.summary.value]
+    assert seen == [(0, "real"), (0, "samples"), (1, "samples")]
+
+
+def test_refuses():
+    with pytest.raises(ValueError, match="`num_images`.*Received: 0"):
+        SampleGrid("unused", num_images=0)

@@ -1,0 +1,142 @@
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasgan import plots
+from kerasgan.files import replacing
+
+
+def test_image_grid_places_every_pixel():
+    images = np.array([-1.0, 0.0, 1.0], "float32").reshape(3, 1, 1, 1)
+    grid = plots.image_grid(images, columns=2, padding=1)
+    assert grid.dtype == np.uint8
+    white = 255
+    expected = [
+        [white, white, white, white, white],
+        [white, 0, white, 128, white],
+        [white, white, white, white, white],
+        [white, 255, white, white, white],
+        [white, white, white, white, white],
+    ]
+    np.testing.assert_array_equal(grid[..., 0], expected)
+
+
+def test_image_grid_of_rows_and_columns():
+    images = np.linspace(-1, 1, 6, dtype="float32").reshape(2, 3, 1, 1, 1) * np.ones((1, 1, 1, 1, 3), "float32")
+    grid = plots.image_grid(images, padding=0)
+    assert grid.shape == (2, 3, 3)
+    np.testing.assert_array_equal(grid[..., 0], np.rint((np.linspace(-1, 1, 6) + 1) * 127.5).reshape(2, 3))
+
+
+def test_image_grid_default_is_the_smallest_square():
+    for n, shape in ((1, (1, 1)), (2, (1, 2)), (4, (2, 2)), (5, (2, 3)), (9, (3, 3)), (10, (3, 4))):
+        assert plots.image_grid(np.zeros((n, 1, 1, 1), "float32"), padding=0).shape[:2] == shape
+
+
+def test_image_grid_clips_and_greys():
+    images = np.array([-7.0, 7.0, np.nan, np.inf, -np.inf], "float32").reshape(5, 1, 1, 1)
+    grid = plots.image_grid(images, columns=5, padding=0)
+    np.testing.assert_array_equal(grid[0, :, 0], [0, 255, 128, 255, 0])
+
+
+@pytest.mark.parametrize(
+    "images, message",
+    [
+        (np.zeros((2, 4, 4)), r"shape \(2, 4, 4\)"),
+        (np.zeros((2, 4, 4, 2)), "1 or 3 channels"),
+        (np.zeros((0, 4, 4, 1)), "Received: shape"),
+        (np.zeros((2, 4, 4, 1), "uint8"), "uint8.*127.5"),
+    ],
+)
+def test_image_grid_refuses(images, message):
+    with pytest.raises(ValueError, match=message):
+        plots.image_grid(images)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_png_round_trip(tmp_path, channels):
+    array = np.random.default_rng(0).integers(0, 256, (5, 7, channels)).astype("uint8")
+    plots.save_png(tmp_path / "new" / "a.png", array)
+    with Image.open(tmp_path / "new" / "a.png") as picture:
+        np.testing.assert_array_equal(np.asarray(picture).reshape(array.shape), array)
+
+
+def test_a_failed_write_keeps_the_old_file_and_leaves_no_other(tmp_path):
+    path = tmp_path / "a.png"
+    plots.save_png(path, np.zeros((2, 2, 1), "uint8"))
+    before = path.read_bytes()
+    with pytest.raises(RuntimeError):
+        with replacing(path) as temporary:
+            temporary.write_bytes(b"half")
+            raise RuntimeError
+    assert path.read_bytes() == before
+    assert [file.name for file in tmp_path.iterdir()] == ["a.png"]
+
+
+@pytest.mark.parametrize("ending", ["gif", "webp"])
+def test_animation_from_arrays_and_files(tmp_path, ending):
+    values = (0, 120, 255)
+    frames = []
+    for value in values:
+        plots.save_png(tmp_path / f"{value}.png", np.full((6, 6, 1), value, "uint8"))
+        frames.append(tmp_path / f"{value}.png")
+    frames[1] = np.full((6, 6, 1), 120, "uint8")
+    plots.animation(frames, tmp_path / f"a.{ending}", seconds_per_frame=0.1)
+    with Image.open(tmp_path / f"a.{ending}") as picture:
+        assert picture.n_frames == 3
+        assert picture.info["loop"] == 0
+        for index, value in enumerate(values):
+            picture.seek(index)
+            assert np.abs(np.asarray(picture.convert("L"), int) - value).max() <= 2
+            assert picture.info["duration"] == (800 if index == 2 else 100)
+
+
+def test_animation_refuses(tmp_path):
+    with pytest.raises(ValueError, match="mp4"):
+        plots.animation([np.zeros((2, 2, 1), "uint8")], tmp_path / "a.mp4")
+    with pytest.raises(ValueError, match="at least one frame"):
+        plots.animation([], tmp_path / "a.gif")
+
+
+LOG = {
+    "d_loss": [1.4, 1.2, 1.3],
+    "g_loss": [0.7, 0.9, 0.8],
+    "d_real": [0.6, 0.55, 0.5],
+    "d_fake": [0.4, 0.45, 0.5],
+    "val_d_loss": [1.5, 1.4, 1.3],
+    "frechet_distance": [np.nan, 12.0, 8.0],
+}
+
+
+def test_history_panels_and_curves(tmp_path):
+    figure = plots.history(LOG, tmp_path / "history.png")
+    assert (tmp_path / "history.png").stat().st_size > 5000
+    panels = {axes.get_title(loc="left"): axes for axes in figure.axes}
+    assert list(panels) == ["losses", "probabilities", "frechet_distance"]
+    labels = [line.get_label() for line in panels["losses"].lines]
+    assert labels == ["d_loss", "g_loss", "val d_loss"]
+    assert [line.get_label() for line in panels["probabilities"].lines] == ["1/2", "D(x)", "D(G(z))"]
+    np.testing.assert_array_equal(panels["probabilities"].lines[0].get_ydata(), [0.5, 0.5])
+    score = panels["frechet_distance"].lines[0]
+    np.testing.assert_array_equal(score.get_xdata(), [2, 3])
+    np.testing.assert_array_equal(score.get_ydata(), [12, 8])
+
+
+def test_history_reads_a_csv_log(tmp_path):
+    (tmp_path / "log.csv").write_text("epoch,d_loss,val_d_loss\n3,1.5,NA\n4,1.25,NA\n")
+    figure = plots.history(tmp_path / "log.csv")
+    (line,) = figure.axes[0].lines
+    np.testing.assert_array_equal(line.get_xdata(), [4, 5])
+    np.testing.assert_array_equal(line.get_ydata(), [1.5, 1.25])
+
+
+def test_history_refuses_an_empty_log():
+    with pytest.raises(ValueError, match="at least one finite value"):
+        plots.history({"d_loss": [np.nan]})
+
+
+def test_history_opens_no_window():
+    from matplotlib import pyplot
+
+    plots.history(LOG)
+    assert pyplot.get_fignums() == []
