@@ -12,6 +12,7 @@ from pathlib import Path
 
 from kerasgan.files import replacing
 from kerasgan.zoo._card import (
+    card_score,
     load_networks,
     sample_error,
     size_of,
@@ -21,20 +22,21 @@ from kerasgan.zoo._card import (
     write_card,
     write_entry,
 )
-from kerasgan.zoo._evaluate import score_images
+from kerasgan.zoo._evaluate import score_generator
 from kerasgan.zoo._fetch import locate
 from kerasgan.zoo._weights import WeightFileError, load_weights, save_weights
 
 __all__ = [
     "WeightFileError",
     "card",
+    "card_score",
     "classifier",
     "list_models",
     "load",
     "load_weights",
     "recipe",
     "save_weights",
-    "score_images",
+    "score_generator",
     "training_record",
     "update_results",
     "verify",
@@ -52,7 +54,7 @@ def list_models(pattern="*"):
         pattern: str, a shell pattern over names, such as "dcgan*". Default: all.
 
     Returns:
-        list of dicts with "name", "description", "size" (bytes of its weights), "score" (the name of its headline
+        list of dicts with "name", "description", "size" (bytes of its weights), "metric" (that of its headline
         score) and "value".
 
     Example:
@@ -64,13 +66,13 @@ def list_models(pattern="*"):
     entries = []
     for name in fnmatch.filter(_names(), pattern):
         about = card(name)
-        value = next(score["value"] for score in about["scores"] if score["name"] == about["headline"])
+        value = next(score["value"] for score in about["scores"] if score["metric"] == about["headline"])
         entries.append(
             {
                 "name": name,
                 "description": about["description"],
                 "size": size_of(about),
-                "score": about["headline"],
+                "metric": about["headline"],
                 "value": value,
             }
         )
@@ -175,7 +177,8 @@ def verify(name, scores=False):
 
     Returns:
         dict: "files" (list of checked names), "sample_error" (largest difference, to hold at 1e-3 or below),
-        "scores" (list of dicts with "name", "recorded", "now", "tolerance" and "holds"), and "holds", whether all does.
+        "scores" (list of dicts with "metric", "recorded", "now", "tolerance" and "holds"), and "holds", whether all of
+        it does.
 
     Raises:
         ValueError: (as `WeightFileError`) a file is not what the card says.
@@ -204,20 +207,15 @@ def update_results(path):
 
 
 def _compare(recorded, computed):
-    """Holds scores against those of the card, within the spread the card states, or a thousandth where it has none."""
-    now = {score["name"]: score["value"] for score in computed}
+    """Holds scores against those of the card: within two standard deviations, or a thousandth where it states none."""
+    now = {score["metric"]: score["value"] for score in computed}
     rows = []
     for score in recorded:
-        value, tolerance = now[score["name"]], score.get("spread") or 1e-3 * max(1.0, abs(score["value"]))
+        value, metric = now[score["metric"]], score["metric"]
+        tolerance = 1e-3 * max(1.0, abs(score["value"])) if score["sd"] is None else 2 * score["sd"]
         holds = abs(value - score["value"]) <= tolerance
         rows.append(
-            {
-                "name": score["name"],
-                "recorded": score["value"],
-                "now": value,
-                "tolerance": tolerance,
-                "holds": holds,
-            }
+            {"metric": metric, "recorded": score["value"], "now": value, "tolerance": tolerance, "holds": holds}
         )
     return rows
 

@@ -1,7 +1,7 @@
 """Cards: what is known about an entry, written by code, checked against a schema, and the pages made from them."""
 
+import dataclasses
 import datetime
-import importlib.metadata
 import json
 import os
 import platform
@@ -12,7 +12,7 @@ import numpy as np
 
 from kerasgan import plots
 from kerasgan.files import replacing
-from kerasgan.version import __version__
+from kerasgan.metrics.score import library_versions
 from kerasgan.zoo._weights import load_weights, save_weights, sha256_of
 
 DATA_SETS = {
@@ -80,7 +80,16 @@ SCHEMA = {
     "files": dict,
     "sample": {"method": str, "arguments": dict},
     "headline": str,
-    "scores": [{"name": str, "value": NUMBER, "floor": (int, float, OPTIONAL), "paper": (int, float, OPTIONAL)}],
+    "scores": [
+        {
+            "metric": str,
+            "value": NUMBER,
+            "sd": (int, float, OPTIONAL),
+            "floor": (int, float, OPTIONAL),
+            "paper": (int, float, OPTIONAL),
+            "table": bool,
+        }
+    ],
 }
 FILE_SCHEMA = {"size": int, "sha256": str}
 
@@ -103,15 +112,15 @@ def validate(card, schema=SCHEMA, where="card"):
             raise ValueError(f"`{where}` must be a list. Received: {card!r}")
         for index, item in enumerate(card):
             validate(item, schema[0], f"{where}[{index}]")
-    elif not isinstance(card, schema) or isinstance(card, bool):
+    elif not isinstance(card, schema) or (isinstance(card, bool) and schema is not bool):
         raise ValueError(f"`{where}` must be {schema}. Received: {card!r}")
     elif isinstance(card, float) and not np.isfinite(card):
         raise ValueError(f"`{where}` must be finite. Received: {card!r}")
     if schema is SCHEMA:
         for filename, record in card["files"].items():
             validate(record, FILE_SCHEMA, f"card.files.{filename}")
-        if card["headline"] not in [score["name"] for score in card["scores"]]:
-            raise ValueError(f"`card.headline` must be the name of a score. Received: {card['headline']!r}")
+        if card["headline"] not in [score["metric"] for score in card["scores"]]:
+            raise ValueError(f"`card.headline` must be the metric of a score. Received: {card['headline']!r}")
 
 
 def networks_of(model):
@@ -132,7 +141,6 @@ def training_record(steps, batch_size, seed, hours, precision="float32"):
         hours: float, wall-clock time of the training.
         precision: str, the name of the dtype policy.
     """
-    libraries = ("tensorflow", "keras", "numpy")
     return {
         "steps": int(steps),
         "images_seen": int(steps) * int(batch_size),
@@ -140,11 +148,24 @@ def training_record(steps, batch_size, seed, hours, precision="float32"):
         "precision": precision,
         "hours": round(float(hours), 3),
         "machine": _machine(),
-        "versions": {"python": platform.python_version(), "kerasgan": __version__}
-        | {library: importlib.metadata.version(library) for library in libraries},
+        "versions": library_versions(),
         "commit": _commit(),
         "date": datetime.date.today().isoformat(),
     }
+
+
+def card_score(score, floor=None, paper=None, table=True):
+    """Returns a score as a card holds it: its stamp, and what to hold it against.
+
+    Args:
+        score: `kerasgan.metrics.Score`.
+        floor: float, `Score` or None, the same measure where the data itself is scored, such as between its train and
+            test images.
+        paper: float or None, the paper's own figure where its protocol is comparable.
+        table: bool, whether the main README's table shows it. Default True.
+    """
+    floor = None if floor is None else float(floor)
+    return dataclasses.asdict(score) | {"floor": floor, "paper": paper, "table": table}
 
 
 def write_entry(folder, model, *, description, paper, data, training, scores, headline, pictures, sample, columns=None):
@@ -157,9 +178,8 @@ def write_entry(folder, model, *, description, paper, data, training, scores, he
         paper: dict with "title", "authors", "year", "url".
         data: str, a name in `DATA_SETS`, or a dict with "name", "title", "url", "licence".
         training: dict of `training_record`.
-        scores: list of dicts or of objects with `to_json()`: "name" and "value", and where known "floor" (the same
-            measure between two halves of the data), "paper" (the paper's own figure) and "spread".
-        headline: str, the name of the score that stands for the entry.
+        scores: list of `card_score(...)`, or of `kerasgan.metrics.Score` where there is nothing to hold it against.
+        headline: str, the metric of the score that stands for the entry.
         pictures: float array in [-1, 1] for `kerasgan.plots.image_grid`, or a uint8 picture.
         sample: dict with "method", a method of the model that is repeatable, and its "arguments": arrays, or values
             that JSON holds, such as `{"method": "generate", "arguments": {"num_images": 1, "seed": 1}}`. Its output
@@ -196,9 +216,7 @@ def write_entry(folder, model, *, description, paper, data, training, scores, he
             "arguments": {k: v for k, v in sample["arguments"].items() if not isinstance(v, np.ndarray)},
         },
         "headline": headline,
-        "scores": [
-            {"floor": None, "paper": None} | (score if isinstance(score, dict) else score.to_json()) for score in scores
-        ],
+        "scores": [score if isinstance(score, dict) else card_score(score) for score in scores],
     }
     write_card(folder, card)
     return card
@@ -291,12 +309,12 @@ def readme(card):
         f"Paper: {paper['authors']} ({paper['year']}), [{paper['title']}]({paper['url']}).",
         f"Data: [{data['title']}]({data['url']}); licence: {data['licence']}.",
         "",
-        "| score | value | spread | floor of the data | the paper's |",
+        "| score | value | standard deviation | of the data itself | the paper's |",
         "|---|---|---|---|---|",
     ]
     for score in card["scores"]:
-        cells = [_number(score.get(key)) for key in ("value", "spread", "floor", "paper")]
-        lines.append(f"| {score['name']} | " + " | ".join(cells) + " |")
+        cells = [_number(score[key]) for key in ("value", "sd", "floor", "paper")]
+        lines.append(f"| {score['metric']} | " + " | ".join(cells) + " |")
     lines += ["", "| training | |", "|---|---|"]
     lines += [
         f"| steps | {training['steps']:,} |",
@@ -316,13 +334,13 @@ def readme(card):
 
 def results_table(cards):
     """Returns the results of all entries as one Markdown table, entries by name."""
-    lines = ["| entry | data | scores (floor of the data) | training | weights |", "|---|---|---|---|---|"]
+    lines = ["| entry | data | scores (of the data itself) | training | weights |", "|---|---|---|---|---|"]
     for card in sorted(cards, key=lambda card: card["name"]):
         scores = [
-            f"{score['name']} {_number(score['value'])}"
+            f"{score['metric']} {_number(score['value'])}"
             + (f" ({_number(score['floor'])})" if score["floor"] is not None else "")
             for score in card["scores"]
-            if score.get("table", True)
+            if score["table"]
         ]
         training = card["training"]
         lines.append(

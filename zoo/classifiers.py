@@ -12,7 +12,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan.data import load as load_data
-from kerasgan.zoo._card import training_record, write_entry
+from kerasgan.metrics import Score
+from kerasgan.zoo._card import card_score, training_record, write_entry
 from kerasgan.zoo._weights import load_weights, save_weights
 
 
@@ -89,13 +90,13 @@ def train(
 
 
 def score(model, data):
-    """Returns [accuracy on the test images of `data`] as a zoo score; no reference is needed to read it."""
+    """Returns [accuracy on the test images of `data`] as a card holds it."""
     hits = [
         np.argmax(model.predict_on_batch(images), axis=-1) == labels
         for images, labels in load_data(data, "test", labels=True, batch_size=1000, shuffle=False).as_numpy_iterator()
     ]
     hits = np.concatenate(hits)
-    return [{"name": "accuracy", "value": float(hits.mean()), "num_images": len(hits), "split": f"{data} test"}]
+    return [card_score(Score(float(hits.mean()), "accuracy", num_real=len(hits), dataset=data, split="test"))]
 
 
 def publish(directory, recipe):

@@ -8,13 +8,14 @@ import numpy as np
 import pytest
 
 from kerasgan import zoo
+from kerasgan.metrics import Score
 from kerasgan.zoo import _card
 
 PAPER = {"title": "A Paper", "authors": "A. Author", "year": 2014, "url": "https://example.org"}
 SCORES = [
-    {"name": "recognizability", "value": 0.83123, "spread": 0.0075, "floor": 0.95},
-    {"name": "frechet_distance", "value": 5.25},
-    {"name": "hidden", "value": 7.0, "table": False},
+    zoo.card_score(Score(0.83123, "recognizability", sd=0.0075, num_generated=100), floor=0.95, paper=0.5),
+    Score(5.25, "frechet_distance", extractor="features"),
+    zoo.card_score(Score(7.0, "hidden"), table=False),
 ]
 
 
@@ -95,7 +96,10 @@ def test_the_card_records_what_was_given_and_what_is(tmp_path):
     assert card["training"]["images_seen"] == 640
     assert card["training"]["versions"]["keras"] == keras.__version__
     assert "cores" in card["training"]["machine"]
-    assert card["scores"][1] == {"name": "frechet_distance", "value": 5.25, "floor": None, "paper": None}
+    assert card["scores"][0]["floor"] == 0.95 and card["scores"][0]["num_generated"] == 100
+    distance = card["scores"][1]
+    assert (distance["metric"], distance["value"], distance["extractor"]) == ("frechet_distance", 5.25, "features")
+    assert (distance["floor"], distance["paper"], distance["table"]) == (None, None, True)
     for name, about in card["files"].items():
         path = tmp_path / "toy_mnist" / name
         assert about == {"size": path.stat().st_size, "sha256": _card.sha256_of(path)}
@@ -109,20 +113,11 @@ def test_arrays_of_the_sample_are_stored_beside_its_output(tmp_path):
     assert _card.sample_error(model, tmp_path / "toy_mnist" / "sample.npz", card["sample"]) == 0
 
 
-def test_scores_may_be_objects_that_give_themselves_as_json(tmp_path):
-    class Score:
-        def to_json(self):
-            return {"name": "recognizability", "value": 0.5, "protocol": "x"}
-
-    card = write(tmp_path / "toy_mnist", Sampler(), scores=[Score()])
-    assert card["scores"] == [{"name": "recognizability", "value": 0.5, "protocol": "x", "floor": None, "paper": None}]
-
-
 def test_the_readme_of_an_entry_says_what_the_card_says(tmp_path):
     card = write(tmp_path / "toy_mnist", Sampler())
     page = (tmp_path / "toy_mnist" / "README.md").read_text()
     assert page == _card.readme(card)
-    assert "| recognizability | 0.8312 | 0.0075 | 0.95 |  |" in page
+    assert "| recognizability | 0.8312 | 0.0075 | 0.95 | 0.5 |" in page
     assert 'zoo.load("toy_mnist")' in page
     assert "licence: CC BY-SA 3.0" in page
     assert "| images seen | 640 |" in page
@@ -171,7 +166,7 @@ def _at(card, keys):
         (put("0.9", "scores", 0, "value"), r"card.scores\[0\].value"),
         (put({}, "scores"), "must be a list"),
         (put({"size": 3}, "files", "x.weights.h5"), "must have 'sha256'"),
-        (put("accuracy", "headline"), "name of a score"),
+        (put("accuracy", "headline"), "metric of a score"),
         (put([], "data"), "card.data. must be an object"),
     ],
 )

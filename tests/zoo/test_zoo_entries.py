@@ -79,7 +79,7 @@ def test_models_are_listed_by_pattern():
     assert [entry["name"] for entry in listed] == ["classifier_fashion_mnist", "classifier_mnist"]
     assert zoo.list_models("nothing*") == []
     mnist = listed[1]
-    assert mnist["score"] == "accuracy" and 0.99 <= mnist["value"] <= 1
+    assert mnist["metric"] == "accuracy" and 0.99 <= mnist["value"] <= 1
     assert mnist["size"] == (zoo.FOLDER / "classifier_mnist" / "network.weights.h5").stat().st_size
 
 
@@ -110,7 +110,7 @@ def test_verify_holds_scores_against_the_card(monkeypatch):
     recorded = zoo.card("classifier_mnist")["scores"][0]["value"]
     recipe = zoo.recipe("classifier_mnist")
     for value, holds in ((recorded, True), (recorded + 0.0009, True), (recorded - 0.002, False)):
-        monkeypatch.setattr(recipe, "score", lambda model, value=value: [{"name": "accuracy", "value": value}])
+        monkeypatch.setattr(recipe, "score", lambda model, value=value: [{"metric": "accuracy", "value": value}])
         report = zoo.verify("classifier_mnist", scores=True)
         assert report["holds"] is holds
         assert report["scores"][0]["now"] == value
