@@ -1,5 +1,6 @@
 """Every entry: its card, its files, its recorded sample, its recipe, and its row in the main README."""
 
+import importlib
 import pathlib
 import re
 import shutil
@@ -11,6 +12,7 @@ import pytest
 import tensorflow as tf
 
 from kerasgan import zoo
+from kerasgan.metrics import Score
 from kerasgan.zoo import _card
 
 NAMES = [entry["name"] for entry in zoo.list_models()]
@@ -104,6 +106,58 @@ def test_a_damaged_entry_is_not_loaded(tmp_path, monkeypatch):
         with pytest.raises(zoo.WeightFileError, match="network.weights.h5"):
             function("classifier_mnist")
     assert path.exists()
+
+
+RECIPE = '''"""A toy."""
+
+import kerasgan
+
+
+def model():
+    model = kerasgan.DCGAN(image_size=28, channels=1, width=8, latent_dim=6, seed=0)
+    model.compile(ema_decay=0.5)
+    return model
+'''
+
+
+def test_a_trained_model_becomes_an_entry_that_loads_and_trains_on(tmp_path, monkeypatch):
+    folder = tmp_path / "dcgan_toy"
+    folder.mkdir()
+    (folder / "recipe.py").write_text(RECIPE)
+    monkeypatch.setattr(zoo, "FOLDER", tmp_path)
+    monkeypatch.setattr(zoo, "__path__", [*zoo.__path__, str(tmp_path)])
+    model = importlib.import_module("kerasgan.zoo.dcgan_toy.recipe").model()
+    model.fit(tiny_dataset(model), epochs=2, verbose=0)
+    # The average far from the last weights, and images that are not grey.
+    for weight in model.ema_generator.weights:
+        if weight.path.endswith("kernel"):
+            weight.assign(weight * 10)
+    averaged = model.generate(4, seed=5)
+    assert averaged.std() > 0.2
+    about = zoo.write_entry(
+        folder,
+        model,
+        description="A toy.",
+        paper={"title": "A Paper", "authors": "A. Author", "year": 2014, "url": "https://example.org"},
+        data="glyphs",
+        training=zoo.training_record(model.step, batch_size=8, seed=0, hours=0.1),
+        scores=[Score(0.5, "recognizability")],
+        headline="recognizability",
+        pictures=model.preview(None, num_images=16),
+        sample={"method": "generate", "arguments": {"num_images": 1, "seed": 1}},
+    )
+    assert about["training"]["images_seen"] == 4 * 8
+    loaded = zoo.load("dcgan_toy")
+    np.testing.assert_allclose(loaded.generate(4, seed=5), averaged, atol=5e-3)
+    assert zoo.verify("dcgan_toy")["holds"]
+    assert loaded.fit(tiny_dataset(loaded), verbose=0).history["g_loss"]
+    assert int(loaded.step) == 2
+    # An entry whose files are as stated but whose sample is another one does not hold.
+    np.savez(folder / "sample.npz", output=np.zeros((1, 28, 28, 1), "float32"))
+    path = folder / "sample.npz"
+    about["files"]["sample.npz"] = {"size": path.stat().st_size, "sha256": _card.sha256_of(path)}
+    zoo.write_card(folder, about)
+    assert not zoo.verify("dcgan_toy")["holds"]
 
 
 def test_verify_holds_scores_against_the_card(monkeypatch):
