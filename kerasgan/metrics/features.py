@@ -32,6 +32,7 @@ class Extractor:
         method: a `tf.image.resize` method. Default "bilinear".
         antialias: bool, for `tf.image.resize`. Default False.
         num_features: int; needed only for callables that are compiled under a distribution strategy.
+        rule: str, the resize rule in words where `function` resizes by itself.
 
     Raises:
         ValueError: when `function` is not callable.
@@ -44,7 +45,9 @@ class Extractor:
     TensorShape([2, 3])
     """
 
-    def __init__(self, function, name=None, size=None, method="bilinear", antialias=False, num_features=None):
+    def __init__(
+        self, function, name=None, size=None, method="bilinear", antialias=False, num_features=None, rule=None
+    ):
         if not callable(function):
             raise ValueError(
                 f"`extractor` must be one of {sorted(NAMED)}, a keras.Model or a callable. Received: {function!r}"
@@ -61,14 +64,15 @@ class Extractor:
         self.num_features = num_features
         if num_features is None and getattr(self.model, "outputs", None):
             self.num_features = self.model.output_shape[-1]
+        self.rule = rule
         self._hash = None
         self._graph = tf.function(self.__call__, reduce_retracing=True)
 
     @property
     def resize(self):
         """The resize rule in words, e.g. "bilinear 224x224"."""
-        if self.size is None:
-            return "none"
+        if self.size is None or self.rule:
+            return self.rule or "none"
         return f"{self.method}{' antialias' if self.antialias else ''} {self.size[0]}x{self.size[1]}"
 
     @property
@@ -102,7 +106,8 @@ def get_extractor(extractor):
 
     Args:
         extractor: "mnist" or "fashion_mnist" (penultimate features of the zoo's classifiers), "efficientnet_lite0"
-            (1,280 features, ImageNet), a keras.Model, a callable, or an `Extractor`.
+            (1,280 features, ImageNet), "inception_v3_2015" (2,048 features, that of published FIDs), a keras.Model, a
+            callable, or an `Extractor`.
 
     Returns:
         An `Extractor`.
@@ -166,6 +171,17 @@ def _efficientnet(name):
     return _parts(efficientnet_lite0(), name, antialias=True)
 
 
+def _inception(name):
+    from kerasgan.metrics.inception import inception_v3
+
+    model = inception_v3()
+    rule = "8 bits, TensorFlow 1 bilinear 299x299"
+    features = keras.Model(model.inputs, model.output["2048"])
+    # the Inception Score is defined on the logits without the bias (Salimans et al. 2016, the authors' code)
+    probabilities = keras.Model(model.inputs, keras.layers.Softmax(dtype="float64")(model.output["logits_unbiased"]))
+    return Extractor(features, f"{name} 2048", rule=rule), Extractor(probabilities, name, rule=rule)
+
+
 def _parts(model, name, **options):
     """The extractors of a classifier's layer "features" and of its probabilities."""
     features = keras.Model(model.inputs, model.get_layer("features").output)
@@ -175,7 +191,12 @@ def _parts(model, name, **options):
 
 
 # name -> a function that builds (feature extractor, classifier) when asked
-NAMED = {"mnist": _zoo_classifier, "fashion_mnist": _zoo_classifier, "efficientnet_lite0": _efficientnet}
+NAMED = {
+    "mnist": _zoo_classifier,
+    "fashion_mnist": _zoo_classifier,
+    "efficientnet_lite0": _efficientnet,
+    "inception_v3_2015": _inception,
+}
 
 
 def extract_features(images, extractor, batch_size=64, verbose=0):
@@ -546,6 +567,7 @@ class FeatureMetric(keras.metrics.Metric):
                 "method": self.extractor.method,
                 "antialias": self.extractor.antialias,
                 "num_features": self.extractor.num_features,
+                "rule": self.extractor.rule,
             },
         }
         return config
