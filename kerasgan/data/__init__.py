@@ -1,6 +1,7 @@
 """Images for training: built in, by name, or from folders."""
 
 from kerasgan.data import glyphs
+from kerasgan.data.arrays import from_arrays
 from kerasgan.data.catalog import load
 from kerasgan.data.checks import check_images, check_labels, check_vectors
 from kerasgan.data.folders import (
@@ -14,6 +15,7 @@ from kerasgan.data.folders import (
 from kerasgan.data.resize import bicubic_resize
 
 __all__ = [
+    "from_arrays",
     "bicubic_resize",
     "captioned_folder",
     "check_images",

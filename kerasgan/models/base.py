@@ -9,8 +9,9 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasgan import losses, penalties, random
+from kerasgan import data, losses, penalties, random
 from kerasgan.augment import get as get_augment
+
 
 def join_inputs(x, condition):
     """Returns what a network with the main input `x` and a tuple of further inputs is called on."""
@@ -137,6 +138,9 @@ class AdversarialModel(keras.Model):
         self.loss = losses.get(options["loss"])
         self.penalty = penalties.get(options["penalty"])
         self.augment = get_augment(options["augment"])
+        for layer in self.augment:
+            if not layer.built:
+                layer.build((None, self.image_size, self.image_size, self.channels))
         self.d_steps = int(options["d_steps"])
         self.ema_decay = float(options["ema_decay"])
         # Kept from Keras's tracking: their results are wanted once an evaluation, not at each training batch.
@@ -154,9 +158,7 @@ class AdversarialModel(keras.Model):
                 f"{type(optimizer).__name__} was built for other variables. Pass a new optimizer to each `compile()` "
                 "and another one to each of `g_optimizer` and `d_optimizer`."
             )
-        if self.dtype_policy.name == "mixed_float16" and not isinstance(
-            optimizer, keras.optimizers.LossScaleOptimizer
-        ):
+        if self.dtype_policy.name == "mixed_float16" and not isinstance(optimizer, keras.optimizers.LossScaleOptimizer):
             optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
         optimizer.build(variables)
         return optimizer
@@ -272,8 +274,8 @@ class AdversarialModel(keras.Model):
 
         The first batch is looked at before step 0, kept as `model.first_batch`, and refused where the model could not
         learn from it. A finite dataset is repeated, so that the position in the data is `model.step`: a callback with
-        a method `restore_into(model)`, such as `kerasgan.callbacks.Checkpoint`, continues at the next batch, in the
-        middle of an epoch too.
+        a method `restore_into(model, callbacks)`, such as `kerasgan.callbacks.Checkpoint`, continues at the next
+        batch, in the middle of an epoch too.
 
         Args:
             x: `tf.data.Dataset` of batches, or arrays, in the structure that the model's class states.
@@ -294,7 +296,7 @@ class AdversarialModel(keras.Model):
         """
         self._assert_compile_called("fit")
         if not isinstance(x, (tf.data.Dataset, tf.distribute.DistributedDataset)):
-            x = self._array_dataset(x, y, batch_size)
+            x = data.from_arrays(x if y is None else (x, y), batch_size or 32)
         elif y is not None or batch_size is not None:
             raise ValueError("`y` and `batch_size` go with arrays; a dataset brings its own. Received both.")
         length = None
@@ -313,7 +315,7 @@ class AdversarialModel(keras.Model):
             x = x.repeat()
 
         callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
-        restored = any([c.restore_into(self) is not None for c in callbacks if hasattr(c, "restore_into")])
+        restored = any([c.restore_into(self, callbacks) is not None for c in callbacks if hasattr(c, "restore_into")])
         run = dict(kwargs, shuffle=False, verbose=verbose, callbacks=callbacks, validation_data=validation_data)
         if not restored:
             return super().fit(x, epochs=epochs, initial_epoch=initial_epoch, steps_per_epoch=steps, **run)
@@ -321,31 +323,34 @@ class AdversarialModel(keras.Model):
         if steps is None:
             raise ValueError("To resume, `fit` needs `steps_per_epoch`, as the dataset does not tell its length.")
         done = int(self.step)
-        x, epoch, offset = x.skip(done), done // steps, done % steps
-        if not offset or epoch >= epochs:
-            return super().fit(x, epochs=epochs, initial_epoch=epoch, steps_per_epoch=steps, **run)
-        # Keras has no epoch of another length, so what is left of the interrupted one is a `fit` of its own.
-        first = super().fit(x, epochs=epoch + 1, initial_epoch=epoch, steps_per_epoch=steps - offset, **run)
-        if self.stop_training or epoch + 1 >= epochs:
-            return first
-        rest = super().fit(
-            x.skip(steps - offset), epochs=epochs, initial_epoch=epoch + 1, steps_per_epoch=steps, **run
-        )
-        rest.epoch = first.epoch + rest.epoch
-        rest.history = {name: first.history.get(name, []) + values for name, values in rest.history.items()}
-        return rest
+        epoch, offset = divmod(done, steps)
+        if offset % self.steps_per_execution:
+            raise ValueError(
+                f"The checkpoint stands {offset} steps into an epoch: `steps_per_execution` must divide that. "
+                f"Received: {self.steps_per_execution}"
+            )
+        if offset and epoch < epochs:
+            self._pass_over(offset)
+        return super().fit(x.skip(done), epochs=epochs, initial_epoch=epoch, steps_per_epoch=steps, **run)
 
-    def _array_dataset(self, x, y, batch_size):
-        data = x if y is None else (x, y)
-        arrays = tf.nest.map_structure(np.asarray, data)
-        sizes = {len(array) for array in tf.nest.flatten(arrays)}
-        if len(sizes) != 1:
-            raise ValueError(f"Arrays must have the same number of rows. Received: {sorted(sizes)}")
-        batch_size, size = batch_size or 32, sizes.pop()
-        if size < batch_size:
-            raise ValueError(f"Expected at least `batch_size={batch_size}` rows. Received: {size}")
-        dataset = tf.data.Dataset.from_tensor_slices(arrays).shuffle(size, seed=0)
-        return dataset.batch(batch_size, drop_remainder=True).prefetch(tf.data.AUTOTUNE)
+    def _pass_over(self, steps):
+        """Lets Keras count, and do nothing in, the first steps of its next `fit`: an earlier run has made them.
+
+        One `fit`, and so one iterator, must serve the begun epoch and the others: a second iterator over a dataset
+        that is shuffled would see yet another order.
+        """
+        self.make_train_function()
+        train = self.train_function
+
+        def pass_or_train(iterator):
+            nonlocal steps
+            if not steps:
+                self.train_function = train
+                return train(iterator)
+            steps -= self.steps_per_execution
+            return {}
+
+        self.train_function = pass_or_train
 
     def _epoch_length(self, length, steps_per_epoch):
         steps = steps_per_epoch or (length if length is not None and length >= 0 else None)
@@ -369,7 +374,7 @@ class AdversarialModel(keras.Model):
             **kwargs: the other arguments of `keras.Model.evaluate`.
         """
         if not isinstance(x, (tf.data.Dataset, tf.distribute.DistributedDataset)):
-            x = self._array_dataset(x, y, batch_size)
+            x = data.from_arrays(x if y is None else (x, y), batch_size or 32, shuffle=False)
         for metric in self.sample_metrics:
             metric.reset_state()
         logs = super().evaluate(x, return_dict=True, **kwargs)

@@ -12,7 +12,7 @@ def _normal():
 
 
 def _norm():
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5)
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=True)
 
 
 def pyramid(image_size, width):

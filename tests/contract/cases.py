@@ -1,0 +1,69 @@
+"""One line a model: what the contract's tests train. A new paper adds its line here and gets every check."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+import numpy as np
+
+import kerasgan
+
+
+def images(count, size, channels, seed=0):
+    return np.random.default_rng(seed).uniform(-1, 1, (count, size, size, channels)).astype("float32")
+
+
+@dataclass
+class Case:
+    """A small model of a paper and data for it.
+
+    Attributes:
+        make: () -> model, small enough for a step in milliseconds.
+        arrays: (count) -> arrays in the structure that `fit` takes.
+        default: () -> the model without arguments, at the paper's size.
+        compile: keyword arguments of `compile` under which the checks run.
+        sample: (model, seed) -> images, by the model's own sampling method.
+        differs_by_device: why two devices with half a batch each do not train as one does, or "".
+    """
+
+    make: Callable
+    arrays: Callable
+    default: Callable
+    compile: dict = field(default_factory=dict)
+    sample: Callable = lambda model, seed: model.generate(3, seed=seed)
+    differs_by_device: str = ""
+
+    def dataset(self, count=32, batch_size=8):
+        """A dataset shuffled anew in each epoch, in an order that depends on the seed alone."""
+        return kerasgan.data.from_arrays(self.arrays(count), batch_size, seed=1)
+
+    def model(self, **options):
+        model = self.make()
+        model.compile(**(self.compile | options))
+        return model
+
+
+CASES = {
+    "GAN": Case(
+        make=lambda: kerasgan.GAN(image_size=8, latent_dim=4, seed=3),
+        arrays=lambda n: images(n, 8, 1),
+        default=kerasgan.GAN,
+        differs_by_device="dropout draws other masks on each device",
+    ),
+    "DCGAN": Case(
+        make=lambda: kerasgan.DCGAN(image_size=16, channels=1, latent_dim=4, width=2, seed=3),
+        arrays=lambda n: images(n, 16, 1),
+        default=kerasgan.DCGAN,
+    ),
+    "DCGAN with options": Case(
+        make=lambda: kerasgan.DCGAN(image_size=16, channels=3, latent_dim=4, width=2, prior="uniform", seed=3),
+        arrays=lambda n: (images(n, 16, 3), np.arange(n, dtype="int32")),
+        default=kerasgan.DCGAN,
+        compile={
+            "loss": "least_squares",
+            "penalty": ["gradient_penalty"],
+            "augment": ["diffaugment"],
+            "d_steps": 2,
+            "ema_decay": 0.9,
+        },
+    ),
+}

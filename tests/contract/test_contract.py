@@ -1,0 +1,226 @@
+"""The contract that every model keeps, whatever its paper. The cases are in `cases.py`."""
+
+import json
+
+import cases
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kerasgan
+
+
+@pytest.fixture(params=cases.CASES, scope="module")
+def case(request):
+    return cases.CASES[request.param]
+
+
+def state(model):
+    """Everything that a checkpoint must hold: weights, averages, random states, step, both optimizers."""
+    optimizers = (model.g_optimizer, model.d_optimizer)
+    saved = list(model.variables) + [v for optimizer in optimizers for v in optimizer.variables]
+    return {f"{i} {v.path}": np.asarray(v) for i, v in enumerate(saved)}
+
+
+def assert_same_state(a, b, **tolerance):
+    a, b = state(a), state(b)
+    assert len(a) == len(b)
+    for (name, left), right in zip(a.items(), b.values()):
+        np.testing.assert_allclose(left, right, err_msg=name, **tolerance)
+
+
+def train(case, steps=4, strategy=None, **options):
+    keras.utils.set_random_seed(0)
+    with (strategy or tf.distribute.get_strategy()).scope():
+        model = case.model(**options)
+    history = model.fit(case.dataset(), epochs=1, steps_per_epoch=steps, verbose=0)
+    return model, history.history
+
+
+@pytest.fixture(scope="module")
+def trained(case):
+    """Four steps of the paper's training."""
+    return train(case)
+
+
+def plain_descent():
+    """Optimizers whose steps are linear in the gradient. Adam's first steps are its sign: rounding would show."""
+    return {"g_optimizer": keras.optimizers.SGD(0.01), "d_optimizer": keras.optimizers.SGD(0.01)}
+
+
+@pytest.fixture(scope="module")
+def reference(case):
+    """Four steps of plain descent in graph mode on one device, to compare other ways of executing with."""
+    return train(case, **plain_descent())
+
+
+def assert_same_training(a, b, **tolerance):
+    assert_same_state(a[0], b[0], **tolerance)
+    for name, values in a[1].items():
+        np.testing.assert_allclose(b[1][name], values, err_msg=name, **tolerance)
+
+
+def test_default_model_is_built_compiled_and_described(case):
+    model = case.default()
+    model.compile()
+    assert model.g_optimizer.built and model.d_optimizer.built
+    json.dumps(model.get_config())
+    json.dumps(model.get_compile_config())
+    assert type(model).__doc__.count("arxiv.org/abs/") >= 1
+
+
+def test_logs_are_finite_and_named(case, trained):
+    model, history = trained
+    assert set(model.loss_names) | {"d_real", "d_fake"} == set(history)
+    for name, values in history.items():
+        assert np.isfinite(values).all(), name
+    assert 0 <= history["d_real"][0] <= 1
+    assert 0 <= history["d_fake"][0] <= 1
+    assert int(model.step) == 4
+
+
+def test_training_changes_every_trainable_weight(case, trained):
+    model, _ = trained
+    keras.utils.set_random_seed(0)
+    fresh = case.model()
+    for new, old in zip(model.trainable_variables, fresh.trainable_variables, strict=True):
+        assert not np.array_equal(new, old), new.path
+
+
+def test_samples_are_images_repeatable_by_seed(case, trained):
+    model, _ = trained
+    first, again, other = case.sample(model, 1), case.sample(model, 1), case.sample(model, 2)
+    assert first.dtype == np.float32 and first.ndim == 4 and first.shape[0] == 3
+    assert -1 <= first.min() <= first.max() <= 1
+    np.testing.assert_array_equal(first, again)
+    assert not np.array_equal(first, other)
+
+
+def test_preview_is_a_grid(case, trained):
+    model, _ = trained
+    grid = model.preview(model.first_batch, num_images=4, seed=0)
+    assert grid.ndim == 5 and -1 <= grid.min() <= grid.max() <= 1
+    assert model.real_images(model.first_batch).ndim == 4
+
+
+def test_evaluate_returns_losses_and_compiled_metrics_and_trains_nothing(case):
+    class Distance(keras.metrics.MeanAbsoluteError):
+        pass
+
+    model = case.model(metrics=[Distance(name="distance")])
+    before = [np.asarray(v) for v in model.trainable_variables]
+    logs = model.evaluate(case.dataset(), return_dict=True, verbose=0)
+    assert set(model.loss_names) | {"d_real", "d_fake", "distance"} == set(logs)
+    assert all(np.isfinite(value) for value in logs.values())
+    assert logs["distance"] > 0
+    for old, new in zip(before, model.trainable_variables):
+        np.testing.assert_array_equal(old, new)
+
+
+def test_save_and_load_restore_everything(case, trained, tmp_path):
+    model, _ = trained
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.get_config() == model.get_config()
+    assert json.dumps(loaded.get_compile_config()) == json.dumps(model.get_compile_config())
+    assert_same_state(model, loaded, rtol=0)
+    np.testing.assert_array_equal(case.sample(model, 1), case.sample(loaded, 1))
+
+
+def test_interrupted_training_equals_uninterrupted(case, tmp_path):
+    """Two epochs of four steps; the second run dies after six steps, inside its second epoch, and is resumed."""
+    keras.utils.set_random_seed(0)
+    straight = case.model()
+    straight.fit(case.dataset(), epochs=2, verbose=0)
+
+    class Death(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if int(self.model.step) == 6:
+                raise KeyboardInterrupt
+
+    keras.utils.set_random_seed(0)
+    checkpoint = kerasgan.callbacks.Checkpoint(tmp_path, every_n_steps=3)
+    with pytest.raises(KeyboardInterrupt):
+        case.model().fit(case.dataset(), epochs=2, verbose=0, callbacks=[checkpoint, Death()])
+
+    keras.utils.set_random_seed(99)
+    resumed = case.model()  # starts from other weights
+    checkpoint = kerasgan.callbacks.Checkpoint(tmp_path, every_n_steps=3)
+    resumed.fit(case.dataset(), epochs=2, verbose=0, callbacks=[checkpoint])
+    assert int(resumed.step) == 8
+    assert_same_state(straight, resumed, rtol=0)
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        {"run_eagerly": True, "jit_compile": False},
+        {"jit_compile": True},
+        {"steps_per_execution": 2},
+    ],
+    ids=lambda mode: next(iter(mode)),
+)
+def test_ways_of_executing_agree(case, reference, mode):
+    assert_same_training(reference, train(case, **plain_descent(), **mode), rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)])
+def test_mixed_precision_trains(case, policy):
+    keras.config.set_dtype_policy(policy)
+    model, history = train(case, steps=2)
+    assert all(np.isfinite(values).all() for values in history.values())
+    assert all(v.dtype == "float32" for v in model.trainable_variables)
+    assert case.sample(model, 1).dtype == np.float32
+    scaled = [isinstance(o, keras.optimizers.LossScaleOptimizer) for o in (model.g_optimizer, model.d_optimizer)]
+    assert scaled == [policy == "mixed_float16"] * 2
+
+
+def test_two_devices_equal_one(case, reference):
+    if case.differs_by_device:
+        pytest.skip(case.differs_by_device)
+    devices = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice())
+    mirrored = train(case, strategy=devices, **plain_descent())
+    assert_same_training(reference, mirrored, rtol=1e-4, atol=1e-5)
+
+
+def test_export_serves_what_generate_gives(case, trained, tmp_path):
+    model, _ = trained
+    path = model.export(tmp_path / "served")
+    assert path.endswith("/1")
+    serving = tf.saved_model.load(path).signatures
+    assert set(serving) >= {"serving_default"}
+    if "generate" in serving and not model.serving_functions()["generate"][1][2:]:
+        served = serving["generate"](num_images=tf.constant(3), seed=tf.constant(1))["images"]
+        np.testing.assert_allclose(served, model.generate(3, seed=1), atol=1e-5)
+    assert model.export(tmp_path / "served").endswith("/2")
+
+
+@pytest.mark.parametrize("fault", ["uint8", "255", "unit", "nan", "rank", "size", "empty"])
+def test_bad_images_are_refused_before_step_0(case, fault):
+    def spoil(array):
+        if array.dtype != np.float32 or array.ndim != 4:
+            return array
+        return {
+            "uint8": lambda a: (a * 127 + 127).astype("uint8"),
+            "255": lambda a: (a + 1) * 127.5,
+            "unit": lambda a: (a + 1) / 2,
+            "nan": lambda a: np.where(a > 0.9, np.float32("nan"), a),
+            "rank": lambda a: a[..., 0],
+            "size": lambda a: a[:, :-1, :-1],
+            "empty": lambda a: a,
+        }[fault](array)
+
+    arrays = tf.nest.map_structure(spoil, case.arrays(16))
+    dataset = tf.data.Dataset.from_tensor_slices(arrays).batch(32 if fault == "empty" else 8, drop_remainder=True)
+    model = case.model()
+    with pytest.raises(ValueError, match=r"(?s)xpected|must"):
+        model.fit(dataset, verbose=0)
+    assert int(model.step) == 0
+
+
+def test_config_and_defaults_round_trip(case):
+    model = case.make()
+    clone = type(model).from_config(model.get_config())
+    assert clone.get_config() == model.get_config()
+    assert [v.shape for v in clone.variables] == [v.shape for v in model.variables]
