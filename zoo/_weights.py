@@ -3,12 +3,12 @@
 import hashlib
 import io
 import os
-import tempfile
 from pathlib import Path
 
 import keras
 import numpy as np
 
+from kerasgan.callbacks.checkpoint import weights_in_memory
 from kerasgan.files import replacing
 
 # Group and attribute headers of a file Keras wrote measure below this for every network here.
@@ -56,17 +56,18 @@ def save_weights(network, path, half=True):
     path = Path(path)
     if not path.name.endswith(".weights.h5"):
         raise ValueError(f"`path` must end in '.weights.h5'. Received: {str(path)!r}")
-    with tempfile.TemporaryDirectory() as folder:
-        template = _template(network, folder)
-        with h5py.File(template, "r") as source:
-            arrays = {name: source[name][()] for name in _shapes(source)}
+    with h5py.File(_template(network), "r") as source:
+        arrays = {name: source[name][()] for name in _shapes(source)}
     for name, array in arrays.items():
         if not np.all(np.isfinite(array)):
             raise ValueError(f"`network` must have finite weights. Received: {name} of {network.name!r} is not finite")
 
-    with replacing(path) as temporary, h5py.File(temporary, "w") as target:
+    memory = io.BytesIO()
+    with h5py.File(memory, "w") as target:
         for name, array in arrays.items():
             target.create_dataset(name, data=array.astype("float16") if half and _fits_half(array) else array)
+    with replacing(path) as temporary:
+        temporary.write_bytes(memory.getbuffer())
     return path
 
 
@@ -102,16 +103,15 @@ def load_weights(network, path, size=None, sha256=None):
     import h5py
 
     path = Path(path)
-    with tempfile.TemporaryDirectory() as folder:
-        template = _template(network, folder)
-        with h5py.File(template, "r+") as target:
-            shapes = _shapes(target)
-            types = {name: target[name].dtype for name in shapes}
-            limit = sum(8 * int(np.prod(shape)) for shape in shapes.values()) + HDF5_OVERHEAD
-            content = read_checked(path, size, sha256, limit)
-            for name, array in _read_arrays(path, content, shapes, types).items():
-                target[name][...] = array
-        network.load_weights(template)
+    template = _template(network)
+    with h5py.File(template, "r+") as target:
+        shapes = _shapes(target)
+        types = {name: target[name].dtype for name in shapes}
+        limit = sum(8 * int(np.prod(shape)) for shape in shapes.values()) + HDF5_OVERHEAD
+        content = read_checked(path, size, sha256, limit)
+        for name, array in _read_arrays(path, content, shapes, types).items():
+            target[name][...] = array
+    network.load_weights(template)
     return network
 
 
@@ -130,13 +130,11 @@ def read_checked(path, size=None, sha256=None, limit=None):
     return content
 
 
-def _template(network, folder):
+def _template(network):
     """Saves `network` by Keras, whose file says which names and shapes a weight file of it has."""
     if not isinstance(network, keras.Model) or not network.built:
         raise ValueError(f"`network` must be a built keras.Model. Received: {network!r}")
-    template = os.path.join(folder, "network.weights.h5")
-    network.save_weights(template)
-    return template
+    return weights_in_memory(network)
 
 
 def _shapes(file):
