@@ -178,7 +178,8 @@ def write_entry(folder, model, *, description, paper, data, training, scores, he
         paper: dict with "title", "authors", "year", "url".
         data: str, a name in `DATA_SETS`, or a dict with "name", "title", "url", "licence".
         training: dict of `training_record`.
-        scores: list of `card_score(...)`, or of `kerasgan.metrics.Score` where there is nothing to hold it against.
+        scores: list of `card_score(...)`, or of `kerasgan.metrics.Score` where there is nothing to hold it against;
+            or a function that gives such a list for the model, which is then called with the weights as stored.
         headline: str, the metric of the score that stands for the entry.
         pictures: float array in [-1, 1] for `kerasgan.plots.image_grid`, or a uint8 picture.
         sample: dict with "method", a method of the model that is repeatable, and its "arguments": arrays, or values
@@ -195,9 +196,10 @@ def write_entry(folder, model, *, description, paper, data, training, scores, he
     folder = Path(folder)
     stored = networks_of(model)
     paths = [save_weights(network, folder / f"{stem}.weights.h5") for stem, network in stored.items()]
-    # What was stored may be rounded to half precision: the recorded sample is that of the stored weights.
+    # What was stored may be rounded to half precision: sample and scores are those of the stored weights.
     load_networks(model, {path.name: path for path in paths})
     paths.append(_write_sample(folder / "sample.npz", model, sample))
+    scores = scores(model) if callable(scores) else scores
 
     pictures = np.asarray(pictures)
     plots.save_png(

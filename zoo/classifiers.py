@@ -14,7 +14,7 @@ import tensorflow as tf
 from kerasgan.data import load as load_data
 from kerasgan.metrics import Score
 from kerasgan.zoo._card import card_score, training_record, write_entry
-from kerasgan.zoo._weights import load_weights, save_weights
+from kerasgan.zoo._weights import save_weights
 
 
 def network(num_classes=10):
@@ -44,30 +44,22 @@ def network(num_classes=10):
     return keras.Model(images, logits, name="classifier")
 
 
-def train(
-    directory, model, data, dataset, *, batch_size, epochs, learning_rate, shift, flip, seed, steps_per_epoch=None
-):
+def train(directory, model, dataset, epochs, steps_per_epoch, learning_rate, shift, flip):
     """Trains a classifier by Adam with a cosine schedule on shifted (and mirrored) images.
 
     Args:
         directory: where `network.weights.h5` is written.
         model: the network of `network()`.
-        data: str, the data set to read where `dataset` is None.
-        dataset: tf.data.Dataset of (images (n, 28, 28, 1) in [-1, 1], labels (n,)), or None.
-        batch_size: int, of `data`.
-        epochs: int, passes over the data.
+        dataset: tf.data.Dataset of (images (n, 28, 28, 1) in [-1, 1], labels (n,)).
+        epochs: int.
+        steps_per_epoch: int or None; None is one pass over the data.
         learning_rate: float, where the cosine schedule starts; it ends at zero.
         shift: int, images move by up to this many pixels either way.
         flip: bool, whether images are mirrored left to right half of the time.
-        seed: int, of weights, order and shifts.
-        steps_per_epoch: int or None; None is one pass over the data.
 
     Returns:
         The model, trained and compiled.
     """
-    keras.utils.set_random_seed(seed)
-    if dataset is None:
-        dataset = load_data(data, labels=True, batch_size=batch_size, seed=seed)
     steps = epochs * (steps_per_epoch or int(dataset.cardinality()))
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps))
     model.compile(optimizer, keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
@@ -99,18 +91,16 @@ def score(model, data):
     return [card_score(Score(float(hits.mean()), "accuracy", num_real=len(hits), dataset=data, split="test"))]
 
 
-def publish(directory, recipe):
-    """Trains by a classifier's recipe module and writes the zoo entry into `directory`."""
-    start = time.time()
-    model = recipe.train(directory)
-    hours = (time.time() - start) / 3600
+def reproduce(recipe, directory):
+    """Trains by a classifier's recipe and writes its entry into `directory/<name>`."""
+    folder = Path(directory) / Path(recipe.__file__).parent.name
+    start = time.monotonic()
+    model = recipe.train(folder)
+    hours = (time.monotonic() - start) / 3600
     images = next(iter(load_data(recipe.DATA, "test", batch_size=64, shuffle=False))).numpy()
-    training = recipe.TRAINING
-    # The card's scores are those of the weights as stored, in half precision.
-    stored = load_weights(recipe.model(), Path(directory) / "network.weights.h5")
     write_entry(
-        directory,
-        stored,
+        folder,
+        model,
         description=f"A small convolutional classifier of {recipe.DATA}, for scoring generated images.",
         paper={
             "title": "Gradient-Based Learning Applied to Document Recognition",
@@ -119,8 +109,8 @@ def publish(directory, recipe):
             "url": "https://doi.org/10.1109/5.726791",
         },
         data=recipe.DATA,
-        training=training_record(model.optimizer.iterations, training["batch_size"], training["seed"], hours),
-        scores=recipe.score(stored),
+        training=training_record(model.optimizer.iterations, recipe.BATCH_SIZE, recipe.SEED, hours),
+        scores=recipe.score,
         headline="accuracy",
         pictures=images,
         sample={"method": "predict", "arguments": {"x": images[:4], "verbose": 0}},

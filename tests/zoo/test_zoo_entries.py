@@ -60,12 +60,14 @@ def tiny_dataset(model):
     return tf.data.Dataset.from_tensor_slices((images(shape), images(shape))).batch(8)
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in zoo.FOLDER.glob("*/recipe.py")))
 def test_a_recipe_runs_two_steps(name, tmp_path):
-    recipe = zoo.recipe(name)
-    model = recipe.train(tmp_path, dataset=tiny_dataset(recipe.model()), epochs=1, steps_per_epoch=2)
-    steps = model.step if hasattr(model, "sampling_networks") else model.optimizer.iterations
-    assert int(steps) == 2
+    recipe = importlib.import_module(f"kerasgan.zoo.{name}.recipe")
+    model = recipe.model()
+    # Fewer steps than one execution holds cannot be had.
+    steps = max(2, getattr(model, "steps_per_execution", 1))
+    model = recipe.train(tmp_path, tiny_dataset(model), epochs=1, steps_per_epoch=steps)
+    assert int(model.step if hasattr(model, "sampling_networks") else model.optimizer.iterations) == steps
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 

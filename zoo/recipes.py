@@ -1,0 +1,115 @@
+"""What the recipes of generative entries share: a training that keeps its best weights, and the publishing of an entry.
+
+A recipe defines `SEED`, `ABOUT` (the description, paper, data and headline of its card), `model()`, `dataset()`,
+`train(directory, dataset=None, ...)` and `score(model)`, and ends with
+
+    if __name__ == "__main__":
+        recipes.reproduce(sys.modules[__name__], sys.argv[1])
+"""
+
+import json
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+from kerasgan.callbacks import Checkpoint, SampleGrid, ScoreMonitor, StopOnNonFinite
+from kerasgan.files import replacing
+from kerasgan.zoo._card import training_record, write_entry
+
+
+def train(directory, model, dataset, epochs, steps_per_epoch=None, metrics=(), every_n_epochs=1, num_images=5_000):
+    """Trains a compiled model, interruptible, and leaves it with the weights of the best score.
+
+    Started again with the same directory it continues. In `directory` stand `log.csv`, `checkpoints/`, `samples/`,
+    `scores/` and `seconds.json`, the time spent.
+
+    Args:
+        directory: folder of the run.
+        model: the model of a recipe.
+        dataset: tf.data.Dataset that the model trains on.
+        epochs: int.
+        steps_per_epoch: int or None; None is one pass over the data.
+        metrics: list of metrics for `kerasgan.callbacks.ScoreMonitor`, the first of which chooses the weights, lower
+            being better. They see training images, so that the test images stay unseen. None: the last weights stay.
+        every_n_epochs: int, epochs between scores.
+        num_images: int, images a score compares.
+
+    Returns:
+        The model.
+    """
+    directory = Path(directory)
+    directory.mkdir(parents=True, exist_ok=True)
+    callbacks = [
+        StopOnNonFinite(),
+        Checkpoint(directory / "checkpoints", keep=2),
+        SampleGrid(directory / "samples"),
+        _Clock(directory / "seconds.json"),
+    ]
+    if metrics:
+        monitor = ScoreMonitor(
+            metrics, dataset, every_n_epochs, num_images=num_images, directory=directory / "scores", verbose=0
+        )
+        callbacks.insert(0, monitor)
+    log = keras.callbacks.CSVLogger(directory / "log.csv", append=True)
+    model.fit(dataset, epochs=epochs, steps_per_epoch=steps_per_epoch, callbacks=[*callbacks, log], verbose=2)
+    if metrics:
+        model.load_weights(directory / "scores" / "best.weights.h5")
+    return model
+
+
+def publish(folder, model, recipe, hours, sample=None):
+    """Writes the entry of a trained model by what its recipe says of it.
+
+    Args:
+        folder: the entry's folder; its name becomes the entry's.
+        model: the trained model; `model.step` says how long.
+        recipe: the recipe's module.
+        hours: float, wall-clock time of the training.
+        sample: as in `write_entry`. Default: for a model with `generate`, its first image for seed 1, of class 0
+            where it has classes.
+
+    Returns:
+        dict, the card.
+    """
+    batch = next(recipe.dataset().as_numpy_iterator())
+    if sample is None:
+        labels = {"labels": np.zeros(1, "int32")} if getattr(model, "num_classes", None) else {}
+        sample = {"method": "generate", "arguments": {"num_images": 1, "seed": 1} | labels}
+    return write_entry(
+        folder,
+        model,
+        **recipe.ABOUT,
+        training=training_record(
+            model.step, len(model.real_images(batch)), recipe.SEED, hours, model.dtype_policy.name
+        ),
+        # Of the weights as they are stored, in half precision, since that is what a user loads.
+        scores=recipe.score,
+        pictures=model.preview(batch, num_images=64, seed=0),
+        sample=sample,
+    )
+
+
+def reproduce(recipe, directory):
+    """Trains by a recipe and writes its entry into `directory/<name>`."""
+    directory = Path(directory)
+    model = recipe.train(directory / "run")
+    seconds = json.loads((directory / "run" / "seconds.json").read_text())
+    return publish(directory / Path(recipe.__file__).parent.name, model, recipe, seconds / 3600)
+
+
+class _Clock(keras.callbacks.Callback):
+    """Adds up the seconds of a training, those before an interruption included."""
+
+    def __init__(self, path):
+        super().__init__()
+        self.path = path
+
+    def on_train_begin(self, logs=None):
+        earlier = json.loads(self.path.read_text()) if self.path.exists() and int(self.model.step) else 0.0
+        self.start = time.monotonic() - earlier
+
+    def on_epoch_end(self, epoch, logs=None):
+        with replacing(self.path) as temporary:
+            temporary.write_text(json.dumps(round(time.monotonic() - self.start, 1)))
