@@ -134,8 +134,9 @@ def history(log, path=None):
     of the data (Goodfellow et al. 2014, section 4.1). `val_` curves are dashed.
 
     Args:
-        log: dict of name -> list with a value per epoch (`model.fit(...).history`), the `History` itself, or the path
-            of a file that `keras.callbacks.CSVLogger` wrote. NaN marks an epoch without a value.
+        log: dict of name -> list with a value per epoch (`model.fit(...).history`; "epoch" may hold the epochs'
+            numbers), the `History` itself, or the path of a file that `keras.callbacks.CSVLogger` wrote. NaN marks an
+            epoch without a value.
         path: where to write the picture (PNG, SVG or PDF by its ending), or None to write none.
 
     Returns:
@@ -165,7 +166,7 @@ def history(log, path=None):
     if not panels:
         raise ValueError(f"`log` must hold at least one finite value. Received: {log!r}")
 
-    columns = min(len(panels), 3)
+    columns = 2 if len(panels) == 4 else min(len(panels), 3)
     rows = math.ceil(len(panels) / columns)
     figure = Figure(figsize=(4.4 * columns, 3.1 * rows), dpi=110, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
@@ -215,7 +216,7 @@ def _read_log(log):
         epochs = [float(epoch) + 1 for epoch in log.pop("epoch", range(len(rows)))]
     else:
         log = dict(getattr(log, "history", log))
-        epochs = range(1, 1 + max((len(values) for values in log.values()), default=0))
+        epochs = log.pop("epoch", None) or range(1, 1 + max((len(values) for values in log.values()), default=0))
     curves = {}
     for name, values in log.items():
         curve = np.full(len(epochs), np.nan)

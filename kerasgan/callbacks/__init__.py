@@ -1,5 +1,9 @@
-"""What one does while a GAN trains, and Keras's own callbacks lack."""
+"""What one wants done while a GAN trains and Keras's own callbacks do not do."""
 
 from kerasgan.callbacks.checkpoint import Checkpoint
+from kerasgan.callbacks.collapse import CollapseMonitor
 from kerasgan.callbacks.sample_grid import SampleGrid
+from kerasgan.callbacks.score_monitor import ScoreMonitor
 from kerasgan.callbacks.stopping import EquilibriumStopping, StopOnNonFinite
+
+__all__ = ["Checkpoint", "CollapseMonitor", "EquilibriumStopping", "SampleGrid", "ScoreMonitor", "StopOnNonFinite"]

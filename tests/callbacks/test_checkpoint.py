@@ -42,7 +42,7 @@ def assert_equal_states(model, state):
         np.testing.assert_array_equal(a, b)
 
 
-@pytest.fixture(autouse=True)
+@pytest.fixture(autouse=True, scope="module")
 def determinism():
     tf.config.experimental.enable_op_determinism()
     yield
@@ -66,24 +66,27 @@ def trained(tmp_path, trained_once):
     return trained_once[1]
 
 
-@pytest.mark.parametrize("killed_at, resumed_at", [(5, 4), (6, 5), (8, 8), (11, 10)])
-def test_resumed_equals_uninterrupted(tmp_path, make_model, make_dataset, killed_at, resumed_at):
-    whole = make_model()
-    whole_log = whole.fit(make_dataset(), epochs=3, verbose=0).history
+@pytest.fixture(scope="module")
+def uninterrupted(make_model, make_dataset):
+    """The state after three epochs, and the last epoch's d_loss."""
+    model = make_model()
+    log = model.fit(make_dataset(), epochs=3, verbose=0).history
+    return state_of(model), log["d_loss"][-1]
 
-    killed = make_model()
+
+@pytest.mark.parametrize("killed_at, resumed_at", [(6, 5), (8, 8)], ids=["between epochs", "within an epoch"])
+def test_resumed_equals_uninterrupted(tmp_path, make_model, make_dataset, uninterrupted, killed_at, resumed_at):
+    callbacks = [Checkpoint(tmp_path, every_n_steps=4), StopAt(killed_at)]
     with pytest.raises(InterruptedError):
-        killed.fit(
-            make_dataset(), epochs=3, verbose=0, callbacks=[Checkpoint(tmp_path, every_n_steps=4), StopAt(killed_at)]
-        )
-    resumed = make_model(seed=0)
-    checkpoint = Checkpoint(tmp_path, every_n_steps=4)
+        make_model().fit(make_dataset(), epochs=3, verbose=0, callbacks=callbacks)
+    resumed = make_model()
     seen = []
-    first = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: seen.append(int(resumed.step)))
-    log = resumed.fit(make_dataset(), epochs=3, verbose=0, callbacks=[checkpoint, first]).history
-    assert seen[0] == resumed_at
-    assert_equal_states(resumed, state_of(whole))
-    assert log["d_loss"][-1] == whole_log["d_loss"][-1]
+    see = keras.callbacks.LambdaCallback(on_train_begin=lambda logs: seen.append(int(resumed.step)))
+    callbacks = [Checkpoint(tmp_path, every_n_steps=4), see]
+    log = resumed.fit(make_dataset(), epochs=3, verbose=0, callbacks=callbacks).history
+    assert seen == [resumed_at]
+    assert_equal_states(resumed, uninterrupted[0])
+    assert log["d_loss"][-1] == uninterrupted[1]
     assert Checkpoint.latest(tmp_path) == tmp_path / "step_00000015"
 
 
@@ -140,7 +143,7 @@ def remove(path):
 @pytest.mark.parametrize(
     "damage", [truncate(0), truncate(0.3), truncate(0.9), flip_a_bit, remove], ids=lambda damage: damage.__name__
 )
-def test_a_damaged_newest_falls_back(tmp_path, make_model, make_dataset, trained, file, damage):
+def test_a_damaged_newest_falls_back(tmp_path, make_model, trained, file, damage):
     damage(tmp_path / "step_00000010" / file)
     with pytest.warns(UserWarning, match="step_00000010.*is damaged; trying the one before"):
         assert Checkpoint.latest(tmp_path) == tmp_path / "step_00000005"
@@ -149,8 +152,14 @@ def test_a_damaged_newest_falls_back(tmp_path, make_model, make_dataset, trained
         manifest = Checkpoint(tmp_path, keep=1).restore_into(model)
     assert manifest["step"] == int(model.step) == 5
     assert folders(tmp_path) == ["step_00000005", "step_00000010.damaged"]
-    # A pruning counts it no more, and the same step can be saved again.
-    model.fit(make_dataset(), epochs=2, verbose=0, callbacks=[Checkpoint(tmp_path, keep=1)])
+
+
+def test_goes_on_after_a_fall_back(tmp_path, make_model, make_dataset, trained):
+    flip_a_bit(tmp_path / "step_00000010" / "state.weights.h5")
+    model = make_model()
+    with pytest.warns(UserWarning, match="step_00000010.*is damaged"):
+        model.fit(make_dataset(), epochs=2, verbose=0, callbacks=[Checkpoint(tmp_path, keep=1)])
+    assert folders(tmp_path) == ["step_00000010", "step_00000010.damaged"]
     assert Checkpoint.latest(tmp_path) == tmp_path / "step_00000010"
     assert_equal_states(model, trained)
 
@@ -197,9 +206,9 @@ def test_fit_goes_on_in_the_same_process(tmp_path, make_model, make_dataset):
     assert float(resumed.g_optimizer.learning_rate) == pytest.approx(2e-4 / 4)
 
 
-def test_never_goes_back_behind_the_model(tmp_path, make_model, make_dataset, trained):
+def test_never_goes_back_behind_the_model(tmp_path, make_model, trained):
     model = make_model()
-    model.fit(make_dataset(), epochs=3, verbose=0)
+    model.step.assign(15)
     with pytest.raises(ValueError, match="The model is at step 15, beyond the newest checkpoint"):
         Checkpoint(tmp_path).restore_into(model)
 
@@ -275,7 +284,7 @@ def test_a_folder_that_cannot_be_made(tmp_path, make_model, make_dataset):
         make_model().fit(make_dataset(), verbose=0, callbacks=[Checkpoint(tmp_path / "file" / "run")])
 
 
-def test_signals_in_this_process(tmp_path, make_model, make_dataset):
+def test_signals_in_this_process(tmp_path, make_model, make_dataset, uninterrupted):
     old = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
 
     class Send(keras.callbacks.Callback):
@@ -290,11 +299,9 @@ def test_signals_in_this_process(tmp_path, make_model, make_dataset):
     assert folders(tmp_path) == ["step_00000005", "step_00000008"]
     assert {number: signal.getsignal(number) for number in old} == old
 
-    whole = make_model()
-    whole.fit(make_dataset(), epochs=3, verbose=0)
     resumed = make_model()
     resumed.fit(make_dataset(), epochs=3, verbose=0, callbacks=[Checkpoint(tmp_path)])
-    assert_equal_states(resumed, state_of(whole))
+    assert_equal_states(resumed, uninterrupted[0])
     assert {number: signal.getsignal(number) for number in old} == old
 
 

@@ -1,0 +1,239 @@
+"""Scores during training, and the weights that had the best one."""
+
+import json
+import math
+import os
+import time
+import warnings
+from pathlib import Path
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasgan import plots
+from kerasgan.callbacks.checkpoint import is_chief, weights_in_memory
+from kerasgan.files import replacing
+
+
+class ScoreMonitor(keras.callbacks.Callback):
+    """Scores the samples of the averaged generator during training and keeps the weights of the best score.
+
+    A GAN's last epoch is seldom its best. In `directory` stand: `scores.jsonl`, a line per evaluation (an epoch that
+    was repeated after an interruption has two; the later counts); `scores.png`, the curves; `best.weights.h5`, for
+    `model.load_weights`. The scores are added to the epoch's logs, as NaN in epochs without an evaluation: put this
+    callback before those that read the logs, such as `keras.callbacks.CSVLogger`. The latents are the same in every
+    evaluation, so that a change of the score is a change of the generator, and the training's own noise is not touched.
+
+    A metric that raises is left out of this evaluation with a warning and an entry under "errors"; training goes on.
+    Of several workers only the chief writes.
+
+    Args:
+        metrics: list of `keras.metrics.Metric`s with `update_state(real, generated)` over float32 images in [-1, 1],
+            such as `kerasgan.metrics.FrechetDistance`. A result is a number or a dict of numbers.
+        dataset: `tf.data.Dataset` of batches as `fit` takes them: real images, and the conditions of a conditional
+            model's samples. It is read from its beginning each time.
+        every_n_epochs: int. Default 1.
+        num_images: int, how many real and how many generated images are compared, at most. Default 10,000.
+        monitor: name of the score that decides which weights are best. Default: the first metric's first.
+        mode: "min" (default) or "max", what is best.
+        directory: folder of the files. Default "scores".
+        seed: int, decides the latents. Default 0.
+        verbose: 1 (default) shows a progress bar, 0 none.
+
+    Attributes:
+        records: list with a dict per evaluation, as in `scores.jsonl`.
+        best: the record of the best score so far, or None.
+
+    Example:
+
+    >>> fd = kerasgan.metrics.FrechetDistance("mnist")  # doctest: +SKIP
+    >>> monitor = ScoreMonitor([fd], test_images, every_n_epochs=2, directory="run/scores")  # doctest: +SKIP
+    >>> model.fit(dataset, epochs=20, callbacks=[monitor])  # doctest: +SKIP
+    >>> model.load_weights("run/scores/best.weights.h5")  # doctest: +SKIP
+    """
+
+    def __init__(
+        self,
+        metrics,
+        dataset,
+        every_n_epochs=1,
+        num_images=10_000,
+        monitor=None,
+        mode="min",
+        directory="scores",
+        seed=0,
+        verbose=1,
+    ):
+        super().__init__()
+        self.metrics = list(metrics)
+        if not self.metrics or not all(hasattr(metric, "update_state") for metric in self.metrics):
+            raise ValueError(f"`metrics` must be a list of at least one `keras.metrics.Metric`. Received: {metrics!r}")
+        if mode not in ("min", "max"):
+            raise ValueError(f"`mode` must be one of ('min', 'max'). Received: {mode!r}")
+        for name, value in (("every_n_epochs", every_n_epochs), ("num_images", num_images)):
+            if not isinstance(value, int) or value < 1:
+                raise ValueError(f"`{name}` must be an integer of at least 1. Received: {value!r}")
+        self.dataset = dataset
+        self.every_n_epochs = every_n_epochs
+        self.num_images = num_images
+        self.monitor = monitor
+        self.mode = mode
+        self.directory = Path(directory)
+        self.seed = seed
+        self.verbose = verbose
+        self.records = []
+        self.best = None
+
+    def on_train_begin(self, logs=None):
+        path = self.directory / "scores.jsonl"
+        step = int(self.model.step)
+        lines = path.read_text().splitlines() if path.exists() and step > 0 else []
+        by_step = {}
+        for line in lines:
+            try:
+                record = json.loads(line)
+            except ValueError:
+                continue  # a process that was killed in the midst of it
+            # A run that was killed beyond its last checkpoint repeats the evaluations since.
+            if record["step"] <= step:
+                by_step[record["step"]] = record
+        self.records = [by_step[step] for step in sorted(by_step)]
+        self.best = None
+        for record in self.records:
+            self._keep_if_best(record)
+
+    def on_epoch_end(self, epoch, logs=None):
+        logs = {} if logs is None else logs
+        logs |= {name: math.nan for name in self._names()}
+        if (epoch + 1) % self.every_n_epochs:
+            return
+        begin = time.monotonic()
+        scores, errors, count = self._evaluate()
+        logs |= scores
+        record = {
+            "epoch": epoch + 1,
+            "step": int(self.model.step),
+            "scores": scores,
+            "errors": errors,
+            "num_real": count,
+            "num_generated": count,
+            "seed": self.seed,
+            "extractors": {metric.name: _facts(metric.extractor) for metric in self.metrics if _has_extractor(metric)},
+            "seconds": round(time.monotonic() - begin, 3),
+        }
+        for name, error in errors.items():
+            warnings.warn(f"Epoch {epoch + 1}: no {name}, because of {error}. Training goes on.", stacklevel=2)
+        self.records.append(record)
+        is_best = self._keep_if_best(record)
+        weights = weights_in_memory(self.model) if is_best else None
+        if is_chief(self.model):
+            self._write(record, weights)
+
+    def _evaluate(self):
+        """Returns the scores, the errors by metric, and the number of images compared."""
+        scores, errors, count = {}, {}, 0
+        active = list(self.metrics)
+
+        def attempt(metric, function, *arguments):
+            try:
+                function(*arguments)
+            except Exception as error:  # whatever a metric raises must not end a training
+                errors[metric.name] = f"{type(error).__name__}: {error}"
+                active.remove(metric)
+
+        progress = keras.utils.Progbar(self.num_images, verbose=self.verbose, unit_name="image")
+        try:
+            for metric in list(active):
+                attempt(metric, metric.reset_state)
+            for batch in self.dataset:
+                real = np.asarray(self.model.real_images(batch), "float32")
+                fake = samples_like(self.model, batch, self.seed + count)
+                real, fake = real[: self.num_images - count], fake[: self.num_images - count]
+                for metric in list(active):
+                    attempt(metric, metric.update_state, tf.constant(real), tf.constant(fake))
+                count += len(real)
+                progress.update(count, finalize=count >= self.num_images)
+                if count >= self.num_images or not active:
+                    break
+            for metric in list(active):
+                attempt(metric, lambda metric: scores.update(_numbers(metric)), metric)
+        except Exception as error:
+            errors["samples"] = f"{type(error).__name__}: {error}"
+        return scores, errors, count
+
+    def _names(self):
+        """Returns the names of the scores seen so far, or those that the metrics promise."""
+        seen = [name for record in self.records for name in record["scores"]]
+        return dict.fromkeys(seen or [metric.name for metric in self.metrics])
+
+    def _keep_if_best(self, record):
+        """Takes the record as the best if it is, and tells."""
+        if self.monitor is None and record["scores"]:
+            self.monitor = next(iter(record["scores"]))
+        score = record["scores"].get(self.monitor)
+        if score is None and not record["errors"]:
+            names = sorted(record["scores"])
+            warnings.warn(f"`monitor` must be one of {names}. Received: {self.monitor!r}; no best.", stacklevel=3)
+        if score is None or not math.isfinite(score):
+            return False
+        if self.best is not None:
+            best = self.best["scores"][self.monitor]
+            if not (score < best if self.mode == "min" else score > best):
+                return False
+        self.best = record
+        return True
+
+    def _write(self, record, weights):
+        if weights is not None:
+            with replacing(self.directory / "best.weights.h5") as temporary:
+                temporary.write_bytes(weights.getbuffer())
+        self.directory.mkdir(parents=True, exist_ok=True)
+        with open(self.directory / "scores.jsonl", "a+") as file:
+            # A process that was killed while it wrote may have left a line without an end.
+            if file.tell() and not (self.directory / "scores.jsonl").read_bytes().endswith(b"\n"):
+                file.write("\n")
+            file.write(json.dumps(record) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        curves = {name: [each["scores"].get(name, math.nan) for each in self.records] for name in self._names()}
+        if any(np.isfinite(values).any() for values in curves.values()):
+            curves["epoch"] = [each["epoch"] for each in self.records]
+            plots.history(curves, self.directory / "scores.png")
+
+
+def samples_like(model, batch, seed):
+    """Generates as many images as a dataset element holds, under its conditions, from the averaged weights.
+
+    Args:
+        model: an `AdversarialModel`.
+        batch: an element of a dataset that the model trains on.
+        seed: int, decides the latents.
+
+    Returns:
+        float32 array (n, height, width, channels) in [-1, 1].
+    """
+    if hasattr(model, "translate"):
+        return np.asarray(model.translate(batch[0]))
+    real, condition = model.unpack(batch)
+    return model.decode(model.sample_latents(len(real), seed), condition)
+
+
+def _numbers(metric):
+    """Returns a metric's result as a dict of floats, and raises where one is not finite."""
+    result = metric.result()
+    numbers = result if isinstance(result, dict) else {metric.name: result}
+    numbers = {name: float(value) for name, value in numbers.items()}
+    for name, value in numbers.items():
+        if not math.isfinite(value):
+            raise ValueError(f"{name} is {value}")
+    return numbers
+
+
+def _has_extractor(metric):
+    return getattr(metric, "extractor", None) is not None
+
+
+def _facts(extractor):
+    """Returns what a score must state of its features, as far as the extractor tells."""
+    return {name: getattr(extractor, name, None) for name in ("name", "weights_hash", "resize")}

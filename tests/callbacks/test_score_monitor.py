@@ -1,0 +1,181 @@
+import json
+
+import keras
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasgan.callbacks import Checkpoint, ScoreMonitor
+
+
+class Distance(keras.metrics.Metric):
+    """|mean of the real images - mean of the generated ones|, and how often it was shown how many."""
+
+    def __init__(self, name="distance"):
+        super().__init__(name=name)
+        self.shown = []
+        self.reset_state()
+
+    def reset_state(self):
+        self.real, self.fake = [], []
+
+    def update_state(self, real, fake):
+        assert real.shape == fake.shape
+        self.real.append(np.array(real))
+        self.fake.append(np.array(fake))
+
+    def result(self):
+        real, fake = np.concatenate(self.real), np.concatenate(self.fake)
+        self.shown.append(len(real))
+        return float(abs(real.mean() - fake.mean()))
+
+
+class Script(keras.metrics.Metric):
+    """Gives results, or raises errors, as told."""
+
+    def __init__(self, results, name="script"):
+        super().__init__(name=name)
+        self.results = iter(results)
+
+    def reset_state(self):
+        pass
+
+    def update_state(self, real, fake):
+        pass
+
+    def result(self):
+        result = next(self.results)
+        if isinstance(result, Exception):
+            raise result
+        return result
+
+
+def lines(directory):
+    return [json.loads(line) for line in (directory / "scores.jsonl").read_text().splitlines()]
+
+
+def test_scores_are_of_the_averaged_samples(tmp_path, make_model, make_dataset):
+    model = make_model()
+    metric = Distance()
+    monitor = ScoreMonitor([metric], make_dataset(), num_images=20, directory=tmp_path, seed=5, verbose=0)
+    log = model.fit(make_dataset(), verbose=0, callbacks=[monitor]).history
+    assert metric.shown == [20]
+    fake = np.concatenate([model.generate(8, seed=5 + start) for start in (0, 8, 16)])[:20]
+    np.testing.assert_allclose(np.concatenate(metric.fake), fake, atol=1e-6)
+    assert np.abs(model.generator.predict(model.sample_latents(8, 5), verbose=0) - fake[:8]).max() > 1e-4
+    expected = abs(np.concatenate(metric.real).mean() - fake.mean())
+    assert log["distance"] == [pytest.approx(expected, abs=1e-6)]
+    (record,) = lines(tmp_path)
+    assert record["scores"] == {"distance": log["distance"][0]}
+    assert (record["epoch"], record["step"], record["num_real"], record["errors"]) == (1, 5, 20, {})
+    with Image.open(tmp_path / "scores.png") as picture:
+        assert picture.size[0] > 300
+
+
+def weights_of(model):
+    return [np.array(weight) for weight in model.weights]
+
+
+@pytest.mark.parametrize("mode, best_epoch", [("min", 2), ("max", 4)])
+def test_the_best_weights_are_kept(tmp_path, make_model, make_dataset, mode, best_epoch):
+    model = make_model()
+    metric = Script([5.0, 1.0, 3.0, 9.0, 4.0])
+    monitor = ScoreMonitor([metric], make_dataset(), num_images=8, mode=mode, directory=tmp_path, verbose=0)
+    seen = []
+    see = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(weights_of(model)))
+    model.fit(make_dataset(), epochs=5, verbose=0, callbacks=[monitor, see])
+    assert monitor.best["epoch"] == best_epoch
+    other = make_model(seed=1)
+    other.load_weights(tmp_path / "best.weights.h5")
+    assert int(other.step) == 5 * best_epoch
+    for a, b in zip(weights_of(other), seen[best_epoch - 1], strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_every_n_epochs_and_several_scores(tmp_path, make_model, make_dataset):
+    metrics = [Distance(), Script([{"precision": 0.5, "recall": 0.25}])]
+    monitor = ScoreMonitor(metrics, make_dataset(), 2, 8, monitor="recall", directory=tmp_path, verbose=0)
+    csv = keras.callbacks.CSVLogger(tmp_path / "log.csv")
+    log = make_model().fit(make_dataset(), epochs=3, verbose=0, callbacks=[monitor, csv]).history
+    assert np.isnan(log["distance"]).tolist() == [True, False, True]
+    assert log["recall"][0] == 0.25 and np.isnan(log["recall"][1])
+    assert [record["epoch"] for record in lines(tmp_path)] == [2]
+    assert "distance" in (tmp_path / "log.csv").read_text().splitlines()[0]
+    assert monitor.best["scores"]["recall"] == 0.25
+
+
+def test_a_metric_that_fails_is_recorded_and_training_goes_on(tmp_path, make_model, make_dataset):
+    metrics = [Script([1.0, 2.0, 3.0], "good"), Script([RuntimeError("no memory"), float("nan"), 7.0], "bad")]
+    monitor = ScoreMonitor(metrics, make_dataset(), num_images=8, monitor="bad", directory=tmp_path, verbose=0)
+    model = make_model()
+    with pytest.warns(UserWarning) as caught:
+        log = model.fit(make_dataset(), epochs=3, verbose=0, callbacks=[monitor, Checkpoint(tmp_path / "c")]).history
+    messages = [str(warning.message) for warning in caught if "Training goes on" in str(warning.message)]
+    assert messages == [
+        "Epoch 1: no bad, because of RuntimeError: no memory. Training goes on.",
+        "Epoch 2: no bad, because of ValueError: bad is nan. Training goes on.",
+    ]
+    assert int(model.step) == 15
+    assert log["good"] == [1.0, 2.0, 3.0]
+    assert [record["errors"] for record in lines(tmp_path)] == [
+        {"bad": "RuntimeError: no memory"},
+        {"bad": "ValueError: bad is nan"},
+        {},
+    ]
+    assert monitor.best["epoch"] == 3
+    # A score that is missing is no reason to save no state.
+    assert len(list((tmp_path / "c").iterdir())) == 3
+
+
+def test_data_that_fail(tmp_path, make_model, make_dataset):
+    monitor = ScoreMonitor([Distance()], make_dataset().map(lambda x: x[..., :0]), directory=tmp_path, verbose=0)
+    model = make_model()
+    with pytest.warns(UserWarning, match="no distance"):
+        model.fit(make_dataset(), verbose=0, callbacks=[monitor])
+    assert int(model.step) == 5
+    assert monitor.best is None
+    assert not (tmp_path / "best.weights.h5").exists()
+
+
+def test_an_unknown_monitor_is_said(tmp_path, make_model, make_dataset):
+    monitor = ScoreMonitor([Script([1.0])], make_dataset(), num_images=8, monitor="fid", directory=tmp_path, verbose=0)
+    with pytest.warns(UserWarning, match=r"one of \['script'\]. Received: 'fid'"):
+        make_model().fit(make_dataset(), verbose=0, callbacks=[monitor])
+
+
+def test_scoring_does_not_touch_the_training(tmp_path, make_model, make_dataset):
+    plain, scored = make_model(), make_model()
+    plain.fit(make_dataset(), epochs=2, verbose=0)
+    monitor = ScoreMonitor([Distance()], make_dataset(), num_images=16, directory=tmp_path, verbose=0)
+    scored.fit(make_dataset(), epochs=2, verbose=0, callbacks=[monitor])
+    for a, b in zip(weights_of(plain), weights_of(scored), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-6)
+
+
+def test_a_continued_run_remembers_its_best(tmp_path, make_model, make_dataset):
+    options = dict(num_images=8, directory=tmp_path / "scores", verbose=0)
+    first = ScoreMonitor([Script([3.0, 2.0])], make_dataset(), **options)
+    model = make_model()
+    model.fit(make_dataset(), epochs=2, verbose=0, callbacks=[Checkpoint(tmp_path / "c"), first])
+    with open(tmp_path / "scores" / "scores.jsonl", "a") as file:
+        # Scored beyond the newest checkpoint, and killed while writing the next line.
+        file.write(json.dumps(first.best | {"epoch": 3, "step": 15, "scores": {"script": 1.0}}) + '\n{"epo')
+    second = ScoreMonitor([Script([2.5, 1.5])], make_dataset(), **options)
+    callbacks = [Checkpoint(tmp_path / "c"), second]
+    seen = []
+    callbacks.append(keras.callbacks.LambdaCallback(on_train_begin=lambda logs: seen.append(second.best["step"])))
+    resumed = make_model()
+    resumed.fit(make_dataset(), epochs=4, verbose=0, callbacks=callbacks)
+    assert seen == [10]
+    assert [record["scores"]["script"] for record in second.records] == [3.0, 2.0, 2.5, 1.5]
+    assert second.best["epoch"] == 4
+    text = (tmp_path / "scores" / "scores.jsonl").read_text().splitlines()
+    assert text[3] == '{"epo'
+    assert [json.loads(line)["epoch"] for line in text[4:]] == [3, 4]
+
+
+def test_refuses(make_dataset):
+    with pytest.raises(ValueError, match="`mode`.*Received: 'auto'"):
+        ScoreMonitor([Distance()], make_dataset(), mode="auto")
+    with pytest.raises(ValueError, match="at least one"):
+        ScoreMonitor([], make_dataset())
