@@ -1,0 +1,96 @@
+"""A recipe's main guard: train, take the best weights, publish; and again after an interruption."""
+
+import importlib.util
+import json
+
+import numpy as np
+import pytest
+
+from kerasgan import callbacks
+from kerasgan.zoo import recipes
+
+RECIPE = '''"""A toy."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kerasgan
+from kerasgan.metrics import FrechetDistance, Score
+from kerasgan.zoo import recipes
+
+SEED = 7
+ABOUT = {
+    "description": "A toy.",
+    "paper": {"title": "A Paper", "authors": "A. Author", "year": 2014, "url": "https://example.org"},
+    "data": "glyphs",
+    "headline": "mean",
+}
+
+
+def model():
+    model = kerasgan.DCGAN(image_size=28, channels=1, width=4, latent_dim=3, seed=SEED)
+    model.compile(ema_decay=0.5)
+    return model
+
+
+def dataset():
+    images = np.random.default_rng(0).uniform(-1, 1, (16, 28, 28, 1)).astype("float32")
+    return tf.data.Dataset.from_tensor_slices(images).batch(8)
+
+
+def train(directory, data=None, epochs=2, steps_per_epoch=None):
+    keras.utils.set_random_seed(SEED)
+    metric = FrechetDistance(lambda images: images[:, :2, :2])
+    return recipes.train(directory, model(), dataset(), epochs, steps_per_epoch, [metric], num_images=16)
+
+
+def score(model):
+    return [Score(float(model.generate(8, seed=0).mean()), "mean", num_generated=8)]
+'''
+
+
+@pytest.fixture
+def recipe(tmp_path):
+    path = tmp_path / "dcgan_toy" / "recipe.py"
+    path.parent.mkdir()
+    path.write_text(RECIPE)
+    spec = importlib.util.spec_from_file_location("dcgan_toy_recipe", path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_reproduce_publishes_the_best_weights(recipe, tmp_path):
+    card = recipes.reproduce(recipe, tmp_path / "out")
+    run = tmp_path / "out" / "run"
+    records = [json.loads(line) for line in (run / "scores" / "scores.jsonl").read_text().splitlines()]
+    assert [record["step"] for record in records] == [2, 4]
+    best = min(records, key=lambda record: record["scores"]["frechet_distance"])
+    assert card["name"] == "dcgan_toy"
+    assert card["training"]["steps"] == best["step"]
+    assert card["training"]["images_seen"] == 8 * best["step"]
+    assert card["training"]["seed"] == 7
+    # The score is that of the weights in the folder: of the best step, and in half precision.
+    assert sorted(p.name for p in (tmp_path / "out" / "dcgan_toy").glob("*.h5")) == [
+        "discriminator.weights.h5",
+        "generator.weights.h5",
+    ]
+    model = recipe.model()
+    model.load_weights(run / "scores" / "best.weights.h5")
+    assert int(model.step) == best["step"]
+    assert card["scores"][0]["value"] == pytest.approx(recipe.score(model)[0].value, rel=1e-2, abs=1e-5)
+    with np.load(tmp_path / "out" / "dcgan_toy" / "sample.npz") as sample:
+        np.testing.assert_allclose(sample["output"], model.generate(1, seed=1), atol=1e-3)
+
+
+def test_an_interrupted_run_continues_and_counts_all_its_time(recipe, tmp_path):
+    first = recipe.train(tmp_path, epochs=1)
+    assert int(first.step) == 2
+    (tmp_path / "seconds.json").write_text("3600.0")
+    recipe.train(tmp_path, epochs=3)
+    assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + 3
+    assert 3600 < json.loads((tmp_path / "seconds.json").read_text()) < 3660
+    steps = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
+    assert steps == ["step_00000004", "step_00000006"]
+    assert callbacks.Checkpoint(tmp_path / "checkpoints").restore_into(recipe.model()) is not None
