@@ -124,17 +124,18 @@ class Checkpoint(keras.callbacks.Callback):
         folder, manifest = _newest(self.directory, move_damaged=is_chief(model))
         if folder is None:
             return None
-        if int(model.step) > manifest["step"]:
+        step = int(model.step.numpy())
+        if step > manifest["step"]:
             raise ValueError(
-                f"The model is at step {int(model.step)}, beyond the newest checkpoint, {str(folder)!r}: restoring "
-                "would undo the steps between. Give this training a folder of its own."
+                f"The model is at step {step}, beyond the newest checkpoint, {str(folder)!r}: restoring would undo "
+                "the steps between. Give this training a folder of its own."
             )
 
         differences = list(_differences(manifest["identity"], self._identity))
         if not self._identity["first_batch"]:
             # Restored by hand, not by `fit`: there are no data to compare.
             differences = [difference for difference in differences if difference[0] != "first_batch"]
-        if int(model.step) > 0:
+        if step > 0:
             # What has trained already may have had its rate moved by a schedule, as its configuration then shows.
             differences = [difference for difference in differences if not difference[0].endswith("learning_rate")]
         if differences:
@@ -143,14 +144,13 @@ class Checkpoint(keras.callbacks.Callback):
                 + "\n  ".join(f"{name}: expected {ours!r}, found {found!r}" for name, found, ours in differences)
                 + "\nContinue with the checkpoint's options, or give this training a folder of its own."
             )
-        resumes = int(model.step) == 0
         model.load_weights(folder / STATE)
-        if int(model.step) != manifest["step"]:
+        if int(model.step.numpy()) != manifest["step"]:
             raise ValueError(
                 f"The checkpoint {str(folder)!r} must restore step {manifest['step']}. "
-                f"Received: step {int(model.step)}. Compile the model before it is restored."
+                f"Received: step {int(model.step.numpy())}. Compile the model before it is restored."
             )
-        if resumes and self._first_batch_hash not in (None, manifest["first_batch_sha256"]):
+        if step == 0 and self._first_batch_hash not in (None, manifest["first_batch_sha256"]):
             warnings.warn(
                 "The data's first batch is not the one that the checkpoint's training began with. The training "
                 "continues, but not bit for bit. Give `dataset.shuffle` a seed if the data are the same.",
@@ -171,7 +171,7 @@ class Checkpoint(keras.callbacks.Callback):
             if is_chief(self.model):
                 _sweep(self.directory)
         if self._saved_step is None:
-            self._saved_step = int(self.model.step)
+            self._saved_step = int(self.model.step.numpy())
         self._finite = True
         if self.handle_signals and threading.current_thread() is threading.main_thread():
             for number in (signal.SIGTERM, signal.SIGINT):
@@ -208,11 +208,11 @@ class Checkpoint(keras.callbacks.Callback):
     def _steps_are_due(self):
         # Not `step % n == 0`: with steps_per_execution a multiple of n may never be seen.
         n = self.every_n_steps
-        return n is not None and int(self.model.step) // n > self._saved_step // n
+        return n is not None and int(self.model.step.numpy()) // n > self._saved_step // n
 
     def _save(self):
         self._due = False
-        step = int(self.model.step)
+        step = int(self.model.step.numpy())
         if not self._finite or step == self._saved_step:
             return
         folder = self.directory / f"step_{step:08d}"
@@ -246,7 +246,7 @@ class Checkpoint(keras.callbacks.Callback):
 
     def _write_manifest(self, folder, file):
         manifest = {
-            "step": int(self.model.step),
+            "step": int(self.model.step.numpy()),
             "epoch": self._epoch,
             "identity": self._identity,
             "first_batch_sha256": self._first_batch_hash,

@@ -13,6 +13,8 @@ from kerasgan.callbacks.score_monitor import samples_like
 THUMBNAIL = 16
 # Against the usual distance of a real image to the real image next to it.
 DUPLICATE_DISTANCE = 0.25
+# Against the best so far: what rises so fast is a young generator's.
+RISING = 1.05
 
 
 class CollapseMonitor(keras.callbacks.Callback):
@@ -22,8 +24,9 @@ class CollapseMonitor(keras.callbacks.Callback):
     divided by that of the data's; `duplicate_share`, the share of samples with another sample nearer than a quarter of
     the data's median distance to the nearest neighbour; with a classifier, `class_coverage`, the effective number of
     classes among the samples (the exponential of the histogram's entropy) divided by that of the data; and
-    `collapse`, 1 where any of them is beyond its limit, else 0. An alarm is a warning, an entry of `alarms`, and on
-    request the end of training.
+    `collapse`, 1 where any of them is beyond its limit and not better by 5 % than ever before, else 0: a young
+    generator's samples are poor, but become more diverse. An alarm is a warning, an entry of `alarms`, and on request
+    the end of training.
 
     Distances of pixels see a generator that makes one image, or few; that it makes one class of many, only a
     classifier or trained features see for sure: for USPS digits the digits of one class have a `sample_diversity` of
@@ -40,8 +43,7 @@ class CollapseMonitor(keras.callbacks.Callback):
             between 0.92 and 1.06.
         max_duplicates: float, how far `duplicate_share` may exceed that of the data. Default 0.2.
         min_coverage: float, below it `class_coverage` is too low. Default 0.5.
-        patience: int, evaluations in a row that must be bad before the alarm. Default 2: a young generator is no
-            collapsed one.
+        patience: int, evaluations in a row that must be bad before the alarm. Default 2.
         stop: bool, whether an alarm ends the training. Default False.
         seed: int, decides the latents. Default 0.
 
@@ -88,13 +90,14 @@ class CollapseMonitor(keras.callbacks.Callback):
         self.seed = seed
         self.alarms = []
         self._bad_in_a_row = 0
+        self._best = {}
         self._real = None
 
     def get_state(self):
-        return {"bad_in_a_row": self._bad_in_a_row, "alarms": self.alarms}
+        return {"bad_in_a_row": self._bad_in_a_row, "best": self._best, "alarms": self.alarms}
 
     def set_state(self, state):
-        self._bad_in_a_row, self.alarms = state["bad_in_a_row"], state["alarms"]
+        self._bad_in_a_row, self._best, self.alarms = state["bad_in_a_row"], state["best"], state["alarms"]
 
     def on_epoch_end(self, epoch, logs=None):
         if (epoch + 1) % self.every_n_epochs:
@@ -116,25 +119,32 @@ class CollapseMonitor(keras.callbacks.Callback):
         duplicates, usual = ((each["distances"].min(axis=1) <= radius).mean() for each in (fake, self._real))
         values = {"sample_diversity": diversity, "duplicate_share": duplicates}
         reasons = []
-        # `not (a >= b)` and not `a < b`: NaN is no sign of health.
-        if not diversity >= self.min_diversity:
+        if self._is_bad("sample_diversity", diversity, self.min_diversity):
             reasons.append(f"sample_diversity is {diversity:.3g}, below {self.min_diversity:g}")
-        if not duplicates <= usual + self.max_duplicates:
-            limit = usual + self.max_duplicates
+        limit = usual + self.max_duplicates
+        if self._is_bad("duplicate_share", 1 - duplicates, 1 - limit):
             reasons.append(f"duplicate_share is {duplicates:.3g}, above {limit:.3g} (the data's is {usual:.3g})")
         if self.classifier is not None:
             coverage = values["class_coverage"] = fake["classes"] / self._real["classes"]
-            if not coverage >= self.min_coverage:
+            if self._is_bad("class_coverage", coverage, self.min_coverage):
                 reasons.append(f"class_coverage is {coverage:.3g}, below {self.min_coverage:g}")
         if logs is not None:
             logs |= {name: float(value) for name, value in values.items()} | {"collapse": float(bool(reasons))}
 
         self._bad_in_a_row = self._bad_in_a_row + 1 if reasons else 0
         if self._bad_in_a_row == self.patience:
-            self.alarms.append({"epoch": epoch + 1, "step": int(self.model.step), "reasons": reasons})
+            self.alarms.append({"epoch": epoch + 1, "step": int(self.model.step.numpy()), "reasons": reasons})
             warnings.warn(f"The generator has collapsed (epoch {epoch + 1}): {'; '.join(reasons)}.", stacklevel=2)
             if self.stop:
                 self.model.stop_training = True
+
+    def _is_bad(self, name, value, limit):
+        """Tells whether a value, the higher the better, is too low and no longer rising."""
+        best = self._best.get(name)
+        if best is None or value > best:
+            self._best[name] = float(value)
+        # `not (a >= b)` and not `a < b`: NaN is no sign of health.
+        return best is not None and not value >= limit and not value > RISING * best
 
     def _batches(self):
         if self.dataset is None:

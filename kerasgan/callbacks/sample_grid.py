@@ -62,7 +62,7 @@ class SampleGrid(keras.callbacks.Callback):
             if self.model.first_batch is not None:
                 real = self.model.real_images(self.model.first_batch)
                 self._write("real", plots.image_grid(real[: self.num_images]), step=0)
-        if int(self.model.step) == 0:
+        if int(self.model.step.numpy()) == 0:
             self._draw(0)
 
     def on_epoch_end(self, epoch, logs=None):

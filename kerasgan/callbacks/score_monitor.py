@@ -87,7 +87,7 @@ class ScoreMonitor(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         path = self.directory / "scores.jsonl"
-        step = int(self.model.step)
+        step = int(self.model.step.numpy())
         lines = path.read_text().splitlines() if path.exists() and step > 0 else []
         by_step = {}
         for line in lines:
@@ -113,7 +113,7 @@ class ScoreMonitor(keras.callbacks.Callback):
         logs |= scores
         record = {
             "epoch": epoch + 1,
-            "step": int(self.model.step),
+            "step": int(self.model.step.numpy()),
             "scores": scores,
             "errors": errors,
             "num_real": count,

@@ -37,7 +37,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
         self.stopped_on = {
             "name": name,
             "value": float(values[~np.isfinite(values)][0]),
-            "step": int(self.model.step),
+            "step": int(self.model.step.numpy()),
             "epoch": self._epoch + 1,
         }
         self.model.stop_training = True

@@ -13,7 +13,7 @@ class Sampler:
 
     def __init__(self, real, fake):
         self.first_batch, self.fake = real, fake
-        self.step = 0
+        self.step = tf.constant(0)
         self.stop_training = False
 
     def real_images(self, batch):
@@ -54,20 +54,20 @@ def test_silent_on_a_healthy_generator():
 
 def test_one_image():
     fake = np.repeat(noise(1, 1), 32, axis=0)
-    with pytest.warns(UserWarning, match=r"collapsed \(epoch 2\): sample_diversity is .*duplicate_share is 1, above"):
+    with pytest.warns(UserWarning, match=r"collapsed \(epoch 3\): sample_diversity is .*duplicate_share is 1, above"):
         monitor, model, logs = watch(fake, stop=True)
-    assert [alarm["epoch"] for alarm in monitor.alarms] == [2]
+    assert [alarm["epoch"] for alarm in monitor.alarms] == [3]
     assert len(monitor.alarms[0]["reasons"]) == 2
     assert logs[0]["sample_diversity"] == pytest.approx(0, abs=1e-6)
-    assert [log["collapse"] for log in logs] == [1, 1, 1]
+    assert [log["collapse"] for log in logs] == [0, 1, 1]
     assert model.stop_training
 
 
 def test_a_few_images_that_repeat_are_duplicates():
     """Four modes are diverse enough by their distances: 3/4 of the pairs differ."""
     fake = np.tile(noise(4, 1), (8, 1, 1, 1))
-    with pytest.warns(UserWarning, match=r"collapsed \(epoch 1\): duplicate_share is 1, above 0.2"):
-        monitor, model, logs = watch(fake, patience=1, epochs=1)
+    with pytest.warns(UserWarning, match=r"collapsed \(epoch 2\): duplicate_share is 1, above 0.2"):
+        monitor, model, logs = watch(fake, patience=1, epochs=2)
     assert logs[0]["sample_diversity"] > 0.6
     assert not model.stop_training
 
@@ -117,22 +117,33 @@ def test_patience_and_state():
     bad, good = np.repeat(noise(1, 1), 32, axis=0), noise(32, 1)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
-        monitor, model, _ = watch(bad, epochs=1)
-        model.fake = good
-        monitor.on_epoch_end(1, {})
-        model.fake = bad
-        monitor.on_epoch_end(2, {})
+        monitor, model, _ = watch(good, epochs=1)
+        for epoch, fake in enumerate((bad, good, bad), start=1):
+            model.fake = fake
+            monitor.on_epoch_end(epoch, {})
     assert monitor.alarms == []
     other = CollapseMonitor()
     other.set_model(model)
     other.set_state(monitor.get_state())
-    with pytest.warns(UserWarning, match="epoch 4"):
-        other.on_epoch_end(3, {})
+    with pytest.warns(UserWarning, match="epoch 5"):
+        other.on_epoch_end(4, {})
+
+
+def test_a_young_generator_is_no_collapsed_one():
+    """Its samples are far too much alike, but less so every time; then they come to rest, still too much alike."""
+    monitor, model, _ = watch(noise(32, 1) * 0.1, epochs=1, max_duplicates=1)
+    collapse = []
+    for epoch, scale in enumerate((0.2, 0.3, 0.4, 0.41), start=1):
+        model.fake = noise(32, 1) * np.float32(scale)
+        logs = {}
+        monitor.on_epoch_end(epoch, logs)
+        collapse.append(logs["collapse"])
+    assert collapse == [0, 0, 0, 1]
 
 
 def test_nan_samples_are_no_health():
     with pytest.warns(UserWarning, match="sample_diversity is nan"):
-        watch(np.full((32, 4, 4, 1), np.nan, "float32"), patience=1, epochs=1)
+        watch(np.full((32, 4, 4, 1), np.nan, "float32"), patience=1, epochs=2)
 
 
 def test_own_features_and_dataset():
@@ -157,7 +168,7 @@ def collapsing_run(make_model, make_dataset, scale):
         ]
     )
     monitor = CollapseMonitor(min_diversity=0.1, max_duplicates=0.9)
-    log = model.fit(make_dataset(), epochs=3, verbose=0, callbacks=[shrink, monitor]).history
+    log = model.fit(make_dataset(), epochs=4, verbose=0, callbacks=[shrink, monitor]).history
     return monitor, log
 
 
