@@ -1,6 +1,6 @@
 """Adversarial losses: what D and G minimise, given logits.
 
-Every loss is a small serialisable object with two methods, so a paper's `train_step` reads the same whichever is chosen:
+Every loss is a small serialisable object with two methods, so a paper's `train_step` reads the same with each of them:
 
     loss.discriminator_loss(real_logits, fake_logits)
     loss.generator_loss(fake_logits, real_logits)
@@ -128,7 +128,9 @@ class LeastSquares(AdversarialLoss):
 
     def __init__(self, a=0.0, b=1.0, c=1.0):
         if a == b:
-            raise ValueError(f"`a` and `b`, D's targets for fake and real images, must differ. Received: {a!r} for both")
+            raise ValueError(
+                f"`a` and `b`, D's targets for fake and real images, must differ. Received: {a!r} for both"
+            )
         self.a, self.b, self.c = a, b, c
 
     def on_discriminator(self, real, fake):

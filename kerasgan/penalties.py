@@ -1,7 +1,7 @@
 """Penalties on the discriminator: terms added to its loss, computed on real and fake images.
 
-A penalty is called as `penalty(judge, real, fake, seed)`, where `judge` maps images to logits, and returns a scalar that
-already holds its weight. The norms are computed in float32 whatever the networks' precision.
+A penalty is called as `penalty(judge, real, fake, seed)`, where `judge` maps images to logits, and returns a scalar
+that already holds its weight. The norms are computed in float32 whatever the networks' precision.
 """
 
 import keras

@@ -42,7 +42,8 @@ def load(
             a folder, the sub-folder of that name is read when there is one.
         image_size: Int, the side of the square images; larger or oblong images are cropped at the centre and resized
             with antialiasing. Default: 32 for glyphs, the set's own size for tensorflow-datasets; a folder needs it.
-        channels: 1 or 3; default: 3 for glyphs and folders, the set's own for tensorflow-datasets.
+        channels: 1 or 3; default: 3 for glyphs and folders, the set's own for tensorflow-datasets. Grey glyphs are
+            white on black, as MNIST's digits are, unless `colors` or `backgrounds` say otherwise.
         labels: Bool, default False; True adds int32 labels. For glyphs also an attribute's name or a sequence of
             names out of "letter", "family", "bold", "color", "background" (int32) and "slant" (float32, in [-1, 1]
             of 20 degrees, positive leans right): a sequence gives a dict.
@@ -78,6 +79,8 @@ def load(
         drop_remainder=drop_remainder,
     )
     if name == "glyphs":
+        if channels == 1 and not {"colors", "backgrounds"} & set(options):
+            options |= {"colors": ("white",), "backgrounds": ("black",)}
         return glyphs.load(split, **common, **options)
     path = pathlib.Path(name).expanduser()
     looks_like_path = isinstance(name, os.PathLike) or os.sep in name or name.startswith((".", "~"))

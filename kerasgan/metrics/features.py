@@ -91,6 +91,8 @@ class Extractor:
         images = tf.cast(images, tf.float32)
         if self.channels == 3 and images.shape[-1] == 1:
             images = tf.image.grayscale_to_rgb(images)
+        elif self.channels == 1 and images.shape[-1] == 3:
+            images = tf.image.rgb_to_grayscale(images)
         if self.size is not None and tuple(images.shape[1:3]) != self.size:
             images = tf.image.resize(images, self.size, method=self.method, antialias=self.antialias)
         features = self.function(images) if self.model is None else self.model(images, training=False)

@@ -217,13 +217,18 @@ class AdversarialModel(keras.Model):
         return logs
 
     def update_ema(self):
-        """Counts the step and moves the averaged networks: average <- decay average + (1 - decay) weight."""
+        """Counts the step and moves the averaged networks: average <- decay average + (1 - decay) weight.
+
+        At step t the decay is at most (1 + t) / (10 + t), so that the first weights do not linger.
+        """
         self.step.assign_add(1)
         if not self.ema_decay:
             return
+        step = tf.cast(self.step, tf.float32)
+        decay = tf.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
         for name in self.sampling_networks:
             for average, weight in zip(getattr(self, f"ema_{name}").weights, getattr(self, name).weights, strict=True):
-                average.assign(weight + self.ema_decay * (average - weight))
+                average.assign(weight + decay * (average - weight))
 
     # Pieces of adversarial algorithms --------------------------------------------------------------------------------
 
@@ -322,7 +327,7 @@ class AdversarialModel(keras.Model):
 
         if steps is None:
             raise ValueError("To resume, `fit` needs `steps_per_epoch`, as the dataset does not tell its length.")
-        done = int(self.step)
+        done = int(self.step.numpy())
         epoch, offset = divmod(done, steps)
         if offset % self.steps_per_execution:
             raise ValueError(
@@ -332,6 +337,13 @@ class AdversarialModel(keras.Model):
         if offset and epoch < epochs:
             self._pass_over(offset)
         return super().fit(x.skip(done), epochs=epochs, initial_epoch=epoch, steps_per_epoch=steps, **run)
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Does nothing, as the networks are built.
+
+        Keras would draw a batch for this under a distribution strategy, and where a dataset is shuffled anew for each
+        iterator, a resumed run would then see another order than the uninterrupted one.
+        """
 
     def _pass_over(self, steps):
         """Lets Keras count, and do nothing in, the first steps of its next `fit`: an earlier run has made them.

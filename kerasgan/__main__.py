@@ -1,0 +1,3 @@
+from kerasgan_cli import main
+
+main()
