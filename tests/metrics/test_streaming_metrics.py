@@ -196,6 +196,14 @@ def test_configs_round_trip_and_guard_the_weights():
     assert isinstance(InceptionScore.from_config(InceptionScore(classifier=pooling).get_config()), InceptionScore)
 
 
+@pytest.mark.parametrize("cls", CLASSES)
+def test_compiles_with_xla(cls, images):
+    model = extractor_model()
+    metric = build(cls, model)
+    tf.function(metric.update_state, jit_compile=True)(*images)
+    assert metric.result() == pytest.approx(expected_of(cls, model, *images), rel=1e-4)
+
+
 def test_within_a_graph_the_value_is_not_computed_yet(images):
     metric = FrechetDistance(extractor=extractor_model())
     metric.update_state(*images)
