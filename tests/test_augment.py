@@ -1,0 +1,120 @@
+"""Augmentations of what the discriminator sees."""
+
+import itertools
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasgan import augment
+
+
+def batch(n=64, size=16, channels=3, seed=0):
+    return np.random.default_rng(seed).uniform(-1, 1, (n, size, size, channels)).astype("float32")
+
+
+@pytest.mark.parametrize("policy", ["color", "translation", "cutout", "color,translation,cutout"])
+def test_diffaugment_keeps_shape_and_passes_gradients(policy):
+    images = tf.constant(batch(8))
+    layer = augment.DiffAugment(policy, seed=0)
+    with tf.GradientTape() as tape:
+        tape.watch(images)
+        changed = layer(images)
+        total = tf.reduce_sum(changed**2)
+    assert changed.shape == images.shape and changed.dtype == images.dtype
+    gradient = tape.gradient(total, images).numpy()
+    assert np.isfinite(gradient).all()
+    assert (np.abs(gradient).sum(axis=(1, 2, 3)) > 0).all()
+    assert not np.array_equal(changed, images)
+    np.testing.assert_array_equal(layer(images, training=False), images)
+
+
+def shifted(image, dy, dx):
+    """The image moved down by dy and right by dx, zeros coming in."""
+    size, moved = len(image), np.zeros_like(image)
+    target = lambda d: slice(max(d, 0), size + min(d, 0))  # noqa: E731
+    moved[target(dy), target(dx)] = image[target(-dy), target(-dx)]
+    return moved
+
+
+def test_translation_is_an_exact_shift_by_up_to_an_eighth():
+    images = batch(256)
+    changed = augment.DiffAugment("translation", seed=0)(images).numpy()
+    found = set()
+    for image, moved in zip(images, changed):
+        shifts = [s for s in itertools.product(range(-3, 4), repeat=2) if np.array_equal(shifted(image, *s), moved)]
+        assert len(shifts) == 1
+        found |= set(shifts)
+    assert found == set(itertools.product(range(-2, 3), repeat=2))  # 16 / 8 = 2, and each of the 25 occurs
+
+
+def test_cutout_is_a_rectangle_around_a_centre_in_the_image():
+    """Half the side: 8 rows and columns where it lies inside the image, at least 4 where it hangs over the edge."""
+    changed = augment.DiffAugment("cutout", seed=0)(np.ones((512, 16, 16, 1), "float32")).numpy()[..., 0]
+    assert set(np.unique(changed)) == {0.0, 1.0}
+    heights = (changed.min(axis=2) == 0).sum(axis=1)
+    widths = (changed.min(axis=1) == 0).sum(axis=1)
+    np.testing.assert_array_equal((changed == 0).sum(axis=(1, 2)), heights * widths)
+    assert (heights.min(), heights.max(), widths.min(), widths.max()) == (4, 8, 4, 8)
+    # Tops are uniform on -4 .. 11. Nine leave 8 rows, the others 4, 5, 6, 7, 7, 6 and 5: a mean of 112 / 16 = 7 and a
+    # deviation of 1.3, so that the mean of 512 lies within 0.25 (four standard errors).
+    assert heights.mean() == pytest.approx(7, abs=0.25)
+    assert widths.mean() == pytest.approx(7, abs=0.25)
+
+
+def test_color_shifts_brightness_by_up_to_a_half():
+    """A grey, even image has no saturation and no contrast to change: only the brightness moves it."""
+    changed = augment.DiffAugment("color", seed=0)(np.zeros((2000, 4, 4, 3), "float32")).numpy()
+    shifts = changed[:, 0, 0, 0]
+    np.testing.assert_allclose(changed, np.broadcast_to(shifts[:, None, None, None], changed.shape), atol=1e-6)
+    assert -0.5 <= shifts.min() < -0.49 and 0.49 < shifts.max() <= 0.5
+    assert shifts.mean() == pytest.approx(0, abs=0.026)  # four standard errors of 1 / sqrt(12 * 2000)
+
+
+def test_color_scales_saturation_and_contrast():
+    images = batch(2000, size=4)
+    changed = augment.DiffAugment("color", seed=0)(images).numpy()
+
+    def spread(x, axes):
+        return np.sqrt(((x - x.mean(axis=axes, keepdims=True)) ** 2).sum(axis=(1, 2, 3)))
+
+    grey = images.mean(axis=3, keepdims=True)
+    contrast = spread(changed.mean(axis=3, keepdims=True), (1, 2, 3)) / spread(grey, (1, 2, 3))  # only by contrast
+    assert 0.5 <= contrast.min() < 0.51 and 1.49 < contrast.max() <= 1.5 + 1e-4
+    saturation = spread(changed, (3,)) / spread(images, (3,)) / contrast
+    assert 0 <= saturation.min() < 0.02 and 1.98 < saturation.max() <= 2 + 1e-3
+
+
+def test_instance_noise_has_its_deviation_and_decays():
+    layer = augment.InstanceNoise(stddev=0.5, decay_steps=4, seed=0)
+    images = np.zeros((64, 16, 16, 3), "float32")
+    measured = [float(tf.math.reduce_std(layer(images))) for _ in range(6)]
+    assert measured == pytest.approx([0.5, 0.375, 0.25, 0.125, 0.0, 0.0], rel=0.02, abs=1e-6)
+    np.testing.assert_array_equal(layer(images, training=False), images)
+
+
+def test_instance_noise_without_decay_stays_and_is_drawn_anew():
+    layer = augment.InstanceNoise(stddev=0.2, seed=0)
+    images = np.zeros((64, 16, 16, 3), "float32")
+    first, second = layer(images).numpy(), layer(images).numpy()
+    assert first.std() == pytest.approx(0.2, rel=0.02) and second.std() == pytest.approx(0.2, rel=0.02)
+    assert np.corrcoef(first.ravel(), second.ravel())[0, 1] == pytest.approx(0, abs=0.02)
+
+
+@pytest.mark.parametrize("layer", [augment.DiffAugment("color,cutout"), augment.InstanceNoise(0.3, decay_steps=7)])
+def test_config_round_trip(layer):
+    (clone,) = augment.get(keras.saving.serialize_keras_object(layer))
+    assert type(clone) is type(layer) and clone.get_config() == layer.get_config()
+
+
+def test_get():
+    assert augment.get(None) == []
+    assert [type(x) for x in augment.get(["diffaugment", "instance_noise"])] == [
+        augment.DiffAugment,
+        augment.InstanceNoise,
+    ]
+    with pytest.raises(ValueError, match="`augment` must be None, one of .*'diffaugment'.*Received: 'flip'"):
+        augment.get("flip")
+    with pytest.raises(ValueError, match="`policy` must be a comma-separated choice of .*Received: 'colour'"):
+        augment.DiffAugment("colour")
