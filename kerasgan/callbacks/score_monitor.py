@@ -1,5 +1,6 @@
 """Scores during training, and the weights that had the best one."""
 
+import inspect
 import json
 import math
 import os
@@ -213,8 +214,13 @@ def samples_like(model, batch, seed):
     Returns:
         float32 array (n, height, width, channels) in [-1, 1].
     """
-    if hasattr(model, "translate"):
-        return np.asarray(model.translate(batch[0]))
+    if hasattr(model, "embed"):  # text to image: one image for each text
+        return model.generate(batch[1], seed=seed)
+    for verb in ("translate", "upscale"):  # image to image
+        if hasattr(model, verb):
+            function = getattr(model, verb)
+            seeded = {"seed": seed} if "seed" in inspect.signature(function).parameters else {}
+            return function(np.asarray(batch[0]), **seeded)
     real, condition = model.unpack(batch)
     return model.decode(model.sample_latents(len(real), seed), condition)
 
