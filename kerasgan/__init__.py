@@ -1,5 +1,5 @@
 """Generative adversarial networks for Keras 3 and TensorFlow."""
 
 from kerasgan import augment, callbacks, data, losses, metrics, penalties
-from kerasgan.models import DCGAN, GAN, AdversarialModel
+from kerasgan.models import ACGAN, DCGAN, GAN, LSGAN, WGAN, WGANGP, AdversarialModel, ConditionalGAN
 from kerasgan.version import __version__

@@ -1,3 +1,7 @@
+from kerasgan.models.acgan import ACGAN
 from kerasgan.models.base import AdversarialModel
+from kerasgan.models.cgan import ConditionalGAN
 from kerasgan.models.dcgan import DCGAN
 from kerasgan.models.gan import GAN
+from kerasgan.models.lsgan import LSGAN
+from kerasgan.models.wgan import WGAN, WGANGP

@@ -233,7 +233,11 @@ class AdversarialModel(keras.Model):
     # Pieces of adversarial algorithms --------------------------------------------------------------------------------
 
     def fresh_batches(self, data):
-        """Splits a dataset element into `d_steps` parts: fresh data for each update of the discriminator."""
+        """Splits a dataset element into `d_steps` parts: fresh data for each update of the discriminator.
+
+        Part i holds every `d_steps`-th row from row i on, so that an update sees the same images whether one device
+        holds the batch or several hold a share each.
+        """
         if self.d_steps == 1:
             return [data]
         size = tf.nest.flatten(data)[0].shape[0]
@@ -242,7 +246,7 @@ class AdversarialModel(keras.Model):
                 f"With `d_steps={self.d_steps}` the batch size must be fixed and a multiple of {self.d_steps}. "
                 f"Received: {size} (use `.batch(n, drop_remainder=True)`)"
             )
-        parts = [tf.split(x, self.d_steps) for x in tf.nest.flatten(data)]
+        parts = [[x[i :: self.d_steps] for i in range(self.d_steps)] for x in tf.nest.flatten(data)]
         return [tf.nest.pack_sequence_as(data, part) for part in zip(*parts)]
 
     def augmented(self, images, training=True):

@@ -55,8 +55,12 @@ def dcgan_generator(image_size, channels, latent_dim, width):
     return keras.Model(latents, images, name="generator")
 
 
-def dcgan_discriminator(image_size, channels, width):
-    """Halves the image's size by strided convolutions; no batch norm next to the image.
+def dcgan_discriminator(image_size, channels, width, norm=_norm, use_bias=True):
+    """Halves the image's size by strided convolutions; no norm next to the image.
+
+    Args:
+        norm: callable without arguments that makes the layer after each further convolution. Defaults to batch norm.
+        use_bias: bool. Whether the output has a bias. Defaults to True.
 
     Returns:
         A `keras.Model`, (batch, image_size, image_size, channels) -> (batch, 1) logits.
@@ -65,9 +69,9 @@ def dcgan_discriminator(image_size, channels, width):
     x = images = keras.Input((image_size, image_size, channels), name="images")
     for level, count in enumerate(filters):
         x = layers.Conv2D(count, 5, 2, "same", use_bias=level == 0, kernel_initializer=_normal())(x)
-        x = layers.LeakyReLU(0.2)(_norm()(x) if level else x)
-    logits = layers.Dense(1, kernel_initializer=_normal(), dtype="float32")(layers.Flatten()(x))
-    return keras.Model(images, logits, name="discriminator")
+        x = layers.LeakyReLU(0.2)(norm()(x) if level else x)
+    head = layers.Dense(1, use_bias=use_bias, kernel_initializer=_normal(), dtype="float32")
+    return keras.Model(images, head(layers.Flatten()(x)), name="discriminator")
 
 
 @keras.saving.register_keras_serializable("kerasgan")

@@ -118,8 +118,12 @@ class GAN(AdversarialModel):
             d_loss = self.loss.discriminator_loss(real_logits, fake_logits)
             d_loss += self.penalties(lambda images: self.judge(images, condition), real, fake)
         self.descend(d_tape, d_loss, self.d_variables, self.d_optimizer)
+        return {"d_loss": d_loss, **self.measure(real_logits, fake_logits)}
+
+    def measure(self, real_logits, fake_logits):
+        """Returns what is logged besides the losses, by name."""
         d_real, d_fake = self.loss.probabilities(real_logits, fake_logits)
-        return {"d_loss": d_loss, "d_real": d_real, "d_fake": d_fake}
+        return {"d_real": d_real, "d_fake": d_fake}
 
     def test_step(self, data):
         """Losses and probabilities without training, and the compiled metrics."""
@@ -127,13 +131,11 @@ class GAN(AdversarialModel):
         fake = self.draw(real, condition, self.sampler(), training=False)
         real_logits = self.judge(real, condition, training=False)
         fake_logits = self.judge(fake, condition, training=False)
-        d_real, d_fake = self.loss.probabilities(real_logits, fake_logits)
         self.compare(real, fake)
         return self.track(
             d_loss=self.loss.discriminator_loss(real_logits, fake_logits),
             g_loss=self.loss.generator_loss(fake_logits, real_logits),
-            d_real=d_real,
-            d_fake=d_fake,
+            **self.measure(real_logits, fake_logits),
         )
 
     # What conditional variants change: `condition` is a tuple of inputs that G and D get besides z and x ---------------

@@ -66,4 +66,54 @@ CASES = {
             "ema_decay": 0.9,
         },
     ),
+    "ConditionalGAN": Case(
+        make=lambda: kerasgan.ConditionalGAN(image_size=8, latent_dim=4, num_classes=3, seed=3),
+        arrays=lambda n: (images(n, 8, 1), np.arange(n, dtype="int32") % 3),
+        default=kerasgan.ConditionalGAN,
+        differs_by_device="dropout draws other masks on each device",
+    ),
+    "ConditionalGAN of several conditions": Case(
+        make=lambda: kerasgan.ConditionalGAN(
+            image_size=16,
+            latent_dim=4,
+            num_classes={"letter": 3, "color": 2},
+            attributes={"slant": 1},
+            networks="conv",
+            width=2,
+            seed=3,
+        ),
+        arrays=lambda n: (
+            images(n, 16, 1),
+            {
+                "color": np.arange(n, dtype="int32") % 2,
+                "letter": np.arange(n, dtype="int32") % 3,
+                "slant": np.linspace(-1, 1, n, dtype="float32"),
+            },
+        ),
+        default=lambda: kerasgan.ConditionalGAN(networks="conv"),
+        compile={"ema_decay": 0.9},
+    ),
+    "ACGAN": Case(
+        make=lambda: kerasgan.ACGAN(image_size=16, channels=1, latent_dim=4, num_classes=3, width=6, seed=3),
+        arrays=lambda n: (images(n, 16, 1), np.arange(n, dtype="int32") % 3),
+        default=kerasgan.ACGAN,
+        differs_by_device="dropout draws other masks on each device",
+    ),
+    "LSGAN": Case(
+        make=lambda: kerasgan.LSGAN(image_size=16, channels=1, latent_dim=4, width=2, seed=3),
+        arrays=lambda n: images(n, 16, 1),
+        default=kerasgan.LSGAN,
+    ),
+    "WGAN": Case(
+        make=lambda: kerasgan.WGAN(image_size=16, channels=1, latent_dim=4, width=2, seed=3),
+        arrays=lambda n: images(n, 16, 1),
+        default=kerasgan.WGAN,
+        compile={"d_steps": 2},
+    ),
+    "WGANGP": Case(
+        make=lambda: kerasgan.WGANGP(image_size=16, channels=1, latent_dim=4, width=2, seed=3),
+        arrays=lambda n: images(n, 16, 1),
+        default=kerasgan.WGANGP,
+        compile={"d_steps": 2},
+    ),
 }

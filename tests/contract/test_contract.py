@@ -30,10 +30,10 @@ def assert_same_state(a, b, **tolerance):
         np.testing.assert_allclose(left, right, err_msg=name, **tolerance)
 
 
-def train(case, steps=4, strategy=None, **options):
+def train(case, steps=4, strategy=None, optimizers=dict, **options):
     keras.utils.set_random_seed(0)
     with (strategy or tf.distribute.get_strategy()).scope():
-        model = case.model(**options)
+        model = case.model(**optimizers(), **options)  # an optimizer belongs to the scope in which it is made
     history = model.fit(case.dataset(), epochs=1, steps_per_epoch=steps, verbose=0)
     return model, history.history
 
@@ -52,7 +52,7 @@ def plain_descent():
 @pytest.fixture(scope="module")
 def reference(case):
     """Four steps of plain descent in graph mode on one device, to compare other ways of executing with."""
-    return train(case, **plain_descent())
+    return train(case, optimizers=plain_descent)
 
 
 def assert_same_training(a, b, **tolerance):
@@ -162,7 +162,7 @@ def test_interrupted_training_equals_uninterrupted(case, tmp_path):
     ids=lambda mode: next(iter(mode)),
 )
 def test_ways_of_executing_agree(case, reference, mode):
-    assert_same_training(reference, train(case, **plain_descent(), **mode), rtol=1e-4, atol=1e-5)
+    assert_same_training(reference, train(case, optimizers=plain_descent, **mode), rtol=1e-4, atol=1e-5)
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)])
@@ -180,7 +180,7 @@ def test_two_devices_equal_one(case, reference):
     if case.differs_by_device:
         pytest.skip(case.differs_by_device)
     devices = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice())
-    mirrored = train(case, strategy=devices, **plain_descent())
+    mirrored = train(case, strategy=devices, optimizers=plain_descent)
     assert_same_training(reference, mirrored, rtol=1e-4, atol=1e-5)
 
 

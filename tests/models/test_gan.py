@@ -62,7 +62,8 @@ def test_every_update_of_the_discriminator_sees_new_data():
     batch = images(12)
     model.train_step(tf.constant(batch))
     assert [len(real) for real, _ in seen] == [len(fake) for _, fake in seen] == [4, 4, 4]
-    np.testing.assert_array_equal(np.concatenate([real for real, _ in seen]), batch)
+    for i, (real, _) in enumerate(seen):
+        np.testing.assert_array_equal(real, batch[i::3])
     assert int(model.d_optimizer.iterations) == 3 and int(model.g_optimizer.iterations) == 1
     assert int(model.step) == 1
 

@@ -1,0 +1,172 @@
+"""What models with known labels share: names of the conditions, their checks, sampling, pictures and serving."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasgan.data import checks
+from kerasgan.models.base import _stateless_latents
+
+
+def condition_inputs(num_classes, attributes):
+    """Makes a network's inputs for the conditions, and joins them to one vector an image.
+
+    Args:
+        num_classes: dict of numbers of classes by name: int32 inputs, turned into one-hot vectors.
+        attributes: dict of dimensions by name: float32 inputs.
+
+    Returns:
+        The list of `keras.Input`s, and a tensor (batch, sum of all classes and dimensions).
+    """
+    labels = [keras.Input((), dtype="int32", name=name) for name in num_classes]
+    vectors = [keras.Input((dim,), name=name) for name, dim in attributes.items()]
+    parts = [keras.ops.one_hot(label, count) for label, count in zip(labels, num_classes.values())] + vectors
+    return labels + vectors, parts[0] if len(parts) == 1 else keras.layers.Concatenate()(parts)
+
+
+def name_conditions(num_classes, attributes=None):
+    """Returns numbers of classes and dimensions of attributes, both as dicts by name.
+
+    Args:
+        num_classes: int, for one set of classes, which is called `"labels"`; or a dict of them by name, or None.
+        attributes: dict of dimensions by name, or None.
+
+    Raises:
+        ValueError: if a number is not a positive int, a name is used twice, or there is no condition at all.
+    """
+    classes = {"labels": num_classes} if isinstance(num_classes, int) else dict(num_classes or {})
+    dims = dict(attributes or {})
+    for argument, sizes in (("num_classes", classes), ("attributes", dims)):
+        if not all(isinstance(size, int) and size > 0 for size in sizes.values()):
+            raise ValueError(f"`{argument}` must hold positive ints. Received: {sizes}")
+    names = [*classes, *dims]
+    if not names or len(set(names) - {"latents", "images"}) != len(names):
+        raise ValueError(
+            "`num_classes` and `attributes` must name at least one condition, each by a name of its own other than "
+            f"'latents' and 'images'. Received: {names}"
+        )
+    return classes, dims
+
+
+class Conditioned:
+    """Mixed into a `GAN` whose networks also take labels or attributes; a constructor calls `set_conditions`."""
+
+    def set_conditions(self, label_sets, attribute_sets):
+        """Keeps the conditions' names and sizes: dicts of numbers of classes and of dimensions."""
+        self.label_sets, self.attribute_sets = label_sets, attribute_sets
+
+    @property
+    def condition_names(self):
+        """The conditions in the order in which the networks take them."""
+        return [*self.label_sets, *self.attribute_sets]
+
+    def _as_condition(self, labels):
+        """Labels as a user gives them -> a tuple in the networks' order."""
+        names = self.condition_names
+        if not isinstance(labels, dict):
+            if len(names) > 1:
+                raise ValueError(f"Labels must be a dict with the names {names}. Received: {type(labels).__name__}")
+            labels = {names[0]: labels}
+        if set(labels) != set(names):
+            raise ValueError(f"Labels must be a dict with the names {names}. Received: {sorted(labels)}")
+        return tuple(labels[name] for name in names)
+
+    def unpack(self, data):
+        """Splits a dataset element `(images, labels)` into (real images, condition)."""
+        if not isinstance(data, (tuple, list)) or len(data) != 2:
+            raise ValueError(f"{type(self).__name__} expected batches of `(images, labels)`. Received: {type(data)}")
+        images, labels = data
+        return images, self._flat_or_wide(self._as_condition(labels))
+
+    def _flat_or_wide(self, condition):
+        """Labels stay (batch,); an attribute of one dimension may come flat, but the networks take (batch, 1)."""
+        first = len(self.label_sets)
+        vectors = [value[:, None] if len(value.shape) == 1 else value for value in condition[first:]]
+        return (*condition[:first], *vectors)
+
+    def check_batch(self, batch, check_range=True):
+        super().check_batch(batch, check_range)
+        self._check_condition(self._as_condition(batch[1]))
+
+    def _check_condition(self, condition):
+        sizes = {**self.label_sets, **self.attribute_sets}
+        for (name, size), values in zip(sizes.items(), condition):
+            if name in self.label_sets:
+                checks.check_labels(values, num_classes=size, name=name)
+            else:
+                checks.check_vectors(values, dim=size, name=name)
+
+    def generate(self, num_images=None, seed=None, labels=None, batch_size=64):
+        """Draws images, from the averaged generator where there is one.
+
+        Args:
+            num_images: int. Needed only where `labels` does not tell it.
+            seed: int. The same seed and labels give the same images, whatever the batch size. Defaults to a random one.
+            labels: int array (num_images,), or one int for all images; with several conditions a dict of these by
+                name, attributes as floats (num_images,) or (num_images, dim). Defaults to classes drawn evenly, and
+                attributes drawn evenly from [-1, 1).
+            batch_size: int. Defaults to 64.
+
+        Returns:
+            float32 array (num_images, image_size, image_size, channels) in [-1, 1].
+
+        Raises:
+            ValueError: if a label is out of range, a name is missing or unknown, or the numbers of rows differ.
+        """
+        if labels is None:
+            condition = self._draw_condition(num_images, seed)
+        else:
+            condition = [np.asarray(values) for values in self._as_condition(labels)]
+            rows = {len(values) for values in condition if values.ndim} | ({num_images} if num_images else set())
+            if len(rows) > 1:
+                raise ValueError(
+                    f"`labels` and `num_images` must agree on the number of rows. Received: {sorted(rows)}"
+                )
+            count = rows.pop() if rows else 1
+            condition = [values if values.ndim else np.repeat(values, count) for values in condition]
+            condition = self._flat_or_wide(condition)
+            self._check_condition(condition)
+        return self.decode(self.sample_latents(len(condition[0]), seed), condition, batch_size)
+
+    def _draw_condition(self, num_images, seed):
+        if num_images is None:
+            raise ValueError("`generate` needs `labels`, or `num_images` to draw as many. Received: neither")
+        draw = np.random.default_rng(seed)
+        classes = [draw.integers(count, size=num_images, dtype="int32") for count in self.label_sets.values()]
+        dims = self.attribute_sets.values()
+        return (*classes, *[draw.uniform(-1, 1, (num_images, dim)).astype("float32") for dim in dims])
+
+    def preview(self, batch, num_images=64, seed=0):
+        """Returns a row of samples for each class of the first label set, as a sample grid shows them.
+
+        A column shares its latents and its other conditions, which are those of an image of `batch`.
+
+        Returns:
+            float32 array (rows, columns, height, width, channels).
+        """
+        _, condition = self.unpack(tf.nest.map_structure(np.asarray, batch))
+        first = next(iter(self.label_sets.values()), 8)
+        rows = min(first, num_images)
+        columns = min(num_images // rows, len(condition[0]))
+        condition = [np.tile(values[:columns], (rows, *[1] * (values.ndim - 1))) for values in condition]
+        if self.label_sets:
+            condition[0] = np.repeat(np.arange(rows, dtype="int32"), columns)
+        latents = np.tile(self.sample_latents(columns, seed), (rows, 1))
+        images = self.decode(latents, tuple(condition))
+        return images.reshape((rows, columns, *images.shape[1:]))
+
+    def serving_functions(self):
+        """As those of every model, with the conditions as further named inputs."""
+        network = self.sampler()
+
+        def serve(latents, *condition):
+            return {"images": network([latents, *condition], training=False)}
+
+        def generate(num_images, seed, *condition):
+            return serve(_stateless_latents(self.prior, num_images, self.latent_dim, seed), *condition)
+
+        conditions = [tf.TensorSpec((None,), tf.int32, name) for name in self.label_sets]
+        conditions += [tf.TensorSpec((None, dim), tf.float32, name) for name, dim in self.attribute_sets.items()]
+        count, seed = tf.TensorSpec((), tf.int32, "num_images"), tf.TensorSpec((), tf.int32, "seed")
+        latents = tf.TensorSpec((None, self.latent_dim), tf.float32, "latents")
+        return {"serving_default": (serve, [latents, *conditions]), "generate": (generate, [count, seed, *conditions])}
