@@ -42,6 +42,7 @@ class AdversarialModel(keras.Model):
 
     - `loss_names`: the entries of the logs besides `d_real` and `d_fake`.
     - `sampling_networks`: names of the attributes that hold networks to average; each gets a twin `ema_<name>`.
+    - `fixed_networks`: names of further networks that an exported model needs.
     - `g_networks`, `d_networks`: names of the networks that `g_optimizer` and `d_optimizer` train.
 
     Args:
@@ -52,6 +53,7 @@ class AdversarialModel(keras.Model):
 
     loss_names = ("d_loss", "g_loss")
     sampling_networks = ("generator",)
+    fixed_networks = ()
     prior = "normal"
     g_networks = ("generator",)
     d_networks = ("discriminator",)
@@ -310,7 +312,9 @@ class AdversarialModel(keras.Model):
             raise ValueError("`y` and `batch_size` go with arrays; a dataset brings its own. Received both.")
         length = None
         if isinstance(x, tf.data.Dataset):
-            for batch in x.take(1):
+            length = int(x.cardinality())
+            # Of the repeated data, as they are trained on: one pass alone can depend on TensorFlow's global seed.
+            for batch in (x.repeat() if length > 0 else x).take(1):
                 self.first_batch = tf.nest.map_structure(lambda t: t.numpy(), batch)
             if self.first_batch is None:
                 raise ValueError(
@@ -318,7 +322,6 @@ class AdversarialModel(keras.Model):
                     "`drop_remainder=True` give none)."
                 )
             self.check_batch(self.first_batch, check_range=check_inputs)
-            length = int(x.cardinality())
         steps = self._epoch_length(length, steps_per_epoch)
         if length is not None and length >= 0:
             x = x.repeat()
@@ -394,7 +397,10 @@ class AdversarialModel(keras.Model):
         for metric in self.sample_metrics:
             metric.reset_state()
         logs = super().evaluate(x, return_dict=True, **kwargs)
-        logs |= {metric.name: float(metric.result()) for metric in self.sample_metrics}
+        for metric in self.sample_metrics:
+            result = metric.result()
+            results = result if isinstance(result, dict) else {metric.name: result}
+            logs |= {name: float(value) for name, value in results.items()}
         return logs if return_dict else list(logs.values())
 
     def compare(self, real, fake):
@@ -480,7 +486,7 @@ class AdversarialModel(keras.Model):
         if version in versions:
             raise ValueError(f"`version` must be a new one. Received: {version}, and {folder / str(version)} exists.")
         archive = keras.export.ExportArchive()
-        for name in self.sampling_networks:
+        for name in (*self.sampling_networks, *self.fixed_networks):
             archive.track(self.sampler(name))
         for name, (function, signature) in self.serving_functions().items():
             archive.add_endpoint(name, function, input_signature=signature)
