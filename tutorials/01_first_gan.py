@@ -79,8 +79,8 @@ model.compile(
 # ## Training
 #
 # The players chase each other: G overshoots, D follows, and the samples swing around the data. Two remedies are used
-# here. A penalty on D's slope at real images, R1, damps the swing (Mescheder et al. 2018 prove it); and the samples come
-# from an average of G's weights over time (`ema_decay`). Take both out and watch the two bumps wander.
+# here. A penalty on D's slope at real images, R1, damps the swing (Mescheder et al. 2018 prove it); and the samples
+# come from an average of G's weights over time (`ema_decay`). Take both out and watch the two bumps wander.
 #
 # The log shows two losses, and what says more: `d_real`, the mean of D(x) over real images, and `d_fake`, the mean of
 # D(G(z)) over generated ones. At first D has an easy time: one is near 1, the other near 0. Then they approach 1/2.
@@ -112,8 +112,8 @@ print("D(x) over real images:", round(history.history["d_real"][-1], 3))
 print("D(G(z)) over generated images:", round(history.history["d_fake"][-1], 3))
 
 # %% [markdown]
-# D says about 1/2 everywhere, though the generated bumps are still narrower than the real ones: "D can only guess" tells
-# what this D can see, not that the distributions are equal. That is why samples are also looked at, and scored by
-# something that did not take part in the game. Where neither real nor generated
-# pixels lie D may say anything: nothing was ever learned there. A GAN's losses do not fall like a classifier's; the two probabilities are what to watch, and
-# `kerasgan.callbacks.EquilibriumStopping` can watch them for you.
+# D says about 1/2 everywhere, though the generated bumps are still narrower than the real ones: "D can only guess"
+# tells what this D can see, not that the distributions are equal. That is why samples are also looked at, and scored
+# by something that did not take part in the game. Where neither real nor generated pixels lie D may say anything:
+# nothing was ever learned there. A GAN's losses do not fall like a classifier's; the two probabilities are what to
+# watch, and `kerasgan.callbacks.EquilibriumStopping` can watch them for you.

@@ -15,8 +15,8 @@ FOLDER = "letters"
 # %% [markdown]
 # ## Data
 #
-# `load` gives batches of float32 images in [-1, 1], shuffled anew in each epoch. Everything in kerasgan uses that range;
-# images in [0, 1] or [0, 255] are refused before the first step with the line that mends them.
+# `load` gives batches of float32 images in [-1, 1], shuffled anew in each epoch. Everything in kerasgan uses that
+# range; images in [0, 1] or [0, 255] are refused before the first step with the line that mends them.
 
 # %%
 dataset = kerasgan.data.load("glyphs", image_size=28, channels=1, batch_size=64, num_images=NUM_IMAGES)

@@ -5,8 +5,9 @@ import sys
 import numpy as np
 import pytest
 from click.testing import CliRunner
-from kerasgan_cli import main
 from PIL import Image
+
+from kerasgan_cli import main
 
 
 def run(*arguments):
