@@ -3,5 +3,7 @@ from kerasgan.models.base import AdversarialModel
 from kerasgan.models.cgan import ConditionalGAN
 from kerasgan.models.dcgan import DCGAN
 from kerasgan.models.gan import GAN
+from kerasgan.models.gan_cls import GANCLS
+from kerasgan.models.stackgan import StackGAN, StackGANStage1, StackGANStage2
 from kerasgan.models.lsgan import LSGAN
 from kerasgan.models.wgan import WGAN, WGANGP

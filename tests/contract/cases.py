@@ -12,6 +12,15 @@ def images(count, size, channels, seed=0):
     return np.random.default_rng(seed).uniform(-1, 1, (count, size, size, channels)).astype("float32")
 
 
+def vectors(count, dim=5):
+    return np.random.default_rng(count).normal(size=(count, dim)).astype("float32")
+
+
+def two_stages():
+    stage1 = kerasgan.StackGANStage1(image_size=16, channels=1, latent_dim=4, text_dim=5, width=2, condition_dim=3)
+    return kerasgan.StackGANStage2(stage1, image_size=32, width=2, condition_dim=3, blocks=1, seed=3)
+
+
 @dataclass
 class Case:
     """A small model of a paper and data for it.
@@ -115,5 +124,37 @@ CASES = {
         arrays=lambda n: images(n, 16, 1),
         default=kerasgan.WGANGP,
         compile={"d_steps": 2},
+    ),
+    "GANCLS": Case(
+        make=lambda: kerasgan.GANCLS(
+            image_size=16, channels=1, latent_dim=4, text_dim=5, width=2, projection_dim=3, seed=3
+        ),
+        arrays=lambda n: (images(n, 16, 1), vectors(n)),
+        default=kerasgan.GANCLS,
+        sample=lambda model, seed: model.generate(vectors(3), seed=seed),
+    ),
+    "GANCLS with options": Case(
+        make=lambda: kerasgan.GANCLS(
+            image_size=16, channels=1, latent_dim=4, text_dim=5, width=2, interpolation=0.5, seed=3
+        ),
+        arrays=lambda n: (images(n, 16, 1), vectors(n), np.arange(n, dtype="int32") % 3),
+        default=kerasgan.GANCLS,
+        compile={"loss": "least_squares", "d_steps": 2, "ema_decay": 0.9},
+        sample=lambda model, seed: model.generate(vectors(3), seed=seed),
+    ),
+    "StackGANStage1": Case(
+        make=lambda: kerasgan.StackGANStage1(
+            image_size=16, channels=1, latent_dim=4, text_dim=5, width=2, condition_dim=3, seed=3
+        ),
+        arrays=lambda n: (images(n, 16, 1), vectors(n)),
+        default=kerasgan.StackGANStage1,
+        sample=lambda model, seed: model.generate(vectors(3), seed=seed),
+    ),
+    "StackGANStage2": Case(
+        make=two_stages,
+        arrays=lambda n: (images(n, 32, 1), vectors(n)),
+        default=kerasgan.StackGANStage2,
+        compile={"ema_decay": 0.9},
+        sample=lambda model, seed: model.generate(vectors(3), seed=seed),
     ),
 }
