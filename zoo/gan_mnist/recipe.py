@@ -1,0 +1,58 @@
+"""The first GAN, fully connected, on handwritten digits.
+
+Paper:     Goodfellow et al. (2014), Generative Adversarial Networks
+Command:   python -m kerasgan.zoo.gan_mnist.recipe runs
+Expected:  recognizability at least 0.30
+Time:      see card.json
+"""
+
+import sys
+
+import keras
+
+import kerasgan
+from kerasgan.metrics import FrechetDistance
+from kerasgan.zoo import recipes, score_generator
+
+DATA = "mnist"
+SEED = 0
+EPOCHS = 50
+ABOUT = {
+    "description": "The first GAN, fully connected, on handwritten digits.",
+    "paper": {
+        "title": "Generative Adversarial Networks",
+        "authors": "Goodfellow et al.",
+        "year": 2014,
+        "url": "https://arxiv.org/abs/1406.2661",
+    },
+    "data": DATA,
+    "headline": "recognizability",
+}
+
+
+def model():
+    """Returns the compiled model."""
+    model = kerasgan.GAN(seed=SEED)
+    model.compile(ema_decay=0.999, steps_per_execution=10)
+    return model
+
+
+def dataset():
+    """Returns the training images."""
+    return kerasgan.data.load(DATA, split="train", batch_size=64, seed=SEED)
+
+
+def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
+    """Trains on the training images and keeps the best weights, or trains on `data` without scores."""
+    keras.utils.set_random_seed(SEED)
+    metrics = [FrechetDistance(DATA)] if data is None else []
+    return recipes.train(directory, model(), dataset() if data is None else data, epochs, steps_per_epoch, metrics)
+
+
+def score(model):
+    """Returns the scores of the card, computed anew."""
+    return score_generator(model.generate, DATA)
+
+
+if __name__ == "__main__":
+    recipes.reproduce(sys.modules[__name__], sys.argv[1])

@@ -1,0 +1,60 @@
+"""Least squares GAN on handwritten digits.
+
+Paper:     Mao et al. (2017), Least Squares Generative Adversarial Networks
+Command:   python -m kerasgan.zoo.lsgan_mnist.recipe runs
+Expected:  recognizability at least 0.60
+Time:      see card.json
+"""
+
+import sys
+
+import keras
+
+import kerasgan
+from kerasgan.metrics import FrechetDistance
+from kerasgan.zoo import recipes, score_generator
+
+DATA = "mnist"
+SEED = 0
+EPOCHS = 16
+ABOUT = {
+    "description": "Least squares GAN on handwritten digits.",
+    "paper": {
+        "title": "Least Squares Generative Adversarial Networks",
+        "authors": "Mao et al.",
+        "year": 2017,
+        "url": "https://arxiv.org/abs/1611.04076",
+    },
+    "data": DATA,
+    "headline": "recognizability",
+}
+
+
+def model():
+    """Returns the compiled model."""
+    model = kerasgan.LSGAN(image_size=28, channels=1, latent_dim=100, width=32, seed=SEED)
+    adam = keras.optimizers.Adam
+    # The paper's rate for small images (section 4).
+    model.compile(adam(2e-4, beta_1=0.5), adam(2e-4, beta_1=0.5), ema_decay=0.999, steps_per_execution=10)
+    return model
+
+
+def dataset():
+    """Returns the training images."""
+    return kerasgan.data.load(DATA, split="train", batch_size=64, seed=SEED)
+
+
+def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
+    """Trains on the training images and keeps the best weights, or trains on `data` without scores."""
+    keras.utils.set_random_seed(SEED)
+    metrics = [FrechetDistance(DATA)] if data is None else []
+    return recipes.train(directory, model(), dataset() if data is None else data, epochs, steps_per_epoch, metrics)
+
+
+def score(model):
+    """Returns the scores of the card, computed anew."""
+    return score_generator(model.generate, DATA)
+
+
+if __name__ == "__main__":
+    recipes.reproduce(sys.modules[__name__], sys.argv[1])
