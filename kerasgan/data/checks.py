@@ -159,3 +159,34 @@ def check_vectors(vectors, *, dim, name="vectors"):
         fail("The type is not float32.", "cast the vectors: `tf.cast(vectors, 'float32')`.")
     if not np.isfinite(vectors).all():
         fail("Some values are NaN or infinite.", "find the broken vectors and leave them out.")
+
+
+def check_pair(batch, first, second):
+    """Checks that a dataset element has two parts with as many rows.
+
+    Args:
+        batch: The element.
+        first, second: What the message calls its parts.
+
+    Returns:
+        The two parts as arrays.
+
+    Raises:
+        ValueError: If it has not.
+
+    Example:
+
+    >>> source, target = check_pair((np.zeros((4, 8, 8, 3)), np.zeros((4, 8, 8, 3))), "source", "target")
+    """
+    if not isinstance(batch, (tuple, list)) or len(batch) != 2:
+        got = f"{len(batch)} parts" if isinstance(batch, (tuple, list)) else type(batch).__name__
+        raise ValueError(
+            f"A dataset element must be a pair ({first}, {second}). Received: {got}. "
+            f"Remedy: `tf.data.Dataset.zip({first}s, {second}s)`, or `fit(({first}, {second}))` of arrays."
+        )
+    a, b = (_as_numpy(part) for part in batch)
+    if a.shape[:1] != b.shape[:1]:
+        raise ValueError(
+            f"`{first}` and `{second}` must have the same number of rows. Received: shapes {a.shape} and {b.shape}"
+        )
+    return a, b

@@ -1,9 +1,13 @@
 from kerasgan.models.acgan import ACGAN
 from kerasgan.models.base import AdversarialModel
 from kerasgan.models.cgan import ConditionalGAN
+from kerasgan.models.cyclegan import CycleGAN
 from kerasgan.models.dcgan import DCGAN
+from kerasgan.models.dtn import DomainTransferNetwork
 from kerasgan.models.gan import GAN
 from kerasgan.models.gan_cls import GANCLS
-from kerasgan.models.stackgan import StackGAN, StackGANStage1, StackGANStage2
 from kerasgan.models.lsgan import LSGAN
+from kerasgan.models.pix2pix import Pix2Pix
+from kerasgan.models.srgan import SRGAN
+from kerasgan.models.stackgan import StackGAN, StackGANStage1, StackGANStage2
 from kerasgan.models.wgan import WGAN, WGANGP

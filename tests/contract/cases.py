@@ -31,6 +31,7 @@ class Case:
         default: () -> the model without arguments, at the paper's size.
         compile: keyword arguments of `compile` under which the checks run.
         sample: (model, seed) -> images, by the model's own sampling method.
+        deterministic: whether sampling has no noise, so that all seeds give the same.
         differs_by_device: why two devices with half a batch each do not train as one does, or "".
     """
 
@@ -39,6 +40,7 @@ class Case:
     default: Callable
     compile: dict = field(default_factory=dict)
     sample: Callable = lambda model, seed: model.generate(3, seed=seed)
+    deterministic: bool = False
     differs_by_device: str = ""
 
     def dataset(self, count=32, batch_size=8):
@@ -156,5 +158,35 @@ CASES = {
         default=kerasgan.StackGANStage2,
         compile={"ema_decay": 0.9},
         sample=lambda model, seed: model.generate(vectors(3), seed=seed),
+    ),
+    "Pix2Pix": Case(
+        make=lambda: kerasgan.Pix2Pix(image_size=16, channels=1, width=2, receptive_field=16, seed=3),
+        arrays=lambda n: (images(n, 16, 1, seed=0), images(n, 16, 1, seed=1)),
+        default=kerasgan.Pix2Pix,
+        compile={"l1_weight": 1.0},  # at 100 the plain descent of some checks would leap, and rounding errors with it
+        sample=lambda model, seed: model.translate(images(3, 16, 1), seed=seed),
+    ),
+    "CycleGAN": Case(
+        make=lambda: kerasgan.CycleGAN(
+            image_size=16, channels=1, width=2, blocks=1, receptive_field=16, pool_size=10, seed=3
+        ),
+        arrays=lambda n: (images(n, 16, 1, seed=0), images(n, 16, 1, seed=1)),
+        default=kerasgan.CycleGAN,
+        sample=lambda model, seed: model.translate(images(3, 16, 1)),
+        deterministic=True,
+    ),
+    "SRGAN": Case(
+        make=lambda: kerasgan.SRGAN(image_size=16, channels=1, width=2, blocks=1, seed=3),
+        arrays=lambda n: (images(n, 4, 1, seed=0), images(n, 16, 1, seed=1)),
+        default=kerasgan.SRGAN,
+        sample=lambda model, seed: model.upscale(images(3, 4, 1)),
+        deterministic=True,
+    ),
+    "DomainTransferNetwork": Case(
+        make=lambda: kerasgan.DomainTransferNetwork(image_size=16, width=2, seed=3),
+        arrays=lambda n: (images(n, 16, 1, seed=0), images(n, 16, 1, seed=1)),
+        default=kerasgan.DomainTransferNetwork,
+        sample=lambda model, seed: model.translate(images(3, 16, 1)),
+        deterministic=True,
     ),
 }

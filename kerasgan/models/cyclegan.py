@@ -1,0 +1,290 @@
+"""Unpaired translation between two domains: two GANs, held together by translating there and back."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasgan.data import checks
+from kerasgan.models.base import AdversarialModel
+from kerasgan.networks import patch_discriminator, residual_generator
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class ImagePool(keras.layers.Layer):
+    """A store of earlier fakes from which D is also trained (Shrivastava et al. 2017, section 2.3).
+
+    Image by image, in the order of the batch, as CycleGAN's authors have it: while the pool has room an image is kept
+    and passed on; after that, with probability 1/2, it takes the place of a random one in the pool, which is passed
+    on instead.
+
+    The pool lives in the graph and is saved with the model. Replicas hold the same pool: each sees the images of all,
+    so two devices with half a batch each exchange exactly what one would.
+
+    Args:
+        image_shape: tuple (height, width, channels).
+        size: int. Images in the pool; 0 passes everything on. Defaults to 50, CycleGAN's.
+    """
+
+    def __init__(self, image_shape, size=50, **kwargs):
+        super().__init__(**kwargs)
+        self.image_shape, self.size = tuple(image_shape), size
+        fixed = {"initializer": "zeros", "trainable": False, "autocast": False}
+        self.images = self.add_weight(shape=(size, *self.image_shape), dtype="float32", name="images", **fixed)
+        self.count = self.add_weight(shape=(), dtype="int32", name="count", **fixed)
+        self.built = True
+
+    def exchange(self, fakes, seed):
+        """Returns as many images as `fakes` holds; `seed` is a `keras.random.SeedGenerator`."""
+        if not self.size:
+            return fakes
+        context = tf.distribute.get_replica_context()
+        replicas = context.num_replicas_in_sync if context else 1
+        rows = tf.shape(fakes)[0]
+        everyone = context.all_gather(fakes, axis=0) if replicas > 1 else fakes
+        total = replicas * rows
+        # The same numbers on every replica, as all seed states are equal.
+        swap = keras.random.uniform((total,), seed=seed) < 0.5
+        place = keras.random.randint((total,), 0, self.size, seed=seed)
+
+        # `held` and `given` are places in [pool, batch]: the images themselves move once, at the end.
+        def one(i, count, held, given):
+            filling, new = count < self.size, self.size + i
+            slot = tf.where(filling, count, place[i])
+            gives_old = swap[i] & ~filling
+            given = tf.tensor_scatter_nd_update(given, [[i]], [tf.where(gives_old, held[slot], new)])
+            held = tf.tensor_scatter_nd_update(held, [[slot]], [tf.where(gives_old | filling, new, held[slot])])
+            return i + 1, count + tf.cast(filling, tf.int32), held, given
+
+        start = (tf.constant(0), tf.convert_to_tensor(self.count), tf.range(self.size), tf.zeros((total,), tf.int32))
+        _, count, held, given = tf.while_loop(lambda i, *_: i < total, one, start)
+        choice = tf.concat([self.images, tf.cast(everyone, tf.float32)], axis=0)
+        first = context.replica_id_in_sync_group * rows if replicas > 1 else 0
+        passed_on = tf.gather(choice, given[first : first + rows])
+        self.images.assign(tf.gather(choice, held))
+        self.count.assign(count)
+        return passed_on
+
+    def get_config(self):
+        return {**super().get_config(), "image_shape": self.image_shape, "size": self.size}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class CycleGAN(AdversarialModel):
+    """Cycle-consistent adversarial networks (Zhu et al. 2017, https://arxiv.org/abs/1703.10593).
+
+    Translators G: A -> B and F: B -> A, judges D_B and D_A, and no pairs. Equation 3: the adversarial losses of both
+    directions + lambda (E |F(G(a)) - a| + E |G(F(b)) - b|), and, with section 5.2, the identity loss
+    E |G(b) - b| + E |F(a) - a|. `fit` takes (domain_a, domain_b), batches whose rows are not related.
+
+    Residual translators with instance normalization, 9 blocks from 256 pixels on and 6 below (appendix 7.2), and 70x70
+    PatchGANs: 11,378,179 and 2,764,737 parameters at 256 pixels, the 11.378 M and 2.765 M that the authors' code
+    prints. That code has a bias before each instance normalisation, which cancels it; here the shift stands behind.
+
+    `compile()` trains with the least-squares loss, where D minimises ((D(real) - 1)^2 + D(fake)^2) / 2 and G
+    (D(G(a)) - 1)^2 (section 3.4), a pool of 50 earlier fakes for D (section 4), and Adam(2e-4, beta_1=0.5). The
+    paper's rate falls to 0 over the second half of the steps: `g_optimizer=keras.optimizers.Adam(
+    kerasgan.schedules.LinearDecay(2e-4, n, n), beta_1=0.5)`, and so for D.
+
+    Args:
+        image_size: int. Side of the images, a multiple of 4. Defaults to 256.
+        channels: int. Of both domains. Defaults to 3.
+        width: int. Channels of the layers next to the images. Defaults to 64, the paper's.
+        blocks: int. Residual blocks of a translator. Defaults to 9 from 256 pixels on and 6 below.
+        receptive_field: int. See `Pix2Pix`. Defaults to 70.
+        pool_size: int. Earlier fakes kept for each D; 0 for none. Defaults to 50.
+        generator_ab, generator_ba: `keras.Model`s, images -> images in [-1, 1]. Default to the paper's.
+        discriminator_a, discriminator_b: `keras.Model`s, images -> logits. Default to the paper's.
+        seed: int. Seed of the pools.
+
+    Logs `d_loss` and `g_loss` (the sums over both directions), `cycle_loss`, `identity_loss` (without their weights),
+    `d_real` and `d_fake` (means over both D).
+
+    Example:
+
+    >>> model = kerasgan.CycleGAN(image_size=32, width=4, blocks=1, receptive_field=16)
+    >>> model.compile(identity_weight=0.5)
+    >>> model.translate(np.zeros((2, 32, 32, 3), "float32"), to="A").shape
+    (2, 32, 32, 3)
+    """
+
+    loss_names = ("d_loss", "g_loss", "cycle_loss", "identity_loss")
+    sampling_networks = ("generator_ab", "generator_ba")
+    g_networks = ("generator_ab", "generator_ba")
+    d_networks = ("discriminator_a", "discriminator_b")
+
+    def __init__(
+        self,
+        image_size=256,
+        channels=3,
+        width=64,
+        blocks=None,
+        receptive_field=70,
+        pool_size=50,
+        generator_ab=None,
+        generator_ba=None,
+        discriminator_a=None,
+        discriminator_b=None,
+        **kwargs,
+    ):
+        def translator():
+            return residual_generator(image_size, channels, width=width, blocks=blocks)
+
+        def judge():
+            return patch_discriminator(image_size, channels, 0, width, receptive_field, normalization="instance")
+
+        super().__init__(
+            generator_ab=generator_ab or translator(),
+            generator_ba=generator_ba or translator(),
+            discriminator_a=discriminator_a or judge(),
+            discriminator_b=discriminator_b or judge(),
+            **kwargs,
+        )
+        if pool_size != int(pool_size) or pool_size < 0:
+            raise ValueError(f"`pool_size` must be an int of at least 0. Received: {pool_size!r}")
+        self.image_size, self.channels = image_size, channels
+        shape = (image_size, image_size, channels)
+        self.pool_a, self.pool_b = ImagePool(shape, pool_size), ImagePool(shape, pool_size)
+
+    def defaults(self):
+        return super().defaults() | {"loss": "least_squares"}
+
+    def compile(self, cycle_weight=10.0, identity_weight=0.5, adversarial_weight=2.0, **kwargs):
+        """Chooses the training: `AdversarialModel.compile`, and the weights of the generators' terms.
+
+        Args:
+            cycle_weight: float. Lambda of equation 3. Defaults to 10, the paper's (section 4).
+            identity_weight: float. Weight of the identity loss as a share of `cycle_weight`. Defaults to 0.5, the
+                paper's where it uses that loss (section 5.2); 0 leaves it, and its two passes, out.
+            adversarial_weight: float. Defaults to 2, because `losses.LeastSquares` halves the generator's square, as
+                its paper does, and CycleGAN does not. 1 goes with the other losses.
+            **kwargs: those of `AdversarialModel.compile`.
+        """
+        weights = {"cycle_weight": cycle_weight, "identity_weight": identity_weight}
+        for name, weight in (weights | {"adversarial_weight": adversarial_weight}).items():
+            if weight < 0:
+                raise ValueError(f"`{name}` must be at least 0. Received: {weight!r}")
+        self.cycle_weight, self.identity_weight = float(cycle_weight), float(identity_weight)
+        self.adversarial_weight = float(adversarial_weight)
+        super().compile(**kwargs)
+
+    def train_step(self, data):
+        """One step of G and F, then one of both D on the pools' exchange of the same fakes."""
+        *earlier, (a, b) = self.fresh_batches(data)
+        for a_, b_ in earlier:
+            self.update_discriminators(
+                a_, b_, self.generator_ba(b_, training=True), self.generator_ab(a_, training=True)
+            )
+
+        with tf.GradientTape() as g_tape:
+            fake_a, fake_b, g_logs = self.translation_losses(a, b, self.generator_ab, self.generator_ba, training=True)
+        self.descend(g_tape, g_logs["g_loss"], self.g_variables, self.g_optimizer)
+        d_logs = self.update_discriminators(a, b, fake_a, fake_b)
+        self.update_ema()
+        return self.track(**g_logs, **d_logs)
+
+    def translation_losses(self, a, b, g, f, training):
+        """Translates both batches there and back; returns the fakes and the generators' losses (equation 3)."""
+        fake_b, fake_a = g(a, training=training), f(b, training=training)
+        cycle_loss = l1(f(fake_b, training=training), a) + l1(g(fake_a, training=training), b)  # equation 2
+        identity_loss = tf.zeros(())
+        if self.identity_weight:
+            identity_loss = l1(g(b, training=training), b) + l1(f(a, training=training), a)  # section 5.2
+        adversarial_loss = self.generator_loss(self.discriminator_a, a, fake_a, training)
+        adversarial_loss += self.generator_loss(self.discriminator_b, b, fake_b, training)
+        g_loss = self.adversarial_weight * adversarial_loss
+        g_loss += self.cycle_weight * (cycle_loss + self.identity_weight * identity_loss)
+        return fake_a, fake_b, {"g_loss": g_loss, "cycle_loss": cycle_loss, "identity_loss": identity_loss}
+
+    def generator_loss(self, discriminator, real, fake, training):
+        fake_logits = self.judge(discriminator, fake, training)
+        real_logits = self.judge(discriminator, real, training) if self.loss.needs_real_logits else None
+        return self.loss.generator_loss(fake_logits, real_logits)
+
+    def update_discriminators(self, a, b, fake_a, fake_b):
+        """Makes one step of both D and returns what is to be logged."""
+        fake_a = self.pool_a.exchange(fake_a, self.seed_generator)
+        fake_b = self.pool_b.exchange(fake_b, self.seed_generator)
+        with tf.GradientTape() as d_tape:
+            d_loss, logs = self.judgement_losses(a, b, fake_a, fake_b, training=True)
+            for discriminator, real, fake in ((self.discriminator_a, a, fake_a), (self.discriminator_b, b, fake_b)):
+                d_loss += self.penalties(lambda x, d=discriminator: self.judge(d, x), real, fake)
+        self.descend(d_tape, d_loss, self.d_variables, self.d_optimizer)
+        return {"d_loss": d_loss, **logs}
+
+    def judgement_losses(self, a, b, fake_a, fake_b, training):
+        real_logits = [self.judge(self.discriminator_a, a, training), self.judge(self.discriminator_b, b, training)]
+        fake_logits = [
+            self.judge(self.discriminator_a, fake_a, training),
+            self.judge(self.discriminator_b, fake_b, training),
+        ]
+        d_loss = sum(self.loss.discriminator_loss(real, fake) for real, fake in zip(real_logits, fake_logits))
+        d_real, d_fake = self.loss.probabilities(real_logits, fake_logits)
+        return d_loss, {"d_real": d_real, "d_fake": d_fake}
+
+    def judge(self, discriminator, images, training=True):
+        """A discriminator's logits for `images`, augmented as compiled."""
+        return discriminator(self.augmented(images, training), training=training)
+
+    def test_step(self, data):
+        """Losses without training, and the compiled metrics over (domain B, translations to B)."""
+        a, b = data
+        networks = self.sampler("generator_ab"), self.sampler("generator_ba")
+        fake_a, fake_b, g_logs = self.translation_losses(a, b, *networks, training=False)
+        d_loss, d_logs = self.judgement_losses(a, b, fake_a, fake_b, training=False)
+        self.compare(b, fake_b)
+        return self.track(d_loss=d_loss, **g_logs, **d_logs)
+
+    def call(self, inputs, training=False):
+        """Translates images of domain A to B, with the averaged weights where there are any."""
+        return self.sampler("generator_ab")(inputs, training=training)
+
+    # Data and pictures -----------------------------------------------------------------------------------------------
+
+    def check_batch(self, batch, check_range=True):
+        for name, images in zip(("domain_a", "domain_b"), checks.check_pair(batch, "domain_a", "domain_b")):
+            checks.check_images(
+                images, image_size=self.image_size, channels=self.channels, name=name, check_range=check_range
+            )
+
+    def real_images(self, batch):
+        """Returns the images of domain B of a dataset element."""
+        return np.asarray(batch[1])
+
+    def translate(self, images, to="B", batch_size=16):
+        """Translates images, with the averaged translator where there is one.
+
+        Args:
+            images: float32 (n, image_size, image_size, channels) in [-1, 1], of the other domain.
+            to: `"B"` or `"A"`. Defaults to `"B"`.
+            batch_size: int. Defaults to 16.
+
+        Returns:
+            float32 array of the same shape, in [-1, 1].
+        """
+        networks = {"B": "generator_ab", "A": "generator_ba"}
+        if to not in networks:
+            raise ValueError(f"`to` must be 'A' or 'B'. Received: {to!r}")
+        checks.check_images(images, image_size=self.image_size, channels=self.channels, check_range=False)
+        network = self.sampler(networks[to])
+        return network.predict(np.asarray(images, "float32"), batch_size=batch_size, verbose=0)
+
+    def preview(self, batch, num_images=64, seed=0):
+        """Returns rows of a | G(a) | F(G(a)) | b | F(b) | G(F(b)), as many as make `num_images` images."""
+        a, b = (np.asarray(images)[: max(1, num_images // 6)] for images in batch)
+        fake_b, fake_a = self.translate(a, to="B"), self.translate(b, to="A")
+        columns = [a, fake_b, self.translate(fake_b, to="A"), b, fake_a, self.translate(fake_a, to="B")]
+        return np.stack(columns, axis=1)
+
+    def serving_functions(self):
+        """Returns the endpoints of a SavedModel, from `images` to `images`: A to B is the default, `to_a` the other."""
+        to_b, to_a = self.sampler("generator_ab"), self.sampler("generator_ba")
+        images = tf.TensorSpec((None, self.image_size, self.image_size, self.channels), tf.float32, "images")
+        return {
+            "serving_default": (lambda images: {"images": to_b(images, training=False)}, [images]),
+            "to_a": (lambda images: {"images": to_a(images, training=False)}, [images]),
+        }
+
+
+def l1(x, y):
+    """The mean absolute difference."""
+    return tf.reduce_mean(tf.abs(x - y))

@@ -1,0 +1,268 @@
+"""Domain transfer: a generator on top of features that must not change, and a judge of three kinds of images."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from kerasgan.data import checks
+from kerasgan.models.base import AdversarialModel
+
+MADE_FROM_SOURCE, MADE_FROM_TARGET, REAL = 0, 1, 2  # what D tells apart: D_1, D_2 and D_3 of the paper
+
+
+def _norm():
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=True)
+
+
+def dtn_features(image_size, channels, width=64):
+    """The feature function f of the paper's digits (section 5.1): four convolutions, 64, 128, 256 and 128 channels.
+
+    Untrained: see `DomainTransferNetwork`.
+
+    Returns:
+        A `keras.Model`, images -> features (batch, 2 width).
+    """
+    x = images = keras.Input((image_size, image_size, channels), name="images")
+    for filters in (width, 2 * width, 4 * width):
+        x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+        x = layers.MaxPooling2D()(x)
+    x = layers.Conv2D(2 * width, image_size // 8, activation="relu")(x)
+    return keras.Model(images, layers.Flatten()(x), name="features")
+
+
+def dtn_generator(features, image_size, channels, width=64):
+    """Maps features to images by transposed convolutions (section 5.1); `features` is their number."""
+    base = image_size // 8
+    x = inputs = keras.Input((features,), name="features")
+    x = layers.Reshape((1, 1, features))(x)
+    x = layers.ReLU()(_norm()(layers.Conv2DTranspose(8 * width, base, use_bias=False)(x)))
+    for filters in (4 * width, 2 * width):
+        x = layers.Conv2DTranspose(filters, 4, 2, "same", use_bias=False)(x)
+        x = layers.ReLU()(_norm()(x))
+    x = layers.Conv2DTranspose(channels, 4, 2, "same")(x)
+    return keras.Model(inputs, layers.Activation("tanh", dtype="float32")(x), name="generator")
+
+
+def dtn_discriminator(image_size, channels, width=64):
+    """Four strided convolutions, three of them batch-normalised, and logits of three classes (section 5.1).
+
+    Returns:
+        A `keras.Model`, images -> (batch, 3) logits.
+    """
+    x = images = keras.Input((image_size, image_size, channels), name="images")
+    for level in range(4):
+        x = layers.Conv2D(width * 2**level, 3, 2, "same", use_bias=not level)(x)
+        x = layers.LeakyReLU(0.2)(_norm()(x) if level else x)
+    return keras.Model(images, layers.Dense(3, dtype="float32")(layers.Flatten()(x)), name="discriminator")
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class DomainTransferNetwork(AdversarialModel):
+    """Unsupervised cross-domain image generation (Taigman et al. 2017, https://arxiv.org/abs/1611.02200).
+
+    G = g o f maps images of a source domain to a target domain. f is given and fixed; what f says of an image is what
+    the transfer keeps. D has three classes: images made from the source, made from the target, and real ones of the
+    target. With x from the source s and from the target t:
+
+    - D minimises L_D = -E_s log D_1(G(x)) - E_t log D_2(G(x)) - E_t log D_3(x) (equation 3);
+    - g minimises L_GANG + alpha L_CONST + beta L_TID + gamma L_TV (equation 8), where
+      L_GANG = -E_s log D_3(G(x)) - E_t log D_3(G(x)) (equation 4),
+      L_CONST = E_s |f(x) - f(G(x))|^2 (equation 5), L_TID = E_t |x - G(x)|^2 (equation 6),
+      and L_TV smooths (equation 7).
+
+    `fit` takes (source, target), batches whose rows are not related. f matters: train it on labels of the source,
+    which need not be the target's, before the transfer, for instance
+
+        classifier = keras.Sequential([model.features, keras.layers.Dense(10)])
+        classifier.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+        classifier.fit(source_images, source_labels)
+
+    `compile()` then freezes it, and trains the rest with Adam(2e-4, beta_1=0.5).
+
+    Args:
+        image_size: int. Side of the images of both domains, a multiple of 8 from 16 on. Defaults to 32.
+        channels: int. Of both domains. Defaults to 1: the paper's digits are grey.
+        width: int. Sets the networks' channels. Defaults to 64, the paper's.
+        features: `keras.Model`, images -> vectors; the f of the paper. Defaults to its network for digits, untrained.
+        generator: `keras.Model`, vectors -> images in [-1, 1]; the g of the paper. Defaults to its.
+        discriminator: `keras.Model`, images -> (batch, 3) logits. Defaults to the paper's.
+        seed: int. Seed of what compiled augmentations draw.
+
+    Logs `d_loss`, `g_loss`, `const_loss`, `tid_loss` (without their weights), and `d_real`, `d_fake`, the mean
+    probabilities D_3 of real images and of made ones.
+
+    Example:
+
+    >>> model = kerasgan.DomainTransferNetwork(image_size=16, width=4)
+    >>> model.compile()
+    >>> model.translate(np.zeros((2, 16, 16, 1), "float32")).shape
+    (2, 16, 16, 1)
+    """
+
+    loss_names = ("d_loss", "g_loss", "const_loss", "tid_loss")
+    fixed_networks = ("features",)
+
+    def __init__(
+        self, image_size=32, channels=1, width=64, features=None, generator=None, discriminator=None, **kwargs
+    ):
+        if image_size < 16 or image_size % 8:
+            raise ValueError(f"`image_size` must be a multiple of 8 from 16 on. Received: {image_size!r}")
+        features = features or dtn_features(image_size, channels, width)
+        super().__init__(
+            features=features,
+            generator=generator or dtn_generator(features.output_shape[-1], image_size, channels, width),
+            discriminator=discriminator or dtn_discriminator(image_size, channels, width),
+            **kwargs,
+        )
+        self.image_size, self.channels = image_size, channels
+
+    def compile(self, const_weight=15.0, tid_weight=15.0, total_variation_weight=0.0, **kwargs):
+        """Chooses the training: `AdversarialModel.compile`, and the weights of g's terms; freezes `features`.
+
+        Args:
+            const_weight: float. Alpha of equation 8. Defaults to 15, the paper's for digits; 100 for faces.
+            tid_weight: float. Beta. Defaults to 15, the paper's for digits; 1 for faces.
+            total_variation_weight: float. Gamma. Defaults to 0, the paper's for digits; 0.05 for faces.
+            **kwargs: those of `AdversarialModel.compile`, save `loss` and `penalty`: D has three classes.
+        """
+        for name in ("loss", "penalty"):
+            if kwargs.get(name) is not None:
+                raise ValueError(f"`{name}` cannot be chosen: equation 3 has three classes. Received: {kwargs[name]!r}")
+        weights = {"const_weight": const_weight, "tid_weight": tid_weight}
+        weights |= {"total_variation_weight": total_variation_weight}
+        for name, weight in weights.items():
+            if weight < 0:
+                raise ValueError(f"`{name}` must be at least 0. Received: {weight!r}")
+            setattr(self, name, float(weight))
+        self.features.trainable = False
+        super().compile(**kwargs)
+
+    def get_compile_config(self):
+        return {name: v for name, v in super().get_compile_config().items() if name not in ("loss", "penalty")}
+
+    def train_step(self, data):
+        """One step of D, then one of g, on the same images."""
+        *earlier, (source, target) = self.fresh_batches(data)
+        for s, t in earlier:
+            self.update_discriminator(t, *self.transfer(s, t, self.generator, training=True)[:2])
+
+        with tf.GradientTape() as g_tape:
+            from_source, from_target, described = self.transfer(source, target, self.generator, training=True)
+            with g_tape.stop_recording():
+                d_logs = self.update_discriminator(target, from_source, from_target)
+            g_logs = self.generator_losses(target, from_source, from_target, described, training=True)
+        self.descend(g_tape, g_logs["g_loss"], self.g_variables, self.g_optimizer)
+        self.update_ema()
+        return self.track(**g_logs, **d_logs)
+
+    def transfer(self, source, target, generator, training):
+        """Returns G of both batches, and f of the source. One pass of g: its batch statistics are of both."""
+        described = self.features(source, training=False)
+        both = tf.concat([described, self.features(target, training=False)], axis=0)
+        from_source, from_target = tf.split(generator(both, training=training), 2)
+        return from_source, from_target, described
+
+    def generator_losses(self, target, from_source, from_target, described, training):
+        """Equation 8 and two of its terms."""
+        gang_loss = cross_entropy(self.judge(from_source, training), REAL)
+        gang_loss += cross_entropy(self.judge(from_target, training), REAL)  # equation 4
+        const_loss = mean_square(described, self.features(from_source, training=False))  # equation 5
+        tid_loss = mean_square(target, from_target)  # equation 6
+        g_loss = gang_loss + self.const_weight * const_loss + self.tid_weight * tid_loss
+        if self.total_variation_weight:
+            made = tf.concat([from_source, from_target], axis=0)
+            g_loss += self.total_variation_weight * anisotropy(made)  # equation 7
+        return {"g_loss": g_loss, "const_loss": const_loss, "tid_loss": tid_loss}
+
+    def update_discriminator(self, target, from_source, from_target):
+        """Makes one step of D and returns what is to be logged."""
+        with tf.GradientTape() as d_tape:
+            logs = self.discriminator_losses(target, from_source, from_target, training=True)
+        self.descend(d_tape, logs["d_loss"], self.d_variables, self.d_optimizer)
+        return logs
+
+    def discriminator_losses(self, target, from_source, from_target, training):
+        """Equation 3, and the mean probabilities of being real."""
+        source_logits, target_logits = self.judge(from_source, training), self.judge(from_target, training)
+        real_logits = self.judge(target, training)
+        d_loss = cross_entropy(source_logits, MADE_FROM_SOURCE) + cross_entropy(target_logits, MADE_FROM_TARGET)
+        d_loss += cross_entropy(real_logits, REAL)
+        made = (probability(source_logits, REAL) + probability(target_logits, REAL)) / 2
+        return {"d_loss": d_loss, "d_real": probability(real_logits, REAL), "d_fake": made}
+
+    def judge(self, images, training):
+        """D's three logits for `images`, augmented as compiled."""
+        return self.discriminator(self.augmented(images, training), training=training)
+
+    def test_step(self, data):
+        """Losses without training, and the compiled metrics over (target, images made from the source)."""
+        source, target = data
+        from_source, from_target, described = self.transfer(source, target, self.sampler(), training=False)
+        self.compare(target, from_source)
+        return self.track(
+            **self.generator_losses(target, from_source, from_target, described, training=False),
+            **self.discriminator_losses(target, from_source, from_target, training=False),
+        )
+
+    def call(self, inputs, training=False):
+        """Maps images to the target domain, with the averaged weights where there are any."""
+        return self.sampler()(self.features(inputs, training=False), training=training)
+
+    # Data and pictures -----------------------------------------------------------------------------------------------
+
+    def check_batch(self, batch, check_range=True):
+        for name, images in zip(("source", "target"), checks.check_pair(batch, "source", "target")):
+            checks.check_images(
+                images, image_size=self.image_size, channels=self.channels, name=name, check_range=check_range
+            )
+
+    def real_images(self, batch):
+        """Returns the images of the target domain of a dataset element."""
+        return np.asarray(batch[1])
+
+    def translate(self, images, batch_size=64):
+        """Maps images to the target domain, with the averaged generator where there is one.
+
+        Args:
+            images: float32 (n, image_size, image_size, channels) in [-1, 1], of either domain.
+            batch_size: int. Defaults to 64.
+
+        Returns:
+            float32 array of the same shape, in [-1, 1].
+        """
+        checks.check_images(images, image_size=self.image_size, channels=self.channels, check_range=False)
+        described = self.features.predict(np.asarray(images, "float32"), batch_size=batch_size, verbose=0)
+        return self.sampler().predict(described, batch_size=batch_size, verbose=0)
+
+    def preview(self, batch, num_images=64, seed=0):
+        """Returns rows of source | G(source) | target | G(target), as many as make `num_images` images."""
+        source, target = (np.asarray(images)[: max(1, num_images // 4)] for images in batch)
+        return np.stack([source, self.translate(source), target, self.translate(target)], axis=1)
+
+    def serving_functions(self):
+        """Returns the endpoint of a SavedModel: from `images` to `images`."""
+        images = tf.TensorSpec((None, self.image_size, self.image_size, self.channels), tf.float32, "images")
+        return {"serving_default": (lambda images: {"images": self(images)}, [images])}
+
+
+def cross_entropy(logits, kind):
+    """-E log D_kind."""
+    return -tf.reduce_mean(tf.nn.log_softmax(tf.cast(logits, tf.float32))[:, kind])
+
+
+def probability(logits, kind):
+    """E D_kind."""
+    return tf.reduce_mean(tf.nn.softmax(tf.cast(logits, tf.float32))[:, kind])
+
+
+def mean_square(x, y):
+    """The mean squared difference, in float32."""
+    return tf.reduce_mean(tf.square(tf.cast(x, tf.float32) - tf.cast(y, tf.float32)))
+
+
+def anisotropy(images):
+    """Equation 7 with B = 1: the mean length of the gradient of the image."""
+    right = images[:, :-1, 1:] - images[:, :-1, :-1]
+    down = images[:, 1:, :-1] - images[:, :-1, :-1]
+    return tf.reduce_mean(tf.sqrt(tf.square(right) + tf.square(down) + 1e-12))

@@ -1,0 +1,272 @@
+"""Single-image super-resolution: a residual network that enlarges, content losses, and an adversarial one."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+from keras import layers
+
+from kerasgan.data import checks
+from kerasgan.layers import PixelShuffle
+from kerasgan.models.base import AdversarialModel
+
+
+def _norm():
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=True)
+
+
+def srgan_generator(channels, scale, width=64, blocks=16):
+    """SRResNet (figure 4): residual blocks at the low resolution, then one sub-pixel convolution per doubling.
+
+    Returns:
+        A `keras.Model`, images of any size -> images `scale` times as large, around [-1, 1].
+    """
+    doublings = scale.bit_length() - 1
+    if scale != 2**doublings or doublings < 1:
+        raise ValueError(f"`scale` must be 2, 4 or 8. Received: {scale!r}")
+
+    def prelu():
+        return layers.PReLU(shared_axes=[1, 2])  # one slope a channel: the layer then takes any size
+
+    def normed(x):
+        return _norm()(layers.Conv2D(width, 3, padding="same", use_bias=False)(x))
+
+    images = keras.Input((None, None, channels), name="images")
+    x = first = prelu()(layers.Conv2D(width, 9, padding="same")(images))
+    for _ in range(blocks):
+        x = layers.Add()([x, normed(prelu()(normed(x)))])
+    x = layers.Add()([first, normed(x)])
+    for _ in range(doublings):
+        x = prelu()(PixelShuffle(2)(layers.Conv2D(4 * width, 3, padding="same")(x)))
+    outputs = layers.Conv2D(channels, 9, padding="same", dtype="float32")(x)
+    return keras.Model(images, outputs, name="generator")
+
+
+def srgan_discriminator(image_size, channels, width=64):
+    """Eight convolutions, 64 to 512 channels, each second one halving the size; a dense layer of 1,024 (figure 4).
+
+    Returns:
+        A `keras.Model`, images -> (batch, 1) logits.
+    """
+    x = images = keras.Input((image_size, image_size, channels), name="images")
+    for level in range(8):
+        filters, first = width * 2 ** (level // 2), level == 0
+        x = layers.Conv2D(filters, 3, 1 + level % 2, "same", use_bias=first)(x)
+        x = layers.LeakyReLU(0.2)(x if first else _norm()(x))
+    x = layers.LeakyReLU(0.2)(layers.Dense(16 * width)(layers.Flatten()(x)))
+    return keras.Model(images, layers.Dense(1, dtype="float32")(x), name="discriminator")
+
+
+VGG_LAYERS = {"vgg19_22": "block2_conv2", "vgg19_54": "block5_conv4"}
+
+
+def vgg19_features(name, weights="imagenet"):
+    """Features phi_i,j of VGG19, after the activation of the jth convolution before the ith pooling (section 2.2.1).
+
+    Args:
+        name: `"vgg19_22"` or `"vgg19_54"`.
+        weights: as in `keras.applications.VGG19`, which fetches `"imagenet"`, the default, at the first use.
+
+    Returns:
+        A `keras.Model`, RGB images in [-1, 1] -> features, divided by 12.75 as in section 3.2.
+    """
+    vgg = keras.applications.VGG19(include_top=False, weights=weights)
+    x = images = keras.Input((None, None, 3))
+    # What VGG19 was trained on: [0, 255], blue first, less the means of ImageNet.
+    x = layers.Rescaling(127.5, offset=[127.5 - mean for mean in (123.68, 116.779, 103.939)])(x)
+    x = x[..., ::-1]
+    x = keras.Model(vgg.input, vgg.get_layer(VGG_LAYERS[name]).output)(x)
+    return keras.Model(images, layers.Rescaling(1 / 12.75, dtype="float32")(x), name=name)
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class SRGAN(AdversarialModel):
+    """Super-resolution with an adversarial loss (Ledig et al. 2017, https://arxiv.org/abs/1609.04802).
+
+    G enlarges a low-resolution image; equation 3: its loss is a content loss + 10^-3 of the adversarial loss
+    -log D(G(low)) (equation 6), which is `loss="non_saturating"`. The content loss is the mean squared error of pixels
+    (equation 4) or of features (equation 5): see `compile`. `fit` takes (low, high), as `data.super_resolution` gives.
+
+    Section 3.2 trains in two phases, which are two times `compile` and `fit`. With `adversarial_weight=0` there is no
+    D, and the generator becomes the paper's SRResNet, from which the adversarial training then starts:
+
+        model.compile(adversarial_weight=0)
+        model.fit(dataset, epochs=...)
+        model.compile(perceptual="vgg19_54")
+        model.fit(dataset, epochs=...)
+
+    `compile()` trains with Adam(1e-4) (beta_1 = 0.9, section 3.2); the paper lowers the rate to 1e-5 half-way.
+    Low-resolution images, too, are in [-1, 1], where the paper has [0, 1].
+
+    Args:
+        image_size: int. Side of the large images in training, a multiple of `scale` and of 16. Defaults to 96.
+        channels: int. Defaults to 3.
+        scale: int, a power of two. Defaults to 4, the paper's.
+        width: int. Channels of the first layers of both networks. Defaults to 64, the paper's.
+        blocks: int. Residual blocks of the generator. Defaults to 16, the paper's.
+        generator: `keras.Model`, low -> high. Defaults to the paper's SRResNet.
+        discriminator: `keras.Model`, high -> logits. Defaults to the paper's.
+        seed: int. Seed of what compiled augmentations and penalties draw.
+
+    Logs `d_loss`, `g_loss` (equation 3), `content_loss`, `d_real` and `d_fake`.
+
+    Example:
+
+    >>> model = kerasgan.SRGAN(image_size=32, width=4, blocks=1)
+    >>> model.compile()
+    >>> model.upscale(np.zeros((1, 20, 30, 3), "float32")).shape
+    (1, 80, 120, 3)
+    """
+
+    loss_names = ("d_loss", "g_loss", "content_loss")
+
+    def __init__(
+        self, image_size=96, channels=3, scale=4, width=64, blocks=16, generator=None, discriminator=None, **kwargs
+    ):
+        if image_size % scale:
+            raise ValueError(f"`image_size` must be a multiple of `scale`={scale}. Received: {image_size!r}")
+        super().__init__(
+            generator=generator or srgan_generator(channels, scale, width, blocks),
+            discriminator=discriminator or srgan_discriminator(image_size, channels, width),
+            **kwargs,
+        )
+        self.image_size, self.channels, self.scale = image_size, channels, scale
+
+    def defaults(self):
+        return {"g_optimizer": keras.optimizers.Adam(1e-4), "d_optimizer": keras.optimizers.Adam(1e-4)}
+
+    def compile(self, perceptual=None, adversarial_weight=1e-3, total_variation_weight=0.0, **kwargs):
+        """Chooses the training: `AdversarialModel.compile`, and the generator's loss.
+
+        Args:
+            perceptual: what the content loss compares: None, the pixels (the default, which needs no download);
+                `"vgg19_22"` or `"vgg19_54"`, features of VGG19, whose weights Keras fetches once; or any
+                `keras.Model`, images in [-1, 1] -> features, which is held fixed and saved with this model.
+            adversarial_weight: float. Defaults to 10^-3 (equation 3). 0 trains SRResNet, without a discriminator.
+            total_variation_weight: float. Weight of the mean absolute difference of neighbouring pixels. Defaults to
+                0; the paper's first version had such a term.
+            **kwargs: those of `AdversarialModel.compile`.
+        """
+        weights = {"adversarial_weight": adversarial_weight, "total_variation_weight": total_variation_weight}
+        for name, weight in weights.items():
+            if weight < 0:
+                raise ValueError(f"`{name}` must be at least 0. Received: {weight!r}")
+        if isinstance(perceptual, str) and perceptual not in VGG_LAYERS:
+            raise ValueError(f"`perceptual` must be None, one of {list(VGG_LAYERS)} or a Model. Got: {perceptual!r}")
+        if isinstance(perceptual, str):
+            # Kept from Keras's tracking: everyone can fetch these 80 MB, no checkpoint needs them.
+            object.__setattr__(self, "_features", vgg19_features(perceptual))
+        elif perceptual is not None:
+            perceptual.trainable = False
+            object.__setattr__(self, "_features", perceptual)
+        self.perceptual = perceptual
+        self.adversarial_weight = float(adversarial_weight)
+        self.total_variation_weight = float(total_variation_weight)
+        super().compile(**kwargs)
+
+    def features(self, images):
+        """What the content loss compares: the images themselves, or their features."""
+        return images if self.perceptual is None else self._features(images, training=False)
+
+    def train_step(self, data):
+        """One step of D, then one of G, on the same enlargements."""
+        *earlier, (low, high) = self.fresh_batches(data)
+        for small, large in earlier:
+            self.update_discriminator(large, self.generator(small, training=True))
+
+        with tf.GradientTape() as g_tape:
+            fake = self.generator(low, training=True)
+            d_logs, adversarial_loss = {}, 0.0
+            if self.adversarial_weight:
+                with g_tape.stop_recording():
+                    d_logs = self.update_discriminator(high, fake)
+                fake_logits = self.judge(fake)  # by the improved D
+                real_logits = self.judge(high) if self.loss.needs_real_logits else None
+                adversarial_loss = self.loss.generator_loss(fake_logits, real_logits)  # equation 6
+            g_logs = self.generator_losses(high, fake, adversarial_loss)
+        self.descend(g_tape, g_logs["g_loss"], self.g_variables, self.g_optimizer)
+        self.update_ema()
+        return self.track(**g_logs, **d_logs)
+
+    def generator_losses(self, high, fake, adversarial_loss):
+        """Equation 3, and its content term."""
+        difference = tf.cast(self.features(high), tf.float32) - tf.cast(self.features(fake), tf.float32)
+        content_loss = tf.reduce_mean(tf.square(difference))  # equations 4 and 5
+        g_loss = content_loss + self.adversarial_weight * adversarial_loss
+        if self.total_variation_weight:
+            g_loss += self.total_variation_weight * total_variation(fake)
+        return {"g_loss": g_loss, "content_loss": content_loss}
+
+    def update_discriminator(self, high, fake):
+        """Makes one step of D and returns what is to be logged."""
+        with tf.GradientTape() as d_tape:
+            real_logits, fake_logits = self.judge(high), self.judge(fake)
+            d_loss = self.loss.discriminator_loss(real_logits, fake_logits)  # equation 2
+            d_loss += self.penalties(self.judge, high, fake)
+        self.descend(d_tape, d_loss, self.d_variables, self.d_optimizer)
+        d_real, d_fake = self.loss.probabilities(real_logits, fake_logits)
+        return {"d_loss": d_loss, "d_real": d_real, "d_fake": d_fake}
+
+    def judge(self, images, training=True):
+        """D's logits for `images`, augmented as compiled."""
+        return self.discriminator(self.augmented(images, training), training=training)
+
+    def test_step(self, data):
+        """Losses without training, and the compiled metrics over (high, enlarged)."""
+        low, high = data
+        fake = self.sampler()(low, training=False)
+        real_logits, fake_logits = self.judge(high, training=False), self.judge(fake, training=False)
+        d_real, d_fake = self.loss.probabilities(real_logits, fake_logits)
+        self.compare(high, tf.clip_by_value(fake, -1.0, 1.0))
+        return self.track(
+            d_loss=self.loss.discriminator_loss(real_logits, fake_logits),
+            **self.generator_losses(high, fake, self.loss.generator_loss(fake_logits, real_logits)),
+            d_real=d_real,
+            d_fake=d_fake,
+        )
+
+    # Data and pictures -----------------------------------------------------------------------------------------------
+
+    def check_batch(self, batch, check_range=True):
+        low, high = checks.check_pair(batch, "low", "high")
+        check = {"channels": self.channels, "check_range": check_range}
+        checks.check_images(low, image_size=self.image_size // self.scale, name="low", **check)
+        checks.check_images(high, image_size=self.image_size, name="high", **check)
+
+    def real_images(self, batch):
+        """Returns the large images of a dataset element."""
+        return np.asarray(batch[1])
+
+    def upscale(self, images, batch_size=16):
+        """Enlarges images, with the averaged generator where there is one.
+
+        Args:
+            images: float32 (n, height, width, channels) in [-1, 1], of any size.
+            batch_size: int. Defaults to 16.
+
+        Returns:
+            float32 array (n, scale height, scale width, channels) in [-1, 1].
+        """
+        checks.check_images(images, channels=self.channels, check_range=False)
+        enlarged = self.sampler().predict(np.asarray(images, "float32"), batch_size=batch_size, verbose=0)
+        return np.clip(enlarged, -1.0, 1.0)
+
+    def preview(self, batch, num_images=64, seed=0):
+        """Returns rows of input (enlarged by bicubic interpolation) | output | truth."""
+        low, high = (np.asarray(images)[: max(1, num_images // 3)] for images in batch)
+        bicubic = np.clip(tf.image.resize(low, high.shape[1:3], "bicubic"), -1.0, 1.0)
+        return np.stack([bicubic, self.upscale(low), high], axis=1)
+
+    def serving_functions(self):
+        """Returns the endpoint of a SavedModel: from `images` of any size to `images`."""
+        network = self.sampler()
+
+        def serve(images):
+            return {"images": tf.clip_by_value(network(images, training=False), -1.0, 1.0)}
+
+        return {"serving_default": (serve, [tf.TensorSpec((None, None, None, self.channels), tf.float32, "images")])}
+
+
+def total_variation(images):
+    """The mean absolute difference of pixels that are neighbours in a row, plus that of those in a column."""
+    rows = tf.reduce_mean(tf.abs(images[:, :, 1:] - images[:, :, :-1]))
+    return rows + tf.reduce_mean(tf.abs(images[:, 1:] - images[:, :-1]))

@@ -1,0 +1,126 @@
+"""Networks that several papers share: the discriminator of patches and the residual translator."""
+
+import keras
+from keras import layers
+
+from kerasgan.layers import InstanceNormalization, ReflectionPadding2D
+
+# How many layers of stride 2 give which receptive field (Isola et al. 2017, appendix 6.1.2); 34 lies between.
+RECEPTIVE_FIELDS = {1: 0, 16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
+
+
+def normal():
+    """N(0, 0.02), from which the networks here start. A new object a layer: a shared one repeats its draw."""
+    return keras.initializers.RandomNormal(stddev=0.02)
+
+
+def batch_norm():
+    """Batch normalization with the constants of the first translation papers' code."""
+    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=True)
+
+
+def instance_norm():
+    """Instance normalization with a shift only.
+
+    Where the authors' code has a bias before a normalisation without parameters, which the normalisation cancels, the
+    shift stands behind it: as many parameters, and all of them do something.
+    """
+    return InstanceNormalization(scale=False)
+
+
+NORMALIZATIONS = {"batch": batch_norm, "instance": instance_norm}
+
+
+def patch_discriminator(
+    image_size, channels, condition_channels=0, width=64, receptive_field=70, normalization="batch"
+):
+    """The PatchGAN (Isola et al. 2017, section 3.2.2): logits for overlapping patches instead of one for the image.
+
+    4x4 convolutions: n of stride 2 and two of stride 1 see patches of 16, 34, 70, 142 or 286 pixels for n = 1 to 5;
+    a field of 1 pixel has 1x1 convolutions throughout.
+
+    Args:
+        image_size: int. Side of the images.
+        channels: int. Of the images that are judged.
+        condition_channels: int. Of the images that the judgement depends on; 0 for none. Defaults to 0.
+        width: int. Channels of the first layer, doubled at each further one, up to 8 times. Defaults to 64.
+        receptive_field: int, one of 1, 16, 34, 70, 142, 286. Defaults to 70.
+        normalization: `"batch"` or `"instance"`; none next to the image. Defaults to `"batch"`.
+
+    Returns:
+        A `keras.Model`, images or [images, condition] -> a map of logits (batch, rows, columns, 1).
+
+    Raises:
+        ValueError: if `receptive_field` is none of these, or the image is too small for it.
+    """
+    if receptive_field not in RECEPTIVE_FIELDS:
+        raise ValueError(f"`receptive_field` must be one of {list(RECEPTIVE_FIELDS)}. Received: {receptive_field!r}")
+    strided = RECEPTIVE_FIELDS[receptive_field]
+    if strided and image_size < 3 * 2**strided:
+        raise ValueError(
+            f"`receptive_field={receptive_field}` needs images of at least {3 * 2**strided} pixels, so that its two "
+            f"last layers find something to look at. Received: image_size={image_size}. Use a smaller field."
+        )
+    norm, bias = NORMALIZATIONS[normalization], normalization == "instance"
+
+    images = keras.Input((image_size, image_size, channels), name="images")
+    inputs, x = images, images
+    if condition_channels:
+        condition = keras.Input((image_size, image_size, condition_channels), name="condition")
+        inputs, x = [images, condition], layers.Concatenate()([condition, images])
+    if not strided:
+        x = layers.LeakyReLU(0.2)(layers.Conv2D(width, 1, use_bias=bias, kernel_initializer=normal())(x))
+        x = layers.Conv2D(2 * width, 1, use_bias=False, kernel_initializer=normal())(x)
+        x = layers.LeakyReLU(0.2)(norm()(x))
+        logits = layers.Conv2D(1, 1, kernel_initializer=normal(), dtype="float32")(x)
+        return keras.Model(inputs, logits, name="discriminator")
+    for level in range(strided):
+        filters = width * min(2**level, 8)
+        x = layers.Conv2D(filters, 4, 2, "same", use_bias=bias and not level, kernel_initializer=normal())(x)
+        x = layers.LeakyReLU(0.2)(norm()(x) if level else x)
+    x = layers.ZeroPadding2D()(x)
+    x = layers.Conv2D(width * min(2**strided, 8), 4, use_bias=False, kernel_initializer=normal())(x)
+    x = layers.LeakyReLU(0.2)(norm()(x))
+    x = layers.ZeroPadding2D()(x)
+    logits = layers.Conv2D(1, 4, kernel_initializer=normal(), dtype="float32")(x)
+    return keras.Model(inputs, logits, name="discriminator")
+
+
+def residual_generator(image_size, channels, source_channels=None, width=64, blocks=None):
+    """The translator of Johnson et al. (2016) as CycleGAN has it (Zhu et al. 2017, appendix 7.2).
+
+    c7s1-64, d128, d256, R256 x n, u128, u64, c7s1-3, with reflection padding and instance normalization.
+
+    Args:
+        image_size: int. Side of the images, a multiple of 4.
+        channels: int. Of the images that come out.
+        source_channels: int. Of the images that go in. Defaults to `channels`.
+        width: int. Channels of the first layer. Defaults to 64.
+        blocks: int. Residual blocks. Defaults to 9 from 256 pixels on and to 6 below, as in the paper.
+
+    Returns:
+        A `keras.Model`, (batch, image_size, image_size, source_channels) -> (..., channels) in [-1, 1].
+    """
+    if image_size < 8 or image_size % 4:
+        raise ValueError(f"`image_size` must be a multiple of 4, at least 8. Received: {image_size!r}")
+    blocks = (9 if image_size >= 256 else 6) if blocks is None else blocks
+
+    def convolution(x, filters, kernel, stride=1):
+        x = layers.Conv2D(filters, kernel, stride, "same" if stride > 1 else "valid", **plain())(x)
+        return instance_norm()(x)
+
+    def plain():
+        return {"use_bias": False, "kernel_initializer": normal()}
+
+    x = images = keras.Input((image_size, image_size, source_channels or channels), name="images")
+    x = layers.ReLU()(convolution(ReflectionPadding2D(3)(x), width, 7))
+    x = layers.ReLU()(convolution(x, 2 * width, 3, stride=2))
+    x = layers.ReLU()(convolution(x, 4 * width, 3, stride=2))
+    for _ in range(blocks):
+        y = layers.ReLU()(convolution(ReflectionPadding2D()(x), 4 * width, 3))
+        x = layers.Add()([x, convolution(ReflectionPadding2D()(y), 4 * width, 3)])
+    for filters in (2 * width, width):
+        x = layers.Conv2DTranspose(filters, 3, 2, "same", **plain())(x)
+        x = layers.ReLU()(instance_norm()(x))
+    x = layers.Conv2D(channels, 7, kernel_initializer=normal())(ReflectionPadding2D(3)(x))
+    return keras.Model(images, layers.Activation("tanh", dtype="float32")(x), name="generator")
