@@ -47,17 +47,17 @@ def tiny_dataset(model):
     generator = np.random.default_rng(0)
 
     def images(shape):
-        return generator.uniform(-1, 1, (16, *shape)).astype("float32")
+        return generator.uniform(-1, 1, (20, *shape)).astype("float32")
 
-    labels = (np.arange(16) % 10).astype("int32")
+    labels = (np.arange(20) % 10).astype("int32")
     if not hasattr(model, "sampling_networks"):
-        return tf.data.Dataset.from_tensor_slices((images(model.input_shape[1:]), labels)).batch(8)
+        return tf.data.Dataset.from_tensor_slices((images(model.input_shape[1:]), labels)).batch(10)
     shape = (model.image_size, model.image_size, model.channels)
     if getattr(model, "num_classes", None):
-        return tf.data.Dataset.from_tensor_slices((images(shape), labels % model.num_classes)).batch(8)
+        return tf.data.Dataset.from_tensor_slices((images(shape), labels % model.num_classes)).batch(10)
     if hasattr(model, "latent_dim"):
-        return tf.data.Dataset.from_tensor_slices(images(shape)).batch(8)
-    return tf.data.Dataset.from_tensor_slices((images(shape), images(shape))).batch(8)
+        return tf.data.Dataset.from_tensor_slices(images(shape)).batch(10)
+    return tf.data.Dataset.from_tensor_slices((images(shape), images(shape))).batch(10)
 
 
 @pytest.mark.parametrize("name", sorted(path.parent.name for path in zoo.FOLDER.glob("*/recipe.py")))
