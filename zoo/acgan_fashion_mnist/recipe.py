@@ -16,7 +16,7 @@ from kerasgan.zoo import recipes, score_generator
 
 DATA = "fashion_mnist"
 SEED = 0
-EPOCHS = 16
+EPOCHS = 5
 ABOUT = {
     "description": "Auxiliary classifier GAN on clothes.",
     "paper": {

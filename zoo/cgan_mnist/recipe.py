@@ -16,7 +16,7 @@ from kerasgan.zoo import recipes, score_generator
 
 DATA = "mnist"
 SEED = 0
-EPOCHS = 16
+EPOCHS = 5
 ABOUT = {
     "description": "Conditional GAN on handwritten digits.",
     "paper": {
