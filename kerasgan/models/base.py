@@ -172,6 +172,9 @@ class AdversarialModel(keras.Model):
             average.build(network.input_shape)
         average.set_weights(network.get_weights())
         average.trainable = False
+        # Inside layers that were frozen when they were cloned, Keras 3.15 leaves weights trainable.
+        for weight in average.weights:
+            weight.trainable = False
         return average
 
     @property

@@ -277,9 +277,6 @@ class StackGANStage2(GANCLS):
         if generator is None:
             refiner = stage2_refiner(size, image_size, channels, text_dim, 2 * width, condition_dim, blocks)
             generator = stage2_generator(sketcher, refiner, latent_dim, condition_dim)
-        # A copy of what is frozen already has, in Keras 3.15, sublayers that are not.
-        for weight in sketcher.weights:
-            weight.trainable = False
         super().__init__(
             image_size=image_size,
             channels=channels,
