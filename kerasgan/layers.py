@@ -123,3 +123,171 @@ class PixelShuffle(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "scale": self.scale}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class SpectralNormalization(keras.layers.Wrapper):
+    """Divides a layer's kernel by its largest singular value (Miyato et al. 2018, equation 8).
+
+    https://arxiv.org/abs/1802.05957. W / sigma(W) is made anew at each call and the layer's own kernel W is what the
+    optimizer moves, so the gradient holds the term through sigma (equation 12): u and v are constants in
+    sigma = u^T W v. A call makes one power iteration from the saved u (algorithm 1), in float32; training calls save
+    its result. W is a matrix of output channels by everything else.
+
+    Args:
+        layer: a `keras.layers.Layer` with a `kernel` or `embeddings`: `Conv2D`, `Conv2DTranspose`, `Dense`,
+            `Embedding`.
+
+    Input and output are those of `layer`.
+
+    Example:
+
+    >>> layer = kerasgan.layers.SpectralNormalization(keras.layers.Dense(3))
+    >>> layer(np.ones((2, 5), "float32")).shape
+    TensorShape([2, 3])
+    """
+
+    def __init__(self, layer, **kwargs):
+        # Without casting here, the kernel is read in full precision; `layer` itself casts as its policy says.
+        super().__init__(layer, autocast=False, **kwargs)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        if not any(variable.name in ("kernel", "embeddings") for variable in self.layer.weights):
+            raise ValueError(f"`layer` must have a `kernel` or `embeddings`. Received: {self.layer}")
+        transposed = isinstance(self.layer, (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose))
+        self.output_axis = len(self.kernel.shape) - (2 if transposed else 1)
+        start = keras.initializers.RandomNormal(stddev=1.0)
+        shape = (self.kernel.shape[self.output_axis],)
+        self.u = self.add_weight(shape=shape, initializer=start, trainable=False, dtype="float32", name="u")
+        self.built = True
+
+    @property
+    def kernel(self):
+        """The kernel W, which the optimizer moves; a property, as Keras would save an attribute a second time."""
+        return next(variable for variable in self.layer.weights if variable.name in ("kernel", "embeddings"))
+
+    def _singular(self):
+        """Returns sigma, and u after one power iteration."""
+        rest = [axis for axis in range(len(self.kernel.shape)) if axis != self.output_axis]
+        kernel = tf.transpose(tf.convert_to_tensor(self.kernel), [self.output_axis, *rest])
+        matrix = tf.reshape(kernel, (self.kernel.shape[self.output_axis], -1))
+        constant = tf.stop_gradient(matrix)
+        v = tf.math.l2_normalize(tf.linalg.matvec(constant, self.u, transpose_a=True), epsilon=1e-24)
+        u = tf.math.l2_normalize(tf.linalg.matvec(constant, v), epsilon=1e-24)
+        return tf.tensordot(u, tf.linalg.matvec(matrix, v), 1), u
+
+    def effective_kernel(self):
+        """Returns the kernel that `layer` is called with, W / sigma(W)."""
+        return tf.convert_to_tensor(self.kernel) / tf.maximum(self._singular()[0], 1e-12)
+
+    def call(self, inputs, training=False):
+        sigma, u = self._singular()
+        if training:
+            self.u.assign(u)
+        kernel = tf.convert_to_tensor(self.kernel) / tf.maximum(sigma, 1e-12)
+        with keras.StatelessScope([(self.kernel, kernel)]):
+            return self.layer(inputs)
+
+    def compute_output_shape(self, input_shape):
+        return self.layer.compute_output_shape(input_shape)
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class SelfAttention(keras.layers.Layer):
+    """Lets every position of a feature map look at every other one (Zhang et al. 2019, section 3).
+
+    https://arxiv.org/abs/1805.08318. With 1x1 convolutions f, g, h to C / `reduction` channels and v back to C, all
+    spectrally normalised, position j attends to i by beta_ji = softmax_i(f(x_i)^T g(x_j)) (equation 1),
+    o_j = v(sum_i beta_ji h(x_i)) (equation 2), y = gamma o + x (equation 3). gamma starts at 0: the layer learns to
+    use its neighbourhood first. The weights are computed in float32; memory grows with the fourth power of the side.
+
+    Args:
+        reduction: int, k in the paper. Defaults to 8.
+
+    Input and output (batch, height, width, channels).
+    """
+
+    def __init__(self, reduction=8, **kwargs):
+        super().__init__(**kwargs)
+        self.reduction = reduction
+
+    def build(self, input_shape):
+        channels = input_shape[-1]
+        inner = max(1, channels // self.reduction)
+
+        def convolution(filters, shape, name):
+            layer = keras.layers.Conv2D(filters, 1, use_bias=False, dtype=self.dtype_policy)
+            layer = SpectralNormalization(layer, dtype=self.dtype_policy, name=name)
+            layer.build(shape)
+            return layer
+
+        self.f, self.g, self.h = (convolution(inner, input_shape, name) for name in "fgh")
+        self.v = convolution(channels, (*input_shape[:-1], inner), "v")
+        self.gamma = self.add_weight(shape=(), initializer="zeros", name="gamma")
+        self.built = True
+
+    def call(self, inputs, training=False):
+        batch, height, width, _ = keras.ops.shape(inputs)
+
+        def positions(convolution):
+            x = convolution(inputs, training=training)
+            return tf.reshape(x, (-1, height * width, x.shape[-1]))
+
+        scores = tf.matmul(positions(self.g), positions(self.f), transpose_b=True)  # row j, column i
+        attention = tf.cast(tf.nn.softmax(tf.cast(scores, tf.float32)), inputs.dtype)
+        seen = tf.matmul(attention, positions(self.h))
+        seen = self.v(tf.reshape(seen, (-1, height, width, seen.shape[-1])), training=training)
+        return inputs + tf.cast(self.gamma, inputs.dtype) * seen
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "reduction": self.reduction}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class ConditionalBatchNormalization(keras.layers.Layer):
+    """Batch normalisation whose scale and shift belong to the class (Dumoulin et al. 2017, equation 5).
+
+    https://arxiv.org/abs/1610.07629. Scales start at 1, shifts at 0; the batch's statistics are those of all classes
+    and, under `tf.distribute`, of all replicas.
+
+    Args:
+        num_classes: int.
+        momentum: float. Of the moving statistics. Defaults to 0.9.
+        epsilon: float, added to the variance. Defaults to 1e-5.
+
+    Called on [features (batch, height, width, channels), labels int (batch,)]; output like the features.
+    """
+
+    def __init__(self, num_classes, momentum=0.9, epsilon=1e-5, **kwargs):
+        super().__init__(**kwargs)
+        self.num_classes, self.momentum, self.epsilon = num_classes, momentum, epsilon
+        self.norm = keras.layers.BatchNormalization(
+            momentum=momentum, epsilon=epsilon, center=False, scale=False, synchronized=True, dtype=self.dtype_policy
+        )
+
+    def build(self, input_shape):
+        features, _ = input_shape
+        self.norm.build(features)
+        shape = (self.num_classes, features[-1])
+        self.gamma = self.add_weight(shape=shape, initializer="ones", name="gamma")
+        self.beta = self.add_weight(shape=shape, initializer="zeros", name="beta")
+        self.built = True
+
+    def call(self, inputs, training=False):
+        features, labels = inputs
+        x = self.norm(features, training=training)
+        # A product of matrices: the gradient of a look-up is sparse, which costs more than it saves here.
+        classes = tf.one_hot(labels, self.num_classes, dtype=x.dtype)
+        gamma, beta = (tf.matmul(classes, tf.cast(w, x.dtype))[:, None, None, :] for w in (self.gamma, self.beta))
+        return x * gamma + beta
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def get_config(self):
+        names = ("num_classes", "momentum", "epsilon")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}

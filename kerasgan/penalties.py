@@ -10,21 +10,43 @@ import tensorflow as tf
 from kerasgan import random
 
 
+class Recorded:
+    """A judge that remembers: images whose logits it has given cost no second pass of D when a penalty needs them.
+
+    Args:
+        judge: callable, images -> logits (or a list of logits).
+    """
+
+    def __init__(self, judge):
+        self.judge, self.memory = judge, {}
+
+    def __call__(self, images):
+        return self.record(images)[0]
+
+    def record(self, images):
+        """Returns the logits of `images` and the tape that knows how they depend on them."""
+        if id(images) not in self.memory:
+            with tf.GradientTape(persistent=True) as tape:
+                tape.watch(images)
+                logits = self.judge(images)
+            self.memory[id(images)] = logits, tape, images  # kept, so that no other tensor gets its id
+        return self.memory[id(images)][:2]
+
+
 def squared_gradient_norms(judge, images):
     """Squared norm of the gradient of D's output at each image.
 
     Args:
-        judge: callable, images -> logits (or a list of logits, which are summed).
+        judge: callable, images -> logits (or a list of logits, which are summed); a `Recorded` one is not called on
+            images that it knows.
         images: (batch, height, width, channels).
 
     Returns:
         float32 tensor of shape (batch,).
     """
     images = tf.cast(images, tf.float32)
-    with tf.GradientTape() as tape:
-        tape.watch(images)
-        total = sum(tf.reduce_sum(tf.cast(x, tf.float32)) for x in tf.nest.flatten(judge(images)))
-    gradient = tape.gradient(total, images)
+    logits, tape = (judge if isinstance(judge, Recorded) else Recorded(judge)).record(images)
+    gradient = tape.gradient(logits, images)  # of the sum of all logits
     return tf.reduce_sum(gradient**2, axis=range(1, len(images.shape)))
 
 

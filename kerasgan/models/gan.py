@@ -10,6 +10,7 @@ from keras import layers
 from kerasgan.data import checks
 from kerasgan.layers import Maxout
 from kerasgan.models.base import AdversarialModel, join_inputs
+from kerasgan.penalties import Recorded
 
 
 def gan_generator(image_size, channels, latent_dim):
@@ -112,11 +113,12 @@ class GAN(AdversarialModel):
 
     def update_discriminator(self, real, fake, condition):
         """Ascends the gradient of V in D once and returns what is to be logged."""
+        judge = Recorded(lambda images: self.judge(images, condition))  # one pass serves the loss and the penalties
         with tf.GradientTape() as d_tape:
-            real_logits = self.judge(real, condition)  # apart from the fakes: BatchNorm must not mix the two
-            fake_logits = self.judge(fake, condition)
+            real_logits = judge(real)  # apart from the fakes: BatchNorm must not mix the two
+            fake_logits = judge(fake)
             d_loss = self.loss.discriminator_loss(real_logits, fake_logits)
-            d_loss += self.penalties(lambda images: self.judge(images, condition), real, fake)
+            d_loss += self.penalties(judge, real, fake)
         self.descend(d_tape, d_loss, self.d_variables, self.d_optimizer)
         return {"d_loss": d_loss, **self.measure(real_logits, fake_logits)}
 

@@ -159,6 +159,25 @@ CASES = {
         compile={"ema_decay": 0.9},
         sample=lambda model, seed: model.generate(vectors(3), seed=seed),
     ),
+    "R3GAN": Case(
+        make=lambda: kerasgan.R3GAN(
+            image_size=16, channels=1, latent_dim=4, width=4, blocks=1, wide_until=4, group_width=4, seed=3
+        ),
+        arrays=lambda n: images(n, 16, 1),
+        default=lambda: kerasgan.R3GAN(width=64),  # of the paper's 768 channels a weight file has 300 MB
+    ),
+    "SNGAN": Case(
+        make=lambda: kerasgan.SNGAN(image_size=16, channels=1, latent_dim=4, width=2, seed=3),
+        arrays=lambda n: images(n, 16, 1),
+        default=kerasgan.SNGAN,
+        # While all logits are within the hinge's margins, its gradient by D's last bias is exactly 0.
+        compile={"loss": "non_saturating", "d_steps": 2, "ema_decay": 0.9},
+    ),
+    "SAGAN": Case(
+        make=lambda: kerasgan.SAGAN(image_size=16, channels=1, latent_dim=4, num_classes=3, width=2, seed=3),
+        arrays=lambda n: (images(n, 16, 1), np.arange(n, dtype="int32") % 3),
+        default=lambda: kerasgan.SAGAN(width=8),  # the paper's width has 70 million weights
+    ),
     "Pix2Pix": Case(
         make=lambda: kerasgan.Pix2Pix(image_size=16, channels=1, width=2, receptive_field=16, seed=3),
         arrays=lambda n: (images(n, 16, 1, seed=0), images(n, 16, 1, seed=1)),

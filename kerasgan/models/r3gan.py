@@ -1,0 +1,216 @@
+"""R3GAN: a regularised relativistic loss and plain residual networks, where GANs used to need a bag of tricks."""
+
+import math
+
+import keras
+import tensorflow as tf
+from keras import layers
+
+from kerasgan import penalties
+from kerasgan.models.dcgan import pyramid
+from kerasgan.models.gan import GAN
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class LearnedBasis(layers.Layer):
+    """Spreads features over a small image: each channel has a learned picture, which its feature scales."""
+
+    def __init__(self, size, **kwargs):
+        super().__init__(**kwargs)
+        self.size = size
+
+    def build(self, input_shape):
+        shape = (self.size, self.size, input_shape[-1])
+        self.pictures = self.add_weight(shape=shape, initializer=keras.initializers.RandomNormal(stddev=1.0))
+        self.built = True
+
+    def call(self, inputs):
+        return inputs[:, None, None, :] * self.pictures
+
+    def compute_output_shape(self, input_shape):
+        return (input_shape[0], self.size, self.size, input_shape[-1])
+
+    def get_config(self):
+        return {**super().get_config(), "size": self.size}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class ClippedSamples(layers.Layer):
+    """Images come from a linear layer: free while G learns, cut to [-1, 1] when they are looked at."""
+
+    def call(self, inputs, training=False):
+        return inputs if training else tf.clip_by_value(inputs, -1.0, 1.0)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+
+def _scaled(gain=1.0):
+    """He et al. (2015): N(0, gain^2 / fan_in)."""
+    return keras.initializers.VarianceScaling(gain**2, "fan_in", "untruncated_normal") if gain else "zeros"
+
+
+def _linear(x, filters):
+    """A 1x1 convolution where the number of channels changes."""
+    if x.shape[-1] == filters:
+        return x
+    return layers.Conv2D(filters, 1, use_bias=False, kernel_initializer=_scaled())(x)
+
+
+def _residual_block(x, group_width, total_blocks):
+    """Inverted bottleneck (section 3.5, config E): 1x1 to twice the channels, grouped 3x3, 1x1 back, added to x.
+
+    Without normalisation the variance would grow with depth: as in Fixup (Zhang et al. 2019) the branch's last layer
+    starts at 0 and the others are scaled by L^(-1 / (2 m - 2)), for m = 3 layers a branch and L branches a network.
+    """
+    channels = x.shape[-1]
+    gain = math.sqrt(2 / (1 + 0.2**2)) * total_blocks ** (-1 / 4)
+    groups = max(1, 2 * channels // group_width)
+    y = layers.LeakyReLU(0.2)(layers.Conv2D(2 * channels, 1, kernel_initializer=_scaled(gain))(x))
+    y = layers.Conv2D(2 * channels, 3, padding="same", groups=groups, kernel_initializer=_scaled(gain))(y)
+    y = layers.Conv2D(channels, 1, use_bias=False, kernel_initializer=_scaled(0))(layers.LeakyReLU(0.2)(y))
+    return layers.Add()([x, y])
+
+
+def r3gan_stages(image_size, width, wide_until, group_width):
+    """Splits an image size into the sizes of the stages and their channels.
+
+    Returns:
+        Two lists from the smallest stage to the image: sizes, and channels.
+
+    Raises:
+        ValueError: if the size does not fit, or the channels of a stage cannot be grouped.
+    """
+    base, levels = pyramid(image_size, 1)
+    sizes = [base * 2**level for level in range(len(levels) + 1)]
+    full = max(0, round(math.log2(wide_until / base)))  # so that 28 counts as 32, and 56 as 64
+    channels = [width // 2 ** max(0, level - full) for level in range(len(sizes))]
+    wrong = [count for count in channels if not count or (2 * count) % min(group_width, 2 * count)]
+    if wrong:
+        raise ValueError(
+            f"Twice the channels of each stage must be a multiple of `group_width={group_width}`. Received: "
+            f"`width={width}`, which gives stages of {channels} channels."
+        )
+    return sizes, channels
+
+
+def r3gan_generator(image_size, channels, latent_dim, width, blocks, wide_until, group_width):
+    """A linear layer and a learned basis make the smallest image; then residual blocks and bilinear upsampling.
+
+    Returns:
+        A `keras.Model`, (batch, latent_dim) -> (batch, image_size, image_size, channels), in [-1, 1] when sampling.
+    """
+    sizes, filters = r3gan_stages(image_size, width, wide_until, group_width)
+    x = latents = keras.Input((latent_dim,), name="latents")
+    x = LearnedBasis(sizes[0])(layers.Dense(filters[0], use_bias=False, kernel_initializer=_scaled())(x))
+    for level, count in enumerate(filters):
+        if level:
+            x = layers.UpSampling2D(interpolation="bilinear")(_linear(x, count))
+        for _ in range(blocks):
+            x = _residual_block(x, group_width, blocks * len(filters))
+    x = layers.Conv2D(channels, 1, use_bias=False, kernel_initializer=_scaled(), dtype="float32")(x)
+    return keras.Model(latents, ClippedSamples(dtype="float32")(x), name="generator")
+
+
+def r3gan_discriminator(image_size, channels, width, blocks, wide_until, group_width):
+    """The generator's mirror image: residual blocks and bilinear downsampling, then a learned basis and one number.
+
+    Returns:
+        A `keras.Model`, (batch, image_size, image_size, channels) -> (batch, 1) logits.
+    """
+    sizes, filters = r3gan_stages(image_size, width, wide_until, group_width)
+    x = images = keras.Input((image_size, image_size, channels), name="images")
+    x = layers.Conv2D(filters[-1], 1, use_bias=False, kernel_initializer=_scaled())(x)
+    for level in reversed(range(len(filters))):
+        for _ in range(blocks):
+            x = _residual_block(x, group_width, blocks * len(filters))
+        if level:
+            # Halving by bilinear interpolation at pixel centres is the mean of 2x2 pixels.
+            x = _linear(layers.AveragePooling2D(2)(x), filters[level - 1])
+    spread = keras.initializers.RandomNormal(stddev=1 / sizes[0])
+    x = layers.DepthwiseConv2D(sizes[0], use_bias=False, depthwise_initializer=spread)(x)
+    # No bias: the relativistic loss sees differences of logits only.
+    logits = layers.Dense(1, use_bias=False, kernel_initializer=_scaled(), dtype="float32")(layers.Flatten()(x))
+    return keras.Model(images, logits, name="discriminator")
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class R3GAN(GAN):
+    """R3GAN, "The GAN is dead; long live the GAN!" (Huang et al. 2024, https://arxiv.org/abs/2501.05441).
+
+    Each real image is paired with a generated one, and D says how much more real it is. With f(t) = -log(1 + e^-t),
+
+        D maximises  E f(D(x) - D(G(z))) - gamma / 2 E |grad D(x)|^2 - gamma / 2 E |grad D(G(z))|^2
+        G maximises  E f(D(G(z)) - D(x))
+
+    (equation 2 with R1 and R2, equation 3). The pairing forbids dropping modes, the two penalties make training
+    converge locally (section 2), so that no trick is needed: no normalisation, no attention, no minibatch statistics,
+    no mixing of latents. The networks mirror each other (section 3, config E): residual inverted bottlenecks with
+    grouped convolutions, bilinear resampling, LeakyReLU(0.2), Fixup-like initialisation. The step is that of `GAN`.
+    `fit` takes images.
+
+    `compile()` trains with Adam(2e-4, beta_1=0, beta_2=0.99), gamma = 1 and an averaged generator. The paper tunes
+    gamma to the data (appendix D: 0.05 for CIFAR-10, 2 for FFHQ-64, 150 for FFHQ-256) and anneals it and the rate: pass
+    `penalty=[kerasgan.penalties.R1(0.05), kerasgan.penalties.R2(0.05)]`, and a `keras.optimizers.schedules` rate.
+
+    Args:
+        image_size: int. Side of the square images: 4 to 7 times a power of two, such as 28, 32, 64, 128, 256.
+            Defaults to 32.
+        channels: int. 1 for grey, 3 for colour. Defaults to 3.
+        latent_dim: int. Length of z. Defaults to 64, the paper's.
+        width: int. Channels of the stages up to `wide_until` pixels, halved at each doubling of the size beyond.
+            Defaults to 768, the paper's; 64 to 128 train on small machines.
+        blocks: int. Residual blocks a stage. Defaults to 2, the paper's.
+        wide_until: int. See `width`. Defaults to 32, the paper's; less is cheaper.
+        group_width: int. Channels a group of the 3x3 convolutions. Defaults to 16, the paper's (cardinality 96 of
+            2 * 768 channels).
+        prior: `"normal"` or `"uniform"` on [-1, 1). Defaults to `"normal"`.
+        generator: `keras.Model`, (batch, latent_dim) -> images in [-1, 1]. Defaults to the paper's.
+        discriminator: `keras.Model`, images -> logits. Defaults to the paper's.
+        seed: int. Seed of the noise.
+
+    `d_real` is the mean probability that the real image of a pair is the more real one, `d_fake` the other's.
+
+    On CPUs leave `jit_compile` off: XLA's grouped convolutions were measured 50 times slower there.
+
+    Example:
+
+    >>> model = kerasgan.R3GAN(image_size=28, channels=1, width=32, wide_until=7)
+    >>> model.compile()
+    >>> model.generate(2, seed=0).shape
+    (2, 28, 28, 1)
+    """
+
+    def __init__(
+        self,
+        image_size=32,
+        channels=3,
+        latent_dim=64,
+        width=768,
+        blocks=2,
+        wide_until=32,
+        group_width=16,
+        prior="normal",
+        generator=None,
+        discriminator=None,
+        **kwargs,
+    ):
+        shape = (width, blocks, wide_until, group_width)
+        super().__init__(
+            image_size=image_size,
+            channels=channels,
+            latent_dim=latent_dim,
+            prior=prior,
+            generator=generator or r3gan_generator(image_size, channels, latent_dim, *shape),
+            discriminator=discriminator or r3gan_discriminator(image_size, channels, *shape),
+            **kwargs,
+        )
+
+    def defaults(self):
+        return {
+            "g_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.0, beta_2=0.99),
+            "d_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.0, beta_2=0.99),
+            "loss": "relativistic",
+            "penalty": [penalties.R1(1.0), penalties.R2(1.0)],
+            "ema_decay": 0.999,
+        }

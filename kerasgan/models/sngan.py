@@ -1,0 +1,108 @@
+"""Spectrally normalised GANs: a discriminator that is Lipschitz by its weights alone."""
+
+import keras
+from keras import layers
+
+from kerasgan.layers import SpectralNormalization
+from kerasgan.models.dcgan import _norm, _normal, pyramid
+from kerasgan.models.gan import GAN
+
+
+def sngan_generator(image_size, channels, latent_dim, width):
+    """The paper's standard CNN (table 3a): a linear layer, 4x4 transposed convolutions, a 3x3 convolution.
+
+    Returns:
+        A `keras.Model`, (batch, latent_dim) -> (batch, image_size, image_size, channels) in [-1, 1].
+    """
+    base, filters = pyramid(image_size, width)
+    x = latents = keras.Input((latent_dim,), name="latents")
+    x = layers.Dense(base * base * 2 * filters[-1], kernel_initializer=_normal())(x)
+    x = layers.Reshape((base, base, 2 * filters[-1]))(x)
+    for count in reversed(filters):
+        x = layers.Conv2DTranspose(count, 4, 2, "same", use_bias=False, kernel_initializer=_normal())(x)
+        x = layers.ReLU()(_norm()(x))
+    x = layers.Conv2D(channels, 3, padding="same", kernel_initializer=_normal())(x)
+    return keras.Model(latents, layers.Activation("tanh", dtype="float32")(x), name="generator")
+
+
+def sngan_discriminator(image_size, channels, width):
+    """The standard CNN's other half (table 3b), every layer spectrally normalised: 3x3, and 4x4 of stride 2, in turn.
+
+    Returns:
+        A `keras.Model`, (batch, image_size, image_size, channels) -> (batch, 1) logits.
+    """
+    _, filters = pyramid(image_size, width)
+
+    def convolution(x, count, kernel, stride):
+        layer = layers.Conv2D(count, kernel, stride, "same", kernel_initializer=_normal())
+        return layers.LeakyReLU(0.1)(SpectralNormalization(layer)(x))
+
+    x = images = keras.Input((image_size, image_size, channels), name="images")
+    for count in filters:
+        x = convolution(x, count, 3, 1)
+        x = convolution(x, 2 * count, 4, 2)
+    x = convolution(x, 2 * filters[-1], 3, 1)
+    head = SpectralNormalization(layers.Dense(1, kernel_initializer=_normal(), dtype="float32"), dtype="float32")
+    return keras.Model(images, head(layers.Flatten()(x)), name="discriminator")
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class SNGAN(GAN):
+    """Spectrally normalised GAN (Miyato et al. 2018, https://arxiv.org/abs/1802.05957).
+
+    Each layer of D is called with W / sigma(W), where sigma is the largest singular value (equation 8), so that D's
+    Lipschitz constant is at most 1 (equation 7), however training moves W. D and G play by the hinge losses
+
+        V_D = E min(0, -1 + D(x)) + E min(0, -1 - D(G(z)))  (equation 16),  V_G = -E D(G(z))  (equation 17)
+
+    and the step is that of `GAN`. `compile()` trains with Adam(2e-4, beta_1=0, beta_2=0.9) and `d_steps=5`, setting D
+    of table 1, so the batch size must be a multiple of 5: 320 gives the paper's 64 images an update. `fit` takes
+    images.
+
+    Args:
+        image_size: int. Side of the square images: 4 to 7 times a power of two. Defaults to 32.
+        channels: int. 1 for grey, 3 for colour. Defaults to 3.
+        latent_dim: int. Length of z. Defaults to 128.
+        width: int. Channels of the layer next to the image, doubled at each halving of the size, up to 8 times.
+            Defaults to 64, the paper's.
+        prior: `"normal"` or `"uniform"` on [-1, 1). Defaults to `"normal"`.
+        generator: `keras.Model`, (batch, latent_dim) -> images in [-1, 1]. Defaults to the paper's.
+        discriminator: `keras.Model`, images -> logits. Defaults to the paper's.
+        seed: int. Seed of the noise.
+
+    Example:
+
+    >>> model = kerasgan.SNGAN(image_size=28, channels=1, width=8)
+    >>> model.compile(d_steps=1)
+    >>> model.generate(2, seed=0).shape
+    (2, 28, 28, 1)
+    """
+
+    def __init__(
+        self,
+        image_size=32,
+        channels=3,
+        latent_dim=128,
+        width=64,
+        prior="normal",
+        generator=None,
+        discriminator=None,
+        **kwargs,
+    ):
+        super().__init__(
+            image_size=image_size,
+            channels=channels,
+            latent_dim=latent_dim,
+            prior=prior,
+            generator=generator or sngan_generator(image_size, channels, latent_dim, width),
+            discriminator=discriminator or sngan_discriminator(image_size, channels, width),
+            **kwargs,
+        )
+
+    def defaults(self):
+        return {
+            "g_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.0, beta_2=0.9),
+            "d_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.0, beta_2=0.9),
+            "loss": "hinge",
+            "d_steps": 5,
+        }

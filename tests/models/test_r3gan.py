@@ -1,0 +1,102 @@
+"""R3GAN: its networks, its initialisation, and its discriminator loss against numbers worked out apart from it."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kerasgan
+from kerasgan.models.r3gan import r3gan_stages
+
+
+def small(**options):
+    return kerasgan.R3GAN(
+        image_size=16, channels=1, latent_dim=4, width=8, blocks=1, wide_until=4, group_width=4, **options
+    )
+
+
+@pytest.mark.parametrize(
+    "image_size, wide_until, sizes, channels",
+    [
+        (32, 32, [4, 8, 16, 32], [768, 768, 768, 768]),
+        (64, 32, [4, 8, 16, 32, 64], [768, 768, 768, 768, 384]),
+        (256, 32, [4, 8, 16, 32, 64, 128, 256], [768, 768, 768, 768, 384, 192, 96]),
+        (28, 7, [7, 14, 28], [768, 384, 192]),
+        (28, 32, [7, 14, 28], [768, 768, 768]),
+    ],
+)
+def test_stages_are_the_papers(image_size, wide_until, sizes, channels):
+    assert r3gan_stages(image_size, 768, wide_until, 16) == (sizes, channels)
+
+
+def test_channels_that_cannot_be_grouped_are_refused():
+    with pytest.raises(ValueError, match="multiple of `group_width=16`"):
+        kerasgan.R3GAN(image_size=28, width=36, wide_until=28)
+
+
+def test_every_branch_starts_as_the_identity():
+    """Zero last layers: before training, D is its linear layers alone, so it is linear in the image."""
+    model = small(seed=0)
+    a, b = np.random.default_rng(0).uniform(-1, 1, (2, 3, 16, 16, 1)).astype("float32")
+    judge = model.discriminator
+    np.testing.assert_allclose(judge(a) + judge(b), judge(a + b), atol=1e-5)
+
+
+def test_kernels_start_with_the_papers_variance():
+    model = kerasgan.R3GAN(image_size=16, channels=3, width=64, blocks=2, group_width=16)
+    convolutions = [layer for layer in model.discriminator.layers if type(layer) is keras.layers.Conv2D]
+    grouped = [layer for layer in convolutions if layer.groups > 1]
+    assert len(grouped) == 6  # three stages of two blocks
+    for layer in grouped:
+        assert layer.groups == 2 * 64 // 16 and layer.kernel.shape == (3, 3, 16, 128)
+        # gain sqrt(2 / 1.04), fan-in 9 * 16, six branches: 6^(-1/4)
+        assert np.std(layer.kernel) == pytest.approx(np.sqrt(2 / 1.04 / 144) * 6**-0.25, rel=0.03)
+    assert sum(not np.any(layer.kernel) for layer in convolutions) == 6
+
+
+def test_bases():
+    model = small(seed=0)
+    basis = next(layer for layer in model.generator.layers if "basis" in layer.name)
+    x = np.array([[1, -2, 0, 0, 0, 0, 0, 0]], "float32")
+    spread = np.asarray(basis(x))
+    np.testing.assert_allclose(spread[0, :, :, 1], -2 * np.asarray(basis.pictures)[:, :, 1], rtol=1e-6)
+    assert spread.shape == (1, 4, 4, 8) and not spread[0, :, :, 2:].any()
+
+
+def test_samples_are_clipped_and_training_images_are_not():
+    model = small(seed=0)
+    latents = 50 * np.random.default_rng(0).normal(size=(4, 4)).astype("float32")
+    assert np.abs(model.generator(latents, training=True)).max() > 1
+    assert np.abs(model.generator(latents, training=False)).max() == 1
+
+
+def test_discriminator_loss_by_hand():
+    """D(x) = sum of w x: gradients are w at every image, so R1 = R2 = gamma / 2 |w|^2, exactly."""
+    images = keras.Input((16, 16, 1))
+    logits = keras.layers.Dense(1, use_bias=False)(keras.layers.Flatten()(images))
+    model = small(discriminator=keras.Model(images, logits), seed=0)
+    model.compile(
+        penalty=[kerasgan.penalties.R1(3.0), kerasgan.penalties.R2(5.0)], d_optimizer=keras.optimizers.SGD(0.1)
+    )
+    real, fake = np.random.default_rng(0).uniform(-1, 1, (2, 6, 16, 16, 1)).astype("float32")
+    w = np.asarray(model.d_variables[0])[:, 0]
+    difference = real.reshape(6, -1) @ w - fake.reshape(6, -1) @ w
+    expected = np.mean(np.log1p(np.exp(-difference))) + (1.5 + 2.5) * np.sum(w**2)
+    logs = model.update_discriminator(tf.constant(real), tf.constant(fake), ())
+    assert float(logs["d_loss"]) == pytest.approx(expected, rel=1e-5)
+    # d/dw: -sigmoid(-difference) (x - G(z)), averaged, and gamma w from each penalty
+    weights = 1 / (1 + np.exp(difference))
+    gradient = -np.mean(weights[:, None] * (real - fake).reshape(6, -1), axis=0) + 8 * w
+    np.testing.assert_allclose(np.asarray(model.d_variables[0])[:, 0], w - 0.1 * gradient, atol=1e-5)
+
+
+def test_penalties_reuse_the_pass_of_the_loss():
+    """Two passes of D in its update, one on the real and one on the generated images, whatever R1 and R2 need."""
+    model = small(seed=0)
+    model.compile()
+    seen = []
+    judge = model.judge
+    model.judge = lambda images, *args, **kwargs: seen.append(1) or judge(images, *args, **kwargs)
+    real = tf.random.uniform((4, 16, 16, 1))
+    model.update_discriminator(real, tf.random.uniform((4, 16, 16, 1)), ())
+    assert len(seen) == 2

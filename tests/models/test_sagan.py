@@ -1,0 +1,60 @@
+"""SAGAN: where attention stands, which layers are normalised, and the projection of the class."""
+
+import keras
+import numpy as np
+import pytest
+
+import kerasgan
+from kerasgan.layers import SelfAttention, SpectralNormalization
+from kerasgan.models.sagan import _stages
+
+
+def small(**options):
+    return kerasgan.SAGAN(image_size=16, channels=1, latent_dim=4, num_classes=3, width=2, seed=0, **options)
+
+
+@pytest.mark.parametrize("image_size, attends", [(128, 32), (64, 32), (32, 16), (28, 14), (16, 8)])
+def test_attention_stands_at_32_pixels_or_the_largest_map_below(image_size, attends):
+    assert _stages(image_size, 64, None)[2] == attends
+
+
+def test_wrong_attention_size_is_refused():
+    with pytest.raises(ValueError, match="must be one of"):
+        small(attention_size=16)
+
+
+def test_both_networks_attend_once_and_are_normalised():
+    model = small()
+    for network in (model.generator, model.discriminator):
+        attention = [layer for layer in network.layers if isinstance(layer, SelfAttention)]
+        assert len(attention) == 1 and float(attention[0].gamma) == 0
+        assert attention[0].output.shape[1:3] == (8, 8)
+        plain = (keras.layers.Dense, keras.layers.Conv2D, keras.layers.Embedding)
+        assert not any(isinstance(layer, plain) for layer in network.layers)
+        assert sum(isinstance(layer, SpectralNormalization) for layer in network.layers) >= 8
+
+
+def test_two_timescales_and_hinge():
+    model = small()
+    model.compile()
+    assert [float(o.learning_rate) for o in (model.g_optimizer, model.d_optimizer)] == pytest.approx([1e-4, 4e-4])
+    assert (model.g_optimizer.beta_1, model.g_optimizer.beta_2) == (0.0, 0.9)
+    assert isinstance(model.loss, kerasgan.losses.Hinge)
+
+
+def test_logits_are_a_common_part_and_the_projection_of_the_class():
+    model = small()
+    images = np.random.default_rng(0).uniform(-1, 1, (3, 16, 16, 1)).astype("float32")
+    head = next(
+        layer for layer in model.discriminator.layers if getattr(layer, "layer", None).__class__ is keras.layers.Dense
+    )
+    table = next(
+        layer
+        for layer in model.discriminator.layers
+        if getattr(layer, "layer", None).__class__ is keras.layers.Embedding
+    )
+    phi = np.asarray(keras.Model(model.discriminator.inputs, head.input)([images, np.zeros(3, "int32")]))
+    for label in range(3):
+        logits = model.discriminator([images, np.full(3, label, "int32")])
+        expected = np.asarray(head(phi))[:, 0] + phi @ np.asarray(table.effective_kernel())[label]
+        np.testing.assert_allclose(np.ravel(logits), expected, rtol=1e-4, atol=1e-5)
