@@ -1,10 +1,11 @@
 """Generative adversarial networks for Keras 3 and TensorFlow."""
 
-from kerasgan import augment, callbacks, data, losses, metrics, penalties, schedules, text
+from kerasgan import augment, callbacks, data, losses, metrics, penalties, plots, schedules, text, zoo
 from kerasgan.models import (
     ACGAN,
     DCGAN,
     GAN,
+    GANCLS,
     LSGAN,
     R3GAN,
     SAGAN,
@@ -17,6 +18,8 @@ from kerasgan.models import (
     CycleGAN,
     DomainTransferNetwork,
     Pix2Pix,
+    StackGAN,
+    StackGANStage1,
+    StackGANStage2,
 )
-from kerasgan.models import GANCLS, StackGAN, StackGANStage1, StackGANStage2
 from kerasgan.version import __version__

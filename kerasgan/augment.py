@@ -44,7 +44,7 @@ class DiffAugment(keras.layers.Layer):
 
     def _offsets(self, images, size, limit):
         """Integers in [-limit, limit] per image, and the coordinates 0 .. size-1."""
-        draw = random.uniform((keras.ops.shape(images)[0], 1), self.seed_generator, -limit, limit + 1, dtype="int32")
+        draw = random.integers((keras.ops.shape(images)[0], 1), self.seed_generator, -limit, limit + 1)
         return draw, tf.range(size)[None]
 
     def _translation(self, images):
@@ -60,8 +60,8 @@ class DiffAugment(keras.layers.Layer):
         height, width = images.shape[1:3]
         cut_height, cut_width = height // 2, width // 2
         shape = (keras.ops.shape(images)[0], 1)
-        top = random.uniform(shape, self.seed_generator, -(cut_height // 2), height - cut_height // 2, dtype="int32")
-        left = random.uniform(shape, self.seed_generator, -(cut_width // 2), width - cut_width // 2, dtype="int32")
+        top = random.integers(shape, self.seed_generator, -(cut_height // 2), height - cut_height // 2)
+        left = random.integers(shape, self.seed_generator, -(cut_width // 2), width - cut_width // 2)
         ys, xs = tf.range(height)[None] - top, tf.range(width)[None] - left
         inside = ((ys >= 0) & (ys < cut_height))[:, :, None] & ((xs >= 0) & (xs < cut_width))[:, None, :]
         return images * tf.cast(~inside, images.dtype)[..., None]

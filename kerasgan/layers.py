@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from kerasgan import random
+
 
 @keras.saving.register_keras_serializable("kerasgan")
 class Maxout(keras.layers.Layer):
@@ -33,6 +35,39 @@ class Maxout(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "units": self.units, "pieces": self.pieces}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class Dropout(keras.layers.Layer):
+    """Dropout whose masks are the same on any number of devices and with or without XLA.
+
+    Keras's own draws one mask for all replicas, and another one when compiled by XLA.
+
+    Args:
+        rate: float in [0, 1). Share of the units that are set to 0; the others are divided by `1 - rate`.
+        seed: int. Defaults to a random one.
+
+    Input and output of any shape (batch, ...).
+    """
+
+    def __init__(self, rate, seed=None, **kwargs):
+        super().__init__(**kwargs)
+        if not 0 <= rate < 1:
+            raise ValueError(f"`rate` must be in [0, 1). Received: {rate!r}")
+        self.rate = rate
+        self.seed_generator = keras.random.SeedGenerator(seed)
+
+    def call(self, inputs, training=False):
+        if not training or not self.rate:
+            return inputs
+        kept = random.uniform(keras.ops.shape(inputs), self.seed_generator) >= self.rate
+        return inputs * keras.ops.cast(kept, inputs.dtype) / (1 - self.rate)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate}
 
 
 @keras.saving.register_keras_serializable("kerasgan")

@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from kerasgan.layers import Dropout
 from kerasgan.models.conditional import Conditioned, condition_inputs, name_conditions
 from kerasgan.models.dcgan import _norm, _normal, pyramid
 from kerasgan.models.gan import GAN
@@ -41,7 +42,7 @@ def acgan_discriminator(image_size, channels, num_classes, width):
         count = min(width * 2**level, width * 32)
         stride = 1 if level % 2 else 2
         x = layers.Conv2D(count, 3, stride, "same", use_bias=level == 0, kernel_initializer=_normal())(x)
-        x = layers.Dropout(0.5)(layers.LeakyReLU(0.2)(_norm()(x) if level else x))
+        x = Dropout(0.5)(layers.LeakyReLU(0.2)(_norm()(x) if level else x))
     x = layers.Flatten()(x)
     logits = layers.Dense(1, kernel_initializer=_normal(), dtype="float32", name="logits")(x)
     classes = layers.Dense(num_classes, kernel_initializer=_normal(), dtype="float32", name="classes")(x)

@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from kerasgan.layers import Maxout
+from kerasgan.layers import Dropout, Maxout
 from kerasgan.models.conditional import Conditioned, condition_inputs, name_conditions
 from kerasgan.models.dcgan import _norm, _normal, pyramid
 from kerasgan.models.gan import GAN
@@ -19,8 +19,8 @@ def mlp_generator(image_size, channels, latent_dim, num_classes, attributes, wid
     conditions, condition = condition_inputs(num_classes, attributes)
     x = layers.Dense(200, activation="relu")(latents)
     y = layers.Dense(1000, activation="relu")(condition)
-    x = layers.Dropout(0.5)(layers.Concatenate()([x, y]))
-    x = layers.Dropout(0.5)(layers.Dense(1200, activation="relu")(x))
+    x = Dropout(0.5)(layers.Concatenate()([x, y]))
+    x = Dropout(0.5)(layers.Dense(1200, activation="relu")(x))
     x = layers.Reshape((image_size, image_size, channels))(layers.Dense(image_size * image_size * channels)(x))
     images = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model([latents, *conditions], images, name="generator")
@@ -36,8 +36,8 @@ def mlp_discriminator(image_size, channels, num_classes, attributes, width=None)
     conditions, condition = condition_inputs(num_classes, attributes)
     x = Maxout(240, pieces=5)(layers.Flatten()(images))
     y = Maxout(50, pieces=5)(condition)
-    x = layers.Dropout(0.5)(layers.Concatenate()([x, y]))
-    x = layers.Dropout(0.5)(Maxout(240, pieces=4)(x))
+    x = Dropout(0.5)(layers.Concatenate()([x, y]))
+    x = Dropout(0.5)(Maxout(240, pieces=4)(x))
     logits = layers.Dense(1, dtype="float32")(x)
     return keras.Model([images, *conditions], logits, name="discriminator")
 

@@ -4,6 +4,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasgan import random
 from kerasgan.data import checks
 from kerasgan.models.base import AdversarialModel
 from kerasgan.networks import patch_discriminator, residual_generator
@@ -43,8 +44,8 @@ class ImagePool(keras.layers.Layer):
         everyone = context.all_gather(fakes, axis=0) if replicas > 1 else fakes
         total = replicas * rows
         # The same numbers on every replica, as all seed states are equal.
-        swap = keras.random.uniform((total,), seed=seed) < 0.5
-        place = keras.random.randint((total,), 0, self.size, seed=seed)
+        draws = random.unit((total, 2), seed)
+        swap, place = draws[:, 0] < 0.5, tf.cast(draws[:, 1] * self.size, tf.int32)
 
         # `held` and `given` are places in [pool, batch]: the images themselves move once, at the end.
         def one(i, count, held, given):

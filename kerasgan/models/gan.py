@@ -8,7 +8,7 @@ import tensorflow as tf
 from keras import layers
 
 from kerasgan.data import checks
-from kerasgan.layers import Maxout
+from kerasgan.layers import Dropout, Maxout
 from kerasgan.models.base import AdversarialModel, join_inputs
 from kerasgan.penalties import Recorded
 
@@ -36,11 +36,11 @@ def gan_discriminator(image_size, channels):
     """
     x = images = keras.Input((image_size, image_size, channels), name="images")
     x = layers.Flatten()(x)
-    x = layers.Dropout(0.2)(x)
+    x = Dropout(0.2)(x)
     x = Maxout(240, pieces=5)(x)
-    x = layers.Dropout(0.5)(x)
+    x = Dropout(0.5)(x)
     x = Maxout(240, pieces=5)(x)
-    x = layers.Dropout(0.5)(x)
+    x = Dropout(0.5)(x)
     logits = layers.Dense(1, dtype="float32")(x)
     return keras.Model(images, logits, name="discriminator")
 
@@ -140,7 +140,7 @@ class GAN(AdversarialModel):
             **self.measure(real_logits, fake_logits),
         )
 
-    # What conditional variants change: `condition` is a tuple of inputs that G and D get besides z and x ---------------
+    # What conditional variants change: `condition` is a tuple of inputs that G and D get besides z and x ---------
 
     def unpack(self, data):
         """Splits a dataset element into (real images, condition); `GAN` has no condition and drops labels."""

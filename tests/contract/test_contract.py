@@ -11,7 +11,9 @@ import tensorflow as tf
 import kerasgan
 
 
-@pytest.fixture(params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in cases.CASES], scope="module")
+@pytest.fixture(
+    params=[pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in cases.CASES], scope="module"
+)
 def case(request):
     return cases.CASES[request.param]
 
