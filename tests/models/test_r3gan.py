@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import kerasgan
-from kerasgan.models.r3gan import r3gan_stages
+from kerasgan.models.r3gan import GroupedConv2D, r3gan_stages
 
 
 def small(**options):
@@ -44,7 +44,9 @@ def test_every_branch_starts_as_the_identity():
 
 def test_kernels_start_with_the_papers_variance():
     model = kerasgan.R3GAN(image_size=16, channels=3, width=64, blocks=2, group_width=16)
-    convolutions = [layer for layer in model.discriminator.layers if type(layer) is keras.layers.Conv2D]
+    convolutions = [
+        layer for layer in model.discriminator.layers if type(layer) in (keras.layers.Conv2D, GroupedConv2D)
+    ]
     grouped = [layer for layer in convolutions if layer.groups > 1]
     assert len(grouped) == 6  # three stages of two blocks
     for layer in grouped:
@@ -100,3 +102,12 @@ def test_penalties_reuse_the_pass_of_the_loss():
     real = tf.random.uniform((4, 16, 16, 1))
     model.update_discriminator(real, tf.random.uniform((4, 16, 16, 1)), ())
     assert len(seen) == 2
+
+
+def test_grouped_convolution_is_one_of_each_group():
+    layer = GroupedConv2D(6, 3, padding="same", groups=2)
+    x = np.random.default_rng(0).normal(size=(2, 5, 5, 4)).astype("float32")
+    layer(x)
+    kernel = np.asarray(layer.kernel)
+    halves = [tf.nn.conv2d(x[..., 2 * g : 2 * g + 2], kernel[..., 3 * g : 3 * g + 3], 1, "SAME") for g in (0, 1)]
+    np.testing.assert_allclose(layer(x), tf.concat(halves, -1), atol=1e-5)
