@@ -36,7 +36,7 @@ def replacing(path):
     Example:
 
     >>> with replacing("notes.txt") as temporary:
-    ...     temporary.write_text("all of it, or nothing")
+    ...     _ = temporary.write_text("all of it, or nothing")
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)

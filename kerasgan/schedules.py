@@ -16,8 +16,8 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     Example:
 
     >>> rate = kerasgan.schedules.LinearDecay(2e-4, constant_steps=1000, decay_steps=1000)
-    >>> float(rate(500)), float(rate(1500)), float(rate(3000))
-    (0.0002, 0.0001, 0.0)
+    >>> [round(float(rate(step)), 6) for step in (500, 1500, 3000)]
+    [0.0002, 0.0001, 0.0]
     """
 
     def __init__(self, initial, constant_steps, decay_steps):

@@ -15,6 +15,9 @@ GLOBALS = {"kerasgan": kerasgan, "keras": keras, "np": np, "tf": tf}
 OPTIONS = doctest.NORMALIZE_WHITESPACE | doctest.ELLIPSIS
 
 
+DEAR = {"kerasgan.models.wgan.WGAN", "kerasgan.metrics.inception.inception_v3"}
+
+
 def examples():
     finder = doctest.DocTestFinder(exclude_empty=True)
     for info in pkgutil.walk_packages(kerasgan.__path__, "kerasgan."):
@@ -23,10 +26,10 @@ def examples():
         module = importlib.import_module(info.name)
         for test in finder.find(module, info.name, globs=vars(module) | GLOBALS):
             if test.examples:
-                yield pytest.param(test, id=test.name)
+                yield pytest.param(test, id=test.name, marks=pytest.mark.slow if test.name in DEAR else ())
 
 
-@pytest.mark.parametrize("example", examples())
+@pytest.mark.parametrize("example", list(examples()))
 def test_example(example, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     report = []

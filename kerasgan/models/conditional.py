@@ -116,7 +116,8 @@ class Conditioned:
         if labels is None:
             condition = self._draw_condition(num_images, seed)
         else:
-            condition = [np.asarray(values) for values in self._as_condition(labels)]
+            types = [None] * len(self.label_sets) + ["float32"] * len(self.attribute_sets)
+            condition = [np.asarray(values, dtype) for values, dtype in zip(self._as_condition(labels), types)]
             rows = {len(values) for values in condition if values.ndim} | ({num_images} if num_images else set())
             if len(rows) > 1:
                 raise ValueError(

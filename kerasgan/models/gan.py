@@ -72,7 +72,7 @@ class GAN(AdversarialModel):
 
     >>> model = kerasgan.GAN()
     >>> model.compile()
-    >>> history = model.fit(np.zeros((32, 28, 28, 1), "float32"), verbose=0)
+    >>> history = model.fit(-np.ones((32, 28, 28, 1), "float32"), verbose=0)
     >>> model.generate(4, seed=0).shape
     (4, 28, 28, 1)
     """
