@@ -264,13 +264,11 @@ def _arguments(network):
 
 
 def _model_class(kerasgan, name):
-    """The noise-to-image model of that name; the others have other data and are trained from Python."""
-    from kerasgan.models.gan import GAN
-
+    """The model of that name that learns from images or labelled images; the others are trained from Python."""
     known = {
         attribute.lower(): value
         for attribute, value in vars(kerasgan).items()
-        if isinstance(value, type) and issubclass(value, GAN) and "text_dim" not in _arguments(value)
+        if isinstance(value, type) and issubclass(value, kerasgan.GAN) and not issubclass(value, kerasgan.GANCLS)
     }
     if name.lower() not in known:
         raise ValueError(f"MODEL must be one of {sorted(known)}. Received: {name!r}")

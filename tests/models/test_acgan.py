@@ -9,6 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 import kerasgan
+from kerasgan.layers import Dropout
 
 
 def stub(class_weight=1.0, loss=None):
@@ -68,7 +69,7 @@ def test_networks_are_the_papers_for_cifar10():
     assert [layer.filters for layer in down] == [16, 32, 64, 128, 256, 512]
     assert [layer.strides[0] for layer in down] == [2, 1, 2, 1, 2, 1]
     assert [x.shape[1:] for x in model.discriminator.outputs] == [(1,), (10,)]
-    rates = [layer.rate for layer in model.discriminator.layers if isinstance(layer, layers.Dropout)]
+    rates = [layer.rate for layer in model.discriminator.layers if isinstance(layer, Dropout)]
     assert rates == [0.5] * 6
 
 

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 import kerasgan
+from kerasgan import random
 from kerasgan.layers import InstanceNormalization, ReflectionPadding2D
 from kerasgan.models.cyclegan import ImagePool
 
@@ -59,8 +60,8 @@ def simulate(batches, size, seed):
     generator = keras.random.SeedGenerator(seed)
     held, returned = [], []
     for batch in batches:
-        swaps = np.asarray(keras.random.uniform((len(batch),), seed=generator)) < 0.5
-        places = np.asarray(keras.random.randint((len(batch),), 0, size, seed=generator))
+        draws = random.unit((len(batch), 2), generator).numpy()
+        swaps, places = draws[:, 0] < 0.5, (draws[:, 1] * size).astype(int)
         for image, swap, place in zip(batch, swaps, places):
             if len(held) < size:
                 held.append(image)
