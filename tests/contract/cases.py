@@ -185,10 +185,10 @@ CASES = {
     "CycleGAN": Case(
         make=lambda: kerasgan.CycleGAN(
             image_size=16, channels=1, width=2, blocks=1, receptive_field=16, pool_size=10, seed=3
-            compile={"cycle_weight": 1},  # 10 makes plain descent amplify rounding
-    ),
+        ),
         arrays=lambda n: (images(n, 16, 1, seed=0), images(n, 16, 1, seed=1)),
         default=kerasgan.CycleGAN,
+        compile={"cycle_weight": 1},  # with 10, plain descent amplifies rounding
         sample=lambda model, seed: model.translate(images(3, 16, 1)),
         deterministic=True,
     ),

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import kerasgan
 from kerasgan import zoo
 from kerasgan.metrics import Score
 from kerasgan.zoo import _card
@@ -42,6 +43,10 @@ def test_the_page_of_an_entry_is_made_from_its_card(name):
         assert part in docstring
 
 
+def batches(arrays):
+    return tf.data.Dataset.from_tensor_slices(arrays).batch(10, drop_remainder=True)
+
+
 def tiny_dataset(model):
     """Two batches' worth of what the model of a recipe trains on, from its own first words about itself."""
     generator = np.random.default_rng(0)
@@ -51,13 +56,15 @@ def tiny_dataset(model):
 
     labels = (np.arange(20) % 10).astype("int32")
     if not hasattr(model, "sampling_networks"):
-        return tf.data.Dataset.from_tensor_slices((images(model.input_shape[1:]), labels)).batch(10)
+        return batches((images(model.input_shape[1:]), labels))
     shape = (model.image_size, model.image_size, model.channels)
+    if isinstance(model, kerasgan.GANCLS):
+        return batches((images(shape), np.eye(20, model.text_dim, dtype="float32")))
     if getattr(model, "num_classes", None):
-        return tf.data.Dataset.from_tensor_slices((images(shape), labels % model.num_classes)).batch(10)
-    if hasattr(model, "latent_dim"):
-        return tf.data.Dataset.from_tensor_slices(images(shape)).batch(10)
-    return tf.data.Dataset.from_tensor_slices((images(shape), images(shape))).batch(10)
+        return batches((images(shape), labels % model.num_classes))
+    if isinstance(model, kerasgan.GAN):
+        return batches(images(shape))
+    return batches((images(shape), images(shape)))
 
 
 @pytest.mark.parametrize("name", sorted(path.parent.name for path in zoo.FOLDER.glob("*/recipe.py")))
