@@ -11,7 +11,7 @@ DEAR = (
     "test_interrupted_training_equals_uninterrupted",
     "test_two_devices_equal_one",
 )
-BY_DEFAULT = ("GAN", "DCGAN", "ConditionalGAN of several conditions", "CycleGAN", "GANCLS")
+BY_DEFAULT = ("GAN", "DCGAN", "ConditionalGAN of several conditions", "GANCLS")
 
 
 def pytest_collection_modifyitems(items):
