@@ -4,7 +4,7 @@ import json
 import os
 import pathlib
 import socket
-import time
+import threading
 
 import numpy as np
 import pytest
@@ -65,8 +65,17 @@ def test_unprepared_set_fails_within_seconds_and_says_what_to_do(tmp_path, monke
 
 def test_a_network_that_never_answers_is_given_up(monkeypatch):
     monkeypatch.setattr(catalog, "_PROBE_SECONDS", 0.05)
-    monkeypatch.setattr(catalog.urllib.request, "urlopen", lambda *args, **kwargs: time.sleep(60))
-    assert catalog._reachable() is False
+    hung_up = threading.Event()
+
+    def never_answers(*args, **kwargs):
+        hung_up.wait(60)
+        raise TimeoutError
+
+    monkeypatch.setattr(catalog.urllib.request, "urlopen", never_answers)
+    try:
+        assert catalog._reachable() is False
+    finally:
+        hung_up.set()  # the asking thread ends with the test
 
 
 def test_unknown_names(tmp_path, monkeypatch):
