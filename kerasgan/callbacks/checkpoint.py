@@ -37,11 +37,12 @@ class Checkpoint(keras.callbacks.Callback):
     and a SHA-256 of all that). It appears at once, by a rename, after everything has reached the disk.
 
     `fit` of a kerasgan model calls `restore_into` before training, so that the same script, started again, continues.
-    A state with a non-finite weight or log is never saved. Of several workers only the chief writes.
+    A state with a non-finite weight or log is never saved. Of several workers only the chief writes, and all restore
+    from the same folder, which they must share.
 
     SIGTERM and SIGINT (Ctrl-C) save at the next step boundary and then raise `SystemExit` with status 143 or 130; the
-    second signal acts at once, as if this callback were not there. With several workers the state is not saved on a
-    signal, because that takes all of them; the last regular checkpoint stands.
+    second signal acts at once, as if this callback were not there. Of several workers each obeys its own signal, and
+    the chief's saves: when another one goes, the rest end with an error and the last regular checkpoint stands.
 
     Args:
         directory: folder of the checkpoints of one run.
@@ -122,6 +123,7 @@ class Checkpoint(keras.callbacks.Callback):
         if is_chief(model):
             _sweep(self.directory)
         folder, manifest = _newest(self.directory, move_damaged=is_chief(model))
+        _agree(model, -1 if folder is None else manifest["step"], self.directory)
         if folder is None:
             return None
         step = int(model.step.numpy())
@@ -290,8 +292,7 @@ class Checkpoint(keras.callbacks.Callback):
         if self._signal is None:
             return
         number, self._signal = self._signal, None
-        if self.model.distribute_strategy.cluster_resolver is None:
-            self._save()
+        self._save()
         self._release_signals()
         raise SystemExit(128 + number)
 
@@ -305,6 +306,20 @@ class Checkpoint(keras.callbacks.Callback):
 def is_chief(model):
     """Tells whether this process is the one that writes files: the only one, or the first of several workers."""
     return model.distribute_strategy.extended.should_checkpoint
+
+
+def _agree(model, step, directory):
+    """Raises unless all workers have found the same newest checkpoint: they would train different weights."""
+    strategy = model.distribute_strategy
+    if not strategy.extended._in_multi_worker_mode():
+        return
+    total = strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant(step, tf.int64), axis=None)
+    if int(total) != step * strategy.num_replicas_in_sync:
+        found = f"that of step {step}" if step >= 0 else "none"
+        raise ValueError(
+            f"The newest checkpoint in {str(directory)!r} must be the same for every worker; here it is {found}. Give "
+            "`Checkpoint` a folder that all workers share."
+        )
 
 
 class _Memory(io.BytesIO):

@@ -9,7 +9,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasgan import data, losses, penalties, random
+from kerasgan import data, distribute, losses, penalties, random
 from kerasgan.augment import get as get_augment
 
 
@@ -328,6 +328,8 @@ class AdversarialModel(keras.Model):
         steps = self._epoch_length(length, steps_per_epoch)
         if length is not None and length >= 0:
             x = x.repeat()
+        if length is not None:
+            x = distribute.share(x, self.distribute_strategy)
 
         callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
         restored = any([c.restore_into(self, callbacks) is not None for c in callbacks if hasattr(c, "restore_into")])

@@ -1,0 +1,141 @@
+"""Choosing a `tf.distribute` strategy, and waiting for the other machines of a cluster."""
+
+import json
+import os
+import socket
+import time
+
+import tensorflow as tf
+
+
+def strategy(devices="auto", timeout=300):
+    """Chooses how a training is spread over devices and machines.
+
+    Make the model and call its `compile` in the strategy's scope; everything else is the same on any number of
+    devices. The batch size of the dataset is that of all devices together, and must be a multiple of their number.
+
+    With several workers this must be the first thing that a process asks of TensorFlow after its import, and every
+    worker must run the same program on the same data. Each computes its own rows of every batch. The folders of
+    `kerasgan.callbacks` must be shared: only the first worker (the chief) writes, and all resume from there. When a
+    worker dies, TensorFlow ends `fit` in the others with an error within half a minute.
+
+    Args:
+        devices: str. "default": one device. "mirrored": all GPUs of this machine. "multi_worker": the machines that
+            the environment variable `TF_CONFIG` lists, with all GPUs of each. "auto" (default): "multi_worker" where
+            `TF_CONFIG` is set, "mirrored" where there are several GPUs, else "default".
+        timeout: float, the seconds to wait for the other workers to appear. Default 300.
+
+    Returns:
+        A `tf.distribute.Strategy`.
+
+    Raises:
+        ValueError: if `devices` is unknown, or `TF_CONFIG` does not describe a cluster.
+        TimeoutError: if a worker does not appear; it names the address.
+
+    Example:
+
+    >>> with kerasgan.distribute.strategy().scope():
+    ...     model = kerasgan.DCGAN(image_size=28, channels=1, width=16)
+    ...     model.compile()
+    """
+    if devices == "auto":
+        several = len(tf.config.list_physical_devices("GPU")) > 1
+        devices = "multi_worker" if os.environ.get("TF_CONFIG") else "mirrored" if several else "default"
+    makers = {
+        "default": tf.distribute.get_strategy,
+        "mirrored": tf.distribute.MirroredStrategy,
+        "multi_worker": lambda: _multi_worker(timeout),
+    }
+    if devices not in makers:
+        raise ValueError(f"`devices` must be one of {['auto', *makers]}. Received: {devices!r}")
+    return makers[devices]()
+
+
+def share(dataset, strategy):
+    """Prepares a dataset of global batches, so that every device gets its own rows of each; `fit` calls this.
+
+    Every worker reads the whole dataset and keeps its rows: worker 0 the first ones, and so on. Sharing out files
+    instead, as TensorFlow does where it can, would give other batches than one device sees.
+
+    Args:
+        dataset: `tf.data.Dataset` of batches.
+        strategy: `tf.distribute.Strategy`.
+
+    Returns:
+        `tf.data.Dataset`.
+
+    Raises:
+        ValueError: if the rows of a batch cannot be shared evenly: the devices would then draw other noise than one
+            does, and one without any row would make every weight NaN.
+    """
+    replicas = strategy.num_replicas_in_sync
+    if replicas == 1:
+        return dataset
+    for spec in tf.nest.flatten(dataset.element_spec):
+        if spec.shape.rank == 0 or spec.shape[0] is None or spec.shape[0] % replicas:
+            raise ValueError(
+                f"On {replicas} devices the batch size must be fixed and a multiple of {replicas}. "
+                f"Received: batches of the shape {spec.shape} (use `.batch(n, drop_remainder=True)`)"
+            )
+    options = tf.data.Options()
+    options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
+    return dataset.with_options(options)
+
+
+def _multi_worker(timeout):
+    addresses, own = _cluster(os.environ.get("TF_CONFIG", ""))
+    _meet(addresses, own, timeout)
+    return tf.distribute.MultiWorkerMirroredStrategy()
+
+
+def _cluster(description):
+    """Reads `TF_CONFIG`: the addresses of all workers, the chief's first, and the index of this process's own."""
+    try:
+        config = json.loads(description)
+        jobs, task = config["cluster"], config["task"]
+        members = [(job, index) for job in ("chief", "worker") for index in range(len(jobs.get(job, ())))]
+        addresses = [jobs[job][index] for job, index in members]
+        own = members.index((task["type"], int(task["index"])))
+        ports = [int(address.rpartition(":")[2]) for address in addresses]
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ValueError(
+            "The environment variable `TF_CONFIG` must describe the workers and which of them this process is, as in "
+            '{"cluster": {"worker": ["first.host:12345", "second.host:12345"]}, "task": {"type": "worker", "index": '
+            f"0}}}}. Received: {description!r}"
+        ) from error
+    if len(set(addresses)) < len(addresses) or not all(0 < port < 65536 for port in ports):
+        raise ValueError(f"The workers' addresses in `TF_CONFIG` must differ, as host:port. Received: {addresses}")
+    return addresses, own
+
+
+def _meet(addresses, own, timeout):
+    """Returns once every worker has a listener at its address.
+
+    TensorFlow waits an hour for one that is missing, and then names its number only. Each process listens at its own
+    port until it has reached all the others; from then on TensorFlow's server does, so that those who are still
+    looking find that instead.
+    """
+    deadline = time.monotonic() + timeout
+    try:
+        door = socket.create_server(("", int(addresses[own].rpartition(":")[2])))
+    except OSError as error:
+        reason = f"This worker cannot listen at its port: {error.strerror}"
+        raise OSError(error.errno, reason, addresses[own]) from error
+    with door:
+        for number, address in enumerate(addresses):
+            while number != own and not _answers(address):
+                if time.monotonic() > deadline:
+                    raise TimeoutError(
+                        f"Worker {number} did not appear at {address} within {timeout} seconds. Start it, or correct "
+                        "its address in `TF_CONFIG`."
+                    )
+                time.sleep(0.2)
+
+
+def _answers(address):
+    host, _, port = address.rpartition(":")
+    try:
+        socket.create_connection((host.strip("[]"), int(port)), timeout=2).close()
+    except OSError:
+        return False
+    return True

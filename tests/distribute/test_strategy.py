@@ -1,0 +1,124 @@
+import json
+import re
+import socket
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kerasgan
+from kerasgan import distribute
+
+
+def describe(monkeypatch, cluster, kind="worker", index=0):
+    task = {"cluster": cluster, "task": {"type": kind, "index": index}}
+    monkeypatch.setenv("TF_CONFIG", json.dumps(task))
+
+
+def listener():
+    return socket.create_server(("127.0.0.1", 0))
+
+
+def free_port():
+    with listener() as door:
+        return door.getsockname()[1]
+
+
+@pytest.fixture(autouse=True)
+def alone(monkeypatch):
+    monkeypatch.delenv("TF_CONFIG", raising=False)
+
+
+def test_one_device_needs_no_strategy():
+    assert distribute.strategy() is tf.distribute.get_strategy()
+    assert distribute.strategy("default").num_replicas_in_sync == 1
+
+
+def test_several_gpus_are_mirrored(monkeypatch):
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0", "GPU:1"])
+    monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda: "mirrored")
+    assert distribute.strategy("auto") == "mirrored"
+    monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0"])
+    assert distribute.strategy("auto") is tf.distribute.get_strategy()
+    assert distribute.strategy("mirrored") == "mirrored"
+
+
+def test_an_unknown_name_is_refused():
+    with pytest.raises(ValueError, match="'auto', 'default', 'mirrored', 'multi_worker'.*Received: 'tpu'"):
+        distribute.strategy("tpu")
+
+
+@pytest.mark.parametrize(
+    "description",
+    [
+        "",
+        "worker-0:1234",
+        "[]",
+        '{"cluster": {"worker": ["a:1"]}}',
+        '{"cluster": {"worker": ["a:1"]}, "task": {"type": "worker", "index": 1}}',
+        '{"cluster": {"worker": ["a"]}, "task": {"type": "worker", "index": 0}}',
+        '{"cluster": {"ps": ["a:1"]}, "task": {"type": "ps", "index": 0}}',
+    ],
+)
+def test_a_cluster_that_is_none_is_refused(monkeypatch, description):
+    monkeypatch.setenv("TF_CONFIG", description)
+    with pytest.raises(ValueError, match=f"TF_CONFIG.*Received: {re.escape(repr(description))}"):
+        distribute.strategy("multi_worker")
+
+
+@pytest.mark.parametrize("workers", [["a:1", "a:1"], ["a:1", "b:70000"]])
+def test_addresses_that_cannot_be_are_refused(monkeypatch, workers):
+    describe(monkeypatch, {"worker": workers})
+    with pytest.raises(ValueError, match="addresses in `TF_CONFIG` must differ, as host:port"):
+        distribute.strategy("multi_worker")
+
+
+def test_a_worker_that_never_appears_is_named(monkeypatch):
+    absent = f"127.0.0.1:{free_port()}"
+    with listener() as present:
+        workers = [f"127.0.0.1:{free_port()}", f"127.0.0.1:{present.getsockname()[1]}", absent]
+        describe(monkeypatch, {"worker": workers})
+        with pytest.raises(TimeoutError, match=f"Worker 2 did not appear at {absent} within 0.5 seconds"):
+            distribute.strategy("auto", timeout=0.5)
+
+
+def test_the_chief_comes_first(monkeypatch):
+    absent = f"127.0.0.1:{free_port()}"
+    describe(monkeypatch, {"worker": [f"127.0.0.1:{free_port()}"], "chief": [absent]})
+    with pytest.raises(TimeoutError, match=f"Worker 0 did not appear at {absent}"):
+        distribute.strategy("auto", timeout=0.5)
+
+
+def test_a_port_in_use_is_named(monkeypatch):
+    with socket.create_server(("", 0)) as taken:
+        own = f"127.0.0.1:{taken.getsockname()[1]}"
+        describe(monkeypatch, {"worker": [own, f"127.0.0.1:{free_port()}"]})
+        with pytest.raises(OSError, match=f"cannot listen at its port.*{own}"):
+            distribute.strategy("auto", timeout=0.5)
+
+
+def two_devices():
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice())
+
+
+def test_share_gives_each_device_its_rows():
+    devices = two_devices()
+    numbers = tf.data.Dataset.range(16).batch(8, drop_remainder=True)
+    parts = devices.experimental_distribute_dataset(distribute.share(numbers, devices))
+    rows = [[value.numpy().tolist() for value in devices.experimental_local_results(part)] for part in parts]
+    assert rows == [[[0, 1, 2, 3], [4, 5, 6, 7]], [[8, 9, 10, 11], [12, 13, 14, 15]]]
+    policy = distribute.share(numbers, devices).options().experimental_distribute.auto_shard_policy
+    assert policy == tf.data.experimental.AutoShardPolicy.DATA
+    assert distribute.share(numbers, tf.distribute.get_strategy()) is numbers
+
+
+@pytest.mark.parametrize("batch", [dict(batch_size=7, drop_remainder=True), dict(batch_size=8)])
+def test_batches_that_cannot_be_shared_evenly_are_refused(batch):
+    with two_devices().scope():
+        model = kerasgan.GAN(image_size=8)
+        model.compile()
+    images = tf.data.Dataset.from_tensor_slices(np.random.default_rng(0).uniform(-1, 1, (21, 8, 8, 1)))
+    dataset = images.map(lambda image: tf.cast(image, tf.float32)).batch(**batch)
+    with pytest.raises(ValueError, match=r"multiple of 2. Received: batches of the shape \((7|None), 8, 8, 1\)"):
+        model.fit(dataset, verbose=0)
+    assert int(model.step.numpy()) == 0

@@ -1,0 +1,160 @@
+"""Real clusters of two processes on this machine."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tensorflow as tf
+import worker
+
+from kerasgan.callbacks import Checkpoint
+
+# TensorFlow's heartbeats tell of a dead worker after 10 seconds; the rest is the time in which Python ends.
+DEADLINE = 45
+
+
+def free_ports(count):
+    doors = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [door.getsockname()[1] for door in doors]
+    for door in doors:
+        door.close()
+    return ports
+
+
+@pytest.fixture
+def cluster(tmp_path):
+    """Gives a function that starts two workers, and one that waits for their ends."""
+    running = []
+
+    def start(epochs, steps=(0, 0), shared=None):
+        addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
+        processes = []
+        for index, step in enumerate(steps):
+            own = tmp_path / f"worker_{index}"
+            own.mkdir(exist_ok=True)
+            task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+            threads = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "2"}
+            folder = own if shared == "none" else tmp_path / "shared"
+            with open(own / "output", "w") as output:
+                processes.append(
+                    subprocess.Popen(
+                        [sys.executable, worker.__file__, str(own), str(folder), str(epochs), str(step)],
+                        env=os.environ | threads | {"TF_CONFIG": json.dumps(task)},
+                        stdout=output,
+                        stderr=subprocess.STDOUT,
+                    )
+                )
+        running.extend(processes)
+        return processes
+
+    yield start
+    for process in running:
+        process.kill()
+        process.wait()
+
+
+def ends(processes, timeout=300):
+    """Returns the exit statuses."""
+    return [process.wait(timeout) for process in processes]
+
+
+def output(tmp_path, index):
+    return (tmp_path / f"worker_{index}" / "output").read_text()
+
+
+def single(epochs):
+    """The same training in this process, on one device."""
+    model = worker.tiny_model(tf.distribute.get_strategy())
+    history = model.fit(worker.data(), batch_size=8, epochs=epochs, steps_per_epoch=worker.STEPS, verbose=0)
+    state = [np.array(variable) for variable in model.variables]
+    return state, history.history, model.evaluate(worker.data(), batch_size=8, verbose=0, return_dict=True)
+
+
+def results(tmp_path):
+    states = []
+    for index in range(2):
+        with np.load(tmp_path / f"worker_{index}" / "state.npz") as file:
+            states.append([file[name] for name in file.files])
+    return states, [json.loads((tmp_path / f"worker_{index}" / "logs.json").read_text()) for index in range(2)]
+
+
+def assert_equal_to_single(tmp_path, epochs, history=True):
+    (first, second), (first_logs, second_logs) = results(tmp_path)
+    state, single_history, logs = single(epochs)
+    for ours, others in zip(first, second, strict=True):
+        np.testing.assert_array_equal(ours, others)
+    for ours, alone in zip(first, state, strict=True):
+        np.testing.assert_allclose(ours, alone, rtol=0, atol=1e-5)
+    assert first_logs["evaluate"] == second_logs["evaluate"]
+    for name, values in single_history.items() if history else ():
+        assert first_logs["history"][name] == second_logs["history"][name]
+        np.testing.assert_allclose(first_logs["history"][name], values, rtol=0, atol=1e-5, err_msg=name)
+    for name in ("d_loss", "g_loss", "d_real", "d_fake"):
+        assert first_logs["evaluate"][name] == pytest.approx(logs[name], abs=1e-5)
+
+
+def test_two_workers_equal_one_process(tmp_path, cluster):
+    """Four steps an epoch, two epochs: weights, logs, the files that one of them writes."""
+    assert ends(cluster(epochs=2)) == [0, 0], output(tmp_path, 0) + output(tmp_path, 1)
+    assert_equal_to_single(tmp_path, epochs=2)
+    shared = tmp_path / "shared"
+    assert sorted(path.name for path in (shared / "checkpoints").iterdir()) == ["step_00000004", "step_00000008"]
+    grids = [f"epoch_{epoch:04d}.png" for epoch in range(3)]
+    assert sorted(path.name for path in (shared / "samples").iterdir()) == [*grids, "real.png", "training.gif"]
+    scores = [json.loads(line) for line in (shared / "scores" / "scores.jsonl").read_text().splitlines()]
+    assert [(record["step"], record["num_real"]) for record in scores] == [(4, 16), (8, 16)]
+    # What the chief wrote is what one process would have: it restores on one device.
+    model = worker.tiny_model(tf.distribute.get_strategy())
+    callbacks = [Checkpoint(shared / "checkpoints")]
+    model.fit(worker.data(), batch_size=8, epochs=2, steps_per_epoch=4, verbose=0, callbacks=callbacks)
+    for ours, saved in zip(results(tmp_path)[0][0], model.variables, strict=True):
+        np.testing.assert_array_equal(ours, saved)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_killed_worker_ends_the_other_and_both_resume(tmp_path, cluster, victim):
+    steps = [0, 0]
+    steps[victim] = 6  # inside the second epoch
+    processes = cluster(epochs=1000, steps=steps)
+    assert processes[victim].wait(300) == -signal.SIGKILL, output(tmp_path, victim)
+    begin = time.monotonic()
+    assert processes[1 - victim].wait(DEADLINE) not in (0, -signal.SIGKILL)
+    assert time.monotonic() - begin < DEADLINE
+    survivor = output(tmp_path, 1 - victim)
+    assert "Collective ops is aborted" in survivor or "UNAVAILABLE" in survivor, survivor
+    assert Checkpoint.latest(tmp_path / "shared" / "checkpoints").name == "step_00000004"
+
+    assert ends(cluster(epochs=3)) == [0, 0], output(tmp_path, 0) + output(tmp_path, 1)
+    assert_equal_to_single(tmp_path, epochs=3, history=False)
+    scores = [json.loads(line)["step"] for line in (tmp_path / "shared/scores/scores.jsonl").read_text().splitlines()]
+    assert scores == [4, 8, 12]
+
+
+@pytest.mark.slow
+def test_sigterm_saves_and_ends_all(tmp_path, cluster):
+    processes = cluster(epochs=1000, steps=(-6, -6))
+    for index, process in enumerate(processes):
+        while not (tmp_path / f"worker_{index}" / "training").exists():
+            assert process.poll() is None, output(tmp_path, index)
+            time.sleep(0.1)
+    for process in processes:
+        process.send_signal(signal.SIGTERM)
+    statuses = ends(processes, timeout=DEADLINE)
+    assert statuses[0] == 143 and statuses[1] != 0, output(tmp_path, 0) + output(tmp_path, 1)
+    assert int(Checkpoint.latest(tmp_path / "shared" / "checkpoints").name[5:]) >= 6
+
+
+@pytest.mark.slow
+def test_folders_that_are_not_shared_are_refused_on_resume(tmp_path, cluster):
+    assert ends(cluster(epochs=1, shared="none")) == [0, 0], output(tmp_path, 0)
+    assert not Path(tmp_path / "worker_1" / "checkpoints").exists()
+    assert 0 not in ends(cluster(epochs=2, shared="none"), timeout=2 * DEADLINE)
+    assert "must be the same for every worker; here it is that of step 4" in output(tmp_path, 0)

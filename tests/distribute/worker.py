@@ -1,0 +1,77 @@
+"""One worker of a cluster, for the tests: trains a tiny GAN and leaves behind what it has become.
+
+Arguments: a folder of the worker's own, the folder that all share, the number of epochs, and the step at which this
+worker kills itself (or waits for a signal: a negative one), or 0.
+"""
+
+import json
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+import keras
+import numpy as np
+
+import kerasgan
+
+STEPS = 4
+
+
+def data():
+    return np.random.default_rng(0).uniform(-1, 1, (40, 16, 16, 1)).astype("float32")
+
+
+def tiny_model(strategy):
+    """A DCGAN with synchronised BatchNormalization, averaged weights, and descent that is linear in the gradient."""
+    keras.utils.set_random_seed(0)
+    with strategy.scope():
+        model = kerasgan.DCGAN(image_size=16, channels=1, latent_dim=4, width=2, seed=0)
+        model.compile(
+            g_optimizer=keras.optimizers.SGD(0.05),
+            d_optimizer=keras.optimizers.SGD(0.05),
+            ema_decay=0.9,
+            metrics=[keras.metrics.MeanAbsoluteError(name="distance")],
+        )
+    return model
+
+
+class Kill(keras.callbacks.Callback):
+    """Dies at a step as a machine does that loses its power, or shows that it is there and goes on."""
+
+    def __init__(self, step, sign):
+        super().__init__()
+        self.step, self.sign = step, sign
+
+    def on_train_batch_end(self, batch, logs=None):
+        if self.step > 0 and int(self.model.step) == self.step:
+            os.kill(os.getpid(), signal.SIGKILL)
+        if self.step < 0 and int(self.model.step) >= -self.step:
+            self.sign.touch()
+            time.sleep(0.2)
+
+
+def main(own, shared, epochs, step):
+    own, shared = Path(own), Path(shared)
+    model = tiny_model(kerasgan.distribute.strategy("auto", timeout=60))
+    callbacks = [
+        kerasgan.callbacks.Checkpoint(shared / "checkpoints"),
+        kerasgan.callbacks.SampleGrid(shared / "samples", num_images=4),
+        kerasgan.callbacks.ScoreMonitor(
+            [keras.metrics.MeanAbsoluteError(name="distance")],
+            kerasgan.data.from_arrays(data(), 8, shuffle=False),
+            num_images=16,
+            directory=shared / "scores",
+            verbose=0,
+        ),
+        Kill(int(step), own / "training"),
+    ]
+    history = model.fit(data(), batch_size=8, epochs=int(epochs), steps_per_epoch=STEPS, verbose=0, callbacks=callbacks)
+    np.savez(own / "state.npz", *[np.asarray(variable) for variable in model.variables])
+    logs = model.evaluate(data(), batch_size=8, verbose=0, return_dict=True)
+    (own / "logs.json").write_text(json.dumps({"history": history.history, "evaluate": logs}))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
