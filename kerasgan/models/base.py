@@ -1,15 +1,12 @@
 """What every adversarial model shares. No algorithm lives here: those are the papers' files."""
 
 import inspect
-import os
-import pathlib
-import tempfile
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasgan import data, distribute, losses, penalties, random
+from kerasgan import data, distribute, export, losses, penalties, random
 from kerasgan.augment import get as get_augment
 
 
@@ -467,38 +464,32 @@ class AdversarialModel(keras.Model):
             "generate": (generate, [count, seed]),
         }
 
-    def export(self, filepath, version=None):
-        """Writes a SavedModel for serving: the sampling network, averaged weights where there are any.
+    def export(self, filepath, format="saved_model", version=None, endpoint=None, batch_size=None):
+        """Writes the sampling network, averaged weights where there are any, in a format that others open.
 
-        Signatures: `serving_default`, from the generator's named inputs (`latents`, ...) to `images`, and `generate`,
-        from `num_images` and `seed` to the images that `generate` of this class gives for them.
+        - `"saved_model"`, for model servers: `serving_default`, from the generator's named inputs (`latents`, ...) to
+          `images`, and `generate`, from `num_images` and `seed` to the images that `generate` of this class gives.
+        - `"onnx"`, for ONNX Runtime and browsers (needs the extra `kerasgan[export]`), and `"litert"`, for phones: one
+          endpoint a file. These formats have no random numbers of TensorFlow's, so latents and noise are inputs. In
+          ONNX, where a name stands for one value, a network from `images` to images answers with `output_images`.
 
         Args:
-            filepath: str. The model's folder; the SavedModel goes to the numbered folder `filepath/<version>` that
-                model servers expect, and appears there complete or not at all.
-            version: int. Defaults to one more than the highest there, or 1.
+            filepath: str. For a SavedModel the model's folder: it goes to the numbered folder `filepath/<version>`
+                that model servers expect. For the others a file that ends in `.onnx` or `.tflite`. What is written
+                appears complete or not at all.
+            format: `"saved_model"` (default), `"onnx"` or `"litert"`.
+            version: int, of a SavedModel. Defaults to one more than the highest there, or 1.
+            endpoint: str, of ONNX and LiteRT: which of `serving_functions()`. Defaults to `"serving_default"`.
+            batch_size: int, of ONNX and LiteRT: fixes the number of images. Defaults to any number.
 
         Returns:
-            The path of the SavedModel.
+            The path of what was written.
 
         Raises:
-            ValueError: if the version exists.
+            ValueError: if the version exists, an argument does not go with the format, or a mixed-precision model is to
+                become ONNX or LiteRT.
         """
-        folder = pathlib.Path(filepath)
-        folder.mkdir(parents=True, exist_ok=True)
-        versions = [int(path.name) for path in folder.iterdir() if path.name.isdigit()]
-        version = max(versions, default=0) + 1 if version is None else int(version)
-        if version in versions:
-            raise ValueError(f"`version` must be a new one. Received: {version}, and {folder / str(version)} exists.")
-        archive = keras.export.ExportArchive()
-        for name in (*self.sampling_networks, *self.fixed_networks):
-            archive.track(self.sampler(name))
-        for name, (function, signature) in self.serving_functions().items():
-            archive.add_endpoint(name, function, input_signature=signature)
-        with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as temporary:
-            archive.write_out(f"{temporary}/model", verbose=False)
-            os.replace(f"{temporary}/model", folder / str(version))
-        return str(folder / str(version))
+        return export.export(self, filepath, format, version, endpoint, batch_size)
 
     # Saving ----------------------------------------------------------------------------------------------------------
 

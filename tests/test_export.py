@@ -1,0 +1,190 @@
+"""What is written is read by programs that know nothing of Keras, and gives the same images."""
+
+import warnings
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kerasgan
+from kerasgan import export
+
+TOLERANCE = 1e-4
+
+
+def dcgan():
+    return kerasgan.DCGAN(image_size=16, channels=1, latent_dim=4, width=4, seed=3)
+
+
+# Each with another layer that a converter could stumble over: conditions are ints, Pix2Pix has
+# noise and statistics of the single image, SRGAN sub-pixel convolutions and any size, SNGAN and SAGAN spectral norms.
+MODELS = {
+    "GAN": lambda: kerasgan.GAN(image_size=8, latent_dim=4, seed=3),
+    "DCGAN": dcgan,
+    "ConditionalGAN": lambda: kerasgan.ConditionalGAN(
+        image_size=16, latent_dim=4, num_classes=3, attributes={"slant": 1}, networks="conv", width=2, seed=3
+    ),
+    "WGANGP": lambda: kerasgan.WGANGP(image_size=16, channels=1, latent_dim=4, width=4, seed=3),
+    "Pix2Pix": lambda: kerasgan.Pix2Pix(image_size=16, channels=1, width=2, receptive_field=16, seed=3),
+    "CycleGAN": lambda: kerasgan.CycleGAN(image_size=8, channels=1, width=2, blocks=1, receptive_field=1, seed=3),
+    "SRGAN": lambda: kerasgan.SRGAN(image_size=16, channels=1, width=2, blocks=1, seed=3),
+    "SNGAN": lambda: kerasgan.SNGAN(image_size=16, channels=1, latent_dim=4, width=2, seed=3),
+    "SAGAN": lambda: kerasgan.SAGAN(image_size=16, channels=1, latent_dim=4, num_classes=3, width=2, seed=3),
+    "R3GAN": lambda: kerasgan.R3GAN(
+        image_size=16, channels=1, latent_dim=4, width=4, blocks=1, wide_until=4, group_width=4, seed=3
+    ),
+    "GANCLS": lambda: kerasgan.GANCLS(image_size=16, channels=1, latent_dim=4, text_dim=5, width=2, seed=3),
+    "StackGANStage1": lambda: kerasgan.StackGANStage1(
+        image_size=16, channels=1, latent_dim=4, text_dim=5, width=2, condition_dim=3, seed=3
+    ),
+    "DomainTransferNetwork": lambda: kerasgan.DomainTransferNetwork(image_size=16, width=2, seed=3),
+}
+QUICK = ("DCGAN", "SRGAN")
+BATCH_ONE = {"StackGANStage1"}  # upsampling by repetition: see `batch_size`
+CASES = [pytest.param(name, marks=() if name in QUICK else pytest.mark.slow) for name in MODELS]
+
+
+def trained_looking(model):
+    """Moves the weights, so that images are far from 0 and batch statistics from (0, 1)."""
+    rng = np.random.default_rng(0)
+    for name in model.sampling_networks:
+        for weight in getattr(model, name).weights:
+            if weight.dtype == "float32":
+                value = weight.numpy()
+                weight.assign(
+                    np.abs(value) + 0.3 if "variance" in weight.path else value + rng.normal(0, 0.2, value.shape)
+                )
+    return model
+
+
+def inputs_for(specs, rows=3):
+    """Values by name for the inputs of an endpoint; any free size is 6."""
+    rng = np.random.default_rng(1)
+    values = {}
+    for spec in specs:
+        shape = [rows, *(size or 6 for size in spec.shape[1:])]
+        floats = spec.dtype == tf.float32
+        values[spec.name] = rng.uniform(-1, 1, shape).astype("float32") if floats else np.arange(rows, dtype="int32")
+    return values
+
+
+def expected(model, endpoint, rows=3):
+    """Inputs, and the images that Keras makes of them."""
+    function, specs = export.portable_functions(model)[endpoint]
+    inputs = inputs_for(specs, rows)
+    images = function(*(tf.constant(inputs[spec.name]) for spec in specs))["images"].numpy()
+    assert images.std() > 1e-3
+    return inputs, images
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_onnx_runtime_makes_the_same_images(name, tmp_path):
+    pytest.importorskip("tf2onnx", reason="tf2onnx is missing: pip install 'kerasgan[export]'")
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is missing: pip install onnxruntime")
+    model = trained_looking(MODELS[name]())
+    for endpoint in export.portable_functions(model):
+        path = model.export(tmp_path / "new" / "model.onnx", format="onnx", endpoint=endpoint)
+        session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        inputs, images = expected(model, endpoint)
+        assert {value.name: value.shape[0] for value in session.get_inputs()} == dict.fromkeys(inputs, "batch")
+        (output,) = session.get_outputs()
+        assert output.name == ("output_images" if "images" in inputs else "images")
+        np.testing.assert_allclose(session.run([output.name], inputs)[0], images, atol=TOLERANCE)
+        # Another number of images from the same file.
+        inputs, images = expected(model, endpoint, rows=1)
+        np.testing.assert_allclose(session.run([output.name], inputs)[0], images, atol=TOLERANCE)
+
+
+def interpreter(path):
+    """LiteRT's own package where it is there, else the copy within TensorFlow."""
+    try:
+        from ai_edge_litert.interpreter import Interpreter
+    except ImportError:
+        Interpreter = tf.lite.Interpreter
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", UserWarning)  # TensorFlow announces that its copy will go
+        return Interpreter(model_path=path)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_litert_makes_the_same_images(name, tmp_path):
+    model = trained_looking(MODELS[name]())
+    rows = 1 if name in BATCH_ONE else 3
+    for endpoint in export.portable_functions(model):
+        batch_size = rows if name in BATCH_ONE else None
+        path = model.export(tmp_path / "model.tflite", format="litert", endpoint=endpoint, batch_size=batch_size)
+        inputs, images = expected(model, endpoint, rows)
+        run = interpreter(path).get_signature_runner("serving_default")
+        assert set(run.get_input_details()) == set(inputs)
+        np.testing.assert_allclose(run(**inputs)["images"], images, atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_openvino_reads_the_saved_model(name, tmp_path):
+    openvino = pytest.importorskip("openvino", reason="openvino is missing: pip install openvino")
+    model = MODELS[name]()
+    if name == "Pix2Pix":  # OpenVINO knows no Philox numbers: it opens the translator that draws none
+        model = kerasgan.Pix2Pix(image_size=16, channels=1, width=2, receptive_field=16, dropout=False, seed=3)
+    trained_looking(model)
+    compiled = openvino.Core().compile_model(openvino.Core().read_model(model.export(tmp_path)), "CPU")
+    function, specs = model.serving_functions()["serving_default"]
+    inputs = inputs_for(specs)
+    images = function(*(tf.constant(inputs[spec.name]) for spec in specs))["images"].numpy()
+    np.testing.assert_allclose(list(compiled(inputs).values())[0], images, atol=TOLERANCE)
+
+
+def test_pix2pix_takes_its_noise_as_an_input_where_a_format_cannot_draw():
+    functions = export.portable_functions(MODELS["Pix2Pix"]())
+    assert list(functions) == ["serving_default"]
+    assert [spec.name for spec in functions["serving_default"][1]] == ["images", "noise"]
+    assert list(export.portable_functions(dcgan())) == ["serving_default"]
+    assert list(export.portable_functions(MODELS["CycleGAN"]())) == ["serving_default", "to_a"]
+
+
+def test_the_averaged_weights_are_exported(tmp_path):
+    model = dcgan()
+    model.compile(ema_decay=0.9)
+    for weight in model.generator.trainable_variables:
+        weight.assign(weight + 1.0)
+    run = interpreter(model.export(tmp_path / "m.tflite", format="litert")).get_signature_runner()
+    latents = model.sample_latents(2, seed=0)
+    np.testing.assert_allclose(run(latents=latents)["images"], model.decode(latents), atol=TOLERANCE)
+    assert np.abs(model.decode(latents) - model.generator(latents).numpy()).max() > 0.01
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"format": "torchscript"}, r"`format` must be one of \['saved_model', 'onnx', 'litert'\].*torchscript"),
+        ({"format": "onnx"}, "must end in '.onnx'"),
+        ({"format": "litert"}, "must end in '.tflite'"),
+        ({"format": "litert", "version": 2}, "`version` does not go with format 'litert'"),
+        ({"format": "saved_model", "endpoint": "generate"}, "`endpoint` does not go with format 'saved_model'"),
+        ({"batch_size": 2}, "`batch_size` does not go with format 'saved_model'"),
+    ],
+)
+def test_what_does_not_go_together_is_refused_before_anything_is_written(options, message, tmp_path):
+    with pytest.raises(ValueError, match=message):
+        dcgan().export(tmp_path / "model", **options)
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_endpoint_that_draws_numbers_is_refused_for_litert(tmp_path):
+    with pytest.raises(ValueError, match=r"`endpoint` must be one of \['serving_default'\].*'generate'"):
+        dcgan().export(tmp_path / "m.tflite", format="litert", endpoint="generate")
+
+
+def test_mixed_precision_is_refused_with_the_remedy(tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    with pytest.raises(ValueError, match="mixed_bfloat16.*set_dtype_policy"):
+        dcgan().export(tmp_path / "m.tflite", format="litert")
+
+
+@pytest.mark.slow
+def test_a_failed_conversion_leaves_the_older_file(tmp_path):
+    (tmp_path / "m.tflite").write_bytes(b"older")
+    with pytest.raises(ValueError, match="batch_size=1"):
+        MODELS["StackGANStage1"]().export(tmp_path / "m.tflite", format="litert")
+    assert (tmp_path / "m.tflite").read_bytes() == b"older"
+    assert [path.name for path in tmp_path.iterdir()] == ["m.tflite"]
