@@ -82,13 +82,14 @@ def save_png(path, array):
         _picture(array).save(temporary, format="PNG")
 
 
-def animation(frames, path, seconds_per_frame=0.2):
+def animation(frames, path, seconds_per_frame=0.2, rest=8):
     """Writes frames as an endless animation that rests on its last frame.
 
     Args:
         frames: sequence of uint8 arrays (height, width, 1 or 3), or of image files, all of one size.
         path: where to write; `.gif` or `.webp` decides the format.
-        seconds_per_frame: float. Default 0.2; the last frame stays eight times as long.
+        seconds_per_frame: float. Default 0.2.
+        rest: float, how many times as long the last frame stays. Default 8; 1 for films that end where they begin.
 
     Raises:
         ValueError: for no frames or another ending.
@@ -104,7 +105,7 @@ def animation(frames, path, seconds_per_frame=0.2):
         raise ValueError(f"`path` must end in .gif or .webp. Received: {str(path)!r}")
     if not frames:
         raise ValueError("`frames` must hold at least one frame. Received: none")
-    duration = [round(1000 * seconds_per_frame)] * (len(frames) - 1) + [round(8000 * seconds_per_frame)]
+    duration = [round(1000 * seconds_per_frame)] * (len(frames) - 1) + [round(1000 * rest * seconds_per_frame)]
     # A generator: a long run's frames need not lie in memory together.
     pictures = (_picture(frame) for frame in frames)
     with replacing(path) as temporary:
@@ -116,6 +117,74 @@ def animation(frames, path, seconds_per_frame=0.2):
             duration=duration if len(frames) > 1 else duration[0],
             loop=0,
         )
+
+
+def film(images, path, seconds_per_frame=0.05, scale=1):
+    """Writes images one after the other, without a rest: of a `latent.walk` it has no beginning and no end.
+
+    Args:
+        images: float array in [-1, 1], (n, height, width, channels); or (n, rows, columns, height, width, channels),
+            whose every frame is a grid.
+        path: where to write; `.gif` or `.webp` decides the format.
+        seconds_per_frame: float. Default 0.05. Browsers show GIFs no faster than 0.02.
+        scale: int, the side of a pixel in the film. Default 1.
+
+    Example:
+
+    >>> film(np.linspace(-1, 1, 4).reshape((4, 1, 1, 1)), "fade.gif", scale=16)
+    """
+    padding = 0 if np.ndim(images) == 4 else 2
+    frames = (image_grid(image if padding else image[None], padding=padding) for image in images)
+    frames = [frame.repeat(scale, axis=0).repeat(scale, axis=1) for frame in frames]
+    animation(frames, path, seconds_per_frame, rest=1)
+
+
+def labelled_grid(images, rows=None, columns=None, captions=None, path=None):
+    """Draws a grid of images with words beside it: thresholds, samples and neighbours, a - b + c.
+
+    Args:
+        images: float array in [-1, 1], (rows, columns, height, width, channels), as for `image_grid`.
+        rows, columns: lists of what to write beside each row and above each column. Default: nothing.
+        captions: lists of rows of what to write below each image. Default: nothing.
+        path: where to write the picture (PNG, SVG or PDF by its ending), or None to write none.
+
+    Returns:
+        The `matplotlib.figure.Figure`; it belongs to no window and needs no closing.
+
+    Raises:
+        ValueError: when the words do not fit the grid.
+
+    Example:
+
+    >>> labelled_grid(np.zeros((1, 3, 8, 8, 1)), rows=["1"], columns=["a", "- b", "+ c"])  # doctest: +ELLIPSIS
+    <Figure ...>
+    """
+    from matplotlib.figure import Figure
+
+    images = np.asarray(images)
+    if images.ndim != 5:
+        raise ValueError(f"`images` must have shape (rows, columns, height, ...). Received: {images.shape}")
+    height, width = images.shape[:2]
+    for name, words, count in (("rows", rows, height), ("columns", columns, width), ("captions", captions, height)):
+        if words is not None and len(words) != count:
+            raise ValueError(f"`{name}` must have {count} entries for these images. Received: {len(words)}")
+    figure = Figure(figsize=(1.1 * width + 0.8, 1.1 * height * (1.15 if captions else 1) + 0.4), layout="constrained")
+    for i, line in enumerate(figure.subplots(height, width, squeeze=False)):
+        for j, axes in enumerate(line):
+            picture = image_grid(images[i, j][None], padding=0)
+            axes.imshow(picture.squeeze(-1) if picture.shape[-1] == 1 else picture, cmap="gray", vmin=0, vmax=255)
+            axes.set(xticks=[], yticks=[])
+            axes.spines[:].set_visible(False)
+            if columns is not None and i == 0:
+                axes.set_title(columns[j], fontsize=9)
+            if rows is not None and j == 0:
+                axes.set_ylabel(rows[i], fontsize=9, rotation=0, ha="right", va="center")
+            if captions is not None:
+                axes.set_xlabel(captions[i][j], fontsize=8)
+    if path is not None:
+        with replacing(path) as temporary:
+            figure.savefig(temporary, dpi=110)
+    return figure
 
 
 def _picture(frame):

@@ -140,3 +140,41 @@ def test_history_opens_no_window():
 
     plots.history(LOG)
     assert pyplot.get_fignums() == []
+
+
+def test_a_film_shows_every_image_for_the_same_time(tmp_path):
+    images = np.array([-1.0, 0.0, 1.0, 0.0]).reshape((4, 1, 1, 1))
+    plots.film(images, tmp_path / "walk.gif", seconds_per_frame=0.05, scale=3)
+    with Image.open(tmp_path / "walk.gif") as picture:
+        assert (picture.n_frames, picture.size) == (4, (3, 3))
+        for index, value in enumerate((0, 128, 255, 128)):
+            picture.seek(index)
+            assert picture.info["duration"] == 50
+            assert np.abs(np.asarray(picture.convert("L"), int) - value).max() <= 2
+
+
+def test_a_film_of_grids(tmp_path):
+    plots.film(np.zeros((2, 2, 3, 4, 4, 1)) + [[[[[[0.0]]]]], [[[[[0.5]]]]]], tmp_path / "walk.webp")
+    with Image.open(tmp_path / "walk.webp") as picture:
+        assert picture.size == (3 * 6 + 2, 2 * 6 + 2)
+
+
+def test_labelled_grid_puts_words_where_they_belong(tmp_path):
+    images = np.linspace(-1, 1, 6).reshape((2, 3, 1, 1, 1))
+    captions = [["a", "b", "c"], ["d", "e", "f"]]
+    figure = plots.labelled_grid(images, ["0.5", "1"], ["x", "y", "z"], captions, tmp_path / "grid.png")
+    axes = np.reshape(figure.axes, (2, 3))
+    assert [[cell.get_xlabel() for cell in line] for line in axes] == captions
+    assert [cell.get_title() for cell in axes[0]] == ["x", "y", "z"] and axes[1, 0].get_title() == ""
+    assert [line[0].get_ylabel() for line in axes] == ["0.5", "1"] and axes[0, 1].get_ylabel() == ""
+    shown = [[int(cell.images[0].get_array()[0, 0]) for cell in line] for line in axes]
+    np.testing.assert_array_equal(shown, np.rint((images[..., 0, 0, 0] + 1) * 127.5))
+    assert axes[0, 0].images[0].get_clim() == (0, 255)
+    assert (tmp_path / "grid.png").stat().st_size > 1000
+
+
+def test_labelled_grid_refuses_words_that_do_not_fit():
+    with pytest.raises(ValueError, match="`columns` must have 3 entries"):
+        plots.labelled_grid(np.zeros((2, 3, 4, 4, 1)), columns=["a"])
+    with pytest.raises(ValueError, match="rows, columns"):
+        plots.labelled_grid(np.zeros((3, 4, 4, 1)))

@@ -1,0 +1,205 @@
+import keras
+import numpy as np
+import pytest
+import scipy.stats
+
+import kerasgan
+from kerasgan import latent
+
+
+def test_lerp_by_hand():
+    np.testing.assert_array_equal(latent.lerp([0, 2], [4, 0], 0.25), np.float32([1, 1.5]))
+    points = latent.lerp(np.zeros((3, 2)), np.ones((3, 2)), [0, 0.5, 1])
+    assert points.shape == (3, 3, 2) and points.dtype == np.float32
+    np.testing.assert_array_equal(points[1], np.full((3, 2), 0.5))
+
+
+def test_slerp_by_hand():
+    # A third of a right angle is 30 degrees; lengths 1 and 4 give 2 there.
+    np.testing.assert_allclose(latent.slerp([1, 0], [0, 4], 1 / 3), [np.sqrt(3), 1], rtol=1e-6)
+    np.testing.assert_allclose(latent.slerp([1, 0], [0, 4], [0, 1]), [[1, 0], [0, 4]], atol=1e-7)
+    # Of one direction the arc is the straight line.
+    np.testing.assert_allclose(latent.slerp([1, 1], [3, 3], 0.5), [2, 2], rtol=1e-6)
+
+
+def test_slerp_keeps_the_length_of_latents_where_lerp_does_not():
+    start, end = np.random.default_rng(0).normal(size=(2, 400, 100))
+    half = {way: np.linalg.norm(way(start, end, 0.5), axis=-1) for way in (latent.slerp, latent.lerp)}
+    assert half[latent.slerp].mean() == pytest.approx(10, abs=0.1)  # sqrt(100)
+    assert half[latent.lerp].mean() == pytest.approx(np.sqrt(50), abs=0.1)
+    assert np.linalg.norm(start, axis=-1).std() == pytest.approx(0.7, abs=0.1)
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "t", "message"),
+    [
+        ([0, 0], [1, 0], 0.5, "a point at 0"),
+        ([1, 0], [-2, 0], 0.5, "opposite.*lerp"),
+        ([1, 0], [1, 0, 0], 0.5, r"one shape.*\(2,\) and \(3,\)"),
+        ([1, 0], [0, 1], [[0.5]], "row of floats"),
+    ],
+)
+def test_slerp_refuses(start, end, t, message):
+    with pytest.raises(ValueError, match=message):
+        latent.slerp(start, end, t)
+
+
+def test_a_plane_has_the_corners_at_its_corners():
+    corners = np.random.default_rng(0).normal(size=(4, 5)).astype("float32")
+    grid = latent.plane(corners, rows=3, columns=4)
+    assert grid.shape == (3, 4, 5)
+    np.testing.assert_allclose(grid[[0, 0, -1, -1], [0, -1, 0, -1]], corners, rtol=1e-5)
+    np.testing.assert_allclose(grid[1, 0], latent.slerp(corners[0], corners[2], 0.5), rtol=1e-5)
+    with pytest.raises(ValueError, match=r"\(4, latent_dim\)"):
+        latent.plane(corners[:3])
+
+
+def test_a_walk_passes_through_its_points_and_closes():
+    points = np.eye(3, dtype="float32")
+    path = latent.walk(points, steps=4)
+    assert path.shape == (12, 3)
+    np.testing.assert_allclose(path[[0, 4, 8]], points, atol=1e-6)
+    steps = np.linalg.norm(np.roll(path, -1, axis=0) - path, axis=1)
+    np.testing.assert_allclose(steps, steps[0], rtol=1e-5)  # the last step, to the first point, is like the others
+    straight = latent.walk(points, steps=4, loop=False)
+    assert straight.shape == (9, 3)
+    np.testing.assert_allclose(straight[-1], points[-1])
+    with pytest.raises(ValueError, match="at least 2"):
+        latent.walk(points[:1])
+
+
+def test_group_means_and_arithmetic():
+    latents = np.array([[1.0, 0], [3, 0], [0, 2], [0, 4], [5, 5]])
+    means = latent.group_means(latents, ["a", "a", "b", "b", "c"])
+    assert list(means) == ["a", "b", "c"]
+    np.testing.assert_array_equal([*means.values()], [[2, 0], [0, 3], [5, 5]])
+    by_attribute = latent.group_means(latents, latents[:, 0] > 0)
+    np.testing.assert_array_equal(by_attribute[False], [0, 3])
+    np.testing.assert_array_equal(latent.arithmetic([means["a"], means["c"]], [means["b"]]), [7, 2])
+    np.testing.assert_allclose(
+        latent.arithmetic([means["a"]], [means["b"]], length=13.0), np.sqrt(13) * np.array([2, -3])
+    )
+    with pytest.raises(ValueError, match=r"\(n,\)"):
+        latent.group_means(latents, ["a"])
+    with pytest.raises(ValueError, match="cancel"):
+        latent.arithmetic([means["a"]], [means["a"]], length=1.0)
+
+
+def test_truncation_gives_the_truncated_distribution():
+    latents = np.random.default_rng(0).normal(size=(200, 100))
+    moved = latent.truncate(latents, 0.7)
+    expected = scipy.stats.truncnorm.ppf(scipy.stats.norm.cdf(latents), -0.7, 0.7)
+    np.testing.assert_allclose(moved, expected, atol=1e-5)
+    assert scipy.stats.kstest(moved.ravel(), scipy.stats.truncnorm(-0.7, 0.7).cdf).pvalue > 0.01
+    np.testing.assert_allclose(latent.truncate(latents, 8.0), latents, atol=1e-5)
+    np.testing.assert_array_equal(latent.truncate(latents, 0), np.zeros(latents.shape))
+    np.testing.assert_allclose(latent.truncate([40.0, -40.0], 0.5), [0.5, -0.5])
+    np.testing.assert_allclose(latent.truncate([-1.0, 0.5], 0.5, prior="uniform"), [-0.5, 0.25])
+    for arguments, message in (((latents, -1), "at least 0"), ((latents, 1, "cauchy"), "'normal' or 'uniform'")):
+        with pytest.raises(ValueError, match=message):
+            latent.truncate(*arguments)
+
+
+def test_neighbours_are_those_of_a_plain_search():
+    rng = np.random.default_rng(0)
+    training, images = (rng.uniform(-1, 1, (count, 4, 4, 1)).astype("float32") for count in (50, 6))
+    images[2] = training[17]
+    found = latent.nearest_neighbours(images, training, k=3, batch_size=7)
+    distances = np.linalg.norm((images[:, None] - training[None]).reshape((6, 50, -1)), axis=-1)
+    order = np.argsort(distances, axis=1)[:, :3]
+    np.testing.assert_array_equal(found.indices, order)
+    np.testing.assert_allclose(found.distances, np.take_along_axis(distances, order, axis=1), atol=1e-6)
+    np.testing.assert_array_equal(found.images, training[order])
+    assert found.indices[2, 0] == 17 and found.distances[2, 0] == 0
+    assert found.ratios[2] == 0 and (np.delete(found.ratios, 2) > 0.7).all()
+
+
+def test_neighbours_by_features_and_from_a_dataset():
+    # By brightness alone the nearest image is another one than by pixels.
+    training = np.stack([np.full((2, 2, 1), 0.1), [[[1.0], [1.0]], [[-1.0], [-0.5]]]]).astype("float32")
+    image = np.float32([[[[1.0], [1.0]], [[-1.0], [-0.6]]]])
+    dataset = kerasgan.data.from_arrays((training, np.arange(2)), batch_size=1, shuffle=False)
+    assert latent.nearest_neighbours(image, dataset, k=1).indices.tolist() == [[1]]
+    mean = latent.nearest_neighbours(image, dataset, k=1, extractor=lambda images: images)  # averaged over the pixels
+    assert mean.indices.tolist() == [[0]]
+    with pytest.raises(ValueError, match="at least k = 3 images. Received: 2"):
+        latent.nearest_neighbours(image, dataset, k=3)
+
+
+def linear_model(prior):
+    """Its four pixels are half of its four latents."""
+    generator = keras.Sequential(
+        [keras.Input((4,), name="latents"), keras.layers.Rescaling(0.5), keras.layers.Reshape((2, 2, 1))]
+    )
+    return kerasgan.GAN(image_size=2, channels=1, latent_dim=4, prior=prior, generator=generator)
+
+
+@pytest.mark.parametrize("prior", ["uniform", "normal"])
+def test_projection_finds_the_latents_of_an_image(prior):
+    model = linear_model(prior)
+    latents = model.sample_latents(3, seed=7)
+    found = latent.project(model, model.decode(latents), steps=250, starts=2, prior_weight=0.0)
+    np.testing.assert_allclose(found.latents, latents, atol=1e-3)
+    np.testing.assert_allclose(found.images, model.decode(latents), atol=1e-3)
+    assert found.errors.shape == (3,) and found.errors.max() < 1e-6
+
+
+def test_projection_under_the_prior_by_hand():
+    # Half of the mean of (z/2 - x)^2 + w z^2 over z: z = (x/2) / (1/4 + w).
+    image = np.full((1, 2, 2, 1), 0.4, "float32")
+    found = latent.project(linear_model("normal"), image, steps=500, prior_weight=0.25)
+    np.testing.assert_allclose(found.latents, np.full((1, 4), 0.4), atol=1e-3)
+    np.testing.assert_allclose(found.errors, [0.04], atol=1e-3)
+
+
+def test_projection_of_uniform_latents_stays_in_the_cube():
+    found = latent.project(linear_model("uniform"), np.ones((1, 2, 2, 1), "float32"), steps=100)
+    np.testing.assert_allclose(found.latents, np.ones((1, 4)), atol=1e-6)
+    np.testing.assert_allclose(found.errors, [0.25], atol=1e-6)
+
+
+def test_projection_by_features_ignores_what_they_do_not_see():
+    image = np.float32([[[[0.3], [0.9]], [[0.9], [0.9]]]])
+    found = latent.project(linear_model("normal"), image, 300, prior_weight=0.0, features=lambda x: x[:, :1, :1])
+    assert found.latents[0, 0] == pytest.approx(0.6, abs=1e-3)
+    assert found.errors[0] > 0.05
+
+
+def test_projection_refuses_images_of_another_size():
+    with pytest.raises(ValueError, match="2x2"):
+        latent.project(linear_model("normal"), np.zeros((1, 4, 4, 1), "float32"))
+
+
+def test_decode_is_what_the_models_themselves_draw():
+    plain = kerasgan.GAN(image_size=4, latent_dim=4, seed=0)
+    latents = latent.of_seeds(plain, [5, 6])
+    np.testing.assert_array_equal(latents[0], plain.sample_latents(2, seed=5)[0])
+    np.testing.assert_allclose(latent.decode(plain, latents[None])[0, 1], plain.generate(1, seed=6)[0], atol=1e-6)
+
+    labelled = kerasgan.ConditionalGAN(image_size=4, latent_dim=4, num_classes={"letter": 3}, attributes={"slant": 1})
+    wanted = {"letter": [0, 2], "slant": [-1.0, 1.0]}
+    latents = labelled.sample_latents(2, seed=1)
+    drawn = latent.decode(labelled, latents, wanted)
+    np.testing.assert_allclose(drawn, labelled.generate(labels=wanted, seed=1), atol=1e-6)
+    one = latent.decode(labelled, latents, {"letter": 2, "slant": 1.0})
+    np.testing.assert_allclose(one[1], drawn[1], atol=1e-6)
+
+    text = kerasgan.GANCLS(image_size=16, channels=1, latent_dim=4, text_dim=5, width=2)
+    drawn = latent.decode(text, text.sample_latents(2, seed=1), np.ones(5))
+    np.testing.assert_allclose(drawn, text.generate(np.ones(5), 2, seed=1), atol=1e-6)
+
+
+def test_decode_refuses():
+    plain = kerasgan.GAN(image_size=4, latent_dim=4)
+    labelled = kerasgan.ConditionalGAN(image_size=8, latent_dim=4, num_classes=3)
+    translator = kerasgan.CycleGAN(image_size=8, channels=1, width=2, blocks=1, receptive_field=1)
+    for model, condition, message in (
+        (plain, 1, "`condition` must be None for GAN. Received: 1"),
+        (labelled, None, r"`condition` must give \['labels'\]"),
+        (labelled, 3, "3"),
+        (translator, None, "draw images from latents. Received: CycleGAN"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            latent.decode(model, np.zeros((2, 4)), condition)
+    with pytest.raises(ValueError, match=r"\(\.\.\., 4\)"):
+        latent.decode(plain, np.zeros((2, 5)))
