@@ -1,6 +1,20 @@
 """Generative adversarial networks for Keras 3 and TensorFlow."""
 
-from kerasgan import augment, callbacks, data, distribute, losses, metrics, penalties, plots, schedules, text, zoo
+from kerasgan import (
+    augment,
+    callbacks,
+    data,
+    distribute,
+    export,
+    latent,
+    losses,
+    metrics,
+    penalties,
+    plots,
+    schedules,
+    text,
+    zoo,
+)
 from kerasgan.models import (
     ACGAN,
     DCGAN,
