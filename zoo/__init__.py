@@ -22,7 +22,7 @@ from kerasgan.zoo._card import (
     write_card,
     write_entry,
 )
-from kerasgan.zoo._evaluate import score_generator
+from kerasgan.zoo._evaluate import score_generator, score_translations
 from kerasgan.zoo._fetch import locate
 from kerasgan.zoo._weights import WeightFileError, load_weights, save_weights
 
@@ -37,6 +37,7 @@ __all__ = [
     "recipe",
     "save_weights",
     "score_generator",
+    "score_translations",
     "training_record",
     "update_results",
     "verify",
@@ -143,13 +144,14 @@ def load(name):
 
 
 def classifier(data):
-    """Loads the classifier by which 28x28 entries on a data set are scored.
+    """Loads the classifier by which entries on a data set are scored.
 
     Args:
-        data: "mnist" or "fashion_mnist".
+        data: "mnist", "fashion_mnist" or "glyphs".
 
     Returns:
-        keras.Model: images (n, 28, 28, 1) in [-1, 1] to logits (n, 10); its layer "features" gives (n, 128).
+        keras.Model: images in [-1, 1], (n, 28, 28, 1) or for glyphs (n, 32, 32, 3), to logits (n, 10) or (n, 36); its
+        layer "features" gives (n, 128).
 
     Raises:
         ValueError: there is none for this data set.

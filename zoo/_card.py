@@ -125,6 +125,9 @@ def validate(card, schema=SCHEMA, where="card"):
 
 def networks_of(model):
     """Returns {file stem: network} of what an entry stores: for sampling networks the averaged copy."""
+    if hasattr(model, "stages"):
+        named = {stage: networks_of(getattr(model, stage)) for stage in model.stages}
+        return {f"{stage}_{name}": network for stage in named for name, network in named[stage].items()}
     if not hasattr(model, "sampling_networks"):
         return {"network": model}
     names = dict.fromkeys((*model.g_networks, *model.d_networks))
@@ -237,10 +240,13 @@ def load_networks(model, files):
     """Loads {file name: path or (path, size, sha256)} into the networks of `model` that the names stand for."""
     for filename, place in files.items():
         path, size, sha256 = place if isinstance(place, tuple) else (place, None, None)
-        stem = filename.removesuffix(".weights.h5")
-        network = model if stem == "network" else getattr(model, stem)
+        stem, owner = filename.removesuffix(".weights.h5"), model
+        if hasattr(model, "stages"):
+            stage, _, stem = stem.partition("_")
+            owner = getattr(model, stage)
+        network = model if stem == "network" else getattr(owner, stem)
         load_weights(network, path, size, sha256)
-        average = getattr(model, f"ema_{stem}", None)
+        average = getattr(owner, f"ema_{stem}", None)
         if average is not None:
             average.set_weights(network.get_weights())
     return model
@@ -251,7 +257,7 @@ def sample_error(model, path, sample):
     with np.load(path, allow_pickle=False) as stored:
         arrays = dict(stored)
     output = arrays.pop("output")
-    again = np.asarray(getattr(model, sample["method"])(**sample["arguments"], **arrays))
+    again = _answer(model, sample["method"], sample["arguments"] | arrays)
     if again.shape != output.shape:
         raise ValueError(f"The sample must have the shape {output.shape}. Received: {again.shape}")
     return float(np.max(np.abs(again - output)))
@@ -259,12 +265,18 @@ def sample_error(model, path, sample):
 
 def _write_sample(path, model, sample):
     arrays = {name: value for name, value in sample["arguments"].items() if isinstance(value, np.ndarray)}
-    output = np.asarray(getattr(model, sample["method"])(**sample["arguments"]), "float32")
+    output = _answer(model, sample["method"], sample["arguments"])
     if not np.all(np.isfinite(output)):
         raise ValueError("The recorded sample must be finite. Received: values that are not; nothing was published")
     with replacing(path) as temporary:
         np.savez(temporary, output=output, **arrays)
     return path
+
+
+def _answer(model, method, arguments):
+    """What the method returns as an array; the last of several."""
+    output = getattr(model, method)(**arguments)
+    return np.asarray(output[-1] if isinstance(output, tuple) else output, "float32")
 
 
 def _machine():

@@ -1,4 +1,4 @@
-"""The small convolutional classifiers that judge generated 28x28 images, and the training they share.
+"""The small convolutional classifiers that judge generated images, and the training they share.
 
 A network gives logits; its layer "features" (128 values, after the ReLU) is the space in which Fréchet distances of
 28x28 entries are measured. There is no BatchNormalization: an image's logits depend on that image alone.
@@ -17,15 +17,18 @@ from kerasgan.zoo._card import card_score, training_record, write_entry
 from kerasgan.zoo._weights import save_weights
 
 
-def network(num_classes=10):
-    """Builds the untrained classifier of 28x28 grey images.
+def network(num_classes=10, image_size=28, channels=1, prepare=None):
+    """Builds the untrained classifier.
 
     Args:
         num_classes: int, the number of classes.
+        image_size: int, side of the images. Default 28.
+        channels: int, default 1.
+        prepare: callable of `keras.ops` from images to what the convolutions see. Default None: the images.
 
     Returns:
-        keras.Model: images (n, 28, 28, 1) float32 in [-1, 1] to logits (n, num_classes); its layer "features" gives
-        (n, 128), non-negative.
+        keras.Model: images (n, image_size, image_size, channels) float32 in [-1, 1] to logits (n, num_classes); its
+        layer "features" gives (n, 128), non-negative.
 
     Example:
 
@@ -34,8 +37,8 @@ def network(num_classes=10):
     (None, 10)
     """
     convolution = {"kernel_size": 3, "padding": "same", "activation": "relu", "kernel_initializer": "he_normal"}
-    images = keras.Input((28, 28, 1), name="images")
-    x = keras.layers.Conv2D(32, **convolution)(images)
+    images = keras.Input((image_size, image_size, channels), name="images")
+    x = keras.layers.Conv2D(32, **convolution)(prepare(images) if prepare else images)
     x = keras.layers.MaxPooling2D()(x)
     x = keras.layers.Conv2D(64, **convolution)(x)
     x = keras.layers.Flatten()(keras.layers.MaxPooling2D()(x))
@@ -50,11 +53,11 @@ def train(directory, model, dataset, epochs, steps_per_epoch, learning_rate, shi
     Args:
         directory: where `network.weights.h5` is written.
         model: the network of `network()`.
-        dataset: tf.data.Dataset of (images (n, 28, 28, 1) in [-1, 1], labels (n,)).
+        dataset: tf.data.Dataset of (images (n, height, width, channels) in [-1, 1], labels (n,)).
         epochs: int.
         steps_per_epoch: int or None; None is one pass over the data.
         learning_rate: float, where the cosine schedule starts; it ends at zero.
-        shift: int, images move by up to this many pixels either way.
+        shift: int, images move by up to this many pixels either way, onto black; 0 for images of other backgrounds.
         flip: bool, whether images are mirrored left to right half of the time.
 
     Returns:

@@ -1,7 +1,9 @@
 """What the recipes of generative entries share: a training that keeps its best weights, and the publishing of an entry.
 
 A recipe defines `SEED`, `ABOUT` (the description, paper, data and headline of its card), `model()`, `dataset()`,
-`train(directory, dataset=None, ...)` and `score(model)`, and ends with
+`train(directory, dataset=None, ...)` and `score(model)`. It may define `examples()`, a batch that the picture of its
+entry shows (default: the first of `dataset()`), and `sample(model)`, the call whose answer the entry records (default:
+`generate` one image for seed 1, of class 0 where there are classes). It ends with
 
     if __name__ == "__main__":
         recipes.reproduce(sys.modules[__name__], sys.argv[1])
@@ -59,7 +61,7 @@ def train(directory, model, dataset, epochs, steps_per_epoch=None, metrics=(), e
     return model
 
 
-def publish(folder, model, recipe, hours, sample=None):
+def publish(folder, model, recipe, hours):
     """Writes the entry of a trained model by what its recipe says of it.
 
     Args:
@@ -67,35 +69,36 @@ def publish(folder, model, recipe, hours, sample=None):
         model: the trained model; `model.step` says how long.
         recipe: the recipe's module.
         hours: float, wall-clock time of the training.
-        sample: as in `write_entry`. Default: for a model with `generate`, its first image for seed 1, of class 0
-            where it has classes.
 
     Returns:
         dict, the card.
     """
     batch = next(recipe.dataset().as_numpy_iterator())
-    if sample is None:
-        labels = {"labels": np.zeros(1, "int32")} if getattr(model, "num_classes", None) else {}
-        sample = {"method": "generate", "arguments": {"num_images": 1, "seed": 1} | labels}
+    batch_size = len(model.real_images(batch))
+    if hasattr(recipe, "examples"):
+        batch = recipe.examples()
     return write_entry(
         folder,
         model,
         **recipe.ABOUT,
-        training=training_record(
-            model.step, len(model.real_images(batch)), recipe.SEED, hours, model.dtype_policy.name
-        ),
+        training=training_record(model.step, batch_size, recipe.SEED, hours, model.dtype_policy.name),
         # Of the weights as they are stored, in half precision, since that is what a user loads.
         scores=recipe.score,
         pictures=model.preview(batch, num_images=64, seed=0),
-        sample=sample,
+        sample=getattr(recipe, "sample", _first_image)(model),
     )
+
+
+def _first_image(model):
+    labels = {"labels": np.zeros(1, "int32")} if getattr(model, "num_classes", None) else {}
+    return {"method": "generate", "arguments": {"num_images": 1, "seed": 1} | labels}
 
 
 def reproduce(recipe, directory):
     """Trains by a recipe and writes its entry into `directory/<name>`."""
     directory = Path(directory)
     model = recipe.train(directory / "run")
-    seconds = json.loads((directory / "run" / "seconds.json").read_text())
+    seconds = sum(json.loads(path.read_text()) for path in (directory / "run").rglob("seconds.json"))
     return publish(directory / Path(recipe.__file__).parent.name, model, recipe, seconds / 3600)
 
 

@@ -107,9 +107,9 @@ def get_extractor(extractor):
     """The `Extractor` for a name, a keras.Model, a callable, or an `Extractor`.
 
     Args:
-        extractor: "mnist" or "fashion_mnist" (penultimate features of the zoo's classifiers), "efficientnet_lite0"
-            (1,280 features, ImageNet), "inception_v3_2015" (2,048 features, that of published FIDs), a keras.Model, a
-            callable, or an `Extractor`.
+        extractor: "mnist", "fashion_mnist" or "glyphs" (penultimate features of the zoo's classifiers),
+            "efficientnet_lite0" (1,280 features, ImageNet), "inception_v3_2015" (2,048 features, that of published
+            FIDs), a keras.Model, a callable, or an `Extractor`.
 
     Returns:
         An `Extractor`.
@@ -196,6 +196,7 @@ def _parts(model, name, **options):
 NAMED = {
     "mnist": _zoo_classifier,
     "fashion_mnist": _zoo_classifier,
+    "glyphs": _zoo_classifier,
     "efficientnet_lite0": _efficientnet,
     "inception_v3_2015": _inception,
 }

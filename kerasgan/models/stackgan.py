@@ -3,6 +3,7 @@
 import math
 
 import keras
+import numpy as np
 from keras import layers, ops
 
 from kerasgan.models.dcgan import _norm, _normal, pyramid
@@ -317,6 +318,8 @@ class StackGAN(keras.Model):
     ((3, 16, 16, 3), (3, 32, 32, 3))
     """
 
+    stages = ("stage1", "stage2")
+
     def __init__(self, stage1, stage2, name=None):
         super().__init__(name=name)
         for argument, value, expected in (("stage1", stage1, StackGANStage1), ("stage2", stage2, StackGANStage2)):
@@ -346,6 +349,24 @@ class StackGAN(keras.Model):
         """
         inputs = self.stage2.sampling_inputs(text, num_images, seed)
         return self.predict(inputs, batch_size=batch_size, verbose=0)
+
+    @property
+    def step(self):
+        """The train steps of both stages together."""
+        return int(self.stage1.step) + int(self.stage2.step)
+
+    def real_images(self, batch):
+        """Returns the large images of a dataset element."""
+        return np.asarray(batch[0])
+
+    def preview(self, batch, num_images=64, seed=0):
+        """Returns Stage-I, enlarged, and Stage-II of the batch's first texts side by side, `num_images` in all."""
+        text = np.asarray(batch[1], "float32")[: max(1, num_images // 2)]
+        pairs = min(len(text), max(1, math.isqrt(num_images) // 2))  # of a row
+        small, large = self.generate(text[: len(text) // pairs * pairs], seed=seed)
+        factor = large.shape[1] // small.shape[1]
+        small = small.repeat(factor, axis=1).repeat(factor, axis=2)
+        return np.stack([small, large], axis=1).reshape(-1, 2 * pairs, *large.shape[1:])
 
     def get_config(self):
         stages = {"stage1": self.stage1, "stage2": self.stage2}

@@ -138,6 +138,15 @@ def test_both_stages_give_their_images_and_are_saved_together(tmp_path):
     np.testing.assert_allclose(small, stage1.generate("red blue", num_images=3, seed=4), atol=1e-6)
     np.testing.assert_allclose(large, stage2.generate("red blue", num_images=3, seed=4), atol=1e-6)
 
+    text = np.eye(2, dtype="float32")[[0, 1, 0, 1, 1]]
+    small, large = model.generate(text[:4], seed=6)
+    grid = model.preview((None, text), num_images=20, seed=6)  # two pairs a row: the fifth text has no row
+    assert grid.shape == (2, 4, 32, 32, 1)
+    np.testing.assert_allclose(grid[1, 1], large[2], atol=1e-6)
+    np.testing.assert_allclose(grid[1, 2, ::2, 1::2], small[3], atol=1e-6)
+    assert model.step == 0
+
+    small, large = model.generate("red blue", num_images=3, seed=4)
     model.save(tmp_path / "model.keras")
     loaded = keras.models.load_model(tmp_path / "model.keras")
     with pytest.raises(ValueError, match="BagOfWords sha256:"):

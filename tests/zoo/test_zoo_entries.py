@@ -73,8 +73,13 @@ def test_a_recipe_runs_two_steps(name, tmp_path):
     model = recipe.model()
     # Fewer steps than one execution holds cannot be had.
     steps = max(2, getattr(model, "steps_per_execution", 1))
-    model = recipe.train(tmp_path, tiny_dataset(model), epochs=1, steps_per_epoch=steps)
-    assert int(model.step if hasattr(model, "sampling_networks") else model.optimizer.iterations) == steps
+    if hasattr(model, "stages"):
+        data = [tiny_dataset(getattr(model, stage)) for stage in model.stages]
+        model = recipe.train(tmp_path, data, dict.fromkeys(model.stages, 1), steps_per_epoch=steps)
+        assert [int(getattr(model, stage).step) for stage in model.stages] == [steps] * len(data)
+    else:
+        model = recipe.train(tmp_path, tiny_dataset(model), epochs=1, steps_per_epoch=steps)
+        assert int(model.step if hasattr(model, "sampling_networks") else model.optimizer.iterations) == steps
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 

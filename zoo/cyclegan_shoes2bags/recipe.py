@@ -2,6 +2,11 @@
 
 Paper:     Zhu, Park, Isola, Efros (2017), Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks
 Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.cyclegan_shoes2bags.recipe runs
+Expected:  kernel distances well below those of the images before translation
+Time:      see card.json
+
+The networks are the paper's with 24 channels next to the image in the place of 64 and 4 residual blocks in that of 6,
+in batches of 4, and without the identity loss, which the paper uses where colours shall stay.
 """  # noqa: E501
 
 import os
@@ -9,20 +14,32 @@ import sys
 from pathlib import Path
 
 import keras
+import numpy as np
 
 import kerasgan
-from kerasgan.zoo import recipes
+from kerasgan.zoo import recipes, score_translations
 
 DATA = "shoes2bags"
 SEED = 0
-EPOCHS = 40
+EPOCHS = 10
 SIZE = 64
 BATCH = 4
 STEPS = 1000 // BATCH  # of an epoch: there are 1,000 images of each domain
+ABOUT = {
+    "description": "CycleGAN between photos of shoes and of handbags, 64 pixels.",
+    "paper": {
+        "title": "Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks",
+        "authors": "Zhu, Park, Isola, Efros",
+        "year": 2017,
+        "url": "https://arxiv.org/abs/1703.10593",
+    },
+    "data": DATA,
+    "headline": "to_bags_frechet_distance",
+}
 
 
 def model(**options):
-    """Returns the compiled model; `options` of `compile`: `cycle_weight=0` trains without the cycle."""
+    """Returns the compiled model; `options` go to `compile`, over the entry's: `cycle_weight=0` drops the cycle."""
     model = kerasgan.CycleGAN(image_size=SIZE, width=24, blocks=4, receptive_field=34, seed=SEED)
     half = EPOCHS * STEPS // 2
 
@@ -30,12 +47,12 @@ def model(**options):
         return keras.optimizers.Adam(kerasgan.schedules.LinearDecay(2e-4, half, half), beta_1=0.5)
 
     defaults = {"g_optimizer": adam(), "d_optimizer": adam(), "ema_decay": 0.999, "steps_per_execution": 5}
-    model.compile(**(defaults | options))
+    model.compile(**(defaults | {"identity_weight": 0.0} | options))
     return model
 
 
-def dataset(split="train"):
-    """Returns the two domains, (shoes, bags): shuffled and jittered for training, else in order."""
+def dataset(split="train", batch_size=BATCH):
+    """Returns the two domains, (shoes, bags): shuffled and jittered for training, in order of "test"."""
     if "KERASGAN_DATA_DIR" not in os.environ:
         raise ValueError(f"KERASGAN_DATA_DIR must name the folder that holds {DATA}/. Received: nothing")
     folder, training = Path(os.environ["KERASGAN_DATA_DIR"]) / DATA, split == "train"
@@ -45,17 +62,46 @@ def dataset(split="train"):
         SIZE,
         jitter=training,
         shuffle=training,
-        batch_size=BATCH,
+        batch_size=batch_size,
         seed=SEED,
     )
 
 
 def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None, **options):
-    """Trains, interruptible, and returns the model."""
+    """Trains, interruptible, and returns the model with its last weights."""
     keras.utils.set_random_seed(SEED)
     data = dataset() if data is None else data
     return recipes.train(directory, model(**options), data, epochs, steps_per_epoch)
 
 
+def score(model):
+    """Returns the scores of both directions on the 200 test images of each domain.
+
+    Their floors are training images of the target; "untranslated" is how far the domains are apart.
+    """
+    shoes, bags = next(dataset("test", 200).as_numpy_iterator())
+    other_shoes, other_bags = next(dataset("train", 200).as_numpy_iterator())
+    directions = {
+        "to_bags": (model.translate(shoes, to="B"), bags, other_bags),
+        "to_shoes": (model.translate(bags, to="A"), shoes, other_shoes),
+        "untranslated": (shoes, bags, other_bags),
+    }
+    return [
+        score | {"metric": f"{name}_{score['metric']}", "table": name != "untranslated"}
+        for name, images in directions.items()
+        for score in score_translations(*images, DATA, paired=False)
+    ]
+
+
+def examples():
+    """Returns test images for the picture: shoe | bag of it | back again | bag | shoe of it | back again."""
+    return next(dataset("test", 10).as_numpy_iterator())
+
+
+def sample(model):
+    """Returns the call whose answer is recorded."""
+    return {"method": "translate", "arguments": {"images": np.asarray(examples()[0][:1]), "to": "B"}}
+
+
 if __name__ == "__main__":
-    train(sys.argv[1]).save(Path(sys.argv[1]) / "cyclegan_shoes2bags.keras")
+    recipes.reproduce(sys.modules[__name__], sys.argv[1])
