@@ -11,6 +11,7 @@ from kerasgan import (
     metrics,
     penalties,
     plots,
+    report,
     schedules,
     text,
     zoo,

@@ -1,0 +1,279 @@
+"""One page about a run: options, curves, pictures, scores, and what looks wrong. Everything lies inside the file."""
+
+import base64
+import csv
+import html
+import io
+import json
+import math
+import re
+import time
+from pathlib import Path
+
+import numpy as np
+
+from kerasgan import plots
+from kerasgan.files import replacing
+from kerasgan.version import __version__
+
+# A page that a mail still carries.
+LARGEST_ANIMATION = 15_000_000
+MOST_PICTURES = 4
+# D tells real from generated images about as surely as this: nothing is left for G to learn from (see tutorial 11).
+SURE = 0.95
+
+STYLE = """
+:root { color-scheme: light dark; --line: #8884; --soft: #8882; }
+body { font: 16px/1.5 system-ui, sans-serif; max-width: 62rem; margin: 2rem auto; padding: 0 1rem; }
+h1 { margin-bottom: 0; } h2 { margin-top: 2.2rem; border-bottom: 1px solid var(--line); }
+table { border-collapse: collapse; font-variant-numeric: tabular-nums; }
+th, td { text-align: left; padding: .2rem .9rem .2rem 0; border-bottom: 1px solid var(--line); vertical-align: top; }
+td.number, th.number { text-align: right; }
+.scroll { overflow-x: auto; }
+.pictures { display: flex; flex-wrap: wrap; gap: 1rem; }
+figure { margin: 0; } figcaption { font-size: .85rem; opacity: .75; }
+img { max-width: 100%; background: #fff; }
+.pictures img { width: 14rem; image-rendering: pixelated; border: 1px solid var(--line); }
+.warning { border-left: .3rem solid #d55e00; background: var(--soft); padding: .4rem .8rem; margin: .5rem 0; }
+.fine { border-left: .3rem solid #009e73; background: var(--soft); padding: .4rem .8rem; }
+.soft { opacity: .75; } code { overflow-wrap: anywhere; }
+""".strip()
+
+
+def write(run, path=None):
+    """Writes a page about a run that needs no other file, no network and no script.
+
+    What the folder of a run holds is shown, whoever wrote it: `log.csv` (`keras.callbacks.CSVLogger`) with its curves,
+    `options.json`, `score.json`, `samples/` (`SampleGrid`), `scores.jsonl` (`ScoreMonitor`). Every text of these files
+    is escaped.
+
+    Args:
+        run: folder of the run, such as `kerasgan train` writes.
+        path: where to write. Defaults to `report.html` in that folder.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        ValueError: if the folder holds nothing of a run.
+
+    Example:
+
+    >>> import pathlib
+    >>> pathlib.Path("log.csv").write_text("epoch,d_loss,g_loss,d_real,d_fake\\n0,1.4,0.7,0.5,0.5\\n")
+    52
+    >>> write(".")
+    'report.html'
+    """
+    run = Path(run)
+    path = run / "report.html" if path is None else Path(path)
+    log, options, score = run / "log.csv", _json(run / "options.json"), _json(run / "score.json")
+    if not log.exists() and options is None:
+        raise ValueError(f"`run` must be the folder of a run, with log.csv or options.json. Received: {str(run)!r}")
+    epochs, curves = _curves(log)
+    model, data = (options or {}).get("model"), (options or {}).get("data")
+    title = f"{model} on {data}" if model else run.resolve().name
+    evaluations = _evaluations(run)
+    sections = [
+        ("What looks wrong", _warnings(findings(epochs, curves, run, evaluations))),
+        ("Scores", _scores(score, evaluations)),
+        ("Curves", _curve_picture(log) if any(np.isfinite(curve).any() for curve in curves.values()) else ""),
+        ("Samples", _samples(run / "samples")),
+        ("Options", _table(options.items()) if options else ""),
+        ("Log", _log(log)),
+    ]
+    body = "".join(f"<h2>{name}</h2>\n{content}\n" for name, content in sections if content)
+    changed = time.strftime("%Y-%m-%d %H:%M", time.localtime(max(file.stat().st_mtime for file in run.iterdir())))
+    epochs_done = f"{int(epochs[-1])} epochs, " if len(epochs) else ""
+    page = f"""<!DOCTYPE html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{_escape(title)}</title>
+<style>{STYLE}</style>
+</head>
+<body>
+<h1>{_escape(title)}</h1>
+<p class="soft">{epochs_done}last changed {changed}, folder <code>{_escape(run.resolve().name)}</code>, \
+kerasgan {__version__}</p>
+{body}</body>
+</html>
+"""
+    with replacing(path) as temporary:
+        temporary.write_text(page, encoding="utf-8")
+    return str(path)
+
+
+def findings(epochs, curves, run=None, evaluations=()):
+    """Reads the symptoms of failing trainings from the logs.
+
+    Args:
+        epochs: numbers of the epochs.
+        curves: dict of name -> array with a value per epoch, as logged; NaN where there is none.
+        run: folder of the run, or None.
+        evaluations: list of dicts with "epoch" and "scores", as `ScoreMonitor` records them.
+
+    Returns:
+        list of sentences: the symptom, and the remedy.
+
+    Example:
+
+    >>> findings([1, 2, 3], {"d_real": np.array([0.9, 0.99, 1.0]), "d_fake": np.array([0.1, 0.01, 0.0])})[0][:60]
+    'D tells real from generated images almost surely in the last'
+    """
+    found = []
+    if run is not None and not (Path(run) / "model.keras").exists():
+        found.append(
+            "The run has not ended: there is no model.keras. It continues where it stood with the same command and "
+            "--resume."
+        )
+    for name in ("d_loss", "g_loss"):
+        values = curves.get(name)
+        broken = [] if values is None else [int(e) for e, value in zip(epochs, values) if not math.isfinite(value)]
+        if broken:
+            found.append(
+                f"{name} is not finite in epoch {broken[0]}: the training diverged. Lower the learning rates, or leave "
+                "mixed_float16 for mixed_bfloat16 or float32."
+            )
+    last = max(1, len(epochs) // 3)
+    if len(epochs) >= 3 and "d_real" in curves and "d_fake" in curves:
+        real, fake = curves["d_real"][-last:].mean(), curves["d_fake"][-last:].mean()
+        if real > SURE and fake < 1 - SURE:
+            found.append(
+                f"D tells real from generated images almost surely in the last third of the epochs (D(x) = {real:.3f}, "
+                f"D(G(z)) = {fake:.3f}): G learns from next to nothing. Use penalty='r1', augment='diffaugment' with "
+                "few images, or a smaller rate for D."
+            )
+    alarms = curves.get("collapse")
+    if alarms is not None and (alarms > 0).any():
+        first = next(int(epoch) for epoch, value in zip(epochs, alarms) if value > 0)
+        found.append(
+            f"Samples became alike from epoch {first} on (see CollapseMonitor): look at the grids. A penalty, a "
+            "smaller rate or loss='wasserstein' with a gradient penalty helps."
+        )
+    found += _best_is_not_last(evaluations)
+    return found
+
+
+def _best_is_not_last(evaluations):
+    distances = [(e["scores"].get("frechet_distance", math.nan), e["epoch"]) for e in evaluations]
+    distances = [pair for pair in distances if math.isfinite(pair[0])]
+    if not distances or min(distances)[0] > 0.9 * distances[-1][0]:
+        return []
+    (best, epoch), (now, _) = min(distances), distances[-1]
+    return [f"The Fréchet distance was best in epoch {epoch} ({best:.4g}; now {now:.4g}): take best.weights.h5."]
+
+
+def _curves(log):
+    """Returns the epochs, from 1, and the columns as logged, with their NaNs."""
+    rows = _rows(log)
+    if len(rows) < 2:
+        return [], {}
+    head, *rows = rows
+    columns = {name: np.array([plots._number(row[i]) for row in rows]) for i, name in enumerate(head)}
+    epochs = columns.pop("epoch", np.arange(len(rows))) + 1
+    return epochs, columns
+
+
+def _rows(log):
+    if not log.exists():
+        return []
+    with open(log, newline="") as file:
+        rows = [row for row in csv.reader(file) if row]
+    if len({len(row) for row in rows}) > 1:
+        raise ValueError(f"{log} must be what `keras.callbacks.CSVLogger` writes. Received: rows of several lengths")
+    return rows
+
+
+def _json(path):
+    """Returns what a JSON file of an object holds, or None without the file."""
+    if not path.exists():
+        return None
+    content = json.loads(path.read_text())
+    if not isinstance(content, dict):
+        raise ValueError(f"{path} must hold a JSON object. Received: {type(content).__name__}")
+    return content
+
+
+def _evaluations(run):
+    """Returns the records of a `ScoreMonitor`, in the folder of the run or one below."""
+    for path in sorted([run / "scores.jsonl", *run.glob("*/scores.jsonl")]):
+        if path.exists():
+            records = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
+            return sorted(records, key=lambda record: record["epoch"])
+    return []
+
+
+def _escape(value):
+    return html.escape(str(value), quote=True)
+
+
+def _table(rows, head=None):
+    top = "<tr>" + "".join(f"<th>{_escape(cell)}</th>" for cell in head) + "</tr>\n" if head else ""
+    lines = []
+    for name, *values in rows:
+        cells = "".join(f"<td>{_escape(_short(value))}</td>" for value in values)
+        lines.append(f'<tr><th scope="row">{_escape(name)}</th>{cells}</tr>\n')
+    return f'<div class="scroll"><table>\n{top}{"".join(lines)}</table></div>'
+
+
+def _short(value):
+    if isinstance(value, float):
+        return f"{value:.5g}"
+    return "" if value is None else json.dumps(value) if isinstance(value, (dict, list)) else value
+
+
+def _warnings(sentences):
+    if not sentences:
+        return '<p class="fine">Nothing that the logs tell.</p>'
+    return "\n".join(f'<p class="warning">{_escape(sentence)}</p>' for sentence in sentences)
+
+
+def _scores(score, evaluations):
+    parts = []
+    if score is not None:
+        known = {name: value for name, value in score.items() if value not in (None, {}, [])}
+        parts.append(_table(known.items()))
+    if evaluations:
+        names = list(dict.fromkeys(name for record in evaluations for name in record["scores"]))
+        rows = [(record["epoch"], *(record["scores"].get(name) for name in names)) for record in evaluations]
+        parts.append(_table(rows, head=["epoch", *names]))
+    return "\n".join(parts)
+
+
+def _curve_picture(log):
+    drawn = io.BytesIO()
+    plots.history(log).savefig(drawn, format="svg")
+    return f'<img src="{_data(drawn.getvalue(), "svg+xml")}" alt="Curves of the values in the log by epoch">'
+
+
+def _samples(folder):
+    """Shows real images, some epochs from the first to the last, and the animation."""
+    if not folder.is_dir():
+        return ""
+    frames = sorted(path for path in folder.iterdir() if re.fullmatch(r"epoch_\d+\.png", path.name))
+    places = sorted({round(i * (len(frames) - 1) / (MOST_PICTURES - 1)) for i in range(MOST_PICTURES)})
+    shown = [(frames[place], f"epoch {int(frames[place].stem[6:])}") for place in places] if frames else []
+    shown = [(folder / "real.png", "real images"), *shown, (folder / "training.gif", "all epochs")]
+    figures = []
+    for path, caption in shown:
+        if path.exists() and path.stat().st_size <= LARGEST_ANIMATION:
+            source = _data(path.read_bytes(), path.suffix[1:])
+            words = f"<figcaption>{caption}</figcaption>"
+            figures.append(f'<figure><img src="{source}" alt="Grid of images: {caption}">{words}</figure>')
+    return f'<div class="pictures">\n{"".join(figures)}\n</div>' if figures else ""
+
+
+def _log(log):
+    if len(_rows(log)) < 2:
+        return ""
+    head, *rows = _rows(log)
+    cells = [[row[0], *(_short(plots._number(value)) for value in row[1:])] for row in rows]
+    summary = f"<summary>{len(cells)} epochs (the first is 0)</summary>"
+    return f"<details>{summary}\n{_table(cells, head=head)}\n</details>"
+
+
+def _data(content, kind):
+    return f"data:image/{kind};base64,{base64.b64encode(content).decode()}"
