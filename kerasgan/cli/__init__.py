@@ -9,6 +9,20 @@ from pathlib import Path
 import click
 
 SCORED_IMAGES = 2_000
+# Those that learn from images or labelled images; the others are trained from Python. Named here, so that `--help`,
+# completion and the answer to a misspelt name need no TensorFlow.
+MODELS = (
+    "acgan",
+    "conditionalgan",
+    "dcgan",
+    "gan",
+    "lsgan",
+    "r3gan",
+    "sagan",
+    "sngan",
+    "wgan",
+    "wgangp",
+)
 
 
 def errors_without_traceback(command):
@@ -18,10 +32,16 @@ def errors_without_traceback(command):
     def wrapper(*args, **kwargs):
         try:
             return command(*args, **kwargs)
-        except (ValueError, OSError) as error:
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:
             if click.get_current_context().find_root().params["debug"]:
                 raise
-            raise click.ClickException(str(error)) from error
+            if isinstance(error, (ValueError, OSError, ImportError)):
+                raise click.ClickException(str(error)) from error
+            raise click.ClickException(
+                f"{type(error).__name__}: {error}\nThis was not expected: `kerasgan --debug ...` shows where it was."
+            ) from error
 
     return wrapper
 
@@ -48,11 +68,24 @@ def _version(context, parameter, value):
 )
 @click.option("--debug", is_flag=True, help="Show tracebacks of errors.")
 def main(debug):
-    """Train, sample, score and export generative adversarial networks."""
+    """Train, sample, score and export generative adversarial networks.
+
+    \b
+    Examples:
+        kerasgan doctor
+        kerasgan train dcgan --data mnist --out runs/digits
+        kerasgan report runs/digits
+        kerasgan generate runs/digits --out digits.png
+
+    \b
+    Every command ends with 0, 1 for an error, 2 for a mistaken command line; `train`, interrupted, saves its state
+    and ends with 130 or 143. Completion in bash (zsh, fish alike):
+        eval "$(_KERASGAN_COMPLETE=bash_source kerasgan)"
+    """
 
 
 @main.command()
-@click.argument("model")
+@click.argument("model", metavar="MODEL", type=click.Choice(MODELS, case_sensitive=False))
 @click.option("--data", default="glyphs", show_default=True, help="glyphs, a tensorflow-datasets name, or a folder.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/MODEL_DATA]")
 @click.option("--epochs", default=10, show_default=True, type=click.IntRange(1))
@@ -67,11 +100,17 @@ def main(debug):
 @click.option("--dry-run", is_flag=True, help="Print the options and the sizes of the networks; train nothing.")
 @errors_without_traceback
 def train(model, data, out, resume, dry_run, **options):
-    """Train MODEL and write a run folder: options, log, sample grids, checkpoints, weights, score and SavedModel.
+    """Train MODEL and write a run folder: options, log, curves, sample grids, checkpoints, weights, score, SavedModel,
+    and a page about it all.
+
+    MODEL is acgan, conditionalgan, dcgan, gan, lsgan, r3gan, sagan, sngan, wgan or wgangp. Models of texts, pairs and
+    domains are trained from Python: see the tutorials.
 
     \b
-    Example:
+    Examples:
         kerasgan train dcgan --data mnist --epochs 20 --width 48 --out runs/digits
+        kerasgan train dcgan --data ./photos --image-size 64 --dry-run
+        kerasgan train dcgan --data mnist --epochs 40 --width 48 --out runs/digits --resume
     """
     out = out or Path("runs") / f"{model.lower()}_{Path(data).name}"
     options = {"model": model, "data": data} | options
@@ -93,7 +132,7 @@ def train(model, data, out, resume, dry_run, **options):
 
     keras.utils.set_random_seed(options["seed"])
     keras.config.set_dtype_policy(options["precision"])
-    network = _model_class(kerasgan, model)
+    network = _classes(kerasgan)[model]
     labels = "num_classes" in _arguments(network)
     load = functools.partial(
         kerasgan.data.load,
@@ -133,100 +172,195 @@ def train(model, data, out, resume, dry_run, **options):
     with replacing(out / "score.json") as temporary:
         temporary.write_text(score.to_json())
     served = gan.export(out / "export")
+    page = kerasgan.report.write(out)
     click.echo(f"sample grid:  {sorted((out / 'samples').glob('epoch_*.png'))[-1]}")
     click.echo(f"curves:       {out / 'curves.png'}")
     click.echo(f"score:        {score}")
     click.echo(f"model:        {out / 'model.keras'}")
     click.echo(f"SavedModel:   {served}")
+    click.echo(f"report:       {page}")
 
 
 @main.command()
-@click.argument("run", required=False, type=click.Path(path_type=Path))
-@click.option("--zoo", "zoo_name", help="Sample a model of the zoo instead of a run.")
+@click.argument("source")
 @click.option("--num-images", default=64, show_default=True, type=click.IntRange(1))
 @click.option("--seed", default=0, show_default=True, type=int)
 @click.option("--out", type=click.Path(path_type=Path), default="samples.png", show_default=True)
 @errors_without_traceback
-def generate(run, zoo_name, num_images, seed, out):
-    """Draw a grid of samples of the model in the folder RUN, or of a zoo model.
+def generate(source, num_images, seed, out):
+    """Draw a grid of samples.
+
+    SOURCE is the folder of a finished run, or the name of a model of the zoo (kerasgan zoo list).
 
     \b
-    Example:
-        kerasgan generate --zoo dcgan_mnist --num-images 100 --out digits.png
+    Examples:
+        kerasgan generate dcgan_mnist --num-images 100 --out digits.png
+        kerasgan generate runs/digits --seed 7
     """
-    kerasgan, model = _model(run, zoo_name)
+    kerasgan = library()
+    model = _drawing_model(kerasgan, source)
     images = model.generate(num_images, seed=seed)
     kerasgan.plots.save_png(out, kerasgan.plots.image_grid(images))
     click.echo(out)
 
 
 @main.command()
-@click.argument("run", required=False, type=click.Path(path_type=Path))
-@click.option("--zoo", "zoo_name", help="Score a model of the zoo instead of a run.")
+@click.argument("source")
 @click.option("--against", required=True, help="glyphs, a tensorflow-datasets name, or a folder.")
 @click.option("--metrics", default="fd,kd,pr", show_default=True, help="Among fd, kd, pr, dc, is.")
 @click.option("--extractor", help="mnist, fashion_mnist, efficientnet_lite0, ...  [default: by the data]")
-@click.option("--num-images", default=10_000, show_default=True, type=click.IntRange(2))
+@click.option("--num-images", default=10_000, show_default=True, type=click.IntRange(2), help="Of each kind, at most.")
+@click.option("--image-size", type=int, help="Side to which two folders are brought.  [default: the data's]")
 @click.option("--seed", default=0, show_default=True, type=int)
+@click.option("--out", type=click.Path(path_type=Path), help="Also write the scores, a line of JSON each.")
+@click.option("--dry-run", is_flag=True, help="Print what would be compared; measure nothing.")
 @errors_without_traceback
-def evaluate(run, zoo_name, against, metrics, extractor, num_images, seed):
-    """Score the model in the folder RUN, or a zoo model, against a data set's test images.
+def evaluate(source, against, metrics, extractor, num_images, image_size, seed, out, dry_run):
+    """Score images against a data set's test images.
+
+    SOURCE is the folder of a finished run, the name of a model of the zoo (kerasgan zoo list), or a folder of images,
+    whatever made them. Each score is printed with its protocol.
 
     \b
-    Example:
-        kerasgan evaluate --zoo dcgan_mnist --against mnist --metrics fd,pr
+    Examples:
+        kerasgan evaluate dcgan_mnist --against mnist --metrics fd,pr
+        kerasgan evaluate ./samples --against ./photos --image-size 64 --extractor efficientnet_lite0
+        kerasgan evaluate runs/digits --against mnist --metrics fd,kd,is,pr --dry-run
     """
-    kerasgan, model = _model(run, zoo_name)
+    kerasgan = library()
+    is_folder = Path(source).is_dir() and not (Path(source) / "model.keras").exists()
+    model = None if is_folder else _drawing_model(kerasgan, source)
+    if model is not None and image_size not in (None, model.image_size):
+        raise ValueError(f"--image-size must be that of the model, {model.image_size}. Received: {image_size}")
     split = _test_split(against)
     real = kerasgan.data.load(
         against,
         split=split,
-        image_size=model.image_size,
-        channels=model.channels,
+        image_size=model.image_size if model is not None else image_size,
+        channels=model.channels if model is not None else None,
         num_images=num_images,
         shuffle=False,
         drop_remainder=False,
     )
+    _, size, _, channels = real.element_spec.shape
+    folder = None
+    if is_folder:
+        folder = kerasgan.data.image_folder(
+            source, size, channels, num_images=num_images, shuffle=False, drop_remainder=False
+        )
+    extractor = extractor or _extractor(against)
+    if dry_run:
+        what = f"images of the folder {source}" if is_folder else f"images of {type(model).__name__}, seed {seed}"
+        click.echo(f"up to {num_images:,} {what}, against as many of {against}/{split}, {size}x{size}x{channels}")
+        click.echo(f"{metrics} on features of {extractor}")
+        return
     scores = kerasgan.metrics.score_images(
         real,
-        model.generate(num_images, seed=seed),
+        folder if is_folder else model.generate(num_images, seed=seed),
         metrics=metrics.split(","),
-        extractor=extractor or _extractor(against),
+        extractor=extractor,
         dataset=against,
         split=split,
-        seed=seed,
+        seed=None if is_folder else seed,
         verbose=1,
     )
     for score in scores.values():
         click.echo(score)
+    if out:
+        from kerasgan.files import replacing
+
+        with replacing(out) as temporary:
+            temporary.write_text("".join(score.to_json() + "\n" for score in scores.values()))
 
 
 @main.command()
-@click.argument("run", required=False, type=click.Path(path_type=Path))
-@click.option("--zoo", "zoo_name", help="Export a model of the zoo instead of a run.")
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder; a numbered version goes into it.")
+@click.argument("source")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of a SavedModel, or file.")
+@click.option(
+    "--format",
+    type=click.Choice(["saved_model", "onnx", "litert"]),
+    help="[default: by the ending of --out: .onnx, .tflite, else saved_model]",
+)
+@click.option("--endpoint", help="Which function goes into an ONNX or LiteRT file.  [default: serving_default]")
+@click.option("--batch-size", type=click.IntRange(1), help="Fixes the number of images of an ONNX or LiteRT file.")
 @errors_without_traceback
-def export(run, zoo_name, out):
-    """Write a SavedModel of the model in the folder RUN, or of a zoo model, for model servers.
+def export(source, out, format, endpoint, batch_size):
+    """Write a model for others: a SavedModel for model servers, ONNX, or LiteRT.
+
+    SOURCE is the folder of a finished run, or the name of a model of the zoo (kerasgan zoo list). A SavedModel goes
+    into a numbered folder of --out, as model servers expect.
+
+    \b
+    Examples:
+        kerasgan export runs/digits --out served/digits
+        kerasgan export dcgan_mnist --out digits.onnx
+        kerasgan export dcgan_mnist --out digits.tflite
+    """
+    endings = {".onnx": "onnx", ".tflite": "litert"}
+    model = _model(library(), source)
+    format = format or endings.get(out.suffix, "saved_model")
+    click.echo(model.export(out, format=format, endpoint=endpoint, batch_size=batch_size))
+
+
+@main.command()
+@click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--out", type=click.Path(path_type=Path), help="The page.  [default: report.html in RUN]")
+@errors_without_traceback
+def report(run, out):
+    """Write one page about the folder RUN: curves, samples, scores, options, and what looks wrong.
+
+    The page needs no other file and no network. RUN may be still under way, or be written from Python.
 
     \b
     Example:
-        kerasgan export runs/digits --out served/digits
+        kerasgan report runs/digits --out digits.html
     """
-    _, model = _model(run, zoo_name)
-    click.echo(model.export(out))
+    click.echo(library().report.write(run, out))
+
+
+@main.command()
+@errors_without_traceback
+def doctor():
+    """Print versions, devices, precision and folders, and what is missing. Ends with 1 where something is.
+
+    \b
+    Example:
+        kerasgan doctor
+    """
+    from kerasgan_cli.machine import examine
+
+    sections, missing = examine()
+    for title, rows in sections.items():
+        click.secho(title, bold=True)
+        for name, value in rows:
+            click.echo(f"  {name:32} {value}")
+    click.secho("Missing", bold=True)
+    for sentence in missing or ["nothing that kerasgan needs"]:
+        click.echo(f"  {sentence}")
+    if missing:
+        sys.exit(1)
 
 
 @main.group()
 def zoo():
-    """List, show and verify the pretrained models."""
+    """List, show and verify the pretrained models.
+
+    \b
+    Example:
+        kerasgan zoo list
+    """
 
 
 @zoo.command("list")
 @click.argument("pattern", default="*")
 @errors_without_traceback
 def zoo_list(pattern):
-    """List the models whose names match PATTERN."""
+    """List the models whose names match PATTERN.
+
+    \b
+    Example:
+        kerasgan zoo list 'dcgan_*'
+    """
     for entry in library().zoo.list_models(pattern):
         size = f"{entry['size'] / 1e6:.1f} MB"
         click.echo(f"{entry['name']:28} {size:>8}  {entry['metric']} {entry['value']:.4g}  {entry['description']}")
@@ -236,7 +370,12 @@ def zoo_list(pattern):
 @click.argument("name")
 @errors_without_traceback
 def zoo_show(name):
-    """Print the card of the model NAME."""
+    """Print the card of the model NAME: data, training, scores, files.
+
+    \b
+    Example:
+        kerasgan zoo show dcgan_mnist
+    """
     click.echo(json.dumps(library().zoo.card(name), indent=2))
 
 
@@ -245,7 +384,12 @@ def zoo_show(name):
 @click.option("--scores", is_flag=True, help="Also compute the scores anew: needs the data, takes minutes.")
 @errors_without_traceback
 def zoo_verify(name, scores):
-    """Check the files, the recorded sample and, with --scores, the scores of the model NAME."""
+    """Check the files, the recorded sample and, with --scores, the scores of the model NAME.
+
+    \b
+    Example:
+        kerasgan zoo verify dcgan_mnist --scores
+    """
     report = library().zoo.verify(name, scores=scores)
     click.echo(json.dumps(report, indent=2))
     if not report["holds"]:
@@ -263,16 +407,13 @@ def _arguments(network):
     return inspect.signature(network.__init__).parameters
 
 
-def _model_class(kerasgan, name):
-    """The model of that name that learns from images or labelled images; the others are trained from Python."""
-    known = {
+def _classes(kerasgan):
+    """The classes that learn from images or labelled images, by name in lower case."""
+    return {
         attribute.lower(): value
         for attribute, value in vars(kerasgan).items()
         if isinstance(value, type) and issubclass(value, kerasgan.GAN) and not issubclass(value, kerasgan.GANCLS)
     }
-    if name.lower() not in known:
-        raise ValueError(f"MODEL must be one of {sorted(known)}. Received: {name!r}")
-    return known[name.lower()]
 
 
 def _build(network, dataset, options):
@@ -288,19 +429,30 @@ def _build(network, dataset, options):
     return network(**{k: v for k, v in wanted.items() if v is not None and (k in accepted or k == "seed")})
 
 
-def _model(run, zoo_name):
+def _model(kerasgan, source):
     """Loads the model of a run folder or of the zoo."""
-    if (run is None) == (zoo_name is None):
-        raise ValueError("Name either the folder of a run or a model of the zoo with --zoo.")
-    kerasgan = library()
-    if zoo_name:
-        return kerasgan, kerasgan.zoo.load(zoo_name)
-    import keras
+    path = Path(source) / "model.keras"
+    if path.exists():
+        import keras
 
-    path = run / "model.keras"
-    if not path.exists():
-        raise ValueError(f"{path} does not exist: is {run} the folder of a finished run?")
-    return kerasgan, keras.models.load_model(path)
+        return keras.models.load_model(path)
+    names = [entry["name"] for entry in kerasgan.zoo.list_models()]
+    if source not in names:
+        raise ValueError(
+            f"SOURCE must be the folder of a finished run, with a model.keras, or one of the zoo's {names}. "
+            f"Received: {source!r}"
+        )
+    return kerasgan.zoo.load(source)
+
+
+def _drawing_model(kerasgan, source):
+    model = _model(kerasgan, source)
+    if not isinstance(model, kerasgan.GAN):
+        raise ValueError(
+            f"SOURCE must draw images from noise or labels alone. Received: {source!r}, a {type(model).__name__}. "
+            "Sample it from Python; a folder of its images can be scored."
+        )
+    return model
 
 
 def _test_split(data):

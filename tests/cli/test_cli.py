@@ -7,6 +7,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+import kerasgan_cli
 from kerasgan_cli import main
 
 
@@ -37,7 +38,8 @@ def test_a_run_folder_holds_everything_and_the_output_names_it(folder):
     run_folder = root / "run"
     assert json.loads((run_folder / "options.json").read_text())["width"] == 2
     assert len((run_folder / "log.csv").read_text().splitlines()) == 3
-    for name in ("samples/epoch_0002.png", "samples/real.png", "curves.png", "model.keras", "export/1/saved_model.pb"):
+    names = ("samples/epoch_0002.png", "samples/real.png", "curves.png", "model.keras", "report.html")
+    for name in (*names, "export/1/saved_model.pb"):
         assert (run_folder / name).stat().st_size > 0
         if name != "samples/real.png":
             assert str(run_folder / name).removesuffix("/saved_model.pb") in output
@@ -52,6 +54,39 @@ def test_generate_and_export_use_the_run(folder, tmp_path):
         assert grid.size[0] > 2 * 16
     assert run("export", root / "run", "--out", tmp_path / "served").exit_code == 0
     assert (tmp_path / "served" / "1" / "saved_model.pb").exists()
+    assert run("export", root / "run", "--out", tmp_path / "model.tflite").exit_code == 0
+    assert (tmp_path / "model.tflite").read_bytes()[4:8] == b"TFL3"
+    refused = run("export", root / "run", "--out", tmp_path / "model.tflite", "--format", "onnx")
+    assert refused.exit_code == 1 and "must end in '.onnx'" in refused.output
+
+
+def test_evaluate_compares_a_run_and_a_folder_with_a_folder(folder, tmp_path):
+    root, _ = folder
+    common = ["--against", root / "photos", "--metrics", "fd,pr", "--num-images", 24]
+    planned = run("evaluate", root / "run", *common, "--dry-run")
+    assert planned.exit_code == 0, planned.output
+    assert "up to 24 images of DCGAN, seed 0" in planned.output and "16x16x1" in planned.output
+    assert "|" not in planned.output
+    scored = run("evaluate", root / "run", *common, "--out", tmp_path / "scores.jsonl")
+    assert scored.exit_code == 0, scored.output
+    lines = [json.loads(line) for line in (tmp_path / "scores.jsonl").read_text().splitlines()]
+    assert [line["metric"] for line in lines] == ["frechet_distance", "precision", "recall"]
+    assert lines[0]["num_generated"] == 24 and lines[0]["value"] > 0 and lines[0]["seed"] == 0
+
+    itself = run("evaluate", root / "photos", *common, "--image-size", 16, "--out", tmp_path / "same.jsonl")
+    assert itself.exit_code == 0, itself.output
+    distance, precision, recall = [json.loads(line) for line in (tmp_path / "same.jsonl").read_text().splitlines()]
+    assert distance["value"] < 1e-3 and precision["value"] == recall["value"] == 1 and distance["seed"] is None
+    refused = run("evaluate", root / "run", *common, "--image-size", 32)
+    assert refused.exit_code == 1 and "must be that of the model, 16. Received: 32" in refused.output
+
+
+def test_report_of_a_run(folder, tmp_path):
+    root, _ = folder
+    result = run("report", root / "run", "--out", tmp_path / "page.html")
+    assert result.exit_code == 0 and str(tmp_path / "page.html") in result.output
+    page = (tmp_path / "page.html").read_text()
+    assert "dcgan on" in page and page.count("data:image/") >= 4
 
 
 def test_a_run_is_never_overwritten_and_resumes_only_with_its_own_options(folder):
@@ -69,21 +104,90 @@ def test_a_run_is_never_overwritten_and_resumes_only_with_its_own_options(folder
 
 
 @pytest.mark.parametrize(
-    ("arguments", "expected"),
+    ("arguments", "code", "expected"),
     [
-        (["train", "resnet"], "MODEL must be one of"),
-        (["train", "dcgan", "--data", "no_such_set"], "no_such_set"),
-        (["generate"], "--zoo"),
-        (["generate", "--zoo", "no_such_model"], "no_such_model"),
-        (["generate", "nowhere"], "model.keras"),
+        (["train", "resnet"], 2, "'resnet' is not one of"),
+        (["train", "dcgan", "--data", "no_such_set"], 1, "no_such_set"),
+        (["generate"], 2, "SOURCE"),
+        (["generate", "no_such_model"], 1, "no_such_model"),
+        (["generate", "."], 1, "model.keras"),
+        (["generate", "classifier_mnist"], 1, "must draw images"),
+        (["evaluate", ".", "--against", "glyphs"], 1, "No PNG"),
+        (["report", "nowhere"], 2, "nowhere"),
+        (["report", "."], 1, "log.csv"),
     ],
 )
-def test_mistakes_are_one_line_and_exit_with_1(arguments, expected, tmp_path, monkeypatch):
+def test_mistakes_are_told_without_a_traceback(arguments, code, expected, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = run(*arguments)
-    assert result.exit_code == 1
+    assert result.exit_code == code, result.output
     assert expected in result.output and "Traceback" not in result.output
     assert not list(tmp_path.iterdir())
+
+
+def test_debug_shows_where_an_error_was():
+    assert isinstance(run("--debug", "generate", "no_such_model").exception, ValueError)
+
+
+def test_an_unexpected_error_is_named_and_points_to_debug(monkeypatch):
+    def broken():
+        raise ZeroDivisionError("by 0")
+
+    monkeypatch.setattr(kerasgan_cli, "library", broken)
+    result = run("generate", "dcgan_mnist")
+    assert result.exit_code == 1 and "ZeroDivisionError: by 0" in result.output and "--debug" in result.output
+
+
+def test_the_models_are_those_of_the_library():
+    import kerasgan
+
+    assert sorted(kerasgan_cli._classes(kerasgan)) == list(kerasgan_cli.MODELS)
+    assert all(name in run("train", "--help").output for name in kerasgan_cli.MODELS)
+
+
+def commands(group=main, path=()):
+    for name, command in group.commands.items():
+        yield from commands(command, (*path, name)) if hasattr(command, "commands") else [(*path, name)]
+
+
+@pytest.mark.parametrize("path", list(commands()), ids=" ".join)
+def test_every_command_has_an_example_that_it_understands(path):
+    text = run(*path, "--help").output
+    examples = [line.split() for line in text.splitlines() if line.strip().startswith("kerasgan ")]
+    assert examples
+    for example in examples:
+        assert tuple(example[1 : 1 + len(path)]) == path
+        command = main
+        for name in path:
+            command = command.commands[name]
+        arguments = [part.strip("'") for part in example[1 + len(path) :]]
+        known = {option for parameter in command.params for option in parameter.opts}
+        assert {part for part in arguments if part.startswith("--")} <= known
+        if path != ("report",):  # whose folder must exist
+            command.make_context(" ".join(path), arguments)
+
+
+def test_doctor_tells_what_is_there_and_what_is_missing(tmp_path, monkeypatch):
+    from kerasgan_cli import machine
+
+    (tmp_path / "mnist" / "3.0.1").mkdir(parents=True)
+    (tmp_path / "mnist" / "3.0.1" / "dataset_info.json").write_text("{}")
+    monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
+    well = run("doctor")
+    assert well.exit_code == 0, well.output
+    for words in ("tensorflow", "mixed_bfloat16", "intra_op threads", "nothing that kerasgan needs", str(tmp_path)):
+        assert words in well.output
+    assert any(line.split()[:3] == ["prepared", "there", "mnist"] for line in well.output.splitlines())
+
+    monkeypatch.setattr(machine, "NEEDED", ("tensorflow", "no-such-package"))
+    monkeypatch.setattr(machine.importlib, "import_module", broken_import)
+    ill = run("doctor")
+    assert ill.exit_code == 1
+    assert "pip install no-such-package" in ill.output and "does not import: OSError: libcuda" in ill.output
+
+
+def broken_import(name):
+    raise OSError("libcuda")
 
 
 def test_help_and_version_do_not_import_tensorflow():

