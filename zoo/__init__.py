@@ -11,6 +11,7 @@ import json
 from pathlib import Path
 
 from kerasgan.files import replacing
+from kerasgan.zoo._archive import load_archive
 from kerasgan.zoo._card import (
     card_score,
     load_networks,
@@ -33,6 +34,7 @@ __all__ = [
     "classifier",
     "list_models",
     "load",
+    "load_archive",
     "load_weights",
     "recipe",
     "save_weights",
@@ -62,7 +64,7 @@ def list_models(pattern="*"):
 
     >>> from kerasgan import zoo
     >>> [entry["name"] for entry in zoo.list_models("classifier_*")]
-    ['classifier_fashion_mnist', 'classifier_mnist']
+    ['classifier_fashion_mnist', 'classifier_glyphs', 'classifier_mnist']
     """
     entries = []
     for name in fnmatch.filter(_names(), pattern):

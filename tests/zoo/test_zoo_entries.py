@@ -92,9 +92,13 @@ def test_the_table_of_the_main_readme_is_that_of_the_cards():
 
 def test_models_are_listed_by_pattern():
     listed = zoo.list_models("classifier_*")
-    assert [entry["name"] for entry in listed] == ["classifier_fashion_mnist", "classifier_mnist"]
+    assert [entry["name"] for entry in listed] == [
+        "classifier_fashion_mnist",
+        "classifier_glyphs",
+        "classifier_mnist",
+    ]
     assert zoo.list_models("nothing*") == []
-    mnist = listed[1]
+    mnist = listed[2]
     assert mnist["metric"] == "accuracy" and 0.99 <= mnist["value"] <= 1
     assert mnist["size"] == (zoo.FOLDER / "classifier_mnist" / "network.weights.h5").stat().st_size
 
@@ -184,12 +188,15 @@ def test_verify_holds_scores_against_the_card(monkeypatch):
         assert report["scores"][0]["now"] == value
 
 
-@pytest.mark.parametrize("data", ["mnist", "fashion_mnist"])
-def test_classifiers_give_logits_and_features(data):
+@pytest.mark.parametrize(
+    "data, shape, num_classes",
+    [("mnist", (28, 28, 1), 10), ("fashion_mnist", (28, 28, 1), 10), ("glyphs", (32, 32, 3), 36)],
+)
+def test_classifiers_give_logits_and_features(data, shape, num_classes):
     network = zoo.classifier(data)
     features = keras.Model(network.input, network.get_layer("features").output)
-    images = np.random.default_rng(0).uniform(-1, 1, (3, 28, 28, 1)).astype("float32")
-    assert network(images).shape == (3, 10)
+    images = np.random.default_rng(0).uniform(-1, 1, (3, *shape)).astype("float32")
+    assert network(images).shape == (3, num_classes)
     assert features(images).shape == (3, 128)
     # One image's logits do not depend on the others in its batch.
     np.testing.assert_allclose(network(images)[1:2], network(images[1:2]), atol=1e-4)
