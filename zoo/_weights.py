@@ -100,16 +100,20 @@ def load_weights(network, path, size=None, sha256=None):
     >>> zoo.load_weights(network, path).name == network.name
     True
     """
+    path = Path(path)
+    return load_content(network, path, lambda limit: read_checked(path, size, sha256, limit))
+
+
+def load_content(network, path, read):
+    """Loads what `read(limit)` returns, at most `limit` bytes of a file that is checked as `load_weights` says."""
     import h5py
 
-    path = Path(path)
     template = _template(network)
     with h5py.File(template, "r+") as target:
         shapes = _shapes(target)
         types = {name: target[name].dtype for name in shapes}
         limit = sum(8 * int(np.prod(shape)) for shape in shapes.values()) + HDF5_OVERHEAD
-        content = read_checked(path, size, sha256, limit)
-        for name, array in _read_arrays(path, content, shapes, types).items():
+        for name, array in _read_arrays(path, read(limit), shapes, types, _groups(target)).items():
             target[name][...] = array
     network.load_weights(template)
     return network
@@ -151,6 +155,20 @@ def _shapes(file):
     return shapes
 
 
+def _groups(file):
+    """Names of the groups in a file of our own making: layers without weights have some too."""
+    import h5py
+
+    groups = set()
+
+    def visit(name, item):
+        if isinstance(item, h5py.Group):
+            groups.add(name)
+
+    file.visititems(visit)
+    return groups
+
+
 def _fits_half(array):
     if array.dtype != "float32" or array.ndim < 2:
         return False
@@ -158,12 +176,11 @@ def _fits_half(array):
     return np.finfo("float16").tiny <= largest <= np.finfo("float16").max
 
 
-def _read_arrays(path, content, shapes, types):
+def _read_arrays(path, content, shapes, types, folders):
     """Walks an untrusted HDF5 tree; returns {name: array} for exactly the names in `shapes`."""
     import h5py
 
     arrays = {}
-    folders = {str(parent) for name in shapes for parent in Path(name).parents}
 
     def walk(group, prefix):
         for key in group:
