@@ -30,10 +30,10 @@ def free_ports(count):
 
 @pytest.fixture
 def cluster(tmp_path):
-    """Gives a function that starts two workers, and one that waits for their ends."""
+    """Gives a function that starts two workers; what is left of them ends with the test."""
     running = []
 
-    def start(epochs, steps=(0, 0), shared=None):
+    def start(epochs, steps=(0, 0), kind="dense", shared=True):
         addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
         processes = []
         for index, step in enumerate(steps):
@@ -41,11 +41,11 @@ def cluster(tmp_path):
             own.mkdir(exist_ok=True)
             task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
             threads = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "2"}
-            folder = own if shared == "none" else tmp_path / "shared"
+            folder = tmp_path / "shared" if shared else own
             with open(own / "output", "w") as output:
                 processes.append(
                     subprocess.Popen(
-                        [sys.executable, worker.__file__, str(own), str(folder), str(epochs), str(step)],
+                        [sys.executable, worker.__file__, kind, str(own), str(folder), str(epochs), str(step)],
                         env=os.environ | threads | {"TF_CONFIG": json.dumps(task)},
                         stdout=output,
                         stderr=subprocess.STDOUT,
@@ -69,9 +69,9 @@ def output(tmp_path, index):
     return (tmp_path / f"worker_{index}" / "output").read_text()
 
 
-def single(epochs):
+def single(kind, epochs):
     """The same training in this process, on one device."""
-    model = worker.tiny_model(tf.distribute.get_strategy())
+    model = worker.tiny_model(kind, tf.distribute.get_strategy())
     history = model.fit(worker.data(), batch_size=8, epochs=epochs, steps_per_epoch=worker.STEPS, verbose=0)
     state = [np.array(variable) for variable in model.variables]
     return state, history.history, model.evaluate(worker.data(), batch_size=8, verbose=0, return_dict=True)
@@ -85,9 +85,9 @@ def results(tmp_path):
     return states, [json.loads((tmp_path / f"worker_{index}" / "logs.json").read_text()) for index in range(2)]
 
 
-def assert_equal_to_single(tmp_path, epochs, history=True):
+def assert_equal_to_single(tmp_path, epochs, kind="dense", history=True):
     (first, second), (first_logs, second_logs) = results(tmp_path)
-    state, single_history, logs = single(epochs)
+    state, single_history, logs = single(kind, epochs)
     for ours, others in zip(first, second, strict=True):
         np.testing.assert_array_equal(ours, others)
     for ours, alone in zip(first, state, strict=True):
@@ -100,10 +100,11 @@ def assert_equal_to_single(tmp_path, epochs, history=True):
         assert first_logs["evaluate"][name] == pytest.approx(logs[name], abs=1e-5)
 
 
-def test_two_workers_equal_one_process(tmp_path, cluster):
+@pytest.mark.parametrize("kind", ["dense", pytest.param("convolutional", marks=pytest.mark.slow)])
+def test_two_workers_equal_one_process(tmp_path, cluster, kind):
     """Four steps an epoch, two epochs: weights, logs, the files that one of them writes."""
-    assert ends(cluster(epochs=2)) == [0, 0], output(tmp_path, 0) + output(tmp_path, 1)
-    assert_equal_to_single(tmp_path, epochs=2)
+    assert ends(cluster(epochs=2, kind=kind)) == [0, 0], output(tmp_path, 0) + output(tmp_path, 1)
+    assert_equal_to_single(tmp_path, 2, kind)
     shared = tmp_path / "shared"
     assert sorted(path.name for path in (shared / "checkpoints").iterdir()) == ["step_00000004", "step_00000008"]
     grids = [f"epoch_{epoch:04d}.png" for epoch in range(3)]
@@ -111,7 +112,7 @@ def test_two_workers_equal_one_process(tmp_path, cluster):
     scores = [json.loads(line) for line in (shared / "scores" / "scores.jsonl").read_text().splitlines()]
     assert [(record["step"], record["num_real"]) for record in scores] == [(4, 16), (8, 16)]
     # What the chief wrote is what one process would have: it restores on one device.
-    model = worker.tiny_model(tf.distribute.get_strategy())
+    model = worker.tiny_model(kind, tf.distribute.get_strategy())
     callbacks = [Checkpoint(shared / "checkpoints")]
     model.fit(worker.data(), batch_size=8, epochs=2, steps_per_epoch=4, verbose=0, callbacks=callbacks)
     for ours, saved in zip(results(tmp_path)[0][0], model.variables, strict=True):
@@ -154,7 +155,7 @@ def test_sigterm_saves_and_ends_all(tmp_path, cluster):
 
 @pytest.mark.slow
 def test_folders_that_are_not_shared_are_refused_on_resume(tmp_path, cluster):
-    assert ends(cluster(epochs=1, shared="none")) == [0, 0], output(tmp_path, 0)
+    assert ends(cluster(epochs=1, shared=False)) == [0, 0], output(tmp_path, 0)
     assert not Path(tmp_path / "worker_1" / "checkpoints").exists()
-    assert 0 not in ends(cluster(epochs=2, shared="none"), timeout=2 * DEADLINE)
+    assert 0 not in ends(cluster(epochs=2, shared=False), timeout=2 * DEADLINE)
     assert "must be the same for every worker; here it is that of step 4" in output(tmp_path, 0)

@@ -1,7 +1,7 @@
 """One worker of a cluster, for the tests: trains a tiny GAN and leaves behind what it has become.
 
-Arguments: a folder of the worker's own, the folder that all share, the number of epochs, and the step at which this
-worker kills itself (or waits for a signal: a negative one), or 0.
+Arguments: the kind of networks, a folder of the worker's own, the folder that all share, the number of epochs, and the
+step at which this worker kills itself (or waits for a signal: a negative one), or 0.
 """
 
 import json
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import keras
 import numpy as np
+from keras import layers
 
 import kerasgan
 
@@ -23,17 +24,29 @@ def data():
     return np.random.default_rng(0).uniform(-1, 1, (40, 16, 16, 1)).astype("float32")
 
 
-def tiny_model(strategy):
-    """A DCGAN with synchronised BatchNormalization, averaged weights, and descent that is linear in the gradient."""
+def dense():
+    """Networks that compile in a second, with what is hard to spread: synchronised BatchNormalization."""
+    latents = keras.Input((4,))
+    images = layers.Reshape((16, 16, 1))(layers.Dense(256, activation="tanh")(latents))
+    x = real_or_fake = keras.Input((16, 16, 1))
+    x = layers.BatchNormalization(synchronized=True)(layers.Dense(4)(layers.Flatten()(x)))
+    networks = {
+        "generator": keras.Model(latents, images),
+        "discriminator": keras.Model(real_or_fake, layers.Dense(1)(x)),
+    }
+    return kerasgan.GAN(image_size=16, latent_dim=4, seed=0, **networks)
+
+
+def convolutional():
+    return kerasgan.DCGAN(image_size=16, channels=1, latent_dim=4, width=2, seed=0)
+
+
+def tiny_model(kind, strategy):
+    """A compiled GAN with averaged weights and descent that is linear in the gradient."""
     keras.utils.set_random_seed(0)
     with strategy.scope():
-        model = kerasgan.DCGAN(image_size=16, channels=1, latent_dim=4, width=2, seed=0)
-        model.compile(
-            g_optimizer=keras.optimizers.SGD(0.05),
-            d_optimizer=keras.optimizers.SGD(0.05),
-            ema_decay=0.9,
-            metrics=[keras.metrics.MeanAbsoluteError(name="distance")],
-        )
+        model = {"dense": dense, "convolutional": convolutional}[kind]()
+        model.compile(g_optimizer=keras.optimizers.SGD(0.05), d_optimizer=keras.optimizers.SGD(0.05), ema_decay=0.9)
     return model
 
 
@@ -45,16 +58,16 @@ class Kill(keras.callbacks.Callback):
         self.step, self.sign = step, sign
 
     def on_train_batch_end(self, batch, logs=None):
-        if self.step > 0 and int(self.model.step) == self.step:
+        if self.step > 0 and int(self.model.step.numpy()) == self.step:
             os.kill(os.getpid(), signal.SIGKILL)
-        if self.step < 0 and int(self.model.step) >= -self.step:
+        if self.step < 0 and int(self.model.step.numpy()) >= -self.step:
             self.sign.touch()
             time.sleep(0.2)
 
 
-def main(own, shared, epochs, step):
+def main(kind, own, shared, epochs, step):
     own, shared = Path(own), Path(shared)
-    model = tiny_model(kerasgan.distribute.strategy("auto", timeout=60))
+    model = tiny_model(kind, kerasgan.distribute.strategy("auto", timeout=60))
     callbacks = [
         kerasgan.callbacks.Checkpoint(shared / "checkpoints"),
         kerasgan.callbacks.SampleGrid(shared / "samples", num_images=4),
