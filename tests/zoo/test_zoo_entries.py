@@ -108,7 +108,7 @@ def test_an_unknown_name_is_refused_with_the_names_there_are(name):
     for function in (zoo.card, zoo.load, zoo.verify, zoo.recipe):
         with pytest.raises(ValueError, match=rf"classifier_mnist.*Received: {re.escape(repr(name))}"):
             function(name)
-    with pytest.raises(ValueError, match=r"\['fashion_mnist', 'mnist'\]"):
+    with pytest.raises(ValueError, match=r"\['fashion_mnist', 'glyphs', 'mnist'\]"):
         zoo.classifier("cifar10")
 
 
