@@ -234,7 +234,8 @@ def _warnings(sentences):
 def _scores(score, evaluations):
     parts = []
     if score is not None:
-        known = {name: value for name, value in score.items() if value not in (None, {}, [])}
+        first = {name: score[name] for name in ("metric", "value") if name in score}
+        known = {name: value for name, value in (first | score).items() if value not in (None, {}, [])}
         parts.append(_table(known.items()))
     if evaluations:
         names = list(dict.fromkeys(name for record in evaluations for name in record["scores"]))
@@ -269,7 +270,7 @@ def _samples(folder):
 def _log(log):
     if len(_rows(log)) < 2:
         return ""
-    head, *rows = _rows(log)
+    head, *rows = zip(*(column for column in zip(*_rows(log)) if set(column[1:]) != {"NA"}))
     cells = [[row[0], *(_short(plots._number(value)) for value in row[1:])] for row in rows]
     summary = f"<summary>{len(cells)} epochs (the first is 0)</summary>"
     return f"<details>{summary}\n{_table(cells, head=head)}\n</details>"

@@ -46,8 +46,8 @@ def run(tmp_path):
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "options.json").write_text(json.dumps({"model": "dcgan", "data": EVIL, "width": 48}))
-    rows = [f"{epoch},{1.4 - 0.1 * epoch},0.75,0.6,0.4" for epoch in range(5)]
-    (folder / "log.csv").write_text("\n".join(["epoch,d_loss,g_loss,d_real,d_fake", *rows]) + "\n")
+    rows = [f"{epoch},{1.4 - 0.1 * epoch},0.75,0.6,0.4,NA" for epoch in range(5)]
+    (folder / "log.csv").write_text("\n".join(["epoch,d_loss,g_loss,d_real,d_fake,val_d_loss", *rows]) + "\n")
     score = {"value": 12.5, "metric": "frechet_distance", "extractor": "mnist features", "versions": {"keras": "3"}}
     (folder / "score.json").write_text(json.dumps(score))
     (folder / "model.keras").write_bytes(b"")
@@ -63,6 +63,8 @@ def test_a_page_shows_the_run_and_needs_nothing_else(run):
     text = " ".join(page.text)
     for words in ("Nothing that the logs tell", "frechet_distance", "12.5", "width", "48", "5 epochs"):
         assert words in text
+    assert "val_d_loss" not in text  # never evaluated
+    assert text.index("metric") < text.index("12.5") < text.index("extractor")
     sources = [attributes["src"] for tag, attributes in page.tags if tag == "img"]
     assert all(source.startswith("data:image/") for source in sources)
     # Of nine frames the first, the last, and two between; and the curves before them.
