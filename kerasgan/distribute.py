@@ -51,7 +51,7 @@ def strategy(devices="auto", timeout=300):
     return makers[devices]()
 
 
-def share(dataset, strategy):
+def share(dataset, strategy, steps_per_execution=1):
     """Prepares a dataset of global batches, so that every device gets its own rows of each; `fit` calls this.
 
     Every worker reads the whole dataset and keeps its rows: worker 0 the first ones, and so on. Sharing out files
@@ -60,17 +60,23 @@ def share(dataset, strategy):
     Args:
         dataset: `tf.data.Dataset` of batches.
         strategy: `tf.distribute.Strategy`.
+        steps_per_execution: int. As the model was compiled. Default 1.
 
     Returns:
         `tf.data.Dataset`.
 
     Raises:
         ValueError: if the rows of a batch cannot be shared evenly: the devices would then draw other noise than one
-            does, and one without any row would make every weight NaN.
+            does, and one without any row would make every weight NaN. Or if several workers are to make several steps
+            at once: Keras puts these under a condition, where TensorFlow cannot run what the workers do together.
     """
     replicas = strategy.num_replicas_in_sync
     if replicas == 1:
         return dataset
+    if steps_per_execution > 1 and strategy.cluster_resolver is not None:
+        raise ValueError(
+            f"With several workers `steps_per_execution` must be 1. Received: {steps_per_execution}."
+        )
     for spec in tf.nest.flatten(dataset.element_spec):
         if spec.shape.rank == 0 or spec.shape[0] is None or spec.shape[0] % replicas:
             raise ValueError(

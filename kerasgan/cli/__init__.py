@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 SCORED_IMAGES = 2_000
+DEVICES = ("auto", "default", "mirrored", "multi_worker")
 # Those that learn from images or labelled images; the others are trained from Python. Named here, so that `--help`,
 # completion and the answer to a misspelt name need no TensorFlow.
 MODELS = (
@@ -96,10 +97,13 @@ def main(debug):
 @click.option("--ema-decay", default=0.995, show_default=True, type=click.FloatRange(0, 1, max_open=True))
 @click.option("--precision", default="float32", show_default=True, help="float32, mixed_bfloat16 or mixed_float16.")
 @click.option("--seed", default=0, show_default=True, type=int)
+@click.option(
+    "--devices", default="auto", show_default=True, type=click.Choice(DEVICES), help="See tutorials/scaling.md."
+)
 @click.option("--resume", is_flag=True, help="Continue the run in --out where it stopped.")
 @click.option("--dry-run", is_flag=True, help="Print the options and the sizes of the networks; train nothing.")
 @errors_without_traceback
-def train(model, data, out, resume, dry_run, **options):
+def train(model, data, out, devices, resume, dry_run, **options):
     """Train MODEL and write a run folder: options, log, curves, sample grids, checkpoints, weights, score, SavedModel,
     and a page about it all.
 
@@ -130,6 +134,7 @@ def train(model, data, out, resume, dry_run, **options):
 
     from kerasgan.files import replacing
 
+    strategy = kerasgan.distribute.strategy("default" if dry_run else devices)
     keras.utils.set_random_seed(options["seed"])
     keras.config.set_dtype_policy(options["precision"])
     network = _classes(kerasgan)[model]
@@ -143,15 +148,21 @@ def train(model, data, out, resume, dry_run, **options):
         labels=labels,
     )
     dataset = load(seed=options["seed"])
-    gan = _build(network, dataset, options)
-    gan.compile(ema_decay=options["ema_decay"], steps_per_execution=min(10, int(dataset.cardinality())))
+    at_once = 1 if strategy.cluster_resolver else min(10, int(dataset.cardinality()))
+    with strategy.scope():
+        gan = _build(network, dataset, options)
+        gan.compile(ema_decay=options["ema_decay"], steps_per_execution=at_once)
     click.echo(f"{network.__name__}: {gan.count_params():,} parameters, {int(dataset.cardinality())} steps an epoch")
     if dry_run:
         click.echo(json.dumps(options, indent=2))
         return
 
-    with replacing(out / "options.json") as temporary:
-        temporary.write_text(json.dumps(options, indent=2))
+    # Of several workers one writes; the callbacks of kerasgan know by themselves.
+    writes = kerasgan.callbacks.checkpoint.is_chief(gan)
+    logger = [keras.callbacks.CSVLogger(out / "log.csv", append=resume)] if writes else []
+    if writes:
+        with replacing(out / "options.json") as temporary:
+            temporary.write_text(json.dumps(options, indent=2))
     guard = kerasgan.callbacks.StopOnNonFinite()
     gan.fit(
         dataset,
@@ -159,14 +170,17 @@ def train(model, data, out, resume, dry_run, **options):
         callbacks=[
             kerasgan.callbacks.Checkpoint(out / "checkpoints"),
             kerasgan.callbacks.SampleGrid(out / "samples"),
-            keras.callbacks.CSVLogger(out / "log.csv", append=resume),
+            *logger,
             guard,
         ],
     )
     if guard.stopped_on:
         raise ValueError(f"Training stopped: {guard.stopped_on}. The last finite state is in {out / 'checkpoints'}.")
+    if not writes:
+        return
     with replacing(out / "model.keras") as temporary:
         gan.save(temporary)
+    gan = _model(kerasgan, out)  # on one device: the other workers are gone
     kerasgan.plots.history(out / "log.csv", out / "curves.png")
     score = _score(kerasgan, gan, load(split=_test_split(data), shuffle=False), data)
     with replacing(out / "score.json") as temporary:
@@ -433,9 +447,7 @@ def _model(kerasgan, source):
     """Loads the model of a run folder or of the zoo."""
     path = Path(source) / "model.keras"
     if path.exists():
-        import keras
-
-        return keras.models.load_model(path)
+        return kerasgan.zoo.load_archive(path)
     names = [entry["name"] for entry in kerasgan.zoo.list_models()]
     if source not in names:
         raise ValueError(

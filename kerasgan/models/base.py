@@ -326,7 +326,7 @@ class AdversarialModel(keras.Model):
         if length is not None and length >= 0:
             x = x.repeat()
         if length is not None:
-            x = distribute.share(x, self.distribute_strategy)
+            x = distribute.share(x, self.distribute_strategy, self.steps_per_execution)
 
         callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
         restored = any([c.restore_into(self, callbacks) is not None for c in callbacks if hasattr(c, "restore_into")])

@@ -1,6 +1,7 @@
 import json
 import re
 import socket
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -110,6 +111,12 @@ def test_share_gives_each_device_its_rows():
     policy = distribute.share(numbers, devices).options().experimental_distribute.auto_shard_policy
     assert policy == tf.data.experimental.AutoShardPolicy.DATA
     assert distribute.share(numbers, tf.distribute.get_strategy()) is numbers
+
+
+def test_several_steps_at_once_are_refused_with_several_workers():
+    cluster = SimpleNamespace(num_replicas_in_sync=2, cluster_resolver=object())
+    with pytest.raises(ValueError, match="`steps_per_execution` must be 1. Received: 5"):
+        distribute.share(tf.data.Dataset.range(8).batch(4, drop_remainder=True), cluster, 5)
 
 
 @pytest.mark.parametrize("batch", [dict(batch_size=7, drop_remainder=True), dict(batch_size=8)])
