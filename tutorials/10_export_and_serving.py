@@ -1,0 +1,101 @@
+# %% [markdown]
+# # Export and serving
+#
+# A trained generator is wanted where there is no Keras: behind a model server, in a browser, on a phone. `export`
+# writes it in three formats. In each lie the averaged weights where there are any, and nothing that only training
+# needs.
+
+# %%
+import json
+import pathlib
+
+import numpy as np
+import tensorflow as tf
+
+import kerasgan
+
+NUM_IMAGES = 16
+FOLDER = pathlib.Path("served")
+model = kerasgan.zoo.load("dcgan_mnist")  # its weights come with the package; any model of yours does as well
+
+# %% [markdown]
+# ## SavedModel, for model servers
+#
+# Servers look for numbered folders and load the highest number. `export` makes the next one, complete or not at all, so
+# a server that watches the folder never meets half a model.
+
+# %%
+path = model.export(FOLDER / "digits")
+print("written:", path)
+for file in sorted(pathlib.Path(path).rglob("*")):
+    print("  ", file.relative_to(FOLDER))
+
+# %% [markdown]
+# Two signatures: `serving_default` takes the generator's own inputs by name (`latents`, and `labels` or `text` where
+# the model has them), `generate` takes `num_images` and `seed` and answers with the very images of `model.generate`.
+
+# %%
+served = tf.saved_model.load(path).signatures
+for name, function in served.items():
+    inputs = {key: spec.shape.as_list() for key, spec in function.structured_input_signature[1].items()}
+    print(f"{name}: {inputs} -> {list(function.structured_outputs)}")
+images = served["generate"](num_images=tf.constant(NUM_IMAGES), seed=tf.constant(1))["images"].numpy()
+print("largest difference to Keras:", np.abs(images - model.generate(NUM_IMAGES, seed=1)).max())
+kerasgan.plots.save_png("served.png", kerasgan.plots.image_grid(images))
+
+# %% [markdown]
+# The usual servers, each in one line (with their container images):
+#
+# ```sh
+# # TensorFlow Serving
+# docker run -p 8501:8501 -v "$PWD/served/digits:/models/digits" -e MODEL_NAME=digits tensorflow/serving
+# # OpenVINO Model Server; it has no random numbers of TensorFlow's, so it serves `serving_default`
+# docker run -p 9000:9000 -v "$PWD/served/digits:/models/digits" openvino/model_server \
+#     --model_name digits --model_path /models/digits --rest_port 9000
+# ```
+#
+# What one sends to TensorFlow Serving, and what comes back:
+
+# %%
+request = {"signature_name": "generate", "inputs": {"num_images": 2, "seed": 1}}
+print("POST http://localhost:8501/v1/models/digits:predict")
+print(json.dumps(request))
+answer = {"outputs": images[:2, :1, :2].astype(float).round(3).tolist()}
+print(json.dumps(answer)[:40], "... the images as nested lists")
+
+# %% [markdown]
+# ## LiteRT, for phones, and ONNX, for browsers and most other runtimes
+#
+# One file, one function. Neither format has TensorFlow's random numbers, so the latents are an input: draw them where
+# you run it. (Pix2Pix, whose noise is a part of the network, has an input `noise`, uniform on [-1, 1).)
+
+# %%
+latents = model.sample_latents(NUM_IMAGES, seed=1)
+path = model.export(FOLDER / "digits.tflite", format="litert")
+try:
+    from ai_edge_litert.interpreter import Interpreter
+except ImportError:
+    print("pip install ai-edge-litert to run LiteRT files")
+else:
+    run = Interpreter(model_path=path).get_signature_runner("serving_default")
+    print("LiteRT differs by at most", np.abs(run(latents=latents)["images"] - images).max())
+
+try:
+    import onnxruntime
+
+    path = model.export(FOLDER / "digits.onnx", format="onnx")  # needs the extra: pip install 'kerasgan[export]'
+except (ImportError, ValueError) as error:
+    print("no ONNX:", error)
+else:
+    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    print("ONNX differs by at most", np.abs(session.run(["images"], {"latents": latents})[0] - images).max())
+
+# %% [markdown]
+# A network from images to images, such as CycleGAN's, answers with `output_images` in ONNX, where a name may stand for
+# one value only; its other direction is `endpoint="to_a"`. On the command line all of this is
+#
+# ```sh
+# kerasgan export dcgan_mnist --out served/digits
+# kerasgan export dcgan_mnist --out digits.onnx
+# kerasgan export dcgan_mnist --out digits.tflite
+# ```
