@@ -1,4 +1,5 @@
 import json
+import os
 import subprocess
 import sys
 
@@ -136,6 +137,15 @@ def test_an_unexpected_error_is_named_and_points_to_debug(monkeypatch):
     monkeypatch.setattr(kerasgan_cli, "library", broken)
     result = run("generate", "dcgan_mnist")
     assert result.exit_code == 1 and "ZeroDivisionError: by 0" in result.output and "--debug" in result.output
+
+
+@pytest.mark.parametrize(("words", "expected"), [("kerasgan train dc", "dcgan"), ("kerasgan export x --f", "--format")])
+def test_the_shell_completes_without_tensorflow(words, expected):
+    code = "import sys, kerasgan_cli\ntry: kerasgan_cli.main(prog_name='kerasgan')\n"
+    code += "finally: assert 'tensorflow' not in sys.modules"
+    about = {"_KERASGAN_COMPLETE": "bash_complete", "COMP_WORDS": words, "COMP_CWORD": str(words.count(" "))}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | about)
+    assert done.stdout.split(",")[-1].strip() == expected, done.stderr
 
 
 def test_the_models_are_those_of_the_library():
