@@ -10,6 +10,7 @@ from kerasgan import (
     losses,
     metrics,
     penalties,
+    playground,
     plots,
     report,
     schedules,

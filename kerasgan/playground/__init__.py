@@ -1,0 +1,165 @@
+"""A page in which a generator runs in the browser: static files that any server serves, and no request leaves them."""
+
+import base64
+import hashlib
+import importlib.resources
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import tarfile
+import tempfile
+
+import numpy as np
+
+from kerasgan import export
+from kerasgan.zoo._fetch import cache_folder
+
+RUNTIME = "onnxruntime-web@1.30.0"
+# SHA-256 of the files of that package which the page loads.
+RUNTIME_FILES = {
+    "ort.wasm.min.mjs": "219e6a1fc8a9938268d18efca3c91d310bd2f4a59bbd13744df5b2b7fc6cee3b",
+    "ort-wasm-simd-threaded.mjs": "e13f7f94fc51b4ca72b12faeb1ee95f4ace6dfbc8939bc718aabdc0a27c4299b",
+    "ort-wasm-simd-threaded.wasm": "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
+}
+PAGE = ("index.html", "app.js", "random.js", "style.css")
+
+
+def write(model, folder, title=None, class_names=None, texts=None, runtime=None):
+    """Writes a page that samples `model` in the browser, with the weights, the program and all that it needs.
+
+    What the page offers follows from the model's inputs: a plane of latents to drag through, sliders, points to save,
+    blend and calculate with; a choice of classes, attributes or texts; for models of images a field to draw in and to
+    drop a picture on. A seed gives the picture that `model.generate` gives for it.
+
+    Args:
+        model: an `AdversarialModel` that exports to ONNX (needs the extra `kerasgan[export]`).
+        folder: a new or empty folder. It appears complete or not at all.
+        title: str. Defaults to the model's class.
+        class_names: list of str by class, or a dict of these by label set. Defaults to the numbers.
+        texts: list of str to choose from, for models of texts with an encoder.
+        runtime: folder that holds the files of the npm package named in `RUNTIME` (its `dist`). Defaults to the
+            cache, filled by `npm pack` where it is empty.
+
+    Returns:
+        The folder, as a `pathlib.Path`. Browsers load the page from a server only, such as
+        `python -m http.server --directory FOLDER`.
+
+    Raises:
+        ValueError: if the folder holds something, the model needs texts, or it cannot be exported.
+        FileNotFoundError: if the runtime is not to be had; the message says how to provide it.
+
+    Example:
+
+    >>> kerasgan.playground.write(kerasgan.zoo.load("dcgan_mnist"), "page")  # doctest: +SKIP
+    """
+    folder = pathlib.Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"`folder` must be new or empty, so that nothing is overwritten. Received: {str(folder)!r}")
+    about = describe(model, title, class_names, texts)
+    runtime = _runtime(runtime)
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".playground-", dir=folder.parent) as temporary:
+        page = pathlib.Path(temporary, "page")
+        page.mkdir()
+        for name in PAGE:
+            (page / name).write_bytes(importlib.resources.files(__package__).joinpath(name).read_bytes())
+        for name in RUNTIME_FILES:
+            shutil.copyfile(runtime / name, page / name)
+        model.export(page / "model.onnx", format="onnx")
+        (page / "model.json").write_text(json.dumps(about))
+        if folder.exists():
+            folder.rmdir()
+        os.replace(page, folder)
+    return folder
+
+
+def describe(model, title=None, class_names=None, texts=None):
+    """Returns what the page has to know of a model: its inputs by what they mean, and how they are drawn.
+
+    Args:
+        model, title, class_names, texts: as of `write`.
+
+    Returns:
+        dict: "title", "channels", "output", "inputs", a list of {"name", "role", ...} in the network's order.
+    """
+    _, specs = export.portable_functions(model)["serving_default"]
+    labels, attributes = getattr(model, "label_sets", {}), getattr(model, "attribute_sets", {})
+    inputs, noises = [], 0
+    for spec in specs:
+        about = {"name": spec.name}
+        if spec.shape.rank == 4:
+            about |= {"role": "image", "size": spec.shape[1], "channels": spec.shape[3]}
+        elif spec.name == "text":
+            about |= {"role": "text", "choices": _choices(model, texts)}
+        elif spec.name in labels:
+            names = class_names.get(spec.name) if isinstance(class_names, dict) else class_names
+            names = [str(name) for name in names or range(labels[spec.name])]
+            if len(names) != labels[spec.name]:
+                raise ValueError(f"`class_names` must name {labels[spec.name]} classes. Received: {len(names)}")
+            about |= {"role": "label", "names": names}
+        elif spec.name in attributes:
+            about |= {"role": "attribute", "size": spec.shape[1]}
+        elif spec.name == "latents":
+            about |= {"role": "latents", "size": spec.shape[1], "prior": model.prior}
+        else:  # further noise is drawn from the same seed: the first of a translator's like latents
+            noises += any(known["role"] in ("latents", "noise") for known in inputs)
+            about |= {"role": "noise", "size": spec.shape[1], "prior": model.prior, "stream": noises}
+        inputs.append(about)
+    image = any(about["role"] == "image" for about in inputs)
+    return {
+        "title": title or type(model).__name__,
+        "channels": model.channels,
+        "inputs": inputs,
+        "output": "output_images" if any(about["name"] == "images" for about in inputs) else "images",
+        "kind": "image" if image else "noise",
+    }
+
+
+def _choices(model, texts):
+    encoder = getattr(model, "encoder", None)
+    if not texts or encoder is None:
+        raise ValueError(
+            "A page of a model of texts needs `texts` to choose from, and the model an encoder (`set_encoder`). "
+            f"Received: texts={texts!r}, encoder={encoder!r}"
+        )
+    vectors = np.asarray(encoder(list(texts)), "<f4")
+    return [{"text": text, "vector": base64.b64encode(row.tobytes()).decode()} for text, row in zip(texts, vectors)]
+
+
+def _runtime(folder):
+    """Returns a folder with the checked files of the runtime."""
+    given = folder is not None
+    folder = pathlib.Path(folder) if given else pathlib.Path(cache_folder(), RUNTIME.replace("@", "-"))
+    advice = (
+        f"Remedy: unpack the npm package {RUNTIME} anywhere and pass its folder `dist` as `runtime` (--runtime on the "
+        f"command line), or put these files into {folder}: {sorted(RUNTIME_FILES)}."
+    )
+    if not given and not folder.exists():
+        _fetch(folder, advice)
+    for name, expected in RUNTIME_FILES.items():
+        if not (folder / name).is_file():
+            raise FileNotFoundError(f"{folder / name} is missing. {advice}")
+        found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        if found != expected:
+            raise ValueError(f"{folder / name} must have the SHA-256 {expected}. Received: {found}. {advice}")
+    return folder
+
+
+def _fetch(folder, advice):
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".runtime-", dir=folder.parent) as temporary:
+        command = ["npm", "pack", RUNTIME, "--silent", "--pack-destination", temporary]
+        try:
+            subprocess.run(command, check=True, capture_output=True, timeout=300)
+        except (OSError, subprocess.SubprocessError) as error:
+            raise FileNotFoundError(f"`npm pack {RUNTIME}` failed: {error}. {advice}") from error
+        unpacked = pathlib.Path(temporary, "files")
+        unpacked.mkdir()
+        with tarfile.open(next(pathlib.Path(temporary).glob("*.tgz"))) as archive:
+            for name in RUNTIME_FILES:
+                with archive.extractfile(f"package/dist/{name}") as source:
+                    (unpacked / name).write_bytes(source.read())
+        if not folder.exists():  # another process may have been faster
+            os.replace(unpacked, folder)

@@ -1,0 +1,374 @@
+// Samples the model of this folder in the browser. model.json says what its inputs mean.
+import * as ort from "./ort.wasm.min.mjs";
+import { draw } from "./random.js";
+
+const $ = (id) => document.getElementById(id);
+ort.env.wasm.wasmPaths = new URL("./", import.meta.url).href;
+ort.env.wasm.numThreads = 1; // several threads need headers that plain servers do not send
+
+const BARS = 8;
+const state = {
+  latents: null, // the point shown
+  center: null, // the point in the middle of the plane
+  directions: [],
+  position: [0, 0], // in the plane, in [-1, 1]
+  firstBar: 0,
+  turns: 0,
+  conditions: {},
+  points: [],
+};
+let about, session, latentInput, imageInput, running, again;
+
+function say(text, error = false) {
+  $("status").textContent = text;
+  $("status").classList.toggle("error", error);
+}
+
+// Latents -------------------------------------------------------------------------------------------------------------
+
+const norm = (x) => Math.hypot(...x);
+const normal = () => latentInput.prior === "normal";
+
+function fit(z) {
+  // Uniform latents have an end; normal ones lie near a sphere, and far from it images fall apart.
+  return normal() ? z : z.map((v) => Math.min(1, Math.max(-1, v)));
+}
+
+function slerp(a, b, t) {
+  if (!normal()) return a.map((v, i) => v + t * (b[i] - v));
+  const cosine = a.reduce((sum, v, i) => sum + v * b[i], 0) / (norm(a) * norm(b));
+  const angle = Math.acos(Math.min(1, Math.max(-1, cosine)));
+  if (angle < 1e-4) return a.map((v, i) => v + t * (b[i] - v));
+  const [p, q] = [Math.sin((1 - t) * angle) / Math.sin(angle), Math.sin(t * angle) / Math.sin(angle)];
+  return a.map((v, i) => p * v + q * b[i]);
+}
+
+function restart() {
+  state.center = Float32Array.from(draw(latentInput.prior, latentInput.size, seed(), 0));
+  place(0, 0);
+}
+
+function newDirections() {
+  state.directions = [1, 2].map((i) => draw(latentInput.prior, latentInput.size, 7 + state.turns, i));
+}
+
+function place(x, y) {
+  state.position = [Math.min(1, Math.max(-1, x)), Math.min(1, Math.max(-1, y))];
+  const [u, v] = state.directions;
+  const moved = state.center.map((c, i) => c + state.position[0] * u[i] + state.position[1] * v[i]);
+  const scale = normal() ? norm(state.center) / norm(moved) : 1;
+  show(Float32Array.from(fit(moved.map((value) => value * scale))));
+}
+
+function show(z) {
+  state.latents = z;
+  drawPad();
+  drawBars();
+  run();
+}
+
+function jump(z) {
+  state.center = Float32Array.from(fit(z));
+  place(0, 0);
+}
+
+// Running the model ---------------------------------------------------------------------------------------------------
+
+const seed = () => Math.max(0, Math.min(2147483647, Math.trunc(Number($("seed").value)) || 0));
+
+function feeds() {
+  const values = {};
+  for (const input of about.inputs) {
+    if (input.role === "latents") {
+      values[input.name] = new ort.Tensor("float32", state.latents, [1, input.size]);
+    } else if (input.role === "noise") {
+      const noise = Float32Array.from(draw(input.prior, input.size, seed(), input.stream));
+      values[input.name] = new ort.Tensor("float32", noise, [1, input.size]);
+    } else if (input.role === "label") {
+      values[input.name] = new ort.Tensor("int32", Int32Array.of(state.conditions[input.name]), [1]);
+    } else if (input.role === "image") {
+      values[input.name] = readInput(input);
+    } else {
+      values[input.name] = new ort.Tensor("float32", state.conditions[input.name], [1, state.conditions[input.name].length]);
+    }
+  }
+  return values;
+}
+
+async function run() {
+  again = true;
+  if (running) return;
+  running = true;
+  try {
+    while (again) {
+      again = false;
+      const start = performance.now();
+      const result = (await session.run(feeds()))[about.output];
+      paint($("output"), result);
+      $("output").dataset.runs = Number($("output").dataset.runs || 0) + 1;
+      say(`Ready. The last picture took ${Math.round(performance.now() - start)} ms.`);
+    }
+  } catch (error) {
+    say(`The model did not run: ${error.message}`, true);
+  } finally {
+    running = false;
+  }
+}
+
+function paint(canvas, tensor) {
+  const [, height, width, channels] = tensor.dims;
+  const pixels = new ImageData(width, height);
+  for (let i = 0; i < width * height; i++) {
+    for (let c = 0; c < 3; c++) {
+      const value = tensor.data[i * channels + (channels === 1 ? 0 : c)];
+      pixels.data[4 * i + c] = Math.round((value + 1) * 127.5);
+    }
+    pixels.data[4 * i + 3] = 255;
+  }
+  [canvas.width, canvas.height] = [width, height];
+  canvas.getContext("2d").putImageData(pixels, 0, 0);
+}
+
+// Controls ------------------------------------------------------------------------------------------------------------
+
+function drawPad() {
+  const pad = $("pad"), pen = pad.getContext("2d"), half = pad.width / 2;
+  pen.clearRect(0, 0, pad.width, pad.height);
+  pen.strokeStyle = "#8888";
+  pen.strokeRect(half, 0, 0, pad.height);
+  pen.strokeRect(0, half, pad.width, 0);
+  pen.fillStyle = "#2a7de1";
+  pen.beginPath();
+  pen.arc(half * (1 + state.position[0]), half * (1 - state.position[1]), 7, 0, 2 * Math.PI);
+  pen.fill();
+}
+
+function bindPad() {
+  const pad = $("pad");
+  const follow = (event) => {
+    const box = pad.getBoundingClientRect();
+    place(2 * (event.clientX - box.left) / box.width - 1, 1 - 2 * (event.clientY - box.top) / box.height);
+  };
+  pad.addEventListener("pointerdown", (event) => {
+    pad.setPointerCapture(event.pointerId);
+    follow(event);
+  });
+  pad.addEventListener("pointermove", (event) => event.buttons && follow(event));
+  const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
+  pad.addEventListener("keydown", (event) => {
+    if (!(event.key in steps)) return;
+    event.preventDefault();
+    const [dx, dy] = steps[event.key], size = event.shiftKey ? 0.25 : 0.05;
+    place(state.position[0] + size * dx, state.position[1] + size * dy);
+  });
+  $("turn").addEventListener("click", () => {
+    state.turns += 1;
+    newDirections();
+    jump(state.latents);
+  });
+}
+
+function drawBars() {
+  const count = Math.min(BARS, latentInput.size);
+  const bars = $("bars");
+  while (bars.children.length < count) {
+    const label = document.createElement("label"), name = document.createElement("span");
+    const bar = document.createElement("input");
+    Object.assign(bar, { type: "range", step: 0.01, min: normal() ? -4 : -1, max: normal() ? 4 : 1 });
+    const index = bars.children.length;
+    bar.addEventListener("input", () => {
+      const z = Float32Array.from(state.latents);
+      z[(state.firstBar + index) % latentInput.size] = Number(bar.value);
+      state.center = z;
+      state.position = [0, 0];
+      show(z);
+    });
+    label.append(name, bar);
+    bars.append(label);
+  }
+  for (const [i, label] of [...bars.children].entries()) {
+    const place = (state.firstBar + i) % latentInput.size;
+    label.children[0].textContent = `z${place}`;
+    label.children[1].value = state.latents[place];
+  }
+  $("range").textContent = `of ${latentInput.size}`;
+}
+
+function savePoint() {
+  const picture = document.createElement("canvas"), button = document.createElement("button");
+  [picture.width, picture.height] = [$("output").width, $("output").height];
+  picture.getContext("2d").drawImage($("output"), 0, 0);
+  const point = Float32Array.from(state.latents);
+  state.points.push(point);
+  const name = String(state.points.length);
+  button.type = "button";
+  button.title = `Go to point ${name}`;
+  button.setAttribute("aria-label", button.title);
+  button.addEventListener("click", () => jump(point));
+  button.append(picture);
+  $("saved").append(button);
+  for (const id of ["from", "to", "plus", "minus", "also"]) $(id).add(new Option(name, state.points.length - 1));
+  $("blend").hidden = false;
+  if (state.points.length === 2) $("to").value = "1";
+}
+
+function bindPoints() {
+  const point = (id) => state.points[Number($(id).value)];
+  $("save").addEventListener("click", savePoint);
+  for (const id of ["from", "to", "share"]) {
+    $(id).addEventListener("input", () => jump(slerp(point("from"), point("to"), Number($("share").value))));
+  }
+  $("calculate").addEventListener("click", () => {
+    const [a, b, c] = ["plus", "minus", "also"].map(point);
+    jump(a.map((v, i) => v - b[i] + c[i]));
+  });
+}
+
+function bytes(text) {
+  return Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
+}
+
+function addCondition(input) {
+  const row = document.createElement("p"), label = document.createElement("label");
+  label.textContent = `${input.name} `;
+  row.append(label);
+  $("conditions").hidden = false;
+  $("conditions").append(row);
+  if (input.role === "attribute") {
+    state.conditions[input.name] = new Float32Array(input.size);
+    for (let i = 0; i < input.size; i++) {
+      const bar = document.createElement("input");
+      Object.assign(bar, { type: "range", min: -1, max: 1, step: 0.02, value: 0, id: `${input.name}-${i}` });
+      bar.setAttribute("aria-label", `${input.name} ${i}`);
+      bar.addEventListener("input", () => {
+        state.conditions[input.name][i] = Number(bar.value);
+        run();
+      });
+      row.append(bar);
+    }
+    return;
+  }
+  const choices = input.role === "text" ? input.choices.map((choice) => choice.text) : input.names;
+  const select = document.createElement("select");
+  select.id = `condition-${input.name}`;
+  label.htmlFor = select.id;
+  for (const [i, name] of choices.entries()) select.add(new Option(name, i));
+  const choose = () => {
+    const i = Number(select.value);
+    state.conditions[input.name] = input.role === "text" ? new Float32Array(bytes(input.choices[i].vector)) : i;
+  };
+  choose();
+  select.addEventListener("input", () => {
+    choose();
+    run();
+  });
+  row.append(select);
+}
+
+// Models of images ----------------------------------------------------------------------------------------------------
+
+const FREE_SIZE = 48; // of models that take any size
+
+function readInput(input) {
+  const canvas = $("input"), { width, height } = canvas;
+  const pixels = canvas.getContext("2d").getImageData(0, 0, width, height).data;
+  const values = new Float32Array(width * height * input.channels);
+  for (let i = 0; i < width * height; i++) {
+    const rgb = [0, 1, 2].map((c) => pixels[4 * i + c]);
+    const grey = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
+    for (let c = 0; c < input.channels; c++) {
+      values[i * input.channels + c] = (input.channels === 1 ? grey : rgb[c]) / 127.5 - 1;
+    }
+  }
+  return new ort.Tensor("float32", values, [1, height, width, input.channels]);
+}
+
+function clearInput() {
+  const canvas = $("input"), pen = canvas.getContext("2d");
+  pen.fillStyle = "#ffffff";
+  pen.fillRect(0, 0, canvas.width, canvas.height);
+}
+
+function bindDrawing(input) {
+  $("drawing").hidden = false;
+  const canvas = $("input");
+  canvas.width = canvas.height = input.size || FREE_SIZE;
+  const pen = canvas.getContext("2d", { willReadFrequently: true });
+  clearInput();
+  let last;
+  const at = (event) => {
+    const box = canvas.getBoundingClientRect();
+    return [(event.clientX - box.left) / box.width * canvas.width, (event.clientY - box.top) / box.height * canvas.height];
+  };
+  canvas.addEventListener("pointerdown", (event) => {
+    canvas.setPointerCapture(event.pointerId);
+    last = at(event);
+  });
+  canvas.addEventListener("pointermove", (event) => {
+    if (!event.buttons || !last) return;
+    const now = at(event);
+    Object.assign(pen, { strokeStyle: $("brush").value, lineWidth: Number($("thickness").value), lineCap: "round" });
+    pen.beginPath();
+    pen.moveTo(...last);
+    pen.lineTo(...now);
+    pen.stroke();
+    last = now;
+    run();
+  });
+  $("clear").addEventListener("click", () => {
+    clearInput();
+    run();
+  });
+  $("file").addEventListener("change", async () => {
+    const file = $("file").files[0];
+    if (!file) return;
+    try {
+      const picture = await createImageBitmap(file);
+      const side = Math.min(picture.width, picture.height);
+      const [x, y] = [(picture.width - side) / 2, (picture.height - side) / 2];
+      pen.imageSmoothingQuality = "high";
+      pen.drawImage(picture, x, y, side, side, 0, 0, canvas.width, canvas.height);
+      run();
+    } catch (error) {
+      say(`${file.name} could not be read as a picture: ${error.message}`, true);
+    }
+  });
+}
+
+// Start ---------------------------------------------------------------------------------------------------------------
+
+async function start() {
+  about = await (await fetch("model.json")).json();
+  document.title = $("title").textContent = about.title;
+  session = await ort.InferenceSession.create("model.onnx");
+  latentInput = about.inputs.find((input) => input.role === "latents");
+  imageInput = about.inputs.find((input) => input.role === "image");
+  for (const input of about.inputs) {
+    if (["label", "attribute", "text"].includes(input.role)) addCondition(input);
+  }
+  for (const id of ["plane", "sliders", "points"]) $(id).hidden = !latentInput;
+  $("noise").hidden = !about.inputs.some((input) => ["latents", "noise"].includes(input.role));
+  if (imageInput) bindDrawing(imageInput);
+
+  const reseed = () => (latentInput ? restart() : run());
+  $("seed").addEventListener("input", reseed);
+  $("random").addEventListener("click", () => {
+    $("seed").value = Math.floor(Math.random() * 2147483647);
+    reseed();
+  });
+  $("download").addEventListener("click", () => ($("download").href = $("output").toDataURL("image/png")));
+  if (latentInput) {
+    newDirections();
+    bindPad();
+    bindPoints();
+    const turn = (by) => {
+      state.firstBar = (state.firstBar + by * BARS + latentInput.size) % latentInput.size;
+      drawBars();
+    };
+    $("previous").addEventListener("click", () => turn(-1));
+    $("next").addEventListener("click", () => turn(1));
+  }
+  reseed();
+}
+
+start().catch((error) => say(`The page could not start: ${error.message}`, true));

@@ -1,0 +1,238 @@
+"""The page in the browser: what it is told of a model, its random numbers, and the page itself in a real browser."""
+
+import base64
+import functools
+import http.server
+import io
+import json
+import pathlib
+import shutil
+import subprocess
+import threading
+
+import numpy as np
+import pytest
+import tensorflow as tf
+
+import kerasgan
+from kerasgan import playground
+
+FILES = pathlib.Path(playground.__file__).parent
+
+
+def roles(model, **options):
+    return [(about["name"], about["role"]) for about in playground.describe(model, **options)["inputs"]]
+
+
+def test_the_page_is_told_what_each_input_means():
+    dcgan = kerasgan.DCGAN(image_size=16, channels=1, width=2, latent_dim=5)
+    about = playground.describe(dcgan, title="Digits")
+    assert about == {
+        "title": "Digits",
+        "channels": 1,
+        "output": "images",
+        "kind": "noise",
+        "inputs": [{"name": "latents", "role": "latents", "size": 5, "prior": "normal"}],
+    }
+    cgan = kerasgan.ConditionalGAN(
+        image_size=16, num_classes={"letter": 3, "color": 2}, attributes={"slant": 1}, width=2, networks="conv"
+    )
+    names = {"letter": ["A", "B", "C"]}
+    inputs = {x["name"]: x for x in playground.describe(cgan, class_names=names)["inputs"]}
+    assert [inputs[name]["role"] for name in ("latents", "letter", "color", "slant")] == [
+        "latents",
+        "label",
+        "label",
+        "attribute",
+    ]
+    assert inputs["letter"]["names"] == ["A", "B", "C"] and inputs["color"]["names"] == ["0", "1"]
+    with pytest.raises(ValueError, match="`class_names` must name 3 classes. Received: 1"):
+        playground.describe(cgan, class_names={"letter": ["A"]})
+
+
+def test_a_model_of_texts_offers_texts_as_vectors():
+    words = kerasgan.text.BagOfWords(["blue", "red"])
+    model = kerasgan.GANCLS(image_size=16, text_dim=2, width=2, encoder=words)
+    choices = next(x for x in playground.describe(model, texts=["red", "red blue"])["inputs"] if x["role"] == "text")
+    assert [choice["text"] for choice in choices["choices"]] == ["red", "red blue"]
+    vectors = [np.frombuffer(base64.b64decode(choice["vector"]), "<f4").tolist() for choice in choices["choices"]]
+    assert vectors == [[0, 1], [1, 1]]
+    with pytest.raises(ValueError, match="needs `texts`"):
+        playground.describe(model)
+
+
+def test_models_of_images():
+    pix2pix = kerasgan.Pix2Pix(image_size=16, width=2, receptive_field=16)
+    about = playground.describe(pix2pix)
+    assert [x["role"] for x in about["inputs"]] == ["image", "noise"] and about["kind"] == "image"
+    assert about["inputs"][1]["prior"] == "uniform" and about["inputs"][1]["stream"] == 0
+    cyclegan = kerasgan.CycleGAN(image_size=16, width=2, blocks=1, receptive_field=16)
+    about = playground.describe(cyclegan)
+    assert about["inputs"] == [{"name": "images", "role": "image", "size": 16, "channels": 3}]
+    assert about["output"] == "output_images"
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
+def test_the_page_draws_tensorflows_random_numbers(tmp_path):
+    shutil.copy(FILES / "random.js", tmp_path / "random.mjs")
+    (tmp_path / "draw.mjs").write_text(
+        'import { draw } from "./random.mjs";\n'
+        "console.log(JSON.stringify(JSON.parse(process.argv[2]).map((asked) => draw(...asked))));"
+    )
+    asked = [["normal", 101, 5, 0], ["normal", 4, 2**31 - 1, 2], ["uniform", 7, 123456789, 0]]
+    command = ["node", tmp_path / "draw.mjs", json.dumps(asked)]
+    found = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    for (prior, size, seed, stream), numbers in zip(asked, found, strict=True):
+        function = tf.random.stateless_normal if prior == "normal" else tf.random.stateless_uniform
+        span = {} if prior == "normal" else {"minval": -1.0, "maxval": 1.0}
+        expected = function((1, size), seed=[seed, stream], alg="philox", **span)[0]
+        np.testing.assert_allclose(numbers, expected, atol=2e-6)
+
+
+def test_nothing_is_overwritten_and_the_runtime_is_checked(tmp_path):
+    model = kerasgan.DCGAN(image_size=16, channels=1, width=2)
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "notes.txt").write_text("mine")
+    with pytest.raises(ValueError, match="`folder` must be new or empty"):
+        playground.write(model, tmp_path / "mine")
+    (tmp_path / "dist").mkdir()
+    with pytest.raises(FileNotFoundError, match="ort.wasm.min.mjs is missing. Remedy: unpack the npm package"):
+        playground.write(model, tmp_path / "page", runtime=tmp_path / "dist")
+    (tmp_path / "dist" / "ort.wasm.min.mjs").write_text("other")
+    with pytest.raises(ValueError, match="must have the SHA-256 219e"):
+        playground.write(model, tmp_path / "page", runtime=tmp_path / "dist")
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dist", "mine"]
+
+
+@pytest.fixture
+def browser():
+    sync_api = pytest.importorskip("playwright.sync_api")
+    chromium = shutil.which("chromium") or shutil.which("google-chrome")
+    if chromium is None:
+        pytest.skip("needs Chromium")
+    with sync_api.sync_playwright() as playwright:
+        opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
+        yield opened
+        opened.close()
+
+
+@pytest.fixture
+def serve():
+    servers = []
+
+    class Quiet(http.server.SimpleHTTPRequestHandler):
+        def log_message(self, *args):
+            pass
+
+    def start(folder):
+        handler = functools.partial(Quiet, directory=folder)
+        servers.append(http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler))
+        threading.Thread(target=servers[-1].serve_forever, daemon=True).start()
+        return f"http://127.0.0.1:{servers[-1].server_port}/"
+
+    yield start
+    for server in servers:
+        server.shutdown()
+        server.server_close()
+
+
+def picture(page):
+    from PIL import Image
+
+    url = page.evaluate("document.getElementById('output').toDataURL('image/png')")
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGB")).astype(int)
+
+
+def wait_until(page, expression):
+    """Polls from here: the page's own policy forbids what Playwright would evaluate in it."""
+    for _ in range(600):
+        if page.evaluate(expression):
+            return
+        page.wait_for_timeout(100)
+    raise TimeoutError(f"{expression} did not become true; status: {page.text_content('#status')}")
+
+
+def act(page, action):
+    """Does something on the page and waits for the picture that follows."""
+    before = page.evaluate("Number(document.getElementById('output').dataset.runs || 0)")
+    action()
+    wait_until(page, f"Number(document.getElementById('output').dataset.runs || 0) > {before}")
+    return picture(page)
+
+
+@pytest.mark.slow
+def test_the_page_in_a_browser(tmp_path, browser, serve):
+    pytest.importorskip("tf2onnx")
+    model = kerasgan.ConditionalGAN(
+        image_size=16, channels=1, num_classes=3, latent_dim=6, width=4, networks="conv", seed=0
+    )
+    for weight in model.generator.trainable_variables:  # untrained, every image is grey
+        weight.assign(12 * weight)
+    page_folder = playground.write(model, tmp_path / "page", title="<b>Letters</b>", class_names=["A", "B", "C"])
+    url = serve(page_folder)
+    page = browser.new_page()
+    complaints, requests = [], []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.on("request", lambda request: requests.append(request.url))
+    page.goto(url)
+    wait_until(page, "document.getElementById('status').textContent.startsWith('Ready')")
+    assert page.text_content("#title") == "<b>Letters</b>"  # shown as text
+
+    def expected(seed, label):
+        image = model.generate(1, seed=seed, labels=label)[0]
+        return np.rint((image + 1) * 127.5).astype(int)
+
+    assert np.abs(picture(page) - expected(1, 0)).max() <= 2
+    seven = act(page, lambda: page.fill("#seed", "7"))
+    assert np.abs(seven - expected(7, 0)).max() <= 2
+    other = act(page, lambda: page.select_option("#condition-labels", "2"))
+    assert np.abs(other - expected(7, 2)).max() <= 2
+
+    pad = page.locator("#pad")
+    box = pad.bounding_box()
+
+    def drag():
+        page.mouse.move(box["x"] + 110, box["y"] + 110)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 200, box["y"] + 40, steps=3)
+        page.mouse.up()
+
+    dragged = act(page, drag)
+    assert np.abs(dragged - other).max() > 2
+    page.click("#save")
+    pad.focus()
+    stepped = act(page, lambda: page.keyboard.press("Shift+ArrowLeft"))
+    assert np.abs(stepped - dragged).max() > 2
+    page.click("#save")
+    ends = [act(page, lambda share=share: page.fill("#share", share)) for share in ("1", "0")]
+    assert np.abs(ends[0] - stepped).max() <= 2 and np.abs(ends[1] - dragged).max() <= 2
+    page.select_option("#minus", "1")
+    page.select_option("#also", "1")
+    assert np.abs(act(page, lambda: page.click("#calculate")) - dragged).max() <= 2  # a - b + b
+
+    page.screenshot(path=tmp_path / "page.png", full_page=True)
+    assert complaints == []
+    assert all(request.startswith((url, "data:", "blob:")) for request in requests), requests
+
+
+@pytest.mark.slow
+def test_drawing_in_a_browser(tmp_path, browser, serve):
+    pytest.importorskip("tf2onnx")
+    model = kerasgan.Pix2Pix(image_size=32, width=4, receptive_field=16, seed=0)
+    page = browser.new_page()
+    page.goto(serve(playground.write(model, tmp_path / "page")))
+    wait_until(page, "document.getElementById('status').textContent.startsWith('Ready')")
+    white = np.ones((1, 32, 32, 3), "float32")
+    blank = np.rint((model.translate(white, seed=1)[0] + 1) * 127.5)
+    assert np.abs(picture(page) - blank).max() <= 2
+    box = page.locator("#input").bounding_box()
+
+    def line():
+        page.mouse.move(box["x"] + 40, box["y"] + 40)
+        page.mouse.down()
+        page.mouse.move(box["x"] + 200, box["y"] + 180, steps=4)
+        page.mouse.up()
+
+    assert np.abs(act(page, line) - blank).max() > 2
+    page.screenshot(path=tmp_path / "page.png", full_page=True)
