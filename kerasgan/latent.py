@@ -272,7 +272,7 @@ def truncate(latents, threshold, prior="normal"):
     The truncation trick (Brock et al. 2019, https://arxiv.org/abs/1809.11096, section 3.1) samples from a normal
     distribution cut off at +-`threshold`. They draw again what lies outside; here every value goes to the same quantile
     of the truncated distribution, which gives that distribution exactly, and keeps each image recognisable as the
-    threshold moves.
+    threshold moves. Not every generator takes it, as they found: one that was never near 0 may draw nothing there.
 
     Args:
         latents: float array, from the model's prior.
