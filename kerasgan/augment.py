@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from kerasgan import random
+from kerasgan import random, replicas
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -77,6 +77,72 @@ class DiffAugment(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("kerasgan")
+class AdaptiveAugment(DiffAugment):
+    """Adaptive discriminator augmentation, ADA (Karras et al. 2020, https://arxiv.org/abs/2006.06676, section 3).
+
+    Each transformation of `DiffAugment` is made with probability p, drawn for each image and transformation. p starts
+    at 0 and follows how far D overfits: r_t = E sign(D(x)) over the real images that D is trained on (equation 1).
+    Every `interval` updates of D, p rises by a fixed amount where r_t exceeds the target and falls where it does not,
+    so that it takes `ramp` images from 0 to 1. While p is below 1 no augmentation leaks into the samples (section 2.2).
+
+    p is a weight of this layer, the same on all devices, and saved with the model; its mean joins the logs as
+    `augment_p`. For losses whose decision is not at 0, D(x) stands for P(x) - 1/2, with the probability that `d_real`
+    averages.
+
+    Args:
+        policy: str, as in `DiffAugment`.
+        target: float in (-1, 1). The wanted r_t. Defaults to 0.6, the paper's.
+        ramp: int. Real images over which p can go from 0 to 1. Defaults to 500,000, the paper's.
+        interval: int. Updates of D whose mean r_t decides. Defaults to 4, the paper's.
+
+    Raises:
+        ValueError: if an argument is out of its range.
+
+    Example:
+
+    >>> model = kerasgan.GAN(image_size=8)
+    >>> model.compile(augment=kerasgan.augment.AdaptiveAugment("translation,cutout", ramp=100_000))
+    >>> log = model.fit(-np.ones((32, 8, 8, 1), "float32"), batch_size=8, verbose=0).history
+    >>> float(model.augment[0].p) in (0.0, 32 / 100_000)
+    True
+    """
+
+    def __init__(self, policy="color,translation,cutout", target=0.6, ramp=500_000, interval=4, seed=None, **kwargs):
+        super().__init__(policy, seed, **kwargs)
+        if not -1 < target < 1:
+            raise ValueError(f"`target` must be in (-1, 1). Received: {target!r}")
+        for name, value in (("ramp", ramp), ("interval", interval)):
+            if value != int(value) or value < 1:
+                raise ValueError(f"`{name}` must be an int of at least 1. Received: {value!r}")
+        self.target, self.ramp, self.interval = target, int(ramp), int(interval)
+        fixed = {"shape": (), "initializer": "zeros", "trainable": False, "autocast": False, "dtype": "float32"}
+        self.p = self.add_weight(name="p", **fixed)
+        self.certainty = self.add_weight(name="certainty", **fixed)
+        self.seen = self.add_weight(name="seen", **fixed)
+
+    def call(self, images, training=True):
+        if training:
+            for step in self._steps:
+                draw = random.uniform((keras.ops.shape(images)[0], 1, 1, 1), self.seed_generator)
+                images = tf.where(draw < self.p, step(images), images)
+        return images
+
+    def observe(self, certainty, rows):
+        """Takes r_t of one update of D and how many images this replica trained it on; moves p when it is due."""
+        self.certainty.assign_add(replicas.mean(certainty))
+        self.seen.assign_add(1.0)
+        due = self.seen >= self.interval
+        amount = tf.cast(self.interval * replicas.count() * rows, tf.float32) / self.ramp
+        moved = self.p + amount * tf.sign(self.certainty / self.interval - self.target)
+        self.p.assign(tf.where(due, tf.clip_by_value(moved, 0.0, 1.0), self.p))
+        for total in (self.certainty, self.seen):
+            total.assign(tf.where(due, 0.0, total))
+
+    def get_config(self):
+        return {**super().get_config(), "target": self.target, "ramp": self.ramp, "interval": self.interval}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
 class InstanceNoise(keras.layers.Layer):
     """Gaussian noise on real and fake images (Sonderby et al. 2017, https://arxiv.org/abs/1610.04490, section 3).
 
@@ -91,7 +157,9 @@ class InstanceNoise(keras.layers.Layer):
         self.stddev = stddev
         self.decay_steps = decay_steps
         self.seed_generator = keras.random.SeedGenerator(seed)
-        self.passes = self.add_weight(shape=(), initializer="zeros", trainable=False, name="passes", dtype="float32")
+        # Without casting: in half precision a count would end at 256.
+        fixed = {"initializer": "zeros", "trainable": False, "autocast": False, "dtype": "float32"}
+        self.passes = self.add_weight(shape=(), name="passes", **fixed)
 
     def call(self, images, training=True):
         if not training:
@@ -107,15 +175,15 @@ class InstanceNoise(keras.layers.Layer):
         return {**super().get_config(), "stddev": self.stddev, "decay_steps": self.decay_steps}
 
 
-NAMES = {"diffaugment": DiffAugment, "instance_noise": InstanceNoise}
+NAMES = {"diffaugment": DiffAugment, "adaptive": AdaptiveAugment, "instance_noise": InstanceNoise}
 
 
 def get(augment):
     """Returns the list of augmenting layers that `augment` names.
 
     Args:
-        augment: None, a name (`"diffaugment"`, `"instance_noise"`), a config, a `keras.layers.Layer` on images, or a
-            list of these.
+        augment: None, a name (`"diffaugment"`, `"adaptive"`, `"instance_noise"`), a config, a `keras.layers.Layer` on
+            images, or a list of these.
 
     Returns:
         A list of layers, empty for None.

@@ -7,18 +7,35 @@ Every loss is a small serialisable object with two methods, so a paper's `train_
 
 `real_logits` reaches the generator's side too, because relativistic losses compare the two; it is computed only for
 losses that set `needs_real_logits`. Logits may be one tensor of any shape (a PatchGAN's map) or a list of them (several
-discriminators): means are taken over each and then over the list. All arithmetic is in float32.
+discriminators): means are taken over each and then over the list. Where a discriminator outputs a dict, the logits are
+its entry `"logits"`. All arithmetic is in float32.
 """
 
 import keras
 import tensorflow as tf
 
+from kerasgan import random, replicas
+
 softplus = tf.nn.softplus  # softplus(-x) = -log sigmoid(x); softplus(x) = -log(1 - sigmoid(x))
 
 
-def _over_outputs(function, *logits):
-    """Averages `function` over the discriminator's outputs, in float32."""
-    columns = [[tf.cast(x, tf.float32) for x in tf.nest.flatten(structure)] for structure in logits]
+def entry(outputs, name):
+    """Returns the entry `name` of a discriminator's outputs, of each one in a list; what is no dict is all logits."""
+    if isinstance(outputs, (list, tuple)):
+        return [entry(output, name) for output in outputs]
+    if isinstance(outputs, dict) and name in outputs:
+        return outputs[name]
+    if isinstance(outputs, dict) or name != "logits":
+        raise ValueError(
+            f"The discriminator must output a dict with the entry {name!r}, as that of "
+            f"`kerasgan.networks.with_features` does. Received: {outputs}"
+        )
+    return outputs
+
+
+def _over_outputs(function, *outputs, name="logits"):
+    """Averages `function` over an entry of the discriminator's outputs, in float32."""
+    columns = [[tf.cast(x, tf.float32) for x in tf.nest.flatten(entry(output, name))] for output in outputs]
     values = [function(*row) for row in zip(*columns, strict=True)]
     return sum(values) / len(values)
 
@@ -55,6 +72,15 @@ class AdversarialLoss:
     def probability(self, logits, others):
         """Returns D's probability that `logits` are of real images; `others` are the logits of the other kind."""
         return tf.sigmoid(logits)
+
+    def certainty(self, real_logits, fake_logits):
+        """Returns E sign(P(x) - 1/2) over real images x, a scalar in [-1, 1]: 0 where D knows nothing, 1 where it has
+        each of them right; E sign D(x) for logits whose probability is their sigmoid."""
+        one = lambda real, fake: tf.reduce_mean(tf.sign(self.probability(real, fake) - 0.5))  # noqa: E731
+        return _over_outputs(one, real_logits, fake_logits)
+
+    def draw_from(self, seed_generator):
+        """Takes the source of random numbers, which a model's `compile` offers to each loss."""
 
     def get_config(self):
         return {name: getattr(self, name) for name in self.arguments}
@@ -196,6 +222,129 @@ class Relativistic(AdversarialLoss):
 
     def probability(self, logits, others):
         return tf.sigmoid(logits - others)
+
+
+class _Around(AdversarialLoss):
+    """A loss that changes a part of another one, `adversarial`."""
+
+    arguments = ("adversarial",)
+
+    def __init__(self, adversarial):
+        self.adversarial = get(adversarial)
+
+    @property
+    def needs_real_logits(self):
+        return self.adversarial.needs_real_logits
+
+    def discriminator_loss(self, real_logits, fake_logits):
+        return self.adversarial.discriminator_loss(real_logits, fake_logits)
+
+    def generator_loss(self, fake_logits, real_logits=None):
+        return self.adversarial.generator_loss(fake_logits, real_logits)
+
+    def probabilities(self, real_logits, fake_logits):
+        return self.adversarial.probabilities(real_logits, fake_logits)
+
+    def certainty(self, real_logits, fake_logits):
+        return self.adversarial.certainty(real_logits, fake_logits)
+
+    def draw_from(self, seed_generator):
+        if hasattr(self.adversarial, "draw_from"):
+            self.adversarial.draw_from(seed_generator)
+
+    def get_config(self):
+        return super().get_config() | {"adversarial": keras.saving.serialize_keras_object(self.adversarial)}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class FeatureMatching(_Around):
+    """Feature matching (Salimans et al. 2016, https://arxiv.org/abs/1606.03498, section 3.1).
+
+    D is trained as ever; G minimises |E f(x) - E f(G(z))|^2, where f are activations inside D and the means are over
+    the batch, those of all devices. The discriminator must output f too: see `kerasgan.networks.with_features`.
+
+    Args:
+        adversarial: as `losses.get` takes it: the loss of D, and of G with `adversarial_weight`. Defaults to
+            `"non_saturating"`.
+        weight: float. Of the distance of the features. Defaults to 1.
+        adversarial_weight: float. Of G's adversarial loss beside it. Defaults to 0: in the paper the distance takes
+            its place.
+
+    Example:
+
+    >>> judge = kerasgan.networks.with_features(kerasgan.DCGAN(image_size=16, width=4).discriminator)
+    >>> model = kerasgan.DCGAN(image_size=16, width=4, discriminator=judge)
+    >>> model.compile(loss=kerasgan.losses.FeatureMatching(adversarial_weight=0.1))
+    >>> history = model.fit(np.zeros((8, 16, 16, 3), "float32") - 0.5, batch_size=4, verbose=0)
+    """
+
+    arguments = ("adversarial", "weight", "adversarial_weight")
+    needs_real_logits = True
+
+    def __init__(self, adversarial="non_saturating", weight=1.0, adversarial_weight=0.0):
+        super().__init__(adversarial)
+        for name, value in (("weight", weight), ("adversarial_weight", adversarial_weight)):
+            if value < 0:
+                raise ValueError(f"`{name}` must be at least 0. Received: {value!r}")
+        self.weight, self.adversarial_weight = weight, adversarial_weight
+
+    def generator_loss(self, fake_logits, real_logits=None):
+        def distance(fake, real):
+            difference = replicas.mean(tf.reduce_mean(fake, axis=0) - tf.reduce_mean(real, axis=0))
+            return tf.reduce_sum(difference**2)
+
+        if real_logits is None:
+            raise ValueError("FeatureMatching.generator_loss needs `real_logits` too. Received: None")
+        loss = self.weight * _over_outputs(distance, fake_logits, real_logits, name="features")
+        if self.adversarial_weight:
+            loss += self.adversarial_weight * self.adversarial.generator_loss(fake_logits, real_logits)
+        return loss
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class LabelFlipping(_Around):
+    """Tells D now and then that a real image is fake and a fake one real.
+
+    An old remedy for a discriminator that is too sure of itself, which Salimans et al. (2016,
+    https://arxiv.org/abs/1606.03498, section 3.4) replaced by one-sided smoothing, the `label_smoothing` of the
+    logarithmic losses. With probability p the logits of a real image and of the fake one beside it change places in D's
+    loss, so that each label is wrong with probability p, whatever the loss. G's loss stays as it is. What `evaluate`
+    reports as `d_loss` is the same, with labels flipped.
+
+    Args:
+        adversarial: as `losses.get` takes it. Defaults to `"non_saturating"`.
+        flip_probability: float in [0, 0.5), p. Defaults to 0.05.
+
+    Example:
+
+    >>> model = kerasgan.GAN(image_size=8)
+    >>> model.compile(loss=kerasgan.losses.LabelFlipping("hinge", flip_probability=0.1))
+    """
+
+    arguments = ("adversarial", "flip_probability")
+
+    def __init__(self, adversarial="non_saturating", flip_probability=0.05):
+        super().__init__(adversarial)
+        if not 0 <= flip_probability < 0.5:
+            raise ValueError(f"`flip_probability` must be in [0, 0.5). Received: {flip_probability!r}")
+        self.flip_probability = flip_probability
+        self.seed_generator = None
+
+    def draw_from(self, seed_generator):
+        super().draw_from(seed_generator)
+        self.seed_generator = seed_generator
+
+    def discriminator_loss(self, real_logits, fake_logits):
+        if self.seed_generator is None:
+            self.seed_generator = keras.random.SeedGenerator()
+        real, fake = (tf.nest.flatten(entry(outputs, "logits")) for outputs in (real_logits, fake_logits))
+        rows = keras.ops.shape(real[0])[0]
+        # A label is one for all of D's outputs.
+        flips = random.uniform((rows,), self.seed_generator) < self.flip_probability
+        flips = [tf.reshape(flips, (-1,) + (1,) * (len(x.shape) - 1)) for x in real]
+        flipped_real = [tf.where(flip, f, r) for flip, r, f in zip(flips, real, fake)]
+        flipped_fake = [tf.where(flip, r, f) for flip, r, f in zip(flips, real, fake)]
+        return self.adversarial.discriminator_loss(flipped_real, flipped_fake)
 
 
 NAMES = {

@@ -8,13 +8,14 @@ import keras
 import tensorflow as tf
 
 from kerasgan import random
+from kerasgan.losses import entry
 
 
 class Recorded:
     """A judge that remembers: images whose logits it has given cost no second pass of D when a penalty needs them.
 
     Args:
-        judge: callable, images -> logits (or a list of logits).
+        judge: callable, images -> logits (or a list of logits, or a dict with the entry `"logits"`).
     """
 
     def __init__(self, judge):
@@ -46,7 +47,7 @@ def squared_gradient_norms(judge, images):
     """
     images = tf.cast(images, tf.float32)
     logits, tape = (judge if isinstance(judge, Recorded) else Recorded(judge)).record(images)
-    gradient = tape.gradient(logits, images)  # of the sum of all logits
+    gradient = tape.gradient(entry(logits, "logits"), images)  # of the sum of all logits
     return tf.reduce_sum(gradient**2, axis=range(1, len(images.shape)))
 
 

@@ -102,7 +102,66 @@ def test_instance_noise_without_decay_stays_and_is_drawn_anew():
     assert np.corrcoef(first.ravel(), second.ravel())[0, 1] == pytest.approx(0, abs=0.02)
 
 
-@pytest.mark.parametrize("layer", [augment.DiffAugment("color,cutout"), augment.InstanceNoise(0.3, decay_steps=7)])
+def test_instance_noise_counts_in_full_precision():
+    """bfloat16 has no 257."""
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    layer = augment.InstanceNoise(stddev=0.5, decay_steps=512)
+    layer.passes.assign(256.0)
+    images = tf.zeros((64, 16, 16, 3), tf.bfloat16)
+    noisy = layer(images)
+    assert float(layer.passes.numpy()) == 257 and noisy.dtype == tf.bfloat16
+    assert float(tf.math.reduce_std(tf.cast(noisy, tf.float32))) == pytest.approx(0.25, rel=0.02)
+
+
+@pytest.mark.parametrize("p", [0.0, 0.3, 1.0])
+def test_adaptive_augment_changes_a_share_p_of_the_images(p):
+    """The share of 4,000 images lies within 0.03 of 0.3 (four standard errors); what is changed, is as by DiffAugment:
+    an even grey image moves by up to a half."""
+    layer = augment.AdaptiveAugment("color", seed=0)
+    layer.p.assign(p)
+    images = np.zeros((4000, 2, 2, 1), "float32")
+    changed = layer(images).numpy()
+    shifts = changed[:, 0, 0, 0]
+    assert (shifts != 0).mean() == pytest.approx(p, abs=0.03 if 0 < p < 1 else 0.002)
+    assert np.abs(shifts).max() <= 0.5
+    np.testing.assert_array_equal(layer(images, training=False), images)
+
+
+def test_adaptive_augment_draws_each_transformation_apart():
+    """With p = 1/2, half of the images get a hole, half get colours, and a quarter neither."""
+    layer = augment.AdaptiveAugment("cutout,color", seed=0)
+    layer.p.assign(0.5)
+    changed = layer(np.ones((4000, 4, 4, 1), "float32")).numpy()
+    holed = np.ptp(changed, axis=(1, 2, 3)) > 1e-3
+    moved = changed.max(axis=(1, 2, 3)) != 1
+    assert holed.mean() == pytest.approx(0.5, abs=0.032)
+    assert (moved & ~holed).mean() == pytest.approx(0.25, abs=0.028)
+    assert (~moved & ~holed).mean() == pytest.approx(0.25, abs=0.028)
+
+
+def test_adaptive_augment_follows_the_certainty():
+    """2 updates of 10 images move p by 20 / 100; it stays in [0, 1]."""
+    layer = augment.AdaptiveAugment(target=0.6, ramp=100, interval=2)
+    found = []
+    for certainty in (0.9, 0.5, 0.6, 0.8, 0.0, 1.0, -1.0, -1.0, 0.0, 0.0) + (1.0,) * 12:
+        layer.observe(tf.constant(certainty), 10)
+        found.append(float(layer.p.numpy()))
+    expected = [0, 0.2, 0.2, 0.4, 0.4, 0.2, 0.2, 0, 0, 0, 0, 0.2, 0.2, 0.4, 0.4, 0.6, 0.6, 0.8, 0.8, 1, 1, 1]
+    assert found == pytest.approx(expected, abs=1e-6)
+    with pytest.raises(ValueError, match="`target` must be in .*Received: 1"):
+        augment.AdaptiveAugment(target=1)
+    with pytest.raises(ValueError, match="`ramp` must be an int of at least 1. Received: 0"):
+        augment.AdaptiveAugment(ramp=0)
+
+
+@pytest.mark.parametrize(
+    "layer",
+    [
+        augment.DiffAugment("color,cutout"),
+        augment.AdaptiveAugment("cutout", target=0.5, ramp=10, interval=3),
+        augment.InstanceNoise(0.3, decay_steps=7),
+    ],
+)
 def test_config_round_trip(layer):
     (clone,) = augment.get(keras.saving.serialize_keras_object(layer))
     assert type(clone) is type(layer) and clone.get_config() == layer.get_config()

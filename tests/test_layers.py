@@ -5,7 +5,14 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasgan.layers import ConditionalBatchNormalization, SelfAttention, SpectralNormalization
+from kerasgan.layers import (
+    ConditionalBatchNormalization,
+    MinibatchDiscrimination,
+    MinibatchStdDev,
+    Pack,
+    SelfAttention,
+    SpectralNormalization,
+)
 
 RNG = np.random.default_rng(0)
 
@@ -113,3 +120,62 @@ def test_conditional_batch_normalization_by_hand():
     y = layer([x, labels], training=True)
     unit = np.array([-3, -1, 1, 3]) / np.sqrt(5)  # mean 4, variance 5
     np.testing.assert_allclose(np.ravel(y), unit * [2, 10, 10, 2] + [1, -1, -1, 1], rtol=1e-5)
+
+
+def test_minibatch_stddev_by_hand():
+    """Rows (0, 0) and (2, 4) deviate by 1 and 2, on average by 1.5; the two rows of the other group are equal."""
+    x = np.array([[0, 0], [2, 4], [5, 5], [5, 5]], "float32").reshape(4, 1, 1, 2)
+    y = MinibatchStdDev(group_size=2)(np.tile(x, (1, 3, 2, 1))).numpy()
+    assert y.shape == (4, 3, 2, 3)
+    np.testing.assert_array_equal(y[..., :2], np.tile(x, (1, 3, 2, 1)))
+    expected = np.array([1.5, 1.5, 1e-4, 1e-4])[:, None, None]  # the root of 1e-8 where nothing differs
+    np.testing.assert_allclose(y[..., 2], np.broadcast_to(expected, (4, 3, 2)), rtol=1e-5)
+    np.testing.assert_allclose(MinibatchStdDev(2)(x[:, 0, 0]).numpy()[:, 2], expected[:, 0, 0], rtol=1e-5)
+
+
+@pytest.mark.parametrize(("rows", "group"), [(8, 4), (6, 3), (3, 3), (7, 1), (10, 2)])
+def test_minibatch_stddev_takes_the_largest_group_that_divides_the_batch(rows, group):
+    x = RNG.normal(size=(rows, 2, 2, 3)).astype("float32")
+    groups = x.reshape(-1, group, 12)
+    expected = np.repeat(np.sqrt(groups.var(axis=1) + 1e-8).mean(axis=1), group)
+    layer = MinibatchStdDev(group_size=4)
+    unknown = tf.function(layer, input_signature=[tf.TensorSpec((None, 2, 2, 3))])
+    for call in (layer, unknown):
+        np.testing.assert_allclose(call(tf.constant(x))[:, 1, 1, 3], expected, rtol=1e-4)
+
+
+def test_minibatch_discrimination_by_hand():
+    """f = 0, 1, 3. Kernel 1 has rows of M (f, 2 f), at distances 3, 9, 6; kernel 2 has (0, -f), at 1, 3, 2."""
+    layer = MinibatchDiscrimination(num_kernels=2, kernel_dim=2)
+    x = np.array([[0.0], [1.0], [3.0]], "float32")
+    layer.build(x.shape)
+    layer.kernel.assign([[1.0, 2.0, 0.0, -1.0]])
+    near = lambda *distances: 1 + sum(np.exp(-d) for d in distances)  # noqa: E731
+    expected = [[0, near(3, 9), near(1, 3)], [1, near(3, 6), near(1, 2)], [3, near(9, 6), near(3, 2)]]
+    np.testing.assert_allclose(layer(x), expected, rtol=1e-5)
+    with pytest.raises(ValueError, match="use `Flatten` before. Received: \\(2, 3, 3, 1\\)"):
+        MinibatchDiscrimination()(np.zeros((2, 3, 3, 1), "float32"))
+
+
+def test_pack_joins_neighbours_along_channels():
+    x = RNG.normal(size=(7, 2, 3, 2)).astype("float32")
+    y = Pack(3)(x)
+    assert y.shape == (2, 2, 3, 6)  # the seventh fills no pack
+    np.testing.assert_array_equal(y[1], np.concatenate([x[3], x[4], x[5]], axis=-1))
+    unknown = tf.function(Pack(3), input_signature=[tf.TensorSpec((None, 2, 3, 2))])
+    np.testing.assert_array_equal(unknown(tf.constant(x)), y)
+    assert Pack(3)(keras.Input((2, 3, 2))).shape == (None, 2, 3, 6)
+    with pytest.raises(ValueError, match="must fill a pack of 3 images. Received: 2"):
+        Pack(3)(x[:2])
+
+
+@pytest.mark.parametrize("layer", [MinibatchStdDev(8), MinibatchDiscrimination(3, 2), Pack(4)])
+def test_config_round_trip(layer):
+    clone = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(layer))
+    assert type(clone) is type(layer) and clone.get_config() == layer.get_config()
+
+
+@pytest.mark.parametrize("layer", [MinibatchStdDev, MinibatchDiscrimination, Pack])
+def test_sizes_below_one_are_refused(layer):
+    with pytest.raises(ValueError, match="must be an int of at least 1. Received: 0"):
+        layer(0)

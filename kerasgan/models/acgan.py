@@ -6,8 +6,9 @@ from keras import layers
 
 from kerasgan.layers import Dropout
 from kerasgan.models.conditional import Conditioned, condition_inputs, name_conditions
-from kerasgan.models.dcgan import _norm, _normal, pyramid
+from kerasgan.models.dcgan import pyramid
 from kerasgan.models.gan import GAN
+from kerasgan.networks import batch_norm, normal
 
 
 def acgan_generator(image_size, channels, latent_dim, num_classes, width):
@@ -20,12 +21,12 @@ def acgan_generator(image_size, channels, latent_dim, num_classes, width):
     latents = keras.Input((latent_dim,), name="latents")
     labels, classes = condition_inputs({"labels": num_classes}, {})
     x = layers.Concatenate()([latents, classes])
-    x = layers.Dense(base * base * filters[-1], activation="relu", kernel_initializer=_normal())(x)
+    x = layers.Dense(base * base * filters[-1], activation="relu", kernel_initializer=normal())(x)
     x = layers.Reshape((base, base, filters[-1]))(x)
     for count in reversed(filters[:-1]):
-        x = layers.Conv2DTranspose(count, 5, 2, "same", use_bias=False, kernel_initializer=_normal())(x)
-        x = layers.ReLU()(_norm()(x))
-    x = layers.Conv2DTranspose(channels, 5, 2, "same", kernel_initializer=_normal())(x)
+        x = layers.Conv2DTranspose(count, 5, 2, "same", use_bias=False, kernel_initializer=normal())(x)
+        x = layers.ReLU()(batch_norm()(x))
+    x = layers.Conv2DTranspose(channels, 5, 2, "same", kernel_initializer=normal())(x)
     images = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model([latents, *labels], images, name="generator")
 
@@ -41,11 +42,11 @@ def acgan_discriminator(image_size, channels, num_classes, width):
     for level in range(2 * depth):
         count = min(width * 2**level, width * 32)
         stride = 1 if level % 2 else 2
-        x = layers.Conv2D(count, 3, stride, "same", use_bias=level == 0, kernel_initializer=_normal())(x)
-        x = Dropout(0.5)(layers.LeakyReLU(0.2)(_norm()(x) if level else x))
+        x = layers.Conv2D(count, 3, stride, "same", use_bias=level == 0, kernel_initializer=normal())(x)
+        x = Dropout(0.5)(layers.LeakyReLU(0.2)(batch_norm()(x) if level else x))
     x = layers.Flatten()(x)
-    logits = layers.Dense(1, kernel_initializer=_normal(), dtype="float32", name="logits")(x)
-    classes = layers.Dense(num_classes, kernel_initializer=_normal(), dtype="float32", name="classes")(x)
+    logits = layers.Dense(1, kernel_initializer=normal(), dtype="float32", name="logits")(x)
+    classes = layers.Dense(num_classes, kernel_initializer=normal(), dtype="float32", name="classes")(x)
     return keras.Model(images, [logits, classes], name="discriminator")
 
 
@@ -69,7 +70,8 @@ class ACGAN(Conditioned, GAN):
         L_C = E log P(C = c | X_real) + E log P(C = c | X_fake)          (equation 3)
 
     D is trained to maximise L_S + L_C and G to maximise L_C - L_S; `loss` chooses another L_S. Classes of generated
-    images are those of the real ones beside them. `fit` takes `(images, labels)`, int labels (batch,).
+    images are those of the real ones beside them. The step is that of `GAN`. `fit` takes `(images, labels)`, int labels
+    (batch,).
 
     Without arguments the networks are those of the paper's CIFAR-10 model (appendix A). `compile()` trains with
     Adam(2e-4, beta_1=0.5), the paper's, and the `"non_saturating"` form of L_S for G.
@@ -127,60 +129,25 @@ class ACGAN(Conditioned, GAN):
         self.num_classes, self.class_weight = num_classes, class_weight
         self.set_conditions(*sizes)
 
-    def train_step(self, data):
-        """`d_steps` updates of D, each on fresh data, then one of G (section 3)."""
-        *earlier, last = self.fresh_batches(data)
-        for batch in earlier:
-            real, condition = self.unpack(batch)
-            self.update_discriminator(real, self.draw(real, condition), condition)
-
-        real, condition = self.unpack(last)
-        with tf.GradientTape() as g_tape:
-            fake = self.draw(real, condition)
-            with g_tape.stop_recording():
-                d_logs = self.update_discriminator(real, fake, condition)
-            fake_logits, fake_classes = self.judge(fake)  # by the improved D
-            real_logits = self.judge(real)[0] if self.loss.needs_real_logits else None
-            g_loss = self.loss.generator_loss(fake_logits, real_logits)  # L_S
-            g_loss += self.class_weight * _cross_entropy(fake_classes, *condition)  # -L_C
-        self.descend(g_tape, g_loss, self.g_variables, self.g_optimizer)
-        self.update_ema()
-        return self.track(g_loss=g_loss, **d_logs)
-
-    def update_discriminator(self, real, fake, condition):
-        """Ascends the gradient of L_S + L_C in D once and returns what is to be logged."""
-        with tf.GradientTape() as d_tape:
-            real_logits, real_classes = self.judge(real)
-            fake_logits, fake_classes = self.judge(fake)
-            d_loss = self.loss.discriminator_loss(real_logits, fake_logits)  # -L_S, equation 2
-            likelihood = _cross_entropy(real_classes, *condition) + _cross_entropy(fake_classes, *condition)
-            d_loss += self.class_weight * likelihood  # -L_C, equation 3
-            d_loss += self.penalties(lambda images: self.judge(images)[0], real, fake)
-        self.descend(d_tape, d_loss, self.d_variables, self.d_optimizer)
-        accuracies = self._accuracies(real_classes, fake_classes, condition)
-        return {"d_loss": d_loss, **self.measure(real_logits, fake_logits), **accuracies}
-
-    def test_step(self, data):
-        real, condition = self.unpack(data)
-        fake = self.draw(real, condition, self.sampler(), training=False)
-        real_logits, real_classes = self.judge(real, training=False)
-        fake_logits, fake_classes = self.judge(fake, training=False)
-        real_term, fake_term = (self.class_weight * _cross_entropy(c, *condition) for c in (real_classes, fake_classes))
-        self.compare(real, fake)
-        return self.track(
-            d_loss=self.loss.discriminator_loss(real_logits, fake_logits) + real_term + fake_term,
-            g_loss=self.loss.generator_loss(fake_logits, real_logits) + fake_term,
-            **self.measure(real_logits, fake_logits),
-            **self._accuracies(real_classes, fake_classes, condition),
-        )
-
-    def judge(self, images, condition=(), training=True):
+    def judge(self, images, condition, training=True):
         """D's logits and class logits for `images`, augmented as compiled; D is not told the class."""
-        return self.discriminator(self.augmented(images, training), training=training)
+        outputs = super().judge(images, (), training)
+        outputs = outputs if isinstance(outputs, dict) else {"logits": outputs}
+        logits, classes = outputs["logits"]
+        return outputs | {"logits": logits, "classes": classes}
 
-    @staticmethod
-    def _accuracies(real_classes, fake_classes, condition):
-        return {
-            "class_accuracy_real": _accuracy(real_classes, *condition),
-            "class_accuracy_fake": _accuracy(fake_classes, *condition),
+    def discriminator_loss(self, real_logits, fake_logits, condition):
+        d_loss = super().discriminator_loss(real_logits, fake_logits, condition)  # -L_S, equation 2
+        likelihood = _cross_entropy(real_logits["classes"], *condition)
+        likelihood += _cross_entropy(fake_logits["classes"], *condition)
+        return d_loss + self.class_weight * likelihood  # -L_C, equation 3
+
+    def generator_loss(self, fake_logits, real_logits, condition):
+        g_loss = super().generator_loss(fake_logits, real_logits, condition)  # L_S
+        return g_loss + self.class_weight * _cross_entropy(fake_logits["classes"], *condition)  # -L_C
+
+    def measure(self, real_logits, fake_logits, condition):
+        return super().measure(real_logits, fake_logits, condition) | {
+            "class_accuracy_real": _accuracy(real_logits["classes"], *condition),
+            "class_accuracy_fake": _accuracy(fake_logits["classes"], *condition),
         }

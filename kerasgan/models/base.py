@@ -6,8 +6,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasgan import data, distribute, export, losses, penalties, random
+from kerasgan import data, distribute, export, losses, penalties, random, replicas
+from kerasgan.augment import AdaptiveAugment
 from kerasgan.augment import get as get_augment
+from kerasgan.schedules import LossThreshold
 
 
 def join_inputs(x, condition):
@@ -111,7 +113,8 @@ class AdversarialModel(keras.Model):
             penalty: see `kerasgan.penalties.get`. `[]` for none where the paper has one.
             augment: see `kerasgan.augment.get`: applied to whatever the discriminator sees, real and fake.
             d_steps: int. Discriminator updates per step, each on its own part of the batch, so that every update
-                sees new data; the batch size must be a multiple of it.
+                sees new data; the batch size must be a multiple of it. Or a `kerasgan.schedules.LossThreshold`, which
+                trains each player until its loss is low enough.
             ema_decay: float in [0, 1). Per-step decay of the averaged copy of the sampling networks, batch
                 statistics included, which `generate` then uses. 0 for none.
             metrics: list of `keras.metrics.Metric`s over (real images, generated images), for `evaluate`.
@@ -123,8 +126,14 @@ class AdversarialModel(keras.Model):
         given = {name: value for name, value in locals().items() if name in _COMPILE_ARGUMENTS and value is not None}
         options = {"loss": "non_saturating", "penalty": None, "augment": None, "d_steps": 1, "ema_decay": 0.0}
         options |= {"metrics": []} | self.defaults() | given
-        if options["d_steps"] != int(options["d_steps"]) or options["d_steps"] < 1:
-            raise ValueError(f"`d_steps` must be an int of at least 1. Received: {options['d_steps']!r}")
+        d_steps, scheduled = options["d_steps"], isinstance(options["d_steps"], LossThreshold)
+        if not scheduled and (not isinstance(d_steps, (int, float)) or d_steps != int(d_steps) or d_steps < 1):
+            raise ValueError(f"`d_steps` must be an int of at least 1, or a `LossThreshold`. Received: {d_steps!r}")
+        if scheduled and not hasattr(self, "generator_step"):
+            raise ValueError(
+                f"`d_steps` must be an int for {type(self).__name__}, which has no step of G apart from that of D. "
+                f"Received: {type(d_steps).__name__}"
+            )
         if not 0 <= options["ema_decay"] < 1:
             raise ValueError(f"`ema_decay` must be in [0, 1). Received: {options['ema_decay']!r}")
 
@@ -135,12 +144,20 @@ class AdversarialModel(keras.Model):
             jit_compile=jit_compile,
         )
         self.loss = losses.get(options["loss"])
+        if hasattr(self.loss, "draw_from"):
+            self.loss.draw_from(self.seed_generator)
         self.penalty = penalties.get(options["penalty"])
         self.augment = get_augment(options["augment"])
         for layer in self.augment:
             if not layer.built:
                 layer.build((None, self.image_size, self.image_size, self.channels))
-        self.d_steps = int(options["d_steps"])
+        self.d_steps = d_steps if scheduled else int(d_steps)
+        adaptive = any(isinstance(layer, AdaptiveAugment) for layer in self.augment)
+        extra = ("d_updates", "g_updates") * scheduled + ("augment_p",) * adaptive
+        self.loss_names = type(self).loss_names + extra
+        for name in self.loss_names:
+            if name not in self.means:
+                self.means[name] = keras.metrics.Mean(name=name)
         self.ema_decay = float(options["ema_decay"])
         # Kept from Keras's tracking: their results are wanted once an evaluation, not at each training batch.
         object.__setattr__(self, "sample_metrics", list(options["metrics"]))
@@ -210,7 +227,7 @@ class AdversarialModel(keras.Model):
         """Adds `values` to the logged means and returns the means so far, as Keras's `fit` wants them."""
         for name, value in values.items():
             self.means[name].update_state(value)
-        return self._logs({name: mean.result() for name, mean in self.means.items()})
+        return self._logs({name: self.means[name].result() for name in (*self.loss_names, "d_real", "d_fake")})
 
     def _logs(self, logs):
         # With several workers Keras's `fit` reduces every log over its first axis, which a scalar lacks.
@@ -240,22 +257,58 @@ class AdversarialModel(keras.Model):
         Part i holds every `d_steps`-th row from row i on, so that an update sees the same images whether one device
         holds the batch or several hold a share each.
         """
-        if self.d_steps == 1:
+        k = self.d_steps.at_most if isinstance(self.d_steps, LossThreshold) else self.d_steps
+        if k == 1:
             return [data]
         size = tf.nest.flatten(data)[0].shape[0]
-        if size is None or size % self.d_steps:
+        if size is None or size % k:
             raise ValueError(
-                f"With `d_steps={self.d_steps}` the batch size must be fixed and a multiple of {self.d_steps}. "
+                f"With {k} updates a step the batch size must be fixed and a multiple of {k}. "
                 f"Received: {size} (use `.batch(n, drop_remainder=True)`)"
             )
-        parts = [[x[i :: self.d_steps] for i in range(self.d_steps)] for x in tf.nest.flatten(data)]
+        parts = [[x[i::k] for i in range(k)] for x in tf.nest.flatten(data)]
         return [tf.nest.pack_sequence_as(data, part) for part in zip(*parts)]
+
+    def train_to_thresholds(self, data):
+        """The step under a `LossThreshold`: updates of D, then of G, each while its loss is too high.
+
+        Made of what a paper defines as `discriminator_step(batch)` and `generator_step(batch)`: one update each, which
+        return what is to be logged, `d_loss` or `g_loss` of before the update among it.
+        """
+        parts, bounds = self.fresh_batches(data), self.d_steps
+        d_logs, d_updates = self._train_while(parts, self.discriminator_step, "d_loss", bounds.d_below)
+        g_logs, g_updates = self._train_while(parts, self.generator_step, "g_loss", bounds.g_below)
+        self.update_ema()
+        return self.track(**d_logs, **g_logs, d_updates=d_updates, g_updates=g_updates)
+
+    def _train_while(self, parts, update, name, below):
+        """Makes `update(part)` while the loss called `name` is above `below`: returns the last logs, and how many."""
+        metrics = {id(variable) for metric in self.metrics for variable in metric.variables}
+        state = [variable for variable in self.variables if id(variable) not in metrics]
+        state += self.g_optimizer.variables + self.d_optimizer.variables
+        looking, updates, logs = tf.constant(True), tf.zeros(()), None
+        for part in parts:
+            before = [tf.identity(tf.convert_to_tensor(variable)) for variable in state]
+            new = update(part)
+            logs = {key: tf.where(looking, value, logs[key]) if logs else value for key, value in new.items()}
+            looking &= replicas.mean(new[name]) > below  # the same on all replicas; NaN ends the loop
+            for variable, old in zip(state, before):
+                variable.assign(tf.where(looking, tf.convert_to_tensor(variable), old))
+            updates += tf.cast(looking, tf.float32)
+        return logs, updates
 
     def augmented(self, images, training=True):
         """Returns `images` as the discriminator is to see them."""
         for layer in self.augment:
             images = layer(images, training=training)
         return images
+
+    def adapt(self, real, real_logits, fake_logits):
+        """Shows adaptive augmentations what D, in training, said of the images `real` and of as many generated ones."""
+        for layer in self.augment:
+            if isinstance(layer, AdaptiveAugment):
+                layer.observe(self.loss.certainty(real_logits, fake_logits), keras.ops.shape(real)[0])
+                self.means["augment_p"].update_state(layer.p)
 
     def penalties(self, judge, real, fake):
         """Returns the sum of the compiled penalties, a float32 scalar."""

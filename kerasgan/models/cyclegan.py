@@ -219,6 +219,8 @@ class CycleGAN(AdversarialModel):
             self.judge(self.discriminator_b, fake_b, training),
         ]
         d_loss = sum(self.loss.discriminator_loss(real, fake) for real, fake in zip(real_logits, fake_logits))
+        if training:
+            self.adapt(a, real_logits, fake_logits)
         d_real, d_fake = self.loss.probabilities(real_logits, fake_logits)
         return d_loss, {"d_real": d_real, "d_fake": d_fake}
 

@@ -4,15 +4,7 @@ import keras
 from keras import layers
 
 from kerasgan.models.gan import GAN
-
-
-def _normal():
-    """Section 4: weights from N(0, 0.02). A new object a layer: a shared initializer repeats its draw."""
-    return keras.initializers.RandomNormal(stddev=0.02)
-
-
-def _norm():
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=True)
+from kerasgan.networks import batch_norm, normal
 
 
 def pyramid(image_size, width):
@@ -44,18 +36,18 @@ def dcgan_generator(image_size, channels, latent_dim, width):
     """
     base, filters = pyramid(image_size, width)
     x = latents = keras.Input((latent_dim,), name="latents")
-    x = layers.Dense(base * base * filters[-1], use_bias=False, kernel_initializer=_normal())(x)
+    x = layers.Dense(base * base * filters[-1], use_bias=False, kernel_initializer=normal())(x)
     x = layers.Reshape((base, base, filters[-1]))(x)
-    x = layers.ReLU()(_norm()(x))
+    x = layers.ReLU()(batch_norm()(x))
     for count in reversed(filters[:-1]):
-        x = layers.Conv2DTranspose(count, 5, 2, "same", use_bias=False, kernel_initializer=_normal())(x)
-        x = layers.ReLU()(_norm()(x))
-    x = layers.Conv2DTranspose(channels, 5, 2, "same", kernel_initializer=_normal())(x)
+        x = layers.Conv2DTranspose(count, 5, 2, "same", use_bias=False, kernel_initializer=normal())(x)
+        x = layers.ReLU()(batch_norm()(x))
+    x = layers.Conv2DTranspose(channels, 5, 2, "same", kernel_initializer=normal())(x)
     images = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model(latents, images, name="generator")
 
 
-def dcgan_discriminator(image_size, channels, width, norm=_norm, use_bias=True):
+def dcgan_discriminator(image_size, channels, width, norm=batch_norm, use_bias=True):
     """Halves the image's size by strided convolutions; no norm next to the image.
 
     Args:
@@ -68,9 +60,9 @@ def dcgan_discriminator(image_size, channels, width, norm=_norm, use_bias=True):
     _, filters = pyramid(image_size, width)
     x = images = keras.Input((image_size, image_size, channels), name="images")
     for level, count in enumerate(filters):
-        x = layers.Conv2D(count, 5, 2, "same", use_bias=level == 0, kernel_initializer=_normal())(x)
+        x = layers.Conv2D(count, 5, 2, "same", use_bias=level == 0, kernel_initializer=normal())(x)
         x = layers.LeakyReLU(0.2)(norm()(x) if level else x)
-    head = layers.Dense(1, use_bias=use_bias, kernel_initializer=_normal(), dtype="float32")
+    head = layers.Dense(1, use_bias=use_bias, kernel_initializer=normal(), dtype="float32")
     return keras.Model(images, head(layers.Flatten()(x)), name="discriminator")
 
 

@@ -5,14 +5,13 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from kerasgan.augment import AdaptiveAugment
+from kerasgan.augment import get as get_augment
 from kerasgan.data import checks
 from kerasgan.models.base import AdversarialModel
+from kerasgan.networks import batch_norm
 
 MADE_FROM_SOURCE, MADE_FROM_TARGET, REAL = 0, 1, 2  # what D tells apart: D_1, D_2 and D_3 of the paper
-
-
-def _norm():
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=True)
 
 
 def dtn_features(image_size, channels, width=64):
@@ -36,10 +35,10 @@ def dtn_generator(features, image_size, channels, width=64):
     base = image_size // 8
     x = inputs = keras.Input((features,), name="features")
     x = layers.Reshape((1, 1, features))(x)
-    x = layers.ReLU()(_norm()(layers.Conv2DTranspose(8 * width, base, use_bias=False)(x)))
+    x = layers.ReLU()(batch_norm()(layers.Conv2DTranspose(8 * width, base, use_bias=False)(x)))
     for filters in (4 * width, 2 * width):
         x = layers.Conv2DTranspose(filters, 4, 2, "same", use_bias=False)(x)
-        x = layers.ReLU()(_norm()(x))
+        x = layers.ReLU()(batch_norm()(x))
     x = layers.Conv2DTranspose(channels, 4, 2, "same")(x)
     return keras.Model(inputs, layers.Activation("tanh", dtype="float32")(x), name="generator")
 
@@ -53,7 +52,7 @@ def dtn_discriminator(image_size, channels, width=64):
     x = images = keras.Input((image_size, image_size, channels), name="images")
     for level in range(4):
         x = layers.Conv2D(width * 2**level, 3, 2, "same", use_bias=not level)(x)
-        x = layers.LeakyReLU(0.2)(_norm()(x) if level else x)
+        x = layers.LeakyReLU(0.2)(batch_norm()(x) if level else x)
     return keras.Model(images, layers.Dense(3, dtype="float32")(layers.Flatten()(x)), name="discriminator")
 
 
@@ -135,6 +134,8 @@ class DomainTransferNetwork(AdversarialModel):
             if weight < 0:
                 raise ValueError(f"`{name}` must be at least 0. Received: {weight!r}")
             setattr(self, name, float(weight))
+        if any(isinstance(layer, AdaptiveAugment) for layer in get_augment(kwargs.get("augment"))):
+            raise ValueError("`augment` cannot be adaptive: D has three classes. Received: AdaptiveAugment")
         self.features.trainable = False
         super().compile(**kwargs)
 

@@ -11,6 +11,7 @@ from kerasgan.data import checks
 from kerasgan.layers import Dropout, Maxout
 from kerasgan.models.base import AdversarialModel, join_inputs
 from kerasgan.penalties import Recorded
+from kerasgan.schedules import LossThreshold
 
 
 def gan_generator(image_size, channels, latent_dim):
@@ -94,22 +95,34 @@ class GAN(AdversarialModel):
 
         The last update of D judges the very samples that G is then trained on: one pass of G serves both.
         """
+        if isinstance(self.d_steps, LossThreshold):
+            return self.train_to_thresholds(data)
         *earlier, last = self.fresh_batches(data)
         for batch in earlier:
-            real, condition = self.unpack(batch)
-            self.update_discriminator(real, self.draw(real, condition), condition)
+            self.discriminator_step(batch)
 
         real, condition = self.unpack(last)
         with tf.GradientTape() as g_tape:
             fake = self.draw(real, condition)
             with g_tape.stop_recording():
                 d_logs = self.update_discriminator(real, fake, condition)
-            fake_logits = self.judge(fake, condition)  # by the improved D
-            real_logits = self.judge(real, condition) if self.loss.needs_real_logits else None
-            g_loss = self.loss.generator_loss(fake_logits, real_logits)
+            g_loss = self.judged_generator_loss(real, fake, condition)  # by the improved D
         self.descend(g_tape, g_loss, self.g_variables, self.g_optimizer)
         self.update_ema()
         return self.track(g_loss=g_loss, **d_logs)
+
+    def discriminator_step(self, batch):
+        """One update of D on a batch and as many new samples."""
+        real, condition = self.unpack(batch)
+        return self.update_discriminator(real, self.draw(real, condition), condition)
+
+    def generator_step(self, batch):
+        """One update of G on as many new samples as `batch` holds images."""
+        real, condition = self.unpack(batch)
+        with tf.GradientTape() as g_tape:
+            g_loss = self.judged_generator_loss(real, self.draw(real, condition), condition)
+        self.descend(g_tape, g_loss, self.g_variables, self.g_optimizer)
+        return {"g_loss": g_loss}
 
     def update_discriminator(self, real, fake, condition):
         """Ascends the gradient of V in D once and returns what is to be logged."""
@@ -117,12 +130,27 @@ class GAN(AdversarialModel):
         with tf.GradientTape() as d_tape:
             real_logits = judge(real)  # apart from the fakes: BatchNorm must not mix the two
             fake_logits = judge(fake)
-            d_loss = self.loss.discriminator_loss(real_logits, fake_logits)
+            d_loss = self.discriminator_loss(real_logits, fake_logits, condition)
             d_loss += self.penalties(judge, real, fake)
         self.descend(d_tape, d_loss, self.d_variables, self.d_optimizer)
-        return {"d_loss": d_loss, **self.measure(real_logits, fake_logits)}
+        self.adapt(real, real_logits, fake_logits)
+        return {"d_loss": d_loss, **self.measure(real_logits, fake_logits, condition)}
 
-    def measure(self, real_logits, fake_logits):
+    def judged_generator_loss(self, real, fake, condition):
+        """G's loss for samples that D now judges, and the real images too where the loss compares the two."""
+        fake_logits = self.judge(fake, condition)
+        real_logits = self.judge(real, condition) if self.loss.needs_real_logits else None
+        return self.generator_loss(fake_logits, real_logits, condition)
+
+    def discriminator_loss(self, real_logits, fake_logits, condition):
+        """What D descends, without penalties."""
+        return self.loss.discriminator_loss(real_logits, fake_logits)
+
+    def generator_loss(self, fake_logits, real_logits, condition):
+        """What G descends."""
+        return self.loss.generator_loss(fake_logits, real_logits)
+
+    def measure(self, real_logits, fake_logits, condition):
         """Returns what is logged besides the losses, by name."""
         d_real, d_fake = self.loss.probabilities(real_logits, fake_logits)
         return {"d_real": d_real, "d_fake": d_fake}
@@ -135,9 +163,9 @@ class GAN(AdversarialModel):
         fake_logits = self.judge(fake, condition, training=False)
         self.compare(real, fake)
         return self.track(
-            d_loss=self.loss.discriminator_loss(real_logits, fake_logits),
-            g_loss=self.loss.generator_loss(fake_logits, real_logits),
-            **self.measure(real_logits, fake_logits),
+            d_loss=self.discriminator_loss(real_logits, fake_logits, condition),
+            g_loss=self.generator_loss(fake_logits, real_logits, condition),
+            **self.measure(real_logits, fake_logits, condition),
         )
 
     # What conditional variants change: `condition` is a tuple of inputs that G and D get besides z and x ---------

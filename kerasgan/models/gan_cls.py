@@ -11,7 +11,8 @@ from kerasgan import random
 from kerasgan import text as texts
 from kerasgan.data import checks
 from kerasgan.models.base import AdversarialModel
-from kerasgan.models.dcgan import _norm, _normal, pyramid
+from kerasgan.models.dcgan import pyramid
+from kerasgan.networks import batch_norm, normal
 
 
 def even_text(text):
@@ -34,13 +35,13 @@ def gan_cls_generator(image_size, channels, latent_dim, text_dim, width, project
     base, filters = pyramid(image_size, width)
     latents, text = keras.Input((latent_dim,), name="latents"), keras.Input((text_dim,), name="text")
     x = layers.Concatenate()([latents, project_text(text, projection_dim)])
-    x = layers.Dense(base * base * filters[-1], use_bias=False, kernel_initializer=_normal())(x)
+    x = layers.Dense(base * base * filters[-1], use_bias=False, kernel_initializer=normal())(x)
     x = layers.Reshape((base, base, filters[-1]))(x)
-    x = layers.ReLU()(_norm()(x))
+    x = layers.ReLU()(batch_norm()(x))
     for count in reversed(filters[:-1]):
-        x = layers.Conv2DTranspose(count, 4, 2, "same", use_bias=False, kernel_initializer=_normal())(x)
-        x = layers.ReLU()(_norm()(x))
-    x = layers.Conv2DTranspose(channels, 4, 2, "same", kernel_initializer=_normal())(x)
+        x = layers.Conv2DTranspose(count, 4, 2, "same", use_bias=False, kernel_initializer=normal())(x)
+        x = layers.ReLU()(batch_norm()(x))
+    x = layers.Conv2DTranspose(channels, 4, 2, "same", kernel_initializer=normal())(x)
     images = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model([latents, text], images, name="generator")
 
@@ -56,14 +57,14 @@ def matching_discriminator(image_size, channels, text_dim, width, projection_dim
     text = keras.Input((text_dim,), name="text")
     x = images
     for level, count in enumerate(filters):
-        x = layers.Conv2D(count, 4, 2, "same", use_bias=level == 0, kernel_initializer=_normal())(x)
-        x = layers.LeakyReLU(0.2)(_norm()(x) if level else x)
+        x = layers.Conv2D(count, 4, 2, "same", use_bias=level == 0, kernel_initializer=normal())(x)
+        x = layers.LeakyReLU(0.2)(batch_norm()(x) if level else x)
     replicated = layers.RepeatVector(base * base)(project_text(text, projection_dim))
     x = layers.Concatenate()([x, layers.Reshape((base, base, projection_dim))(replicated)])
-    x = layers.Conv2D(filters[-1], 1, use_bias=False, kernel_initializer=_normal())(x)
-    x = layers.LeakyReLU(0.2)(_norm()(x))
+    x = layers.Conv2D(filters[-1], 1, use_bias=False, kernel_initializer=normal())(x)
+    x = layers.LeakyReLU(0.2)(batch_norm()(x))
     # A convolution over the whole map is a dense layer.
-    logits = layers.Dense(1, kernel_initializer=_normal(), dtype="float32")(layers.Flatten()(x))
+    logits = layers.Dense(1, kernel_initializer=normal(), dtype="float32")(layers.Flatten()(x))
     return keras.Model([images, text], logits, name="discriminator")
 
 
@@ -239,6 +240,8 @@ class GANCLS(AdversarialModel):
         wrong_logits = tf.where(found[:, None], wrong_logits, fake_logits)
         against_fake = self.loss.discriminator_loss(right_logits, fake_logits)
         against_wrong = self.loss.discriminator_loss(right_logits, wrong_logits)
+        if training:
+            self.adapt(real, right_logits, fake_logits)
         d_real, d_fake = self.loss.probabilities(right_logits, fake_logits)
         _, d_wrong = self.loss.probabilities(right_logits, wrong_logits)
         return (against_fake + against_wrong) / 2, {"d_real": d_real, "d_wrong": d_wrong, "d_fake": d_fake}

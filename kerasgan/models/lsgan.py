@@ -4,8 +4,9 @@ import keras
 from keras import layers
 
 from kerasgan.losses import LeastSquares
-from kerasgan.models.dcgan import _norm, _normal, dcgan_discriminator, pyramid
+from kerasgan.models.dcgan import dcgan_discriminator, pyramid
 from kerasgan.models.gan import GAN
+from kerasgan.networks import batch_norm, normal
 
 
 def lsgan_generator(image_size, channels, latent_dim, width):
@@ -18,17 +19,17 @@ def lsgan_generator(image_size, channels, latent_dim, width):
     filters = [min(count, 4 * width) for count in filters]
 
     def transposed(x, count, stride):
-        x = layers.Conv2DTranspose(count, 3, stride, "same", use_bias=False, kernel_initializer=_normal())(x)
-        return layers.ReLU()(_norm()(x))
+        x = layers.Conv2DTranspose(count, 3, stride, "same", use_bias=False, kernel_initializer=normal())(x)
+        return layers.ReLU()(batch_norm()(x))
 
     x = latents = keras.Input((latent_dim,), name="latents")
-    x = layers.Dense(base * base * filters[-1], use_bias=False, kernel_initializer=_normal())(x)
-    x = layers.ReLU()(_norm()(layers.Reshape((base, base, filters[-1]))(x)))
+    x = layers.Dense(base * base * filters[-1], use_bias=False, kernel_initializer=normal())(x)
+    x = layers.ReLU()(batch_norm()(layers.Reshape((base, base, filters[-1]))(x)))
     for count in reversed(filters):
         x = transposed(x, count, 2)
         if count == 4 * width:
             x = transposed(x, count, 1)
-    x = layers.Conv2DTranspose(channels, 3, 1, "same", kernel_initializer=_normal())(x)
+    x = layers.Conv2DTranspose(channels, 3, 1, "same", kernel_initializer=normal())(x)
     images = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model(latents, images, name="generator")
 

@@ -227,6 +227,7 @@ class Pix2Pix(AdversarialModel):
             d_loss = self.loss.discriminator_loss(real_logits, fake_logits) / 2  # section 3.3: slows D down
             d_loss += self.penalties(lambda images: self.judge(images, source), target, fake)
         self.descend(d_tape, d_loss, self.d_variables, self.d_optimizer)
+        self.adapt(target, real_logits, fake_logits)
         d_real, d_fake = self.loss.probabilities(real_logits, fake_logits)
         return {"d_loss": d_loss, "d_real": d_real, "d_fake": d_fake}
 

@@ -4,8 +4,9 @@ import keras
 from keras import layers
 
 from kerasgan.layers import SpectralNormalization
-from kerasgan.models.dcgan import _norm, _normal, pyramid
+from kerasgan.models.dcgan import pyramid
 from kerasgan.models.gan import GAN
+from kerasgan.networks import batch_norm, normal
 
 
 def sngan_generator(image_size, channels, latent_dim, width):
@@ -16,12 +17,12 @@ def sngan_generator(image_size, channels, latent_dim, width):
     """
     base, filters = pyramid(image_size, width)
     x = latents = keras.Input((latent_dim,), name="latents")
-    x = layers.Dense(base * base * 2 * filters[-1], kernel_initializer=_normal())(x)
+    x = layers.Dense(base * base * 2 * filters[-1], kernel_initializer=normal())(x)
     x = layers.Reshape((base, base, 2 * filters[-1]))(x)
     for count in reversed(filters):
-        x = layers.Conv2DTranspose(count, 4, 2, "same", use_bias=False, kernel_initializer=_normal())(x)
-        x = layers.ReLU()(_norm()(x))
-    x = layers.Conv2D(channels, 3, padding="same", kernel_initializer=_normal())(x)
+        x = layers.Conv2DTranspose(count, 4, 2, "same", use_bias=False, kernel_initializer=normal())(x)
+        x = layers.ReLU()(batch_norm()(x))
+    x = layers.Conv2D(channels, 3, padding="same", kernel_initializer=normal())(x)
     return keras.Model(latents, layers.Activation("tanh", dtype="float32")(x), name="generator")
 
 
@@ -34,7 +35,7 @@ def sngan_discriminator(image_size, channels, width):
     _, filters = pyramid(image_size, width)
 
     def convolution(x, count, kernel, stride):
-        layer = layers.Conv2D(count, kernel, stride, "same", kernel_initializer=_normal())
+        layer = layers.Conv2D(count, kernel, stride, "same", kernel_initializer=normal())
         return layers.LeakyReLU(0.1)(SpectralNormalization(layer)(x))
 
     x = images = keras.Input((image_size, image_size, channels), name="images")
@@ -42,7 +43,7 @@ def sngan_discriminator(image_size, channels, width):
         x = convolution(x, count, 3, 1)
         x = convolution(x, 2 * count, 4, 2)
     x = convolution(x, 2 * filters[-1], 3, 1)
-    head = SpectralNormalization(layers.Dense(1, kernel_initializer=_normal(), dtype="float32"), dtype="float32")
+    head = SpectralNormalization(layers.Dense(1, kernel_initializer=normal(), dtype="float32"), dtype="float32")
     return keras.Model(images, head(layers.Flatten()(x)), name="discriminator")
 
 

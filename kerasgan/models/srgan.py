@@ -203,6 +203,7 @@ class SRGAN(AdversarialModel):
             d_loss = self.loss.discriminator_loss(real_logits, fake_logits)  # equation 2
             d_loss += self.penalties(self.judge, high, fake)
         self.descend(d_tape, d_loss, self.d_variables, self.d_optimizer)
+        self.adapt(high, real_logits, fake_logits)
         d_real, d_fake = self.loss.probabilities(real_logits, fake_logits)
         return {"d_loss": d_loss, "d_real": d_real, "d_fake": d_fake}
 

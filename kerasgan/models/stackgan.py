@@ -6,8 +6,9 @@ import keras
 import numpy as np
 from keras import layers, ops
 
-from kerasgan.models.dcgan import _norm, _normal, pyramid
+from kerasgan.models.dcgan import pyramid
 from kerasgan.models.gan_cls import GANCLS, matching_discriminator
+from kerasgan.networks import batch_norm, normal
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -56,8 +57,8 @@ class ConditioningAugmentation(layers.Layer):
 
 
 def _convolve(x, filters, kernel_size=3, strides=1):
-    x = layers.Conv2D(filters, kernel_size, strides, "same", use_bias=False, kernel_initializer=_normal())(x)
-    return _norm()(x)
+    x = layers.Conv2D(filters, kernel_size, strides, "same", use_bias=False, kernel_initializer=normal())(x)
+    return batch_norm()(x)
 
 
 def _enlarge(x, filters):
@@ -66,7 +67,7 @@ def _enlarge(x, filters):
 
 
 def _paint(x, channels):
-    x = layers.Conv2D(channels, 3, 1, "same", kernel_initializer=_normal())(x)
+    x = layers.Conv2D(channels, 3, 1, "same", kernel_initializer=normal())(x)
     return layers.Activation("tanh", dtype="float32")(x)
 
 
@@ -85,8 +86,8 @@ def stage1_generator(image_size, channels, latent_dim, text_dim, width, conditio
     latents = keras.Input((latent_dim,), name="latents")
     text, noise, condition = _text_inputs(text_dim, condition_dim)
     x = layers.Concatenate()([latents, condition])
-    x = layers.Dense(base * base * 2 * filters[-1], use_bias=False, kernel_initializer=_normal())(x)
-    x = layers.Reshape((base, base, 2 * filters[-1]))(layers.ReLU()(_norm()(x)))
+    x = layers.Dense(base * base * 2 * filters[-1], use_bias=False, kernel_initializer=normal())(x)
+    x = layers.Reshape((base, base, 2 * filters[-1]))(layers.ReLU()(batch_norm()(x)))
     for count in reversed(filters):
         x = _enlarge(x, count)
     return keras.Model([latents, text, noise], _paint(x, channels), name="generator")
@@ -106,7 +107,7 @@ def stage2_refiner(stage1_size, image_size, channels, text_dim, width, condition
         )
     images = keras.Input((stage1_size, stage1_size, channels), name="images")
     text, noise, condition = _text_inputs(text_dim, condition_dim)
-    x = layers.ReLU()(layers.Conv2D(width, 3, 1, "same", kernel_initializer=_normal())(images))
+    x = layers.ReLU()(layers.Conv2D(width, 3, 1, "same", kernel_initializer=normal())(images))
     x = layers.ReLU()(_convolve(x, 2 * width, 4, 2))
     x = layers.ReLU()(_convolve(x, 4 * width, 4, 2))
     side = stage1_size // 4

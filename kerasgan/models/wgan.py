@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from kerasgan.losses import Wasserstein
 from kerasgan.models.dcgan import dcgan_discriminator, dcgan_generator
 from kerasgan.models.gan import GAN
 
@@ -24,7 +25,7 @@ def critic(image_size, channels, width, **options):
 
 def _wasserstein(real_logits, fake_logits):
     """E f(x) - E f(G(z)): the critic's estimate of the distance, up to its Lipschitz constant."""
-    return tf.reduce_mean(real_logits) - tf.reduce_mean(fake_logits)
+    return -Wasserstein().discriminator_loss(real_logits, fake_logits)
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -105,8 +106,9 @@ class WGAN(GAN):
             weight.assign(tf.clip_by_value(weight.value, -self.clip, self.clip))
         return logs
 
-    def measure(self, real_logits, fake_logits):
-        return {"wasserstein": _wasserstein(real_logits, fake_logits), **super().measure(real_logits, fake_logits)}
+    def measure(self, real_logits, fake_logits, condition):
+        estimate = {"wasserstein": _wasserstein(real_logits, fake_logits)}
+        return estimate | super().measure(real_logits, fake_logits, condition)
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -175,5 +177,6 @@ class WGANGP(GAN):
             "d_steps": 5,
         }
 
-    def measure(self, real_logits, fake_logits):
-        return {"wasserstein": _wasserstein(real_logits, fake_logits), **super().measure(real_logits, fake_logits)}
+    def measure(self, real_logits, fake_logits, condition):
+        estimate = {"wasserstein": _wasserstein(real_logits, fake_logits)}
+        return estimate | super().measure(real_logits, fake_logits, condition)
