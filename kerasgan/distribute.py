@@ -74,9 +74,7 @@ def share(dataset, strategy, steps_per_execution=1):
     if replicas == 1:
         return dataset
     if steps_per_execution > 1 and strategy.cluster_resolver is not None:
-        raise ValueError(
-            f"With several workers `steps_per_execution` must be 1. Received: {steps_per_execution}."
-        )
+        raise ValueError(f"With several workers `steps_per_execution` must be 1. Received: {steps_per_execution}.")
     for spec in tf.nest.flatten(dataset.element_spec):
         if spec.shape.rank == 0 or spec.shape[0] is None or spec.shape[0] % replicas:
             raise ValueError(
