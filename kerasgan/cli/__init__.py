@@ -317,6 +317,30 @@ def export(source, out, format, endpoint, batch_size):
 
 
 @main.command()
+@click.argument("source")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="A new folder.")
+@click.option("--title", help="[default: SOURCE]")
+@click.option("--text", "texts", multiple=True, help="A text to choose from, for models of texts; several times.")
+@click.option("--runtime", type=click.Path(path_type=Path), help="Files of onnxruntime-web.  [default: by npm]")
+@errors_without_traceback
+def playground(source, out, title, texts, runtime):
+    """Write a page in which a model draws in the browser: static files, no request leaves them.
+
+    SOURCE is the folder of a finished run, or the name of a model of the zoo (kerasgan zoo list). Needs the extra
+    kerasgan[export], and npm or --runtime.
+
+    \b
+    Examples:
+        kerasgan playground dcgan_mnist --out page && python -m http.server --directory page
+        kerasgan playground runs/digits --out page --title "My digits"
+    """
+    kerasgan = library()
+    model = _model(kerasgan, source)
+    folder = kerasgan.playground.write(model, out, title or Path(source).name, texts=texts, runtime=runtime)
+    click.echo(f"{folder}: python -m http.server --directory {folder}")
+
+
+@main.command()
 @click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
 @click.option("--out", type=click.Path(path_type=Path), help="The page.  [default: report.html in RUN]")
 @errors_without_traceback
