@@ -83,7 +83,8 @@ def write(run, path=None):
         ("Log", _log(log)),
     ]
     body = "".join(f"<h2>{name}</h2>\n{content}\n" for name, content in sections if content)
-    changed = time.strftime("%Y-%m-%d %H:%M", time.localtime(max(file.stat().st_mtime for file in run.iterdir())))
+    files = [file for file in (log, run / "options.json", run / "model.keras") if file.exists()]
+    changed = time.strftime("%Y-%m-%d %H:%M", time.localtime(max(file.stat().st_mtime for file in files)))
     epochs_done = f"{int(epochs[-1])} epochs, " if len(epochs) else ""
     page = f"""<!DOCTYPE html>
 <html lang="en">

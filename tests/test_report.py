@@ -1,6 +1,7 @@
 import base64
 import html.parser
 import json
+import os
 import pathlib
 import re
 
@@ -74,6 +75,14 @@ def test_a_page_shows_the_run_and_needs_nothing_else(run):
     assert not [attributes for _, attributes in page.tags if "href" in attributes]
     assert {tag for tag, _ in page.tags} & {"script", "link", "iframe", "object"} == set()
     assert all(attributes.get("alt") for tag, attributes in page.tags if tag == "img")
+
+
+def test_the_date_is_the_runs_own(run):
+    for name in ("log.csv", "options.json", "model.keras"):
+        os.utime(run / name, (0, 86_400 * 365))
+    report.write(run)
+    page = report.write(run)  # beside an older report
+    assert any("last changed 1971-01-01" in text for text in read(page).text)
 
 
 def test_what_a_run_says_is_escaped(run):
