@@ -2,9 +2,11 @@
 
 import dataclasses
 import datetime
+import html
 import json
 import os
 import platform
+import re
 import subprocess
 from pathlib import Path
 
@@ -92,6 +94,8 @@ SCHEMA = {
     ],
 }
 FILE_SCHEMA = {"size": int, "sha256": str}
+URL = re.compile(r"https?://[^\s<>()\[\]\"'`|]+")
+FILENAME = re.compile(r"\w[\w.-]*", re.ASCII)
 
 
 def validate(card, schema=SCHEMA, where="card"):
@@ -116,8 +120,14 @@ def validate(card, schema=SCHEMA, where="card"):
         raise ValueError(f"`{where}` must be {schema}. Received: {card!r}")
     elif isinstance(card, float) and not np.isfinite(card):
         raise ValueError(f"`{where}` must be finite. Received: {card!r}")
+    elif where.endswith(".url") and not URL.fullmatch(card):
+        raise ValueError(f"`{where}` must be a plain http address. Received: {card!r}")
     if schema is SCHEMA:
         for filename, record in card["files"].items():
+            if not FILENAME.fullmatch(filename):
+                raise ValueError(
+                    f"`card.files` must be named by letters, digits, '.', '_', '-'. Received: {filename!r}"
+                )
             validate(record, FILE_SCHEMA, f"card.files.{filename}")
         if card["headline"] not in [score["metric"] for score in card["scores"]]:
             raise ValueError(f"`card.headline` must be the metric of a score. Received: {card['headline']!r}")
@@ -305,6 +315,7 @@ BEGIN, END = "<!-- zoo:begin -->", "<!-- zoo:end -->"
 
 def readme(card):
     """Returns the README.md of an entry as text."""
+    card = _without_markup(card)
     training, data, paper = card["training"], card["data"], card["paper"]
     versions = ", ".join(f"{name} {version}" for name, version in training["versions"].items())
     lines = [
@@ -349,7 +360,7 @@ def readme(card):
 def results_table(cards):
     """Returns the results of all entries as one Markdown table, entries by name."""
     lines = ["| entry | data | scores (of the data itself) | training | weights |", "|---|---|---|---|---|"]
-    for card in sorted(cards, key=lambda card: card["name"]):
+    for card in sorted(map(_without_markup, cards), key=lambda card: card["name"]):
         scores = [
             f"{score['metric']} {_number(score['value'])}"
             + (f" ({_number(score['floor'])})" if score["floor"] is not None else "")
@@ -362,6 +373,17 @@ def results_table(cards):
             f"| {training['steps']:,} steps, {_duration(training['hours'])} | {size_of(card) / 1e6:.1f} MB |"
         )
     return "\n".join(lines)
+
+
+def _without_markup(value):
+    """Returns a card whose strings a Markdown page shows as they are: no tags, no links, no cells, no new lines."""
+    if isinstance(value, dict):
+        return {_without_markup(key): _without_markup(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_markup(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"([\[\]`|\\])", r"\\\1", " ".join(html.escape(value, quote=False).split()))
 
 
 def with_table(text, cards):
