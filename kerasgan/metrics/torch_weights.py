@@ -71,6 +71,8 @@ def read_torch_weights(path):
 
 def _read_zip(path):
     with zipfile.ZipFile(path) as archive:
+        if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
+            raise ValueError(f"{path} is compressed, which torch.save does not do: it could unpack to any size")
         (program,) = [name for name in archive.namelist() if name.endswith("/data.pkl")] or [None]
         if program is None:
             raise ValueError(f"{path} is a zip file without data.pkl")
@@ -83,7 +85,6 @@ def _read_zip(path):
         for key, storage in wanted.items():
             name = f"{folder}data/{key}"
             size = storage.count * np.dtype(storage.dtype).itemsize
-            # before reading: a compressed entry could claim any size
             if archive.getinfo(name).file_size != size:
                 raise ValueError(f"{path} holds {archive.getinfo(name).file_size} bytes for {key!r}, not {size}")
             storages[key] = np.frombuffer(archive.read(name), storage.dtype)
