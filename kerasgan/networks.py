@@ -230,7 +230,7 @@ def _on_views(make, image_size, views):
     ]
     outputs = []
     for i, (network, (_, view)) in enumerate(zip(networks, views)):
-        network.name = f"{network.name}_{i}"  # names must differ in one network
+        network.name = f"discriminator_{i}"  # names must differ in one network
         seen = [view(x) if view and len(x.shape) == 4 else x for x in inputs]
         outputs.append(network(seen if len(seen) > 1 else seen[0]))
     return keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name="discriminator")

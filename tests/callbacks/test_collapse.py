@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import kerasgan
 from kerasgan.callbacks import CollapseMonitor
 
 
@@ -180,6 +181,34 @@ def test_on_trainings(make_model, make_dataset):
         monitor, log = collapsing_run(make_model, make_dataset, scale=0.7)
     assert len(monitor.alarms) == 1
     assert log["sample_diversity"] == sorted(log["sample_diversity"], reverse=True)
+
+
+def trained_against(d_optimizer, g_rate, make_model):
+    """A game of linear networks: the data are images that the generator can make, as it can from the start."""
+    model = make_model()
+    pixels = keras.Input((8, 8, 1))
+    judge = keras.Model(pixels, keras.layers.Dense(1)(keras.layers.Flatten()(pixels)))
+    game = kerasgan.GAN(image_size=8, latent_dim=4, generator=model.generator, discriminator=judge, seed=0)
+    game.compile(keras.optimizers.Adam(g_rate), d_optimizer)
+    data = tf.data.Dataset.from_tensor_slices(model.generate(40, seed=0)).batch(8)
+    monitor = CollapseMonitor(data)
+    log = game.fit(data, epochs=8, check_inputs=False, verbose=0, callbacks=[monitor]).history
+    return monitor, log
+
+
+def test_silent_where_both_players_learn(make_model):
+    monitor, log = trained_against(keras.optimizers.SGD(0.01), 1e-3, make_model)
+    assert monitor.alarms == []
+    assert all(0.8 < value < 1.2 for value in log["sample_diversity"])
+    assert max(log["duplicate_share"]) == 0
+
+
+def test_fires_where_the_discriminator_stands_still(make_model):
+    """Against a D that does not answer, G's best is one image: the one that D likes best."""
+    with pytest.warns(UserWarning, match="The generator has collapsed"):
+        monitor, log = trained_against(keras.optimizers.SGD(0.0), 0.4, make_model)
+    assert len(monitor.alarms) == 1
+    assert log["sample_diversity"][-1] < 0.5
 
 
 def test_refuses():

@@ -3,9 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+import keras
 import numpy as np
 
 import kerasgan
+from kerasgan.layers import MinibatchDiscrimination, MinibatchStdDev, Pack
 
 
 def images(count, size, channels, seed=0):
@@ -19,6 +21,20 @@ def vectors(count, dim=5):
 def two_stages():
     stage1 = kerasgan.StackGANStage1(image_size=16, channels=1, latent_dim=4, text_dim=5, width=2, condition_dim=3)
     return kerasgan.StackGANStage2(stage1, image_size=32, width=6, condition_dim=3, blocks=1, seed=3)
+
+
+def composed():
+    """A GAN whose discriminator is made of everything that can be put into one: packs at two scales, with features."""
+
+    def judge(size):
+        x = images = keras.Input((size, size, 1), name="images")
+        x = keras.layers.LeakyReLU(0.2)(keras.layers.Conv2D(2, 3, 2, "same")(Pack(2)(x)))
+        x = keras.layers.Flatten()(MinibatchStdDev(2)(x))
+        x = MinibatchDiscrimination(3, 2)(x)
+        return kerasgan.networks.with_features(keras.Model(images, keras.layers.Dense(1, dtype="float32")(x)))
+
+    discriminator = kerasgan.networks.at_scales(judge, 8, scales=2)
+    return kerasgan.GAN(image_size=8, latent_dim=4, discriminator=discriminator, seed=3)
 
 
 @dataclass
@@ -74,6 +90,27 @@ CASES = {
             "augment": ["diffaugment"],
             "d_steps": 2,
             "ema_decay": 0.9,
+        },
+    ),
+    "GAN to thresholds": Case(
+        make=lambda: kerasgan.GAN(image_size=8, latent_dim=4, seed=3),
+        arrays=lambda n: images(n, 8, 1),
+        default=kerasgan.GAN,
+        compile={"d_steps": kerasgan.schedules.LossThreshold(1.3, 0.3, at_most=2), "ema_decay": 0.9},
+    ),
+    "GAN with a composed discriminator": Case(
+        make=composed,
+        arrays=lambda n: images(n, 8, 1),
+        default=composed,
+        compile={
+            "loss": kerasgan.losses.FeatureMatching(
+                kerasgan.losses.LabelFlipping(flip_probability=0.3), adversarial_weight=1.0
+            ),
+            "penalty": "r1",
+            # A config, of which each model makes a layer of its own: p is a state.
+            "augment": keras.saving.serialize_keras_object(
+                kerasgan.augment.AdaptiveAugment("translation,cutout", target=-0.9, ramp=64, interval=2)
+            ),
         },
     ),
     "ConditionalGAN": Case(
