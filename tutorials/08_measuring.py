@@ -16,16 +16,8 @@ rng = np.random.default_rng(0)
 
 def digits(count, seed, characters="0123456789"):
     """Built-in digits, as an array in [-1, 1]."""
-    dataset = kerasgan.data.load(
-        "glyphs",
-        characters=characters,
-        image_size=28,
-        channels=1,
-        num_images=count,
-        seed=seed,
-        shuffle=False,
-        drop_remainder=False,
-    )
+    options = {"characters": characters, "image_size": 28, "channels": 1, "num_images": count, "seed": seed}
+    dataset = kerasgan.data.load("glyphs", shuffle=False, drop_remainder=False, **options)
     return np.concatenate(list(dataset.as_numpy_iterator()))
 
 
@@ -82,10 +74,7 @@ candidates = {
 }
 for name, images in candidates.items():
     values = scores(images)
-    print(
-        f"{name:14} Frechet {values['frechet_distance']:7.1f}  precision {values['precision']:.2f}  "
-        f"recall {values['recall']:.2f}"
-    )
+    print(f"{name:14}", "  ".join(f"{metric} {value:.2f}" for metric, value in values.items()))
 
 # %% [markdown]
 # The missing digits and the hundred images cost recall and leave precision as it is; the blur costs both. By the
