@@ -87,7 +87,11 @@ def row(name, case):
     flops = operations(model, batch_for(case, model))
     pays = [2 * sent / bandwidth * SUSTAINED / flops for bandwidth in NETWORKS.values()]
     cells = [f"{model.image_size}", f"{g / 1e6:.2f}", f"{d / 1e6:.2f}", f"{updates}", f"{sent / 1e6:.1f}"]
-    return f"| {name} | " + " | ".join([*cells, f"{flops / 1e9:.3g}", *(f"{count:,.0f}" for count in pays)]) + " |"
+    return f"| {name} | " + " | ".join([*cells, _short(flops / 1e9), *map(_short, pays)]) + " |"
+
+
+def _short(number):
+    return f"{number:,.0f}" if number >= 10 else f"{number:.2g}"
 
 
 def main(names):
