@@ -102,9 +102,8 @@ class AdaptiveAugment(DiffAugment):
 
     >>> model = kerasgan.GAN(image_size=8)
     >>> model.compile(augment=kerasgan.augment.AdaptiveAugment("translation,cutout", ramp=100_000))
-    >>> log = model.fit(-np.ones((32, 8, 8, 1), "float32"), batch_size=8, verbose=0).history
-    >>> float(model.augment[0].p) in (0.0, 32 / 100_000)
-    True
+    >>> float(model.augment[0].p)
+    0.0
     """
 
     def __init__(self, policy="color,translation,cutout", target=0.6, ramp=500_000, interval=4, seed=None, **kwargs):

@@ -275,7 +275,6 @@ class FeatureMatching(_Around):
     >>> judge = kerasgan.networks.with_features(kerasgan.DCGAN(image_size=16, width=4).discriminator)
     >>> model = kerasgan.DCGAN(image_size=16, width=4, discriminator=judge)
     >>> model.compile(loss=kerasgan.losses.FeatureMatching(adversarial_weight=0.1))
-    >>> history = model.fit(np.zeros((8, 16, 16, 3), "float32") - 0.5, batch_size=4, verbose=0)
     """
 
     arguments = ("adversarial", "weight", "adversarial_weight")

@@ -70,9 +70,8 @@ class LossThreshold:
 
     >>> model = kerasgan.GAN(image_size=8)
     >>> model.compile(d_steps=kerasgan.schedules.LossThreshold(d_below=1.2, g_below=0.9, at_most=4))
-    >>> log = model.fit(-np.ones((32, 8, 8, 1), "float32"), batch_size=32, verbose=0).history
-    >>> 0 <= log["d_updates"][0] <= 4 and 0 <= log["g_updates"][0] <= 4
-    True
+    >>> model.loss_names
+    ('d_loss', 'g_loss', 'd_updates', 'g_updates')
     """
 
     def __init__(self, d_below, g_below, at_most=5):

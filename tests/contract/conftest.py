@@ -12,9 +12,14 @@ DEAR = (
     "test_two_devices_equal_one",
 )
 BY_DEFAULT = ("GAN", "DCGAN", "ConditionalGAN of several conditions", "GANCLS")
+# Tools in a model that has its own case: by default only what they could break in any of them.
+TOOLS = ("GAN to thresholds", "GAN with a composed discriminator")
+OF_TOOLS = ("test_logs_are_finite_and_named", "test_save_and_load_restore_everything")
 
 
 def pytest_collection_modifyitems(items):
     for item in items:
-        if item.originalname in DEAR and item.callspec.params["case"] not in BY_DEFAULT:
+        case = item.callspec.params["case"]
+        dear = item.originalname in DEAR and case not in BY_DEFAULT
+        if dear or (case in TOOLS and item.originalname not in OF_TOOLS):
             item.add_marker(pytest.mark.slow)
