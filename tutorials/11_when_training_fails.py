@@ -1,0 +1,120 @@
+# %% [markdown]
+# # When training fails
+#
+# A classifier that fails has a high loss. A GAN that fails has losses like any other, so one must know the symptoms.
+# Here each failure is provoked, seen, and mended, on data of two numbers: eight small clusters on a ring.
+
+# %%
+import keras
+import matplotlib.figure
+import numpy as np
+
+import kerasgan
+
+STEPS = 2000
+BATCH_SIZE = 128
+rng = np.random.default_rng(0)
+angles = np.arange(8) * np.pi / 4
+centres = 0.7 * np.stack([np.cos(angles), np.sin(angles)], axis=1)
+points = centres[rng.integers(8, size=100 * BATCH_SIZE)] + rng.normal(0, 0.02, (100 * BATCH_SIZE, 2))
+dataset = kerasgan.data.from_arrays(points.astype("float32").reshape((-1, 1, 1, 2)), batch_size=BATCH_SIZE)
+Adam = keras.optimizers.Adam
+
+
+def networks(units):
+    """G, and a D with so many units a layer."""
+    keras.utils.set_random_seed(0)
+    hidden = [keras.layers.Dense(64, activation="relu") for _ in range(2)]
+    g = keras.Sequential([keras.Input((8,)), *hidden, keras.layers.Dense(2, "tanh"), keras.layers.Reshape((1, 1, 2))])
+    hidden = [keras.layers.Dense(units, activation="relu") for _ in range(2)]
+    d = keras.Sequential([keras.Input((1, 1, 2)), keras.layers.Flatten(), *hidden, keras.layers.Dense(1)])
+    return {"generator": g, "discriminator": d}
+
+
+def judge(samples):
+    """The clusters that are found (of 8), and the share of samples within any cluster."""
+    distances = np.linalg.norm(samples[:, None] - centres, axis=-1)
+    hit = distances.min(axis=1) < 0.1
+    return len(set(distances.argmin(axis=1)[hit])), hit.mean()
+
+
+figure = matplotlib.figure.Figure(figsize=(6.5, 5), layout="constrained")
+panels = iter(figure.subplots(2, 3, sharex=True, sharey=True).T.flat)
+
+
+def run(name, g_rate=1e-3, d_rate=1e-3, units=64, **options):
+    """Trains, draws the samples, and prints what the log says beside what is true; returns the share by epoch."""
+    model = kerasgan.GAN(image_size=1, channels=2, latent_dim=8, seed=0, **networks(units))
+    optimizers = {"g_optimizer": Adam(g_rate, beta_1=0.5), "d_optimizer": Adam(d_rate, beta_1=0.5)}
+    model.compile(**optimizers, **options, steps_per_execution=20)
+    shares = []
+
+    def draw(*_):
+        samples = model.generate(1000, seed=1, batch_size=1000).reshape((-1, 2))
+        shares.append(judge(samples)[1])
+        return samples
+
+    watch = keras.callbacks.LambdaCallback(on_epoch_end=draw)
+    log = model.fit(dataset, epochs=max(1, STEPS // 100), callbacks=[watch], verbose=0).history
+    samples = draw()
+    found, share = judge(samples)
+    panel = next(panels)
+    panel.scatter(*centres.T, marker="+", color="grey")
+    panel.scatter(*samples[:300].T, s=2)
+    panel.set(title=name, xlim=(-1.1, 1.1), ylim=(-1.1, 1.1))
+    logged = "  ".join(f"{key} {log[key][-1]:6.2f}" for key in ("d_real", "d_fake", "g_loss"))
+    print(f"{name:22} {logged}   clusters {found}  good samples {share:.0%}")
+    return shares
+
+
+# %% [markdown]
+# ## G's gradient vanishes
+#
+# *Symptom:* D(x) near 1, D(G(z)) near 0, and the samples stand still. *Provoked by* the minimax loss and a D that
+# learns much faster. *Remedy:* the non-saturating loss (the default) and equal rates; on images also `penalty="r1"`,
+# and `augment="diffaugment"` where D has learned few images by heart. Tutorial 04 shows why.
+
+# %%
+run("vanishing", loss="minimax", g_rate=1e-4, d_rate=1e-2)
+run("mended: default loss")
+
+# %% [markdown]
+# ## D is too weak
+#
+# *Symptom:* D(x) and D(G(z)) are 1/2 from the beginning, which looks like success, and the samples are wrong. D can
+# only guess because it sees nothing. *Provoked by* a D of two units. *Remedy:* a larger D, or more steps of it
+# (`d_steps`). 1/2 counts only when D has been better before.
+
+# %%
+run("weak D", units=2)
+run("mended: larger D", units=128)
+
+# %% [markdown]
+# ## Mode collapse
+#
+# *Symptom:* samples are alike, and D(x) and D(G(z)) may look healthy all the while. The losses do not show it; the
+# pictures do, `metrics.precision_recall` (recall falls), `metrics.mode_count`, and `callbacks.CollapseMonitor`, which
+# warns by itself. *Provoked by* a G that learns ten times as fast as D: it moves all samples to wherever D errs just
+# now, and is gone before D has learned. *Remedy:* a slower G, and a penalty on D's slope.
+
+# %%
+shares = run("collapse", g_rate=1e-2)
+run("mended: slower G, R1", g_rate=1e-3, penalty=kerasgan.penalties.R1(0.1))
+figure.savefig("failures.png")
+
+# %% [markdown]
+# ## The last epoch is not the best
+#
+# *Symptom:* the score goes up and down from epoch to epoch, as in the collapsed run below. *Remedy:* measure while
+# training; `callbacks.ScoreMonitor` keeps the weights of the best score, and `ema_decay` samples from an average of G.
+
+# %%
+print("share of good samples by epoch, collapsed run:", " ".join(f"{share:.0%}" for share in shares))
+
+# %% [markdown]
+# ## Shapes are lost
+#
+# On images there is one more: every patch looks right and the whole does not (a dog with three ears). D judges textures
+# because its convolutions see no further. `kerasgan.SAGAN` has attention for that, `Pix2Pix(receptive_field=...)` sets
+# how far its judge sees, and more layers (`image_size`) see more. `kerasgan report RUN` looks for the symptoms of this
+# page in the log of a run.
