@@ -134,6 +134,7 @@ def test_openvino_reads_the_saved_model(name, tmp_path):
     np.testing.assert_allclose(list(compiled(inputs).values())[0], images, atol=TOLERANCE)
 
 
+@pytest.mark.slow
 def test_pix2pix_takes_its_noise_as_an_input_where_a_format_cannot_draw():
     functions = export.portable_functions(MODELS["Pix2Pix"]())
     assert list(functions) == ["serving_default"]

@@ -1,5 +1,6 @@
 import json
 import os
+import shlex
 import subprocess
 import sys
 
@@ -163,14 +164,15 @@ def commands(group=main, path=()):
 @pytest.mark.parametrize("path", list(commands()), ids=" ".join)
 def test_every_command_has_an_example_that_it_understands(path):
     text = run(*path, "--help").output
-    examples = [line.split() for line in text.splitlines() if line.strip().startswith("kerasgan ")]
+    lines = [line.partition("&&")[0] for line in text.splitlines() if line.strip().startswith("kerasgan ")]
+    examples = [shlex.split(line) for line in lines]
     assert examples
     for example in examples:
         assert tuple(example[1 : 1 + len(path)]) == path
         command = main
         for name in path:
             command = command.commands[name]
-        arguments = [part.strip("'") for part in example[1 + len(path) :]]
+        arguments = example[1 + len(path) :]
         known = {option for parameter in command.params for option in parameter.opts}
         assert {part for part in arguments if part.startswith("--")} <= known
         if path != ("report",):  # whose folder must exist
