@@ -33,18 +33,33 @@ def replacing(path):
         A temporary `Path` in the same folder, with the same ending. Write there. When the block succeeds it is
         flushed to disk and takes the final name; when the block raises it is removed and the old file stands.
 
+    Raises:
+        OSError: when the folder cannot be made or the disk is full; it names the file.
+
     Example:
 
     >>> with replacing("notes.txt") as temporary:
     ...     _ = temporary.write_text("all of it, or nothing")
     """
     path = Path(path)
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = temporary_for(path)
+    with naming(path):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        try:
+            yield temporary
+            flush_to_disk(temporary)
+            os.replace(temporary, path)
+            flush_to_disk(path.parent)
+        finally:
+            temporary.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def naming(path):
+    """Lets an OSError of the block tell which file it is about: that of a write to a full disk names none."""
     try:
-        yield temporary
-        flush_to_disk(temporary)
-        os.replace(temporary, path)
-        flush_to_disk(path.parent)
-    finally:
-        temporary.unlink(missing_ok=True)
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise

@@ -73,5 +73,9 @@ def _fetch(record, target):
             f"{record['url']} must give {record['size']} bytes with the SHA-256 {record['sha256']}. "
             f"Received: {len(content)} bytes or more, SHA-256 {digest}; nothing was kept"
         )
-    with replacing(target) as temporary:
-        temporary.write_bytes(content)
+    try:
+        with replacing(target) as temporary:
+            temporary.write_bytes(content)
+    except OSError as error:
+        reason = f"A fetched file cannot be kept ({error.strerror}). Set KERASGAN_HOME to a folder you may write to"
+        raise OSError(error.errno, reason, str(target)) from error

@@ -14,7 +14,7 @@ import tensorflow as tf
 
 from kerasgan import plots
 from kerasgan.callbacks.checkpoint import is_chief, weights_in_memory
-from kerasgan.files import replacing
+from kerasgan.files import naming, replacing
 
 
 class ScoreMonitor(keras.callbacks.Callback):
@@ -190,9 +190,10 @@ class ScoreMonitor(keras.callbacks.Callback):
             with replacing(self.directory / "best.weights.h5") as temporary:
                 temporary.write_bytes(weights.getbuffer())
         self.directory.mkdir(parents=True, exist_ok=True)
-        with open(self.directory / "scores.jsonl", "a+") as file:
+        path = self.directory / "scores.jsonl"
+        with naming(path), open(path, "a+") as file:
             # A process that was killed while it wrote may have left a line without an end.
-            if file.tell() and not (self.directory / "scores.jsonl").read_bytes().endswith(b"\n"):
+            if file.tell() and not path.read_bytes().endswith(b"\n"):
                 file.write("\n")
             file.write(json.dumps(record) + "\n")
             file.flush()

@@ -164,6 +164,14 @@ def _read_all(items, read, path, on_error, keep, limit=math.inf):
     return usable, results if keep else None
 
 
+def _again(read, source):
+    """Reads a file that was usable when the dataset was made."""
+    try:
+        return read(source)
+    except _Refused as refusal:
+        raise ValueError(f"The data have changed while they were in use: {source} cannot be read: {refusal}") from None
+
+
 def _store(items, read, shape, path, on_error):
     """Reads uint8 arrays of one shape; returns the usable items' indices, `fetch` by index, and whether it streams.
 
@@ -177,7 +185,7 @@ def _store(items, read, shape, path, on_error):
     sources = [items[i][1] for i in usable]
 
     def fetch(index):
-        image = tf.numpy_function(lambda i: read(sources[i]), [index], tf.uint8, stateful=False)
+        image = tf.numpy_function(lambda i: _again(read, sources[i]), [index], tf.uint8, stateful=False)
         return tf.ensure_shape(image, shape)
 
     return usable, fetch, True
@@ -533,7 +541,7 @@ def super_resolution(
     if images is None:
 
         def fetch(index):
-            image = tf.numpy_function(lambda i: read(sources[i]), [index], tf.uint8, stateful=False)
+            image = tf.numpy_function(lambda i: _again(read, sources[i]), [index], tf.uint8, stateful=False)
             return tf.ensure_shape(image, (None, None, channels))
 
     else:

@@ -100,7 +100,8 @@ def assert_equal_to_single(tmp_path, epochs, kind="dense", history=True):
         assert first_logs["evaluate"][name] == pytest.approx(logs[name], abs=1e-5)
 
 
-@pytest.mark.parametrize("kind", ["dense", pytest.param("convolutional", marks=pytest.mark.slow)])
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["dense", "convolutional"])
 def test_two_workers_equal_one_process(tmp_path, cluster, kind):
     """Four steps an epoch, two epochs: weights, logs, the files that one of them writes."""
     assert ends(cluster(epochs=2, kind=kind)) == [0, 0], output(tmp_path, 0) + output(tmp_path, 1)
