@@ -17,7 +17,7 @@ def strategy(devices="auto", timeout=300):
     With several workers this must be the first thing that a process asks of TensorFlow after its import, and every
     worker must run the same program on the same data. Each computes its own rows of every batch. The folders of
     `kerasgan.callbacks` must be shared: only the first worker (the chief) writes, and all resume from there. When a
-    worker dies, TensorFlow ends `fit` in the others with an error within half a minute.
+    worker dies, TensorFlow ends `fit` in the others with an error within 45 seconds.
 
     Args:
         devices: str. "default": one device. "mirrored": all GPUs of this machine. "multi_worker": the machines that
