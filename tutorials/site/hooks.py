@@ -26,6 +26,7 @@ REFERENCE = {
     "plots": ("kerasgan.plots", "Pictures."),
     "latent": ("kerasgan.latent", "Ways through the latent space."),
     "export": ("kerasgan.export", "Files that others open."),
+    "report": ("kerasgan.report", "One page about a run."),
     "playground": ("kerasgan.playground", "A model in the browser."),
     "distribute": ("kerasgan.distribute", "Several devices and machines."),
 }
