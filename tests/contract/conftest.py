@@ -3,8 +3,11 @@
 The others of the dear ones are marked slow, and run with `-m slow` or `-m ""`.
 """
 
+import pathlib
+
 import pytest
 
+HERE = pathlib.Path(__file__).parent
 DEAR = (
     "test_ways_of_executing_agree",
     "test_mixed_precision_trains",
@@ -19,6 +22,8 @@ OF_TOOLS = ("test_logs_are_finite_and_named", "test_save_and_load_restore_everyt
 
 def pytest_collection_modifyitems(items):
     for item in items:
+        if item.path.parent != HERE:  # this hook sees the tests of all folders
+            continue
         case = item.callspec.params["case"]
         dear = item.originalname in DEAR and case not in BY_DEFAULT
         if dear or (case in TOOLS and item.originalname not in OF_TOOLS):
