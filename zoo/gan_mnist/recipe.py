@@ -2,7 +2,7 @@
 
 Paper:     Goodfellow et al. (2014), Generative Adversarial Networks
 Command:   python -m kerasgan.zoo.gan_mnist.recipe runs
-Expected:  recognizability at least 0.30
+Expected:  recognizability 0.5, classes between 5 and 16 %
 Time:      see card.json
 """
 
@@ -16,7 +16,7 @@ from kerasgan.zoo import recipes, score_generator
 
 DATA = "mnist"
 SEED = 0
-EPOCHS = 50
+EPOCHS = 12
 ABOUT = {
     "description": "The first GAN, fully connected, on handwritten digits.",
     "paper": {
