@@ -1,4 +1,4 @@
-"""What the replicas of a `tf.distribute` strategy must know of each other. With one replica both are the identity."""
+"""What the replicas of a `tf.distribute` strategy must know of each other."""
 
 import tensorflow as tf
 

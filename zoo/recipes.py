@@ -10,6 +10,7 @@ entry shows (default: the first of `dataset()`), and `sample(model)`, the call w
 """
 
 import json
+import os
 import time
 from pathlib import Path
 
@@ -19,6 +20,17 @@ import numpy as np
 from kerasgan.callbacks import Checkpoint, SampleGrid, ScoreMonitor, StopOnNonFinite
 from kerasgan.files import replacing
 from kerasgan.zoo._card import training_record, write_entry
+
+
+def data_folder(name):
+    """Returns the folder `name` of `KERASGAN_DATA_DIR`, where recipes find data that nobody may pass on.
+
+    Raises:
+        ValueError: the variable is not set.
+    """
+    if "KERASGAN_DATA_DIR" not in os.environ:
+        raise ValueError(f"KERASGAN_DATA_DIR must name the folder that holds {name}/. Received: nothing")
+    return Path(os.environ["KERASGAN_DATA_DIR"]) / name
 
 
 def train(directory, model, dataset, epochs, steps_per_epoch=None, metrics=(), every_n_epochs=1, num_images=5_000):

@@ -9,9 +9,7 @@ The networks are the paper's with 24 channels next to the image in the place of 
 in batches of 4, and without the identity loss, which the paper uses where colours shall stay.
 """  # noqa: E501
 
-import os
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -53,9 +51,7 @@ def model(**options):
 
 def dataset(split="train", batch_size=BATCH):
     """Returns the two domains, (shoes, bags): shuffled and jittered for training, in order of "test"."""
-    if "KERASGAN_DATA_DIR" not in os.environ:
-        raise ValueError(f"KERASGAN_DATA_DIR must name the folder that holds {DATA}/. Received: nothing")
-    folder, training = Path(os.environ["KERASGAN_DATA_DIR"]) / DATA, split == "train"
+    folder, training = recipes.data_folder(DATA), split == "train"
     return kerasgan.data.unpaired_folders(
         folder / f"{split}A",
         folder / f"{split}B",

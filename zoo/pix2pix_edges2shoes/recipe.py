@@ -8,9 +8,7 @@ Time:      see card.json
 The networks are the paper's with 24 channels next to the image in the place of 64, and batches of 8.
 """
 
-import os
 import sys
-from pathlib import Path
 
 import keras
 import numpy as np
@@ -44,11 +42,9 @@ def model(**options):
 
 def dataset(split="train", batch_size=8):
     """Returns the pairs, (edges, photo): shuffled and jittered for training, in order of "val"."""
-    if "KERASGAN_DATA_DIR" not in os.environ:
-        raise ValueError(f"KERASGAN_DATA_DIR must name the folder that holds {DATA}/. Received: nothing")
     training = split == "train"
     return kerasgan.data.paired_folder(
-        Path(os.environ["KERASGAN_DATA_DIR"]) / DATA / split,
+        recipes.data_folder(DATA) / split,
         SIZE,
         direction="b_to_a",
         jitter=training,

@@ -7,7 +7,6 @@ Time:      see card.json
 """
 
 import json
-import os
 import re
 import sys
 from pathlib import Path
@@ -61,17 +60,16 @@ def model():
     return kerasgan.StackGAN(first, stage2(first))
 
 
-def folder():
-    """Returns the folder of the flowers."""
-    if "KERASGAN_DATA_DIR" not in os.environ:
-        raise ValueError(f"KERASGAN_DATA_DIR must name the folder that holds {DATA}/. Received: nothing")
-    return Path(os.environ["KERASGAN_DATA_DIR"]) / DATA
-
-
 def dataset(image_size=64, split="train", batch_size=64):
     """Returns flowers as images, the vectors of a sentence each, and labels: wrong texts are those of other classes."""
     return kerasgan.data.captioned_folder(
-        folder(), image_size, split=split, labels=True, batch_size=batch_size, shuffle=split == "train", seed=SEED
+        recipes.data_folder(DATA),
+        image_size,
+        split=split,
+        labels=True,
+        batch_size=batch_size,
+        shuffle=split == "train",
+        seed=SEED,
     )
 
 
@@ -87,11 +85,11 @@ def train(directory, data=None, epochs=None, steps_per_epoch=None):
 
 def sentences():
     """Returns all sentences, the vector (384,) of each, and the label of the class that it describes."""
-    rows = map(json.loads, (folder() / "metadata.jsonl").read_text().splitlines())
+    rows = map(json.loads, (recipes.data_folder(DATA) / "metadata.jsonl").read_text().splitlines())
     label_of = {row["name"]: row["label"] for row in rows}
-    groups = json.loads((folder() / "class_captions.json").read_text())
+    groups = json.loads((recipes.data_folder(DATA) / "class_captions.json").read_text())
     labels = np.array([label_of[name] for name, group in groups.items() for _ in group])
-    with np.load(folder() / "class_caption_embeddings_minilm.npz", allow_pickle=False) as stored:
+    with np.load(recipes.data_folder(DATA) / "class_caption_embeddings_minilm.npz", allow_pickle=False) as stored:
         vectors = stored["embeddings"].astype("float32")
     return [sentence for group in groups.values() for sentence in group], vectors, labels
 
