@@ -3,7 +3,7 @@
 import keras
 from keras import layers
 
-from kerasgan.layers import InstanceNormalization, ReflectionPadding2D
+from kerasgan.layers import BatchNormalization, InstanceNormalization, ReflectionPadding2D
 
 # How many layers of stride 2 give which receptive field (Isola et al. 2017, appendix 6.1.2); 34 lies between.
 RECEPTIVE_FIELDS = {1: 0, 16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
@@ -19,7 +19,7 @@ def normal():
 
 def batch_norm():
     """Batch normalization with the constants of the code of DCGAN and of the first translation papers."""
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=True)
+    return BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=True)
 
 
 def instance_norm():

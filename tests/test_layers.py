@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kerasgan.layers import (
+    BatchNormalization,
     ConditionalBatchNormalization,
     MinibatchDiscrimination,
     MinibatchStdDev,
@@ -108,6 +109,46 @@ def test_self_attention_by_hand_on_two_pixels():
     second = (1 * np.exp(-3) + 3 * np.exp(-9)) / (np.exp(-3) + np.exp(-9))
     expected = [1 + 0.5 * first, 3 + 0.5 * second]
     np.testing.assert_allclose(np.ravel(layer(x)), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(6, 5), (4, 3, 2, 5)], ids=["dense", "image"])
+def test_batch_normalization_is_keras_s_in_training_and_outside(shape):
+    """Outputs, first and second gradients, and moving statistics, from another start than the initial one."""
+    values = np.random.default_rng(0).normal(2.0, 3.0, (2, *shape)).astype("float32")
+    ours, theirs = (kind(momentum=0.7, epsilon=1e-5) for kind in (BatchNormalization, keras.layers.BatchNormalization))
+    answers = []
+    for layer in (ours, theirs):
+        layer.build(shape)
+        layer.set_weights([np.arange(1.0, 6) * sign for sign in (1, -1, 0.5, 2)])
+        x, weight = tf.constant(values[0]), tf.constant(values[1])
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                y = layer(x, training=True)
+                total = tf.reduce_sum(weight * y**2)
+            gradients = inner.gradient(total, [x, layer.gamma, layer.beta])
+            again = tf.reduce_sum(gradients[0] ** 2)
+        answers.append([y, *gradients, outer.gradient(again, x), *layer.get_weights(), layer(x, training=False)])
+    for mine, keras_s in zip(*answers, strict=True):
+        np.testing.assert_allclose(mine, keras_s, rtol=2e-4, atol=2e-4 * np.abs(keras_s).max())
+    mean = values[0].reshape(-1, 5).mean(axis=0)
+    np.testing.assert_allclose(ours.moving_mean, 0.7 * 0.5 * np.arange(1, 6) + 0.3 * mean, rtol=1e-5)
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_batch_normalization_takes_the_fused_kernel_for_one_replica_only(replicas):
+    strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(replicas)])
+    with strategy.scope():
+        layer = BatchNormalization(synchronized=True)
+        layer.build((None, 4))
+
+    @tf.function
+    def normalize(x):
+        return strategy.run(layer, (x,), {"training": True})
+
+    operations = normalize.get_concrete_function(tf.TensorSpec((3, 4))).graph.get_operations()
+    assert any(operation.type.startswith("FusedBatchNorm") for operation in operations) == (replicas == 1)
 
 
 def test_conditional_batch_normalization_by_hand():

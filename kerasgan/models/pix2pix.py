@@ -8,6 +8,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from kerasgan.data import checks
+from kerasgan.layers import BatchNormalization
 from kerasgan.models.base import AdversarialModel, _stateless_latents, join_inputs
 from kerasgan.networks import normal, patch_discriminator, residual_generator
 
@@ -44,7 +45,7 @@ class NoiseDropout(layers.Layer):
 
 
 @keras.saving.register_keras_serializable("kerasgan")
-class ImageBatchNormalization(layers.BatchNormalization):
+class ImageBatchNormalization(BatchNormalization):
     """Batch normalization that outside of training takes the statistics of each image itself.
 
     Section 3.3: the generator is run at test time exactly as in training, with the statistics of the test batch. For
@@ -60,7 +61,7 @@ class ImageBatchNormalization(layers.BatchNormalization):
         return tf.cast(tf.nn.batch_normalization(x, mean, variance, beta, gamma, self.epsilon), inputs.dtype)
 
 
-STATISTICS = {"image": ImageBatchNormalization, "moving": layers.BatchNormalization}
+STATISTICS = {"image": ImageBatchNormalization, "moving": BatchNormalization}
 
 
 def unet_generator(image_size, channels, source_channels=None, width=64, dropout=True, sampling_statistics="image"):

@@ -7,6 +7,7 @@ from kerasgan.layers import ConditionalBatchNormalization, SelfAttention, Spectr
 from kerasgan.models.conditional import Conditioned, name_conditions
 from kerasgan.models.dcgan import pyramid
 from kerasgan.models.gan import GAN
+from kerasgan.networks import batch_norm
 
 
 def _glorot():
@@ -50,7 +51,7 @@ def sagan_generator(image_size, channels, latent_dim, num_classes, width, attent
         x = layers.Add()([_convolution(count, 1)(layers.UpSampling2D()(x)), y])
         if x.shape[1] == attention_size:
             x = SelfAttention()(x)
-    x = layers.ReLU()(layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=True)(x))
+    x = layers.ReLU()(batch_norm()(x))
     images = layers.Activation("tanh", dtype="float32")(_convolution(channels)(x))
     return keras.Model([latents, labels], images, name="generator")
 

@@ -8,10 +8,7 @@ from keras import layers
 from kerasgan.data import checks
 from kerasgan.layers import PixelShuffle
 from kerasgan.models.base import AdversarialModel
-
-
-def _norm():
-    return layers.BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=True)
+from kerasgan.networks import batch_norm
 
 
 def srgan_generator(channels, scale, width=64, blocks=16):
@@ -28,7 +25,7 @@ def srgan_generator(channels, scale, width=64, blocks=16):
         return layers.PReLU(shared_axes=[1, 2])  # one slope a channel: the layer then takes any size
 
     def normed(x):
-        return _norm()(layers.Conv2D(width, 3, padding="same", use_bias=False)(x))
+        return batch_norm()(layers.Conv2D(width, 3, padding="same", use_bias=False)(x))
 
     images = keras.Input((None, None, channels), name="images")
     x = first = prelu()(layers.Conv2D(width, 9, padding="same")(images))
@@ -51,7 +48,7 @@ def srgan_discriminator(image_size, channels, width=64):
     for level in range(8):
         filters, first = width * 2 ** (level // 2), level == 0
         x = layers.Conv2D(filters, 3, 1 + level % 2, "same", use_bias=first)(x)
-        x = layers.LeakyReLU(0.2)(x if first else _norm()(x))
+        x = layers.LeakyReLU(0.2)(x if first else batch_norm()(x))
     x = layers.LeakyReLU(0.2)(layers.Dense(16 * width)(layers.Flatten()(x)))
     return keras.Model(images, layers.Dense(1, dtype="float32")(x), name="discriminator")
 

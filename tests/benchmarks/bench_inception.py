@@ -18,13 +18,14 @@ import numpy as np
 
 ORACLE = Path(__file__).parents[1] / "metrics"
 OTHER = """
-import json, sys, time
+import json, os, sys, time
 from pathlib import Path
 sys.path.insert(0, sys.argv[1])
 import numpy as np, torch
 from oracle_fidelity import FeatureExtractorInceptionV3, random_weights
 folder = Path(sys.argv[2])
 random_weights(folder / "weights.pth")
+torch.set_num_threads(os.cpu_count())
 network = FeatureExtractorInceptionV3("random", ["2048"], str(folder / "weights.pth"))
 images = torch.from_numpy(np.load(folder / "images.npy")).permute(0, 3, 1, 2)
 print("ready", flush=True)
