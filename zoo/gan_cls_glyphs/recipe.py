@@ -19,7 +19,7 @@ from kerasgan.zoo._card import card_score
 
 DATA = "glyphs"
 SEED = 0
-EPOCHS = 10
+EPOCHS = 30
 NUM_IMAGES = 40_000
 HELD_OUT = 0.2  # of the combinations (character, colour, background)
 ABOUT = {
