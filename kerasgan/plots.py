@@ -1,5 +1,7 @@
 """Pictures of a training: grids of images, curves, animations."""
 
+import functools
+import io
 import math
 from pathlib import Path
 
@@ -159,8 +161,6 @@ def labelled_grid(images, rows=None, columns=None, captions=None, path=None):
     >>> labelled_grid(np.zeros((1, 3, 8, 8, 1)), rows=["1"], columns=["a", "- b", "+ c"])  # doctest: +ELLIPSIS
     <Figure ...>
     """
-    from matplotlib.figure import Figure
-
     images = np.asarray(images)
     if images.ndim != 5:
         raise ValueError(f"`images` must have shape (rows, columns, height, ...). Received: {images.shape}")
@@ -168,7 +168,9 @@ def labelled_grid(images, rows=None, columns=None, captions=None, path=None):
     for name, words, count in (("rows", rows, height), ("columns", columns, width), ("captions", captions, height)):
         if words is not None and len(words) != count:
             raise ValueError(f"`{name}` must have {count} entries for these images. Received: {len(words)}")
-    figure = Figure(figsize=(1.1 * width + 0.8, 1.1 * height * (1.15 if captions else 1) + 0.4), layout="constrained")
+    figure = _figure_class()(
+        figsize=(1.1 * width + 0.8, 1.1 * height * (1.15 if captions else 1) + 0.4), layout="constrained"
+    )
     for i, line in enumerate(figure.subplots(height, width, squeeze=False)):
         for j, axes in enumerate(line):
             picture = image_grid(images[i, j][None], padding=0)
@@ -185,6 +187,20 @@ def labelled_grid(images, rows=None, columns=None, captions=None, path=None):
         with replacing(path) as temporary:
             figure.savefig(temporary, dpi=110)
     return figure
+
+
+@functools.cache
+def _figure_class():
+    """Returns matplotlib's figure with what notebooks ask for: they know the plain one only after pyplot's import."""
+    import matplotlib.figure
+
+    class Figure(matplotlib.figure.Figure):
+        def _repr_png_(self):
+            drawn = io.BytesIO()
+            self.savefig(drawn, format="png")
+            return drawn.getvalue()
+
+    return Figure
 
 
 def _picture(frame):
@@ -219,8 +235,6 @@ def history(log, path=None):
     >>> history({"d_loss": [1.3, 1.2], "g_loss": [0.8, 0.9], "d_real": [0.6, 0.5]}, "curves.png")  # doctest: +ELLIPSIS
     <Figure ...>
     """
-    from matplotlib.figure import Figure
-
     epochs, curves = _read_log(log)
     panels = {"losses": [], "probabilities": []}
     for name in curves:
@@ -237,7 +251,7 @@ def history(log, path=None):
 
     columns = 2 if len(panels) == 4 else min(len(panels), 3)
     rows = math.ceil(len(panels) / columns)
-    figure = Figure(figsize=(4.4 * columns, 3.1 * rows), dpi=110, layout="constrained")
+    figure = _figure_class()(figsize=(4.4 * columns, 3.1 * rows), dpi=110, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat[len(panels) :]:
         axes.remove()

@@ -1,3 +1,5 @@
+import io
+
 import numpy as np
 import pytest
 from PIL import Image
@@ -133,6 +135,12 @@ def test_history_reads_a_csv_log(tmp_path):
 def test_history_refuses_an_empty_log():
     with pytest.raises(ValueError, match="at least one finite value"):
         plots.history({"d_loss": [np.nan]})
+
+
+def test_notebooks_show_the_figures():
+    shown = plots.history({"d_loss": [1.0, 2.0]})._repr_png_()  # what IPython asks the last value of a cell for
+    with Image.open(io.BytesIO(shown)) as picture:
+        assert picture.format == "PNG" and picture.width > 200
 
 
 def test_history_opens_no_window():

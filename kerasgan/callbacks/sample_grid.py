@@ -30,7 +30,8 @@ class SampleGrid(keras.callbacks.Callback):
             `preview` method.
         every_n_epochs: int. Default 1.
         seed: int, decides the latents. Default 0.
-        log_dir: folder of a TensorBoard log, or None (default) for none.
+        log_dir: folder of a TensorBoard log, or None (default) for none. It gets the grids, and the values of the logs
+            after every epoch; `tensorboard --logdir` shows it, and is not needed to write it.
 
     Example:
 
@@ -66,6 +67,10 @@ class SampleGrid(keras.callbacks.Callback):
             self._draw(0)
 
     def on_epoch_end(self, epoch, logs=None):
+        if self._board is not None:
+            for name, value in (logs or {}).items():
+                self._record(name, "scalars", tf.constant(value, tf.float32), step=epoch + 1)
+            self._board.flush()
         if (epoch + 1) % self.every_n_epochs == 0:
             self._draw(epoch + 1)
 
@@ -87,14 +92,17 @@ class SampleGrid(keras.callbacks.Callback):
     def _write(self, name, grid, step):
         plots.save_png(self.directory / f"{name}.png", grid)
         if self._board is not None:
-            # What `tf.summary.image` writes; that function works only where TensorBoard itself is installed.
-            metadata = tf.compat.v1.SummaryMetadata()
-            metadata.plugin_data.plugin_name = "images"
             height, width, _ = grid.shape
             image = tf.stack([str(width), str(height), tf.io.encode_png(grid)])
-            with self._board.as_default():
-                tf.summary.write("real" if name == "real" else "samples", image, step=step, metadata=metadata)
+            self._record("real" if name == "real" else "samples", "images", image, step)
             self._board.flush()
+
+    def _record(self, tag, plugin, value, step):
+        """Writes what `tf.summary.scalar` and `image` write; these work only where TensorBoard itself is installed."""
+        metadata = tf.compat.v1.SummaryMetadata()
+        metadata.plugin_data.plugin_name = plugin
+        with self._board.as_default():
+            tf.summary.write(tag, value, step=step, metadata=metadata)
 
 
 def _animate(directory, last_epoch):

@@ -1,6 +1,9 @@
+import io
+
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from PIL import Image
 
 from kerasgan import plots
@@ -62,14 +65,38 @@ def test_animation_after_an_exception(tmp_path, make_model, dataset):
         assert animation.n_frames == 2
 
 
-def test_tensorboard_images(tmp_path, make_model, dataset):
+def test_tensorboard_has_grids_and_curves(tmp_path, make_model, dataset):
     from tensorflow.python.summary.summary_iterator import summary_iterator
 
     log_dir = tmp_path / "board"
-    make_model().fit(dataset, verbose=0, callbacks=[SampleGrid(tmp_path / "png", num_images=4, log_dir=log_dir)])
+    callbacks = [SampleGrid(tmp_path / "png", num_images=4, log_dir=log_dir)]
+    history = make_model().fit(dataset, epochs=2, verbose=0, callbacks=callbacks).history
     (file,) = log_dir.iterdir()
-    seen = [(event.step, value.tag) for event in summary_iterator(str(file)) for value in event.summary.value]
-    assert seen == [(0, "real"), (0, "samples"), (1, "samples")]
+    events = [(event.step, value) for event in summary_iterator(str(file)) for value in event.summary.value]
+    plugins = {value.tag: value.metadata.plugin_data.plugin_name for _, value in events if value.HasField("metadata")}
+    assert plugins == {"real": "images", "samples": "images"} | dict.fromkeys(history, "scalars")
+    grids = [(step, value) for step, value in events if value.tag in ("real", "samples")]
+    assert [(step, value.tag) for step, value in grids] == [(0, "real"), (0, "samples"), (1, "samples"), (2, "samples")]
+    width, height, png = tf.make_ndarray(grids[-1][1].tensor)
+    with Image.open(io.BytesIO(png)) as grid:
+        assert grid.size == (int(width), int(height))
+        np.testing.assert_array_equal(np.asarray(grid), pixels(tmp_path / "png" / "epoch_0002.png"))
+    for name, values in history.items():
+        written = [(step, tf.make_ndarray(value.tensor).item()) for step, value in events if value.tag == name]
+        assert written == [(step, np.float32(value)) for step, value in enumerate(values, start=1)]
+
+
+@pytest.mark.slow
+def test_tensorboard_itself_reads_them(tmp_path, make_model, dataset):
+    accumulators = pytest.importorskip("tensorboard.backend.event_processing.event_accumulator")
+    log_dir = tmp_path / "board"
+    callbacks = [SampleGrid(tmp_path / "png", num_images=4, log_dir=log_dir)]
+    history = make_model().fit(dataset, epochs=2, verbose=0, callbacks=callbacks).history
+    log = accumulators.EventAccumulator(str(log_dir)).Reload()
+    assert set(log.PluginTagToContent("scalars")) == set(history)
+    assert set(log.PluginTagToContent("images")) == {"real", "samples"}
+    values = [tf.make_ndarray(event.tensor_proto).item() for event in log.Tensors("d_loss")]
+    assert values == pytest.approx(history["d_loss"])
 
 
 def test_refuses():
