@@ -1,5 +1,10 @@
 """What is written is read by programs that know nothing of Keras, and gives the same images."""
 
+import json
+import pathlib
+import re
+import subprocess
+import sys
 import warnings
 
 import keras
@@ -135,6 +140,52 @@ def test_openvino_reads_the_saved_model(name, tmp_path):
     inputs = inputs_for(specs)
     images = function(*(tf.constant(inputs[spec.name]) for spec in specs))["images"].numpy()
     np.testing.assert_allclose(list(compiled(inputs).values())[0], images, atol=TOLERANCE)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["DCGAN", "ConditionalGAN", "GANCLS"])
+def test_saved_model_cli_shows_and_runs_it(name, tmp_path):
+    """TensorFlow's own command, which knows nothing of Keras or of kerasgan."""
+    program = pathlib.Path(sys.executable).parent / "saved_model_cli"
+
+    def command(verb, *arguments):
+        what = ["--dir", path, "--tag_set", "serve", "--signature_def", "serving_default"]
+        done = subprocess.run([program, verb, *what, *arguments], capture_output=True, text=True)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    model = trained_looking(MODELS[name]())
+    path = model.export(tmp_path / "served")
+    function, specs = model.serving_functions()["serving_default"]
+    shown = command("show")
+    assert sorted(re.findall(r"inputs\['(\w+)'\]", shown)) == sorted(spec.name for spec in specs)
+    assert re.findall(r"outputs\['(\w+)'\]", shown) == ["images"]
+    inputs = inputs_for(specs)
+    for key, value in inputs.items():
+        np.save(tmp_path / f"{key}.npy", value)
+    command("run", "--inputs", ";".join(f"{key}={tmp_path / key}.npy" for key in inputs), "--outdir", tmp_path / "out")
+    images = function(*(tf.constant(inputs[spec.name]) for spec in specs))["images"].numpy()
+    np.testing.assert_allclose(np.load(tmp_path / "out" / "images.npy"), images, atol=TOLERANCE)
+
+
+def test_the_readme_tells_the_layout_and_a_request_that_the_signature_understands(tmp_path):
+    text = (pathlib.Path(__file__).parents[1] / "README.md").read_text().partition("## Serving")[2]
+    layout, answer = re.findall(r"```text\n(.*?)```", text, re.DOTALL)[:2]
+    request = json.loads(re.search(r"```json\n(.*?)```", text, re.DOTALL)[1])
+    model = dcgan()
+    path = pathlib.Path(model.export(tmp_path / "letters"))
+    files = {str(file.relative_to(path)) for file in path.rglob("*") if file.is_file()}
+    lines = {line.strip() for line in layout.splitlines()}
+    assert {name.rpartition("/")[2] for name in files} == {line for line in lines if not line.endswith("/")}
+    signature = tf.saved_model.load(str(path)).signatures[request["signature_name"]]
+    specs = signature.structured_input_signature[1]
+    assert set(specs) == set(request["inputs"])
+    found = signature(**{key: tf.constant(value, specs[key].dtype) for key, value in request["inputs"].items()})
+    np.testing.assert_allclose(found["images"], model.generate(2, seed=1), atol=1e-6)
+    # A signature with one output answers with its value alone, not with a dict of names.
+    assert len(found) == 1 and answer.startswith('{"outputs": [[[[')
+    for word in ("signature_name", *request["inputs"]):
+        assert word in (pathlib.Path(__file__).parents[1] / "tutorials" / "10_export_and_serving.py").read_text()
 
 
 @pytest.mark.slow
