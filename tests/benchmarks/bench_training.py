@@ -8,11 +8,12 @@ that a machine whose speed drifts is fair to all, and only one works at a time. 
 first is not counted. Printed and written are the median of the images a second, the median of the ratios to the first
 row turn by turn with the smallest and the largest, and the peak memory. "roof" is how many images a second the
 machine's own rate for a large convolution, measured in the same turns, would allow for the arithmetic of the step.
+All have networks of the same arithmetic; those of the hand-written loops consist of Keras's own layers.
 
 Contenders: "tutorial", the loop of TensorFlow's tutorials (one `tf.function`, two tapes, both losses from one pass);
 "by hand", such a loop of kerasgan's algorithm, whose G learns from the improved D; "keras.io", a `train_step` in the
 style of Keras's examples under `fit`; "default", kerasgan as compiled without options; "best", with
-`steps_per_execution=10` (and `mixed_bfloat16` where the processor has instructions for it); "torch", PyTorch eager,
+`steps_per_execution` (and `mixed_bfloat16` where the processor has instructions for it); "torch", PyTorch eager,
 where `--torch` names a Python that has it.
 """
 
@@ -33,6 +34,8 @@ BATCH = {"dcgan28": 128, "dcgan64": 64, "wgangp64": 40, "pix2pix256": 1, "cycleg
 SIDE = {"dcgan28": (28, 1), "dcgan64": (64, 3), "wgangp64": (64, 3), "pix2pix256": (256, 3), "cyclegan256": (256, 3)}
 RIVALS = {"dcgan64": "keras.io", "wgangp64": "keras.io"}  # of the others: the tutorial alone
 
+STEPS_PER_EXECUTION = {"cyclegan256": 2, "pix2pix256": 5}  # of "best", whose steps are long; of the others 10
+
 
 # The networks of the contenders, built by kerasgan once and given to all --------------------------------------------
 
@@ -50,6 +53,24 @@ def build(case):
     else:
         model = kerasgan.CycleGAN(image_size=size, pool_size=0, seed=0)
     return model
+
+
+def rival(case):
+    """The model of a case, of Keras's own layers where kerasgan has faster ones of the same arithmetic."""
+    import keras
+
+    def own(layer):
+        family = [kind for kind in type(layer).__mro__ if kind.__module__.startswith("keras.")]
+        return (type(layer) if family[0] is keras.layers.Layer else family[0]).from_config(layer.get_config())
+
+    model = build(case)
+    for name in (*model.g_networks, *model.d_networks):
+        setattr(model, name, keras.models.clone_model(getattr(model, name), clone_function=own))
+    return model
+
+
+def executed(case):
+    return STEPS_PER_EXECUTION.get(case, 10)
 
 
 def pairs(case):
@@ -82,7 +103,7 @@ def kerasgan_fit(case, best):
     if best and has_bfloat16():
         keras.config.set_dtype_policy("mixed_bfloat16")
     model = build(case)
-    model.compile(steps_per_execution=10 if best else 1)
+    model.compile(steps_per_execution=executed(case) if best else 1)
     return timed_fit(model, case, check_inputs=False)
 
 
@@ -158,7 +179,7 @@ def loop_by_hand(case):
     """kerasgan's order in a loop like the tutorials': D on real and fake, then G by the improved D, one pass of G."""
     import tensorflow as tf
 
-    model = build(case)
+    model = rival(case)
     g_optimizer, d_optimizer = optimizers()
 
     def cross_entropy(logits, target):
@@ -191,7 +212,7 @@ def tutorial_loop(case):
     """TensorFlow's tutorials: both losses from one pass, two tapes, then both optimizers."""
     import tensorflow as tf
 
-    model = build(case)
+    model = rival(case)
     both = losses(case, model)
     g_optimizer, d_optimizer = optimizers()
 
@@ -219,7 +240,7 @@ def keras_io_fit(case):
     import keras
     import tensorflow as tf
 
-    ours = build(case)
+    ours = rival(case)
     penalized, critic_steps = case == "wgangp64", 5 if case == "wgangp64" else 1
     bce = keras.losses.BinaryCrossentropy(from_logits=True)
 
@@ -365,7 +386,7 @@ def work(case, name):
         "best": lambda case: kerasgan_fit(case, best=True),
     }
     train = makers[name](case)
-    train(20)  # tracing, and the first executions of each shape
+    train(2 * executed(case))  # tracing, and the first executions of each shape
     print("ready", flush=True)
     for line in sys.stdin:
         start = time.perf_counter()
@@ -395,8 +416,9 @@ def compete(case, rounds, seconds, torch_python):
 
     steps = {}
     for name in names:
-        took, _ = turn(name, 20)
-        steps[name] = max(20, round(20 * seconds / took / 10) * 10)
+        few = 2 * executed(case)
+        took, _ = turn(name, few)
+        steps[name] = max(few, round(few * seconds / took / executed(case)) * executed(case))
     rates, memory = {name: [] for name in names}, {}
     for _ in range(rounds):
         for name in names:
