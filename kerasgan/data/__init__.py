@@ -2,16 +2,10 @@
 
 from kerasgan.data import glyphs
 from kerasgan.data.arrays import from_arrays
+from kerasgan.data.captioned import captioned_folder
 from kerasgan.data.catalog import load
 from kerasgan.data.checks import check_images, check_labels, check_vectors
-from kerasgan.data.folders import (
-    captioned_folder,
-    image_folder,
-    paired_folder,
-    paired_folders,
-    super_resolution,
-    unpaired_folders,
-)
+from kerasgan.data.folders import image_folder, paired_folder, paired_folders, super_resolution, unpaired_folders
 from kerasgan.data.resize import bicubic_resize
 
 __all__ = [

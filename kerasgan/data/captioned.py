@@ -1,0 +1,187 @@
+"""Folders of images with captions."""
+
+import csv
+import json
+import os
+
+import numpy as np
+import tensorflow as tf
+
+from kerasgan.data import _files, _pipeline
+
+
+def _records(path):
+    """The rows of `metadata.jsonl` or `metadata.csv` as dicts that hold at least `file_name`."""
+    file = next((path / name for name in ("metadata.jsonl", "metadata.csv") if (path / name).is_file()), None)
+    if file is None:
+        raise ValueError(f"{str(path)!r} must hold a metadata.jsonl or metadata.csv with a `file_name` in every row.")
+    with open(file, encoding="utf-8-sig", newline="") as stream:
+        if file.suffix == ".csv":
+            rows = list(csv.DictReader(stream))
+        else:
+            rows = []
+            for number, line in enumerate(stream, 1):
+                if not line.strip():
+                    continue
+                try:
+                    rows.append(json.loads(line))
+                except json.JSONDecodeError as error:
+                    raise ValueError(f"{file.name}, line {number}, is not JSON: {error}") from None
+    for number, row in enumerate(rows, 1):
+        name = row.get("file_name") if isinstance(row, dict) else None
+        if not isinstance(name, str) or not name:
+            raise ValueError(f"{file.name}, row {number}, has no `file_name`. Received: {row!r}")
+        if not (path / name).resolve().is_relative_to(path.resolve()):
+            raise ValueError(f"{file.name}, row {number}, points outside of the folder: {name!r}")
+    if not rows:
+        raise ValueError(f"{file.name} in {str(path)!r} has no rows.")
+    return rows
+
+
+def _captions(path, rows):
+    """All captions, and for every row the indices of its own: given in the row, or by its class."""
+    captions, own = [], []
+    by_class = path / "class_captions.json"
+    if by_class.is_file() and not any("caption" in row or "captions" in row for row in rows):
+        places = {}
+        for name, sentences in json.loads(by_class.read_text(encoding="utf-8")).items():
+            places[name] = list(range(len(captions), len(captions) + len(sentences)))
+            captions.extend(sentences)
+        for row in rows:
+            own.append(places.get(row.get("name"), []))
+    else:
+        for row in rows:
+            texts = row.get("captions", row.get("caption"))
+            texts = [texts] if isinstance(texts, str) else texts or []
+            own.append(list(range(len(captions), len(captions) + len(texts))))
+            captions.extend(texts)
+    bare = [row["file_name"] for row, indices in zip(rows, own) if not indices]
+    if bare:
+        raise ValueError(
+            f"{len(bare)} images in {str(path)!r} have no caption (`caption`, `captions`, or a `name` that "
+            f"class_captions.json knows): {bare[:5]}"
+        )
+    if not all(isinstance(text, str) and text.strip() for text in captions):
+        raise ValueError(f"Some captions in {str(path)!r} are empty or not strings.")
+    return captions, own
+
+
+def _stored_embeddings(path, embeddings, captions):
+    """Rows of an .npz file in the order of the captions; other kinds of embeddings as they are."""
+    if embeddings is None:
+        found = sorted(path.glob("*.npz"))
+        if len(found) != 1:
+            return None
+        embeddings = found[0]
+    if not isinstance(embeddings, str | os.PathLike):
+        return embeddings
+    with np.load(embeddings, allow_pickle=False) as arrays:
+        if "embeddings" not in arrays:
+            raise ValueError(f"{str(embeddings)!r} must hold an array `embeddings`. It holds: {list(arrays)}")
+        vectors = arrays["embeddings"]
+        if "class_index" in arrays and "class_names" in arrays:
+            # Rows are grouped by classes of their own order; bring them into that of class_captions.json.
+            names, numbers = arrays["class_names"].tolist(), arrays["class_index"]
+            order = json.loads((path / "class_captions.json").read_text(encoding="utf-8"))
+            rows = [np.flatnonzero(numbers == names.index(name)) for name in order if name in names]
+            if [len(r) for r in rows] != [len(sentences) for sentences in order.values()]:
+                raise ValueError(f"{str(embeddings)!r} does not have a row for each sentence of class_captions.json.")
+            vectors = vectors[np.concatenate(rows)]
+    return vectors.astype("float32")
+
+
+def captioned_folder(
+    path,
+    image_size=64,
+    channels=3,
+    *,
+    embeddings=None,
+    text=None,
+    labels=False,
+    split=None,
+    batch_size=64,
+    shuffle=True,
+    seed=0,
+    num_images=None,
+    drop_remainder=None,
+    on_error="raise",
+):
+    """Images with captions: the imagefolder convention, `metadata.jsonl` (or `.csv`) beside the images.
+
+    Every row has `file_name` and `caption` (a string) or `captions` (a list). Where rows have a `name` (the class)
+    instead, `class_captions.json` gives each class its list of sentences. An image with several captions shows one of
+    them, drawn anew every epoch.
+
+    Args:
+        path: The folder.
+        image_size: Int, default 64, as in Reed et al. 2016.
+        channels: 3 (default) or 1.
+        embeddings: What turns captions into vectors: an array with a row for each caption in reading order, an `.npz`
+            file with an array `embeddings`, or a callable from a list of strings to such an array. Default: the only
+            `.npz` file of the folder, if there is one.
+        text: "embeddings", "strings" or "both"; default: embeddings where there are any, else strings.
+        labels: Bool, default False; True adds the rows' `label` as int32, last.
+        split: String or None (all rows): use the rows whose `split` is this.
+        batch_size: Int, default 64.
+        shuffle, seed, num_images, drop_remainder, on_error: As in `image_folder`.
+
+    Returns:
+        A dataset of `(images, text_embeddings)`: float32 in [-1, 1] `(batch, image_size, image_size, channels)` and
+        float32 `(batch, dim)`; with `text="strings"` strings `(batch,)` in the place of the vectors, with
+        `text="both"` after them.
+
+    Raises:
+        ValueError: Unusable or missing files by name, rows without a caption, vectors that do not match the captions.
+
+    Example:
+
+    >>> dataset = captioned_folder("flowers102", 64, split="train", text="both")  # doctest: +SKIP
+    """
+    _files.check_sizes(image_size, channels)
+    path = _files.existing_folder(path)
+    rows = _records(path)
+    captions, own = _captions(path, rows)
+    text, strings, vectors = _pipeline.text_tables(captions, _stored_embeddings(path, embeddings, captions), text)
+    chosen = range(len(rows))
+    if split is not None:
+        chosen = [i for i in chosen if rows[i].get("split") == split]
+        if not chosen:
+            known = sorted({str(row.get("split")) for row in rows})
+            raise ValueError(f"`split` must be one of {known}. Received: {split!r}")
+    chosen = list(chosen)[:num_images]
+    if labels:
+        missing = [rows[i]["file_name"] for i in chosen if not str(rows[i].get("label", "")).isdigit()]
+        if missing:
+            raise ValueError(f"`labels=True` needs an integer `label` in every row. It lacks in: {missing[:5]}")
+
+    def read(name):
+        if not (path / name).is_file():
+            raise _files.Refused("the file is missing")
+        return _files.square(_files.decode(path / name, channels), image_size)
+
+    items = [(rows[i]["file_name"],) * 2 for i in chosen]
+    usable, fetch_image, stream = _files.store(items, read, (image_size, image_size, channels), path, on_error)
+    chosen = [chosen[i] for i in usable]
+    flat = _pipeline.on_cpu(np.concatenate([own[i] for i in chosen]).astype("int64"))
+    counts = np.array([len(own[i]) for i in chosen], "int64")
+    first = _pipeline.on_cpu(np.cumsum(counts) - counts)
+    counts = _pipeline.on_cpu(counts)
+    numbers = _pipeline.on_cpu(np.array([int(rows[i]["label"]) for i in chosen], "int32")) if labels else None
+
+    def draw_caption(element, draw):
+        image, index = element
+        pick = tf.random.stateless_uniform((), draw, maxval=counts[index], dtype=tf.int64)
+        others = () if numbers is None else (numbers[index],)
+        return (image, flat[first[index] + pick], *others)
+
+    return _pipeline.make_dataset(
+        len(chosen),
+        lambda index: (fetch_image(index), index),
+        batch_size=batch_size,
+        shuffle=shuffle,
+        seed=seed,
+        drop_remainder=drop_remainder,
+        augment=draw_caption,
+        finish=lambda *batch: _pipeline.text_elements(batch, strings, vectors, text),
+        stream=stream,
+    )
