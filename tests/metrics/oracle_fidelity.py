@@ -59,8 +59,10 @@ def main(folder):
         answers[f"{key} seconds"] = time.time() - start
         answers |= {f"{key} {layer}": value.numpy() for layer, value in zip(LAYERS, found[key])}
     real, fake = found["real"], found["fake"]
-    statistics = [fid_features_to_statistics(features[0]) for features in (fake, real)]
-    answers["fid"] = list(fid_statistics_to_metric(*statistics, False).values())
+    answers["fid"] = []
+    for layer in (0, 3):
+        statistics = [fid_features_to_statistics(features[layer]) for features in (fake, real)]
+        answers["fid"] += fid_statistics_to_metric(*statistics, False).values()
     options = {"kid_subsets": 10, "kid_subset_size": 20, "rng_seed": 2020, "verbose": False}
     answers["kid"] = list(kid_features_to_metric(fake[3], real[3], **options).values())
     answers["isc"] = list(isc_features_to_metric(fake[4], splits=4, shuffle=False).values())
