@@ -25,6 +25,7 @@ from kerasgan.zoo._card import (
 )
 from kerasgan.zoo._evaluate import score_generator, score_translations
 from kerasgan.zoo._fetch import locate
+from kerasgan.zoo._glyphs import score_glyphs
 from kerasgan.zoo._weights import WeightFileError, load_weights, save_weights
 
 __all__ = [
@@ -39,6 +40,7 @@ __all__ = [
     "recipe",
     "save_weights",
     "score_generator",
+    "score_glyphs",
     "score_translations",
     "training_record",
     "update_results",

@@ -361,7 +361,7 @@ def arithmetic(case):
     """The operations of the convolutions and products of one step of kerasgan, counted as it runs."""
     from allreduce import operations
 
-    model = build(case)
+    model = rival(case)
     model.compile()
     return BATCH[case] * operations(model, next(iter(dataset(case))))
 

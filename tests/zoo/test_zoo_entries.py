@@ -60,6 +60,10 @@ def tiny_dataset(model):
     shape = (model.image_size, model.image_size, model.channels)
     if isinstance(model, kerasgan.GANCLS):
         return batches((images(shape), np.eye(20, model.text_dim, dtype="float32")))
+    if isinstance(model, kerasgan.ConditionalGAN) and len(model.condition_names) > 1:
+        conditions = {name: labels % count for name, count in model.label_sets.items()}
+        conditions |= {name: np.linspace(-1, 1, 20, dtype="float32") for name in model.attribute_sets}
+        return batches((images(shape), conditions))
     if getattr(model, "num_classes", None):
         return batches((images(shape), labels % model.num_classes))
     if isinstance(model, kerasgan.GAN):

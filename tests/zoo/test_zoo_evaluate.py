@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from kerasgan import zoo
-from kerasgan.data import load
+from kerasgan.data import glyphs, load
+from kerasgan.zoo._glyphs import read_ink
 
 needs_mnist = pytest.mark.skipif(
     not os.path.isdir(os.path.join(os.environ.get("TFDS_DATA_DIR", ""), "mnist")),
@@ -84,3 +85,28 @@ def test_label_accuracy_is_the_share_of_images_in_the_class_asked_for():
 def test_images_of_another_shape_or_range_are_refused(images, match):
     with pytest.raises(ValueError, match=match):
         zoo.score_generator(lambda n, seed: images, "mnist", 10)
+
+
+def test_ink_of_a_leaning_bar_is_read_by_hand():
+    """A bar that moves one column right every two rows up, in blue on white, and upright in red on black."""
+    images = np.ones((2, 16, 16, 3), "float32")
+    images[1] = -1
+    for row in range(2, 14):
+        images[0, row, 10 - row // 2] = (-1, -1, 1)
+        images[1, row, 8] = (1, -1, -1)
+    ink = read_ink(images)
+    names = [list(glyphs.COLORS)[i] for i in ink["color"]], [list(glyphs.BACKGROUNDS)[i] for i in ink["background"]]
+    assert names == (["blue", "red"], ["white", "black"])
+    # Columns 9, 9 ... 4, 4 over 12 rows: the slope of those steps by least squares is 70 / 143.
+    np.testing.assert_allclose(ink["shear"], [70 / 143, 0], atol=1e-9)
+
+
+def test_glyphs_as_asked_for_score_as_real_ones_and_others_do_not():
+    table = glyphs.attributes(200, "test")
+    names = ("letter_right", "color_right", "colors_right", "slant_correlation")
+    images = glyphs.render(table) / np.float32(127.5) - 1
+    right = zoo.score_glyphs(images, table, names, seed=0)
+    wrong = zoo.score_glyphs(images[::-1], table, names, seed=0)
+    assert [score["metric"] for score in right] == list(names)
+    for score, other in zip(right, wrong):
+        assert score["value"] == score["floor"] > 0.85 and other["value"] < 0.4, (score, other)

@@ -9,13 +9,10 @@ Time:      see card.json
 import sys
 
 import keras
-import numpy as np
 
 import kerasgan
 from kerasgan.data import glyphs
-from kerasgan.metrics import Score, extract_features, get_classifier
-from kerasgan.zoo import recipes
-from kerasgan.zoo._card import card_score
+from kerasgan.zoo import recipes, score_glyphs
 
 DATA = "glyphs"
 SEED = 0
@@ -62,34 +59,6 @@ def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
     return recipes.train(directory, model(), dataset() if data is None else data, epochs, steps_per_epoch)
 
 
-def colors_right(images, table):
-    """Tells by pixels alone whether glyphs have the colours of their attributes.
-
-    The background is the median of the image's edge; the glyph's colour that of the pixels furthest from it. Each must
-    be nearer to its named colour than to any other of its list.
-
-    Args:
-        images: float array (n, size, size, 3) in [-1, 1].
-        table: attributes, as of `glyphs.attributes`.
-
-    Returns:
-        bool array (n,).
-    """
-    pixels = (np.asarray(images, "float64") + 1) * 127.5
-    edge = np.concatenate([pixels[:, 0], pixels[:, -1], pixels[:, :, 0], pixels[:, :, -1]], axis=1)
-    background = np.median(edge, axis=1)
-    flat = pixels.reshape(len(pixels), -1, 3)
-    distance = np.linalg.norm(flat - background[:, None], axis=-1)
-    furthest = np.argsort(distance, axis=1)[:, -max(4, flat.shape[1] // 50) :]
-    color = np.median(np.take_along_axis(flat, furthest[..., None], axis=1), axis=1)
-
-    def nearest(values, names):
-        return np.linalg.norm(values[:, None] - np.array(list(names.values()), "float64"), axis=-1).argmin(axis=1)
-
-    right = nearest(background, glyphs.BACKGROUNDS) == table["background"]
-    return right & (nearest(color, glyphs.COLORS) == table["color"])
-
-
 def score(model):
     """Returns the shares of held-out captions whose images show the right letter, and both right colours.
 
@@ -98,21 +67,7 @@ def score(model):
     """
     table = glyphs.attributes(2000, "test", seed=SEED, held_out=HELD_OUT)
     images = model.generate(glyphs.captions(table), seed=1)
-    real = glyphs.render(table, image_size=32) / np.float32(127.5) - 1
-    judge = get_classifier(DATA)
-
-    def letter_right(images):
-        return extract_features(images, judge).argmax(axis=-1) == table["letter"]
-
-    def share(metric, test, **judged):
-        value = float(np.mean(test(images)))
-        sd = np.sqrt(value * (1 - value) / len(images))
-        stamp = {"num_generated": len(images), "dataset": DATA, "split": "test", "seed": 1, "sd": float(sd)}
-        settings = {"held_out": HELD_OUT}
-        return card_score(Score(value, metric, settings=settings, **stamp, **judged), floor=np.mean(test(real)))
-
-    by = {"extractor": judge.name, "weights_hash": judge.weights_hash, "resize": judge.resize}
-    return [share("letter_right", letter_right, **by), share("colors_right", lambda x: colors_right(x, table))]
+    return score_glyphs(images, table, ("letter_right", "colors_right"), seed=1, held_out=HELD_OUT)
 
 
 def sample(model):

@@ -1,0 +1,106 @@
+"""What images of glyphs show, told by their pixels alone, and scores of how often that is what was asked for."""
+
+import numpy as np
+
+from kerasgan.data import glyphs
+from kerasgan.metrics import Score, extract_features, get_classifier
+from kerasgan.zoo._card import card_score
+
+
+def read_ink(images):
+    """Reads the colours of glyphs, and how far they lean.
+
+    The background is the median of the image's edge, the glyph's colour that of the pixels furthest from it; each is
+    given as the nearest of its list. A pixel's share of ink is its distance from the background, of the furthest one's.
+
+    Args:
+        images: float array (n, size, size, 3) in [-1, 1].
+
+    Returns:
+        A dict of arrays (n,): int `color` (into `glyphs.COLORS`) and `background` (into `glyphs.BACKGROUNDS`), and
+        float `shear`, by how many columns the ink moves right from one row to the one above, by least squares.
+
+    Example:
+
+    >>> from kerasgan.data import glyphs
+    >>> table = glyphs.attributes(3)
+    >>> read_ink(glyphs.render(table) / 127.5 - 1)["color"] == table["color"]
+    array([ True,  True,  True])
+    """
+    pixels = (np.asarray(images, "float64") + 1) * 127.5
+    edge = np.concatenate([pixels[:, 0], pixels[:, -1], pixels[:, :, 0], pixels[:, :, -1]], axis=1)
+    background = np.median(edge, axis=1)
+    flat = pixels.reshape(len(pixels), -1, 3)
+    distance = np.linalg.norm(flat - background[:, None], axis=-1)
+    furthest = np.argsort(distance, axis=1)[:, -max(4, flat.shape[1] // 50) :]
+    color = np.median(np.take_along_axis(flat, furthest[..., None], axis=1), axis=1)
+
+    def nearest(values, names):
+        return np.linalg.norm(values[:, None] - np.array(list(names.values()), "float64"), axis=-1).argmin(axis=1)
+
+    size = pixels.shape[1]
+    ink = distance.reshape(-1, size, size) / np.maximum(distance.max(axis=1), 1e-9)[:, None, None]
+    weight = np.maximum(ink.sum(axis=(1, 2)), 1e-9)
+    up, right = np.arange(size)[::-1, None], np.arange(size)[None]
+
+    def mean(values):
+        return (ink * values).sum(axis=(1, 2)) / weight
+
+    lean = mean(up * right) - mean(up) * mean(right)
+    return {
+        "color": nearest(color, glyphs.COLORS),
+        "background": nearest(background, glyphs.BACKGROUNDS),
+        "shear": lean / np.maximum(mean(up**2) - mean(up) ** 2, 1e-9),
+    }
+
+
+def score_glyphs(images, table, conditions, seed, split="test", **settings):
+    """Scores how glyphs obey what was asked for, beside real images of the same attributes, by the same judges.
+
+    - "letter_right": the share whose letter the classifier of the glyphs finds.
+    - "color_right": the share whose ink is nearest to the colour asked for; "colors_right": and its background, too.
+    - "slant_correlation": between the slant asked for and the measured shear, of which each letter's own mean is taken
+      off, as letters lean by their shape.
+
+    Args:
+        images: float array (n, 32, 32, 3) in [-1, 1].
+        table: attributes that were asked for, as of `glyphs.attributes`.
+        conditions: names of these scores, which are given in that order.
+        seed: int, of the generated images.
+        split: str, that of the attributes. Default "test".
+        **settings: what the scores shall also state.
+
+    Returns:
+        list of scores as a card holds them, see `kerasgan.zoo.card_score`.
+    """
+    real = glyphs.render(table, image_size=images.shape[1]) / np.float32(127.5) - 1
+    judge = get_classifier("glyphs")
+    by = {"extractor": judge.name, "weights_hash": judge.weights_hash, "resize": judge.resize}
+
+    def letter_right(shown):
+        return extract_features(shown, judge).argmax(axis=-1) == table["letter"]
+
+    def color_right(shown):
+        return read_ink(shown)["color"] == table["color"]
+
+    def colors_right(shown):
+        return color_right(shown) & (read_ink(shown)["background"] == table["background"])
+
+    def slant_correlation(shown):
+        shear = read_ink(shown)["shear"]
+        asked = np.array(table["slant"], "float64")
+        for letter in np.unique(table["letter"]):
+            rows = table["letter"] == letter
+            shear[rows] -= shear[rows].mean()
+            asked[rows] -= asked[rows].mean()
+        return np.corrcoef(asked, shear)[0, 1]
+
+    tests = {test.__name__: test for test in (letter_right, color_right, colors_right, slant_correlation)}
+    scores = []
+    for name in conditions:
+        value, floor = (np.mean(tests[name](shown)) for shown in (images, real))
+        spread = 1 - value**2 if name == "slant_correlation" else np.sqrt(value * (1 - value))
+        stamp = {"num_generated": len(images), "dataset": "glyphs", "split": split, "seed": seed, "settings": settings}
+        stamp |= by if name == "letter_right" else {}
+        scores.append(card_score(Score(float(value), name, sd=float(spread / np.sqrt(len(images))), **stamp), floor))
+    return scores
