@@ -1,12 +1,15 @@
 """Files that others open: SavedModel for model servers, ONNX, and LiteRT (the `.tflite` file)."""
 
 import logging
+import math
 import os
 import pathlib
 import tempfile
 
 import keras
 import tensorflow as tf
+from google.protobuf.message import DecodeError
+from tensorflow.core.protobuf import saved_model_pb2
 
 from kerasgan.files import replacing
 from kerasgan.version import __version__
@@ -141,6 +144,160 @@ def _litert(model, function, specs):
             raise ValueError(
                 "LiteRT cannot tell the shapes inside this model for any number of images. Remedy: `batch_size=1`."
             ) from error
+
+
+# Opening what others exported ----------------------------------------------------------------------------------------
+
+# Operations that compute from their inputs and the weights, and do nothing else. A list of what is allowed: TensorFlow
+# has many that read files, write them, or call out, and gets more.
+COMPUTES = frozenset(
+    """
+    Abs Acos Acosh Add AddN AddV2 All Any ArgMax ArgMin Asin Asinh Assert Atan Atan2 Atanh AvgPool
+    AvgPool3D BatchMatMulV2 BatchMatMulV3 BatchToSpaceND BiasAdd Bitcast BitwiseAnd BitwiseOr BitwiseXor
+    BroadcastArgs BroadcastTo Bucketize Cast Ceil CheckNumerics ClipByValue Complex ComplexAbs Concat ConcatV2 Const
+    Conv2D Conv2DBackpropFilter Conv2DBackpropInput Conv3D Cos Cosh CropAndResize Cumprod Cumsum DepthToSpace
+    DepthwiseConv2dNative Diag Digamma DisableCopyOnRead Div DivNoNan Einsum Elu EnsureShape Equal Erf Erfc Erfinv Exp
+    ExpandDims Expm1 ExtractImagePatches Fill Floor FloorDiv FloorMod FusedBatchNorm FusedBatchNormV2 FusedBatchNormV3
+    Gather GatherNd GatherV2 Greater GreaterEqual Identity IdentityN If InTopKV2 Inv InvertPermutation IsFinite IsInf
+    IsNan L2Loss LRN LeakyRelu LeftShift Less LessEqual Lgamma LinSpace Log Log1p LogSoftmax LogicalAnd LogicalNot
+    LogicalOr MatMul MatrixBandPart MatrixDiagV3 Max MaxPool MaxPoolV2 Maximum Mean Merge Min Minimum MirrorPad Mod Mul
+    MulNoNan Multinomial Ndtri Neg NoOp NotEqual OneHot OnesLike Pack Pad PadV2 ParallelDynamicStitch
+    PartitionedCall Polygamma Pow PreventGradient Prod Qr RandomStandardNormal
+    RandomUniform RandomUniformInt Range Rank ReadVariableOp RealDiv Reciprocal Relu Relu6 Reshape ResizeArea
+    ResizeBicubic ResizeBilinear ResizeNearestNeighbor ResourceGather ReverseV2 RightShift Rint Roll Round Rsqrt
+    ScatterNd Select SelectV2 Selu Shape ShapeN Sigmoid Sign Sin Sinh Size Slice Softmax Softplus Softsign
+    SpaceToBatchND SpaceToDepth Split SplitV Sqrt Square SquaredDifference Squeeze StatefulPartitionedCall StatelessIf
+    StatelessMultinomial StatelessRandomGetAlg StatelessRandomGetKeyCounter StatelessRandomNormal
+    StatelessRandomNormalV2 StatelessRandomUniform StatelessRandomUniformFullInt StatelessRandomUniformFullIntV2
+    StatelessRandomUniformInt StatelessRandomUniformIntV2 StatelessRandomUniformV2 StatelessTruncatedNormal
+    StatelessTruncatedNormalV2 StatelessWhile StopGradient StridedSlice Sub Sum Switch Tan Tanh TensorScatterUpdate
+    Tile TopKV2 Transpose TruncateDiv TruncateMod TruncatedNormal Unpack VariableShape Where While Xdivy Xlog1py
+    Xlogy ZerosLike
+    """.split()
+)
+# What a SavedModel has besides, to save and restore itself: in functions that none of the others may call, and in a
+# graph of its own, which programs of TensorFlow 1 run.
+SAVES = frozenset(
+    "AssignVariableOp MergeV2Checkpoints RestoreV2 SaveV2 ShardedFilename StaticRegexFullMatch StringJoin".split()
+)
+OUTSIDE = frozenset("AssignVariableOp Placeholder VarHandleOp VarIsInitializedOp".split())
+MEMBERS = {
+    "saved_model.pb",
+    "fingerprint.pb",
+    "variables/variables.index",
+    "variables/variables.data-00000-of-00001",
+}
+KINDS = {"user_object", "function", "bare_concrete_function", "variable", "constant", "captured_tensor"}
+LARGEST = 1 << 26  # bytes, of the graph's file and of a constant in it
+
+
+def load(folder):
+    """Opens a SavedModel from somebody else, such as `model.export` writes, if all that it does is to compute.
+
+    A SavedModel is a program, which `tf.saved_model.load` opens whatever it holds. Here its operations are looked at
+    first: those that read or write files or call out are refused wherever they stand, and with them whatever is not
+    known to compute only; so are files besides the model's own, links, tables and other resources, constants and
+    variables that are larger than the files which should hold them.
+
+    Args:
+        folder: the version's folder, the one that holds `saved_model.pb`.
+
+    Returns:
+        dict of endpoint -> function of named tensors that returns a dict of tensors.
+
+    Raises:
+        ValueError: if the SavedModel is refused; it lists everything that it is refused for.
+
+    Example:
+
+    >>> served = kerasgan.export.load("served/letters/1")  # doctest: +SKIP
+    >>> served["generate"](num_images=tf.constant(16), seed=tf.constant(1))["images"]  # doctest: +SKIP
+    """
+    folder = pathlib.Path(folder)
+    refused = sorted(set(_refused(folder)))
+    if refused:
+        raise ValueError(
+            f"The SavedModel {str(folder)!r} must do nothing but compute. Refused, because of:\n  "
+            + "\n  ".join(refused)
+        )
+    return dict(tf.saved_model.load(str(folder)).signatures)
+
+
+def _refused(folder):
+    """Yields what speaks against opening a SavedModel."""
+    for path in [folder, *folder.rglob("*")]:
+        name = path.relative_to(folder).as_posix()
+        if path.is_symlink():
+            yield f"a link: {name}"
+        elif path != folder and not path.is_dir() and name not in MEMBERS:
+            yield f"a file that is no part of it: {name}"
+    file = folder / "saved_model.pb"
+    size = file.stat().st_size if file.is_file() else 0
+    if not 0 < size <= LARGEST:
+        yield f"saved_model.pb: {size} bytes, of at most {LARGEST}"
+        return
+    try:
+        graphs = saved_model_pb2.SavedModel.FromString(file.read_bytes()).meta_graphs
+    except DecodeError:
+        yield "saved_model.pb: not a SavedModel"
+        return
+    if len(graphs) != 1 or not graphs[0].HasField("object_graph_def"):
+        yield "saved_model.pb: not of the second version"
+        return
+    yield from _refused_objects(graphs[0], folder)
+    yield from _refused_operations(graphs[0])
+
+
+def _refused_objects(graph, folder):
+    for asset in graph.asset_file_def:
+        yield f"a file that it reads: {asset.filename}"
+    declared = 0
+    for item in graph.object_graph_def.nodes:
+        kind = item.WhichOneof("kind")
+        if kind not in KINDS or item.registered_name:
+            yield f"an object of the kind {item.registered_name or kind}"
+        if kind == "variable":
+            declared += _size(item.variable.dtype, item.variable.shape)
+    data = folder / "variables" / "variables.data-00000-of-00001"
+    if declared > (data.stat().st_size if data.is_file() else 0):
+        yield f"variables of {declared} bytes, more than are there"
+
+
+def _refused_operations(graph):
+    library = graph.graph_def.library
+    functions = {function.signature.name: function.node_def for function in library.function}
+    called = {name for nodes in functions.values() for name in _mentioned(nodes)}
+    called |= {*graph.object_graph_def.concrete_functions}
+    called |= {gradient.gradient_func for gradient in (*library.gradient, *library.registered_gradients)}
+    for name, nodes in [(None, graph.graph_def.node), *functions.items()]:
+        besides = OUTSIDE if name is None else set() if name in called else SAVES
+        allowed = COMPUTES | besides | functions.keys()
+        for node in nodes:
+            if node.op not in allowed:
+                yield f"the operation {node.op}"
+            for value in node.attr.values():
+                if _size(value.tensor.dtype, value.tensor.tensor_shape) > LARGEST:
+                    yield f"a constant of more than {LARGEST} bytes"
+
+
+def _mentioned(nodes):
+    """Yields the names of the functions that nodes call, and more."""
+    for node in nodes:
+        yield node.op
+        for value in node.attr.values():
+            yield value.func.name
+            yield from (function.name for function in value.list.func)
+
+
+def _size(dtype, shape):
+    """Returns the bytes that a tensor is declared to have: none without a type, infinitely many where they are open."""
+    try:
+        width = tf.as_dtype(dtype).size if dtype else 0
+    except TypeError:
+        return math.inf
+    if shape.unknown_rank or any(dim.size < 0 for dim in shape.dim):
+        return math.inf if dtype else 0
+    return width * math.prod(dim.size for dim in shape.dim)
 
 
 FORMATS = {"saved_model": None, "onnx": (".onnx", _onnx), "litert": (".tflite", _litert)}

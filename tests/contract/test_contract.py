@@ -190,7 +190,7 @@ def test_export_serves_what_generate_gives(case, trained, tmp_path):
     model, _ = trained
     path = model.export(tmp_path / "served")
     assert path.endswith("/1")
-    serving = tf.saved_model.load(path).signatures
+    serving = kerasgan.export.load(path)
     assert set(serving) >= {"serving_default"}
     if "generate" in serving and not model.serving_functions()["generate"][1][2:]:
         served = serving["generate"](num_images=tf.constant(3), seed=tf.constant(1))["images"]
