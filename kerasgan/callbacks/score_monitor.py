@@ -1,5 +1,6 @@
 """Scores during training, and the weights that had the best one."""
 
+import dataclasses
 import inspect
 import json
 import math
@@ -16,31 +17,51 @@ from kerasgan import plots
 from kerasgan.callbacks.checkpoint import is_chief, weights_in_memory
 from kerasgan.files import naming, replacing
 
+# of these scores more is better, of all others less
+MORE_IS_BETTER = {
+    "inception_score",
+    "precision",
+    "recall",
+    "density",
+    "coverage",
+    "modes",
+    "psnr",
+    "ssim",
+    "ms_ssim",
+    "classification_accuracy_score",
+}
+
 
 class ScoreMonitor(keras.callbacks.Callback):
     """Scores the samples of the averaged generator during training and keeps the weights of the best score.
 
     A GAN's last epoch is seldom its best. In `directory` stand: `scores.jsonl`, a line per evaluation (an epoch that
     was repeated after an interruption has two; the later counts); `scores.png`, the curves; `best.weights.h5`, for
-    `model.load_weights`. The scores are added to the epoch's logs, as NaN in epochs without an evaluation: put this
-    callback before those that read the logs, such as `keras.callbacks.CSVLogger`. The latents are the same in every
-    evaluation, so that a change of the score is a change of the generator, and the training's own noise is not touched.
+    `model.load_weights`. A line holds the numbers under "scores" and each with its protocol under "stamps", which
+    `metrics.Score(**stamp)` reads. The scores are added to the epoch's logs, as NaN in epochs without an evaluation:
+    put this callback before those that read the logs, such as `keras.callbacks.CSVLogger`. The latents are the same in
+    every evaluation, so that a change of the score is a change of the generator, and the training's own noise is not
+    touched.
 
     A metric that raises is left out of this evaluation with a warning and an entry under "errors"; training goes on.
     Of several workers only the chief writes.
 
     Args:
         metrics: list of `keras.metrics.Metric`s with `update_state(real, generated)` over float32 images in [-1, 1],
-            such as `kerasgan.metrics.FrechetDistance`. A result is a number or a dict of numbers.
+            such as `kerasgan.metrics.FrechetDistance`; `kerasgan.metrics.GeneratorScore` makes one of a path length or
+            a classification accuracy score. A result is a number or a dict of numbers.
         dataset: `tf.data.Dataset` of batches as `fit` takes them: real images, and the conditions of a conditional
             model's samples. It is read from its beginning each time.
         every_n_epochs: int. Default 1.
         num_images: int, how many real and how many generated images are compared, at most. Default 10,000.
         monitor: name of the score that decides which weights are best. Default: the first metric's first.
-        mode: "min" (default) or "max", what is best.
+        mode: "min" or "max", what is best. Default None: "max" for precision, recall, density, coverage, modes,
+            Inception Score, PSNR, SSIM and classification accuracy under their own names, "min" for all others.
         directory: folder of the files. Default "scores".
         seed: int, decides the latents. Default 0.
         verbose: 1 (default) shows a progress bar, 0 none.
+        data: str, the name of the real images' data set, for the stamps.
+        split: str, their split, for the stamps.
 
     Attributes:
         records: list with a dict per evaluation, as in `scores.jsonl`.
@@ -61,17 +82,19 @@ class ScoreMonitor(keras.callbacks.Callback):
         every_n_epochs=1,
         num_images=10_000,
         monitor=None,
-        mode="min",
+        mode=None,
         directory="scores",
         seed=0,
         verbose=1,
+        data=None,
+        split=None,
     ):
         super().__init__()
         self.metrics = list(metrics)
         if not self.metrics or not all(hasattr(metric, "update_state") for metric in self.metrics):
             raise ValueError(f"`metrics` must be a list of at least one `keras.metrics.Metric`. Received: {metrics!r}")
-        if mode not in ("min", "max"):
-            raise ValueError(f"`mode` must be one of ('min', 'max'). Received: {mode!r}")
+        if mode not in ("min", "max", None):
+            raise ValueError(f"`mode` must be one of ('min', 'max', None). Received: {mode!r}")
         for name, value in (("every_n_epochs", every_n_epochs), ("num_images", num_images)):
             if not isinstance(value, int) or value < 1:
                 raise ValueError(f"`{name}` must be an integer of at least 1. Received: {value!r}")
@@ -83,6 +106,8 @@ class ScoreMonitor(keras.callbacks.Callback):
         self.directory = Path(directory)
         self.seed = seed
         self.verbose = verbose
+        self.data = data
+        self.split = split
         self.records = []
         self.best = None
 
@@ -110,7 +135,8 @@ class ScoreMonitor(keras.callbacks.Callback):
         if (epoch + 1) % self.every_n_epochs:
             return
         begin = time.monotonic()
-        scores, errors, count = self._evaluate()
+        stamps, errors, count = self._evaluate()
+        scores = {name: stamp["value"] for name, stamp in stamps.items()}
         logs |= scores
         record = {
             "epoch": epoch + 1,
@@ -120,7 +146,7 @@ class ScoreMonitor(keras.callbacks.Callback):
             "num_real": count,
             "num_generated": count,
             "seed": self.seed,
-            "extractors": {metric.name: _facts(metric.extractor) for metric in self.metrics if _has_extractor(metric)},
+            "stamps": stamps,
             "seconds": round(time.monotonic() - begin, 3),
         }
         for name, error in errors.items():
@@ -132,8 +158,8 @@ class ScoreMonitor(keras.callbacks.Callback):
             self._write(record, weights)
 
     def _evaluate(self):
-        """Returns the scores, the errors by metric, and the number of images compared."""
-        scores, errors, count = {}, {}, 0
+        """Returns the scores with their protocols, the errors by metric, and the number of images compared."""
+        stamps, errors, count = {}, {}, 0
         active = list(self.metrics)
 
         def attempt(metric, function, *arguments):
@@ -158,10 +184,19 @@ class ScoreMonitor(keras.callbacks.Callback):
                 if count >= self.num_images or not active:
                     break
             for metric in list(active):
-                attempt(metric, lambda metric: scores.update(_numbers(metric)), metric)
+                attempt(metric, lambda metric: stamps.update(self._stamps(metric, count)), metric)
         except Exception as error:
             errors["samples"] = f"{type(error).__name__}: {error}"
-        return scores, errors, count
+        return stamps, errors, count
+
+    def _stamps(self, metric, count):
+        """Returns a metric's scores, each as a dict with its protocol."""
+        about = {"dataset": self.data, "split": self.split, "seed": self.seed}
+        about |= {"num_real": count, "num_generated": count}
+        numbers = _numbers(metric)
+        if hasattr(metric, "stamps"):
+            return {name: dataclasses.asdict(score) for name, score in metric.stamps(numbers, **about).items()}
+        return {name: {"value": value, "metric": name, **about} for name, value in numbers.items()}
 
     def _names(self):
         """Returns the names of the scores seen so far, or those that the metrics promise."""
@@ -180,7 +215,8 @@ class ScoreMonitor(keras.callbacks.Callback):
             return False
         if self.best is not None:
             best = self.best["scores"][self.monitor]
-            if not (score < best if self.mode == "min" else score > best):
+            mode = self.mode or ("max" if self.monitor in MORE_IS_BETTER else "min")
+            if not (score < best if mode == "min" else score > best):
                 return False
         self.best = record
         return True
@@ -235,12 +271,3 @@ def _numbers(metric):
         if not math.isfinite(value):
             raise ValueError(f"{name} is {value}")
     return numbers
-
-
-def _has_extractor(metric):
-    return getattr(metric, "extractor", None) is not None
-
-
-def _facts(extractor):
-    """Returns what a score must state of its features, as far as the extractor tells."""
-    return {name: getattr(extractor, name, None) for name in ("name", "weights_hash", "resize")}

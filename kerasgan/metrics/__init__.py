@@ -1,39 +1,33 @@
 """Scores of generated images: plain functions on features, streaming Keras metrics, and the stamp of a protocol."""
 
-from kerasgan.metrics.features import (
-    Extractor,
+from kerasgan.metrics.features import Extractor, extract_features, get_classifier, get_extractor, weights_hash
+from kerasgan.metrics.frechet import FrechetDistance, frechet_distance, frechet_distance_from_features
+from kerasgan.metrics.generator import GeneratorScore, classification_accuracy_score, perceptual_path_length
+from kerasgan.metrics.image_quality import ImageQuality, l1, luma, ms_ssim, psnr, ssim
+from kerasgan.metrics.inception_score import InceptionScore, inception_score
+from kerasgan.metrics.kernel import Estimate, KernelDistance, kernel_distance
+from kerasgan.metrics.modes import ModeCount, mode_count, recognizability
+from kerasgan.metrics.precision_recall import DensityCoverage, PrecisionRecall, density_coverage, precision_recall
+from kerasgan.metrics.score import Score
+from kerasgan.metrics.scoring import score_images
+from kerasgan.metrics.statistics import (
     Statistics,
-    extract_features,
-    get_classifier,
-    get_extractor,
     images_hash,
     read_statistics,
     reference_statistics,
-    weights_hash,
     write_statistics,
 )
-from kerasgan.metrics.frechet import FrechetDistance, frechet_distance, frechet_distance_from_features
-from kerasgan.metrics.image_quality import (
-    classification_accuracy_score,
-    l1,
-    luma,
-    ms_ssim,
-    perceptual_path_length,
-    psnr,
-    ssim,
-)
-from kerasgan.metrics.inception_score import InceptionScore, inception_score
-from kerasgan.metrics.kernel import Estimate, KernelDistance, kernel_distance
-from kerasgan.metrics.modes import mode_count, recognizability
-from kerasgan.metrics.precision_recall import PrecisionRecall, density_coverage, precision_recall
-from kerasgan.metrics.score import Score, score_images
 
 __all__ = [
+    "DensityCoverage",
     "Estimate",
     "Extractor",
     "FrechetDistance",
+    "GeneratorScore",
+    "ImageQuality",
     "InceptionScore",
     "KernelDistance",
+    "ModeCount",
     "PrecisionRecall",
     "Score",
     "Statistics",

@@ -1,24 +1,13 @@
-"""From images to features: extractors, batched extraction, stored statistics, and what all feature metrics share."""
+"""From images to features: extractors, and batched extraction."""
 
 import hashlib
-import os
 import re
-import zipfile
-from typing import NamedTuple
 
 import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasgan.files import replacing
-
-
-class Statistics(NamedTuple):
-    """The Gaussian fitted to a feature set: `mean` (d,), `cov` (d, d), and the number of images `count`."""
-
-    mean: np.ndarray
-    cov: np.ndarray
-    count: int
+from kerasgan.metrics.checks import check_images
 
 
 class Extractor:
@@ -33,9 +22,12 @@ class Extractor:
         antialias: bool, for `tf.image.resize`. Default False.
         num_features: int; needed only for callables that are compiled under a distribution strategy.
         rule: str, the resize rule in words where `function` resizes by itself.
+        preprocess: callable, what `function` expects done to images in [0, 255], such as
+            `keras.applications.resnet50.preprocess_input`; it follows the resizing and is named in scores. Default
+            None: `function` takes images in [-1, 1].
 
     Raises:
-        ValueError: when `function` is not callable.
+        ValueError: when `function` or `preprocess` is not callable.
 
     Example:
 
@@ -46,8 +38,18 @@ class Extractor:
     """
 
     def __init__(
-        self, function, name=None, size=None, method="bilinear", antialias=False, num_features=None, rule=None
+        self,
+        function,
+        name=None,
+        size=None,
+        method="bilinear",
+        antialias=False,
+        num_features=None,
+        rule=None,
+        preprocess=None,
     ):
+        if preprocess is not None and not callable(preprocess):
+            raise ValueError(f"`preprocess` must be a callable or None. Received: {preprocess!r}")
         if not callable(function):
             raise ValueError(
                 f"`extractor` must be one of {sorted(NAMED)}, a keras.Model or a callable. Received: {function!r}"
@@ -65,22 +67,26 @@ class Extractor:
         if num_features is None and getattr(self.model, "outputs", None):
             self.num_features = self.model.output_shape[-1]
         self.rule = rule
-        self._hash = None
+        self.preprocess = preprocess
         self._graph = tf.function(self.__call__, reduce_retracing=True)
 
     @property
     def resize(self):
-        """The resize rule in words, e.g. "bilinear 224x224"."""
-        if self.size is None or self.rule:
-            return self.rule or "none"
-        return f"{self.method}{' antialias' if self.antialias else ''} {self.size[0]}x{self.size[1]}"
+        """The resize rule in words, e.g. "bilinear 224x224", and the preprocessing that follows it."""
+        rule = self.rule or "none"
+        if self.size is not None and not self.rule:
+            rule = f"{self.method}{' antialias' if self.antialias else ''} {self.size[0]}x{self.size[1]}"
+        if self.preprocess is None:
+            return rule
+        function = self.preprocess
+        name = getattr(function, "__name__", type(function).__name__)
+        # the functions of keras.applications share one name
+        return f"{rule}, {function.__module__.rpartition('.')[2]}.{name}"
 
     @property
     def weights_hash(self):
-        """SHA-256 of the model's weights, or None for a plain callable, whose weights cannot be seen."""
-        if self._hash is None and self.model is not None:
-            self._hash = weights_hash(self.model)
-        return self._hash
+        """SHA-256 of the model's weights as they are now; None for a plain callable, whose weights cannot be seen."""
+        return None if self.model is None else weights_hash(self.model)
 
     @property
     def precision(self):
@@ -95,6 +101,8 @@ class Extractor:
             images = tf.image.rgb_to_grayscale(images)
         if self.size is not None and tuple(images.shape[1:3]) != self.size:
             images = tf.image.resize(images, self.size, method=self.method, antialias=self.antialias)
+        if self.preprocess is not None:
+            images = self.preprocess((images + 1.0) * 127.5)
         features = self.function(images) if self.model is None else self.model(images, training=False)
         features = tf.convert_to_tensor(features)
         if features.shape.rank == 4:
@@ -109,7 +117,8 @@ def get_extractor(extractor):
     Args:
         extractor: "mnist", "fashion_mnist" or "glyphs" (penultimate features of the zoo's classifiers),
             "efficientnet_lite0" (1,280 features, ImageNet), "inception_v3_2015" (2,048 features, that of published
-            FIDs), a keras.Model, a callable, or an `Extractor`.
+            FIDs), a keras.Model, a callable, or an `Extractor`. A network of keras.applications is
+            `Extractor(network, preprocess=...)` with the function that stands beside it.
 
     Returns:
         An `Extractor`.
@@ -152,12 +161,15 @@ def _resolve(spec, part):
     if isinstance(spec, Extractor):
         return spec
     if isinstance(spec, str):
-        if spec not in NAMED:
-            raise ValueError(
-                f"`extractor` must be one of {sorted(NAMED)}, a keras.Model or a callable. Received: {spec!r}"
-            )
+        check_name(spec)
         return NAMED[spec](spec)[part]
     return Extractor(spec)
+
+
+def check_name(name):
+    """Raises where `get_extractor` does not know the name; nothing is loaded."""
+    if name not in NAMED:
+        raise ValueError(f"`extractor` must be one of {sorted(NAMED)}, a keras.Model or a callable. Received: {name!r}")
 
 
 def _zoo_classifier(name):
@@ -227,7 +239,7 @@ def extract_features(images, extractor, batch_size=64, verbose=0):
     (3, 1)
     """
     extractor = get_extractor(extractor)
-    batches, total = _batches(images, batch_size)
+    batches, total = batches_of(images, batch_size)
     bar = keras.utils.Progbar(total, unit_name="batch") if verbose else None
     features, low, high = [], np.inf, -np.inf
     for batch in batches:
@@ -246,7 +258,8 @@ def extract_features(images, extractor, batch_size=64, verbose=0):
     return np.concatenate(features)
 
 
-def _batches(images, batch_size):
+def batches_of(images, batch_size):
+    """The batches of an array or an iterable, and their number or None."""
     if hasattr(images, "shape"):
         starts = range(0, len(images), batch_size)
         return (images[start : start + batch_size] for start in starts), len(starts)
@@ -283,359 +296,3 @@ def weights_hash(model):
         digest.update(f"{name} {value.shape} {value.dtype}\n".encode())
         digest.update(value.tobytes())
     return digest.hexdigest()
-
-
-def images_hash(images, batch_size=64):
-    """SHA-256 over the shape, dtype and bytes of a set of images, in order; the same for every batch size.
-
-    Args:
-        images: array (n, height, width, channels), or an iterable of batches.
-        batch_size: int, images read at a time from an array. Default 64.
-
-    Returns:
-        A hexadecimal str of 64 characters.
-
-    Example:
-
-    >>> import numpy as np
-    >>> from kerasgan.metrics import images_hash
-    >>> images_hash(np.zeros((2, 4, 4, 1))) == images_hash(np.ones((2, 4, 4, 1)))
-    False
-    """
-    digest, header = hashlib.sha256(), None
-    for batch in _batches(images, batch_size)[0]:
-        batch = np.ascontiguousarray(batch)
-        if header != (batch.shape[1:], batch.dtype):
-            header = (batch.shape[1:], batch.dtype)
-            digest.update(repr((header[0], header[1].name)).encode())
-        digest.update(batch.tobytes())
-    return digest.hexdigest()
-
-
-def reference_statistics(images, extractor, batch_size=64, cache_dir=None, verbose=0):
-    """Mean and covariance of the features of a set, kept on disk when `cache_dir` is given.
-
-    The file's name holds the hash of the images and that of the extractor's weights and resize rule: another image or
-    another weight gives another file.
-
-    Args:
-        images: as in `extract_features`; an iterable is read twice when cached.
-        extractor: anything `get_extractor` takes; to be cached it must be a keras.Model or a name.
-        batch_size: int, default 64.
-        cache_dir: path of a folder, made when absent. Default None: nothing is kept.
-        verbose: 1 shows a progress bar. Default 0.
-
-    Returns:
-        `Statistics(mean, cov, count)`, float64.
-
-    Raises:
-        ValueError: as `extract_features`, for fewer than two images, or a plain callable with `cache_dir`.
-
-    Example:
-
-    >>> import numpy as np
-    >>> from kerasgan.metrics import reference_statistics
-    >>> images = np.linspace(-1, 1, 8, dtype="float32").reshape(2, 2, 2, 1)
-    >>> reference_statistics(images, lambda images: images).count
-    2
-    """
-    extractor = get_extractor(extractor)
-    path = None
-    if cache_dir is not None:
-        if extractor.weights_hash is None:
-            raise ValueError(
-                "`cache_dir` needs an extractor whose weights can be hashed: a keras.Model or a name. "
-                f"Received: the callable {extractor.name!r}"
-            )
-        key = f"{images_hash(images)} {extractor.weights_hash} {extractor.resize} {extractor.precision}"
-        path = os.path.join(cache_dir, hashlib.sha256(key.encode()).hexdigest() + ".npz")
-        try:
-            # opened here: np.load leaves a damaged file open
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
-                return Statistics(stored["mu"], stored["sigma"], int(stored["count"]))
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
-            pass  # absent, or damaged and written anew below
-    features = check_features(extract_features(images, extractor, batch_size, verbose), "features")
-    statistics = Statistics(features.mean(axis=0), np.atleast_2d(np.cov(features, rowvar=False)), len(features))
-    if path is not None:
-        _write_arrays(path, mu=statistics.mean, sigma=statistics.cov, count=statistics.count)
-    return statistics
-
-
-def read_statistics(path):
-    """Read stored statistics in the customary `.npz` form with `mu` and `sigma`.
-
-    Args:
-        path: the file's path.
-
-    Returns:
-        `(mean, cov)`, float64 arrays (d,) and (d, d), for `frechet_distance`.
-
-    Raises:
-        ValueError: when the file lacks `mu` or `sigma`, or holds objects instead of numbers.
-    """
-    with np.load(path, allow_pickle=False) as stored:
-        missing = {"mu", "sigma"} - set(stored.files)
-        if missing:
-            raise ValueError(
-                f"A statistics file must hold `mu` and `sigma`. Received: {os.path.basename(path)} with {stored.files}"
-            )
-        return np.asarray(stored["mu"], np.float64), np.asarray(stored["sigma"], np.float64)
-
-
-def write_statistics(path, mean, cov):
-    """Write statistics in the customary `.npz` form (`mu`, `sigma`); an existing file is replaced whole or not at all.
-
-    Args:
-        path: the file's path, ending in ".npz".
-        mean: array (d,).
-        cov: array (d, d).
-
-    Raises:
-        ValueError: for another ending.
-    """
-    if not os.fspath(path).endswith(".npz"):
-        raise ValueError(f"`path` must end in '.npz'. Received: {os.fspath(path)!r}")
-    _write_arrays(path, mu=mean, sigma=cov)
-
-
-def _write_arrays(path, **arrays):
-    with replacing(path) as temporary:
-        np.savez(temporary, **arrays)
-
-
-def check_images(images, name, clip=False):
-    """Float32 tensor (n, height, width, channels) in [-1, 1]; `clip` clips instead of refusing what lies outside."""
-    if not tf.is_tensor(images):
-        images = np.asarray(images)
-    dtype = tf.as_dtype(images.dtype)
-    if not dtype.is_floating:
-        raise ValueError(
-            f"`{name}` must be float images in [-1, 1]. Received: {dtype.name}; use images / 127.5 - 1 for uint8"
-        )
-    if len(images.shape) != 4:
-        raise ValueError(f"`{name}` must have shape (n, height, width, channels). Received: {tuple(images.shape)}")
-    images = tf.cast(images, tf.float32)
-    # values are known only outside a graph; streaming metrics count them instead
-    if tf.executing_eagerly() and tf.size(images) > 0:
-        low, high = float(tf.reduce_min(images)), float(tf.reduce_max(images))
-        if not (np.isfinite(low) and np.isfinite(high)):
-            raise ValueError(f"`{name}` must be finite. Received NaN or infinity in images of shape {images.shape}")
-        if not clip and (low < -1.0 - TOLERANCE or high > 1.0 + TOLERANCE):
-            raise ValueError(
-                f"`{name}` must be in [-1, 1]. Received values from {low:.4g} to {high:.4g}; "
-                "use images / 127.5 - 1 for [0, 255]"
-            )
-    return tf.clip_by_value(images, -1.0, 1.0) if clip else images
-
-
-TOLERANCE = 1e-3
-
-
-def check_features(features, name, minimum=2):
-    """Float64 array (n, d) with n >= minimum, finite."""
-    features = np.asarray(features)
-    if features.ndim != 2 or features.dtype.kind not in "fiu":
-        raise ValueError(
-            f"`{name}` must be numbers of shape (n, features). Received: {features.dtype} of shape {features.shape}; "
-            "use extract_features for images"
-        )
-    if len(features) < minimum or features.shape[1] < 1:
-        raise ValueError(f"`{name}` must hold at least {minimum} rows of features. Received: shape {features.shape}")
-    features = features.astype(np.float64)
-    bad = len(features) - int(np.isfinite(features).all(axis=1).sum())
-    if bad:
-        raise ValueError(f"`{name}` must be finite. Received NaN or infinity in {bad} of {len(features)} rows")
-    return features
-
-
-def check_same_width(real, fake):
-    if real.shape[1] != fake.shape[1]:
-        raise ValueError(
-            f"`real` and `fake` must have the same number of features: use one extractor for both. "
-            f"Received: {real.shape[1]} and {fake.shape[1]}"
-        )
-    return real, fake
-
-
-def check_probabilities(probabilities, name, minimum=2, ranks=(2,)):
-    """Float64 array (n, classes) whose rows sum to 1."""
-    probabilities = np.asarray(probabilities)
-    if probabilities.ndim not in ranks or probabilities.dtype.kind not in "fiu" or len(probabilities) < minimum:
-        raise ValueError(
-            f"`{name}` must be probabilities of shape (n, classes) with n >= {minimum}. "
-            f"Received: {probabilities.dtype} of shape {probabilities.shape}"
-        )
-    probabilities = probabilities.astype(np.float64)
-    sums = probabilities.sum(axis=-1)
-    if not (probabilities.min() >= 0.0 and np.abs(sums - 1.0).max() < 1e-3):
-        raise ValueError(
-            f"`{name}` must be >= 0 and sum to 1 in each row: apply a softmax to logits. Received: minimum "
-            f"{probabilities.min():.4g}, sums from {sums.min():.4g} to {sums.max():.4g}"
-        )
-    return probabilities
-
-
-class FeatureMetric(keras.metrics.Metric):
-    """What streaming feature metrics share: the extractor, the image checks, the config. Subclasses add sums.
-
-    Within a `tf.function`, `result()` is NaN, "not computed yet": Keras asks for it after every batch, and at 2,048
-    features one answer takes seconds. `evaluate()` reads the value once, outside the graph, when all images are seen.
-    """
-
-    _argument, _resolve = "extractor", staticmethod(get_extractor)
-
-    def __init__(self, extractor, name):
-        super().__init__(name=name)
-        self._spec = extractor
-        self.extractor = self._resolve(extractor)
-        # real not finite, fake not finite, real outside [-1, 1], real with negatives, real that varies within [0, 1]
-        self.faults = self.add_variable((5,), "zeros", dtype="float64", name="faults")
-        self._ready = False
-        if self.extractor.num_features is not None:
-            self._build(self.extractor.num_features)
-            self._ready = True
-
-    def update_state(self, real_images, generated_images, sample_weight=None):
-        """Add a batch.
-
-        Args:
-            real_images: float tensor (n, height, width, channels) in [-1, 1].
-            generated_images: float tensor (m, height, width, channels); values outside [-1, 1] are clipped.
-            sample_weight: not supported.
-        """
-        if sample_weight is not None:
-            raise ValueError(f"`sample_weight` must be None: a set has no weights. Received: {sample_weight!r}")
-        real, fake = self._check(real_images, 0), self._check(generated_images, 1)
-        features = [self.extractor(images) for images in (real, fake)]
-        if not self._ready:
-            with tf.init_scope():
-                self._build(features[0].shape[-1])
-            self._ready = True
-        self._add(*features)
-
-    def result(self):
-        if not tf.executing_eagerly():
-            return tf.constant(np.nan, tf.float64)
-        faults = keras.ops.convert_to_numpy(self.faults)
-        for index, name in enumerate(("real_images", "generated_images")):
-            if faults[index]:
-                raise ValueError(f"`{name}` must be finite. Received NaN or infinity in {int(faults[index])} images")
-        if faults[2]:
-            raise ValueError(
-                f"`real_images` must be in [-1, 1]. Received {int(faults[2])} images outside; "
-                "use images / 127.5 - 1 for [0, 255]"
-            )
-        if faults[4] and not faults[3]:
-            raise ValueError(
-                "`real_images` must be in [-1, 1]. Received no negative value, which looks like [0, 1]: "
-                "use images * 2 - 1"
-            )
-        if not self._ready:
-            raise ValueError(f"`{self.name}` needs images: call update_state(real_images, generated_images) first.")
-        return self._result()
-
-    def _check(self, images, which):
-        dtype = tf.as_dtype(images.dtype)
-        if not dtype.is_floating:
-            raise ValueError(f"Images must be floats in [-1, 1]. Received: {dtype.name}; use images / 127.5 - 1")
-        images = tf.cast(images, tf.float32)
-        flat = tf.reshape(images, [tf.shape(images)[0], -1])
-        low, high = tf.reduce_min(flat, axis=1), tf.reduce_max(flat, axis=1)
-        finite = tf.reduce_all(tf.math.is_finite(flat), axis=1)
-        flags = [~finite, tf.zeros_like(finite)] if which == 0 else [tf.zeros_like(finite), ~finite]
-        if which == 0:
-            flags += [
-                finite & ((low < -1.0 - TOLERANCE) | (high > 1.0 + TOLERANCE)),
-                low < 0.0,
-                (low >= 0.0) & (high > low),
-            ]
-        else:
-            flags += [tf.zeros_like(finite)] * 3
-        self.faults.assign_add(tf.reduce_sum(tf.cast(tf.stack(flags), tf.float64), axis=1))
-        return tf.clip_by_value(images, -1.0, 1.0)
-
-    def get_config(self):
-        config = super().get_config()
-        config.pop("dtype", None)
-        if isinstance(self._spec, str):
-            config[self._argument] = self._spec
-            return config
-        config[self._argument] = {
-            "function": keras.saving.serialize_keras_object(self.extractor.function),
-            "weights_hash": self.extractor.weights_hash,
-            "options": {
-                "name": self.extractor.name,
-                "size": self.extractor.size,
-                "method": self.extractor.method,
-                "antialias": self.extractor.antialias,
-                "num_features": self.extractor.num_features,
-                "rule": self.extractor.rule,
-            },
-        }
-        return config
-
-    @classmethod
-    def from_config(cls, config):
-        config = dict(config)
-        stored = config[cls._argument]
-        if isinstance(stored, dict):
-            function = keras.saving.deserialize_keras_object(stored["function"])
-            extractor = Extractor(function, **stored["options"])
-            if extractor.weights_hash != stored["weights_hash"]:
-                raise ValueError(
-                    f"`{config.get('name')}` cannot be restored: a config holds no weights, and those of its extractor "
-                    f"{extractor.name!r} are not the ones it scored with. Load with compile=False and compile again "
-                    "with the extractor, or use a named one."
-                )
-            config[cls._argument] = extractor
-        return cls(**config)
-
-
-class FeatureBuffer(FeatureMetric):
-    """Keeps every feature: for metrics that compare each image with all others."""
-
-    def __init__(self, extractor, name, max_images):
-        if max_images < 2:
-            raise ValueError(f"`max_images` must be at least 2. Received: {max_images!r}")
-        self.max_images = max_images
-        super().__init__(extractor, name)
-
-    def _build(self, width):
-        def zeros(shape, dtype, name):
-            return self.add_variable(shape, "zeros", dtype=dtype, name=name)
-
-        self.counts = [zeros((), "float64", f"{which}_count") for which in ("real", "fake")]
-        self.filled = [zeros((self.max_images,), "float32", f"{which}_filled") for which in ("real", "fake")]
-        self.stored = [zeros((self.max_images, width), "float32", f"{which}_features") for which in ("real", "fake")]
-
-    def _add(self, real, fake):
-        context = tf.distribute.get_replica_context()
-        replicas = tf.distribute.get_strategy().num_replicas_in_sync
-        replica = context.replica_id_in_sync_group if context else 0
-        for which, features in enumerate((real, fake)):
-            size = tf.shape(features)[0]
-            # replicas write to rows of their own, so that the sum over replicas puts the sets together
-            first = tf.cast(tf.convert_to_tensor(self.counts[which]), tf.int32)
-            rows = (first + tf.range(size)) * replicas + replica
-            room = tf.debugging.assert_less(
-                rows,
-                self.max_images,
-                f"`{self.name}` keeps the features of `max_images` images and received more: raise `max_images` "
-                f"(now {self.max_images}).",
-            )
-            with tf.control_dependencies([room] if room is not None else []):
-                index = rows[:, None]
-                self.filled[which].assign_add(tf.scatter_nd(index, tf.ones([size]), [self.max_images]))
-                values = tf.cast(features, tf.float32)
-                shape = [self.max_images, values.shape[-1]]
-                self.stored[which].assign_add(tf.scatter_nd(index, values, shape))
-            self.counts[which].assign_add(tf.cast(size, tf.float64))
-
-    def features(self):
-        """(real, fake): arrays (n, d) of what was added since the last reset."""
-        filled = [keras.ops.convert_to_numpy(value) > 0 for value in self.filled]
-        return [keras.ops.convert_to_numpy(value)[rows] for value, rows in zip(self.stored, filled)]
-
-    def get_config(self):
-        return {**super().get_config(), "max_images": self.max_images}

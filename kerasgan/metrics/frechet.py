@@ -4,7 +4,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasgan.metrics.features import FeatureMetric, check_features, check_same_width
+from kerasgan.metrics.checks import check_features, check_same_width
+from kerasgan.metrics.streaming import FeatureMetric
 
 EPSILON = np.finfo(np.float64).eps
 

@@ -1,14 +1,10 @@
-"""How close images are to their originals (super-resolution, translation), and how smooth a latent space is.
-
-Images are floats in [-1, 1]. Every pairwise function returns one value per image, so
-`keras.metrics.MeanMetricWrapper(psnr, name="psnr")` is its streaming form for `compile(metrics=[...])`.
-"""
+"""How close images are to their originals (super-resolution, translation): floats in [-1, 1], one value per image."""
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from kerasgan.metrics.features import check_images
+from kerasgan.metrics.checks import check_images
+from kerasgan.metrics.streaming import ImageMetric
 
 
 def l1(real, fake):
@@ -138,136 +134,6 @@ def luma(images):
     return (16.0 + tf.reduce_sum(images * [65.481, 128.553, 24.966], axis=-1, keepdims=True)) / 255.0
 
 
-def perceptual_path_length(
-    generate, latent_dim, distance, num_samples=1000, epsilon=1e-4, batch_size=50, trim=0.01, seed=0
-):
-    """Perceptual path length in z, section 4.1 of Karras et al. 2019: how much the image changes per latent step.
-
-    Both ends of a path are directions on the sphere of radius sqrt(latent_dim), where Gaussian latents lie; a step of
-    `epsilon` along the great circle gives the distance divided by epsilon squared.
-
-    Args:
-        generate: callable, latents (n, latent_dim) -> images (n, height, width, channels) in [-1, 1].
-        latent_dim: int.
-        distance: callable, (images, images) -> (n,) squared perceptual distances (the paper: LPIPS).
-        num_samples: int, paths. Default 1000 (the paper: 100,000).
-        epsilon: float, step. Default 1e-4, as in the paper.
-        batch_size: int, default 50.
-        trim: float in [0, 0.5), the share of the lowest and of the highest values that is dropped. Default 0.01, as in
-            the authors' code.
-        seed: int, of the paths.
-
-    Returns:
-        A float >= 0.
-
-    Raises:
-        ValueError: when a distance is not finite or has a wrong shape.
-
-    Example:
-
-    >>> import keras
-    >>> from kerasgan.metrics import perceptual_path_length
-    >>> squares = lambda a, b: keras.ops.sum((a - b) ** 2, axis=-1)
-    >>> perceptual_path_length(lambda z: z, 8, squares, num_samples=10) > 0
-    True
-    """
-    random = np.random.default_rng(seed)
-    values = []
-    for start in range(0, num_samples, batch_size):
-        count = min(batch_size, num_samples - start)
-        ends = random.normal(size=(2, count, latent_dim))
-        ends /= np.linalg.norm(ends, axis=-1, keepdims=True)
-        place = random.uniform(size=(count, 1))
-        angle = np.arccos(np.clip(np.sum(ends[0] * ends[1], axis=-1, keepdims=True), -1.0, 1.0))
-        images = []
-        for share in (place, place + epsilon):
-            # section 4.1: slerp
-            latents = (np.sin((1.0 - share) * angle) * ends[0] + np.sin(share * angle) * ends[1]) / np.sin(angle)
-            images.append(generate((latents * np.sqrt(latent_dim)).astype("float32")))
-        value = keras.ops.convert_to_numpy(distance(*images)).astype(np.float64)
-        if value.shape != (count,) or not np.isfinite(value).all():
-            raise ValueError(
-                f"`distance` must return one finite number per image. Received: shape {value.shape} for {count} images"
-            )
-        values.append(value / epsilon**2)
-    values = np.sort(np.concatenate(values))
-    drop = int(trim * len(values))
-    return float(values[drop : len(values) - drop].mean())
-
-
-def classification_accuracy_score(
-    fake_images, fake_labels, real_images, real_labels, num_classes, classifier=None, epochs=5, batch_size=64, seed=0
-):
-    """Accuracy on real images of a classifier trained on generated ones, Ravuri and Vinyals 2019.
-
-    Args:
-        fake_images: float array (n, height, width, channels) in [-1, 1], generated.
-        fake_labels: int array (n,), the labels they were generated for.
-        real_images: float array (m, height, width, channels) in [-1, 1], real test images.
-        real_labels: int array (m,).
-        num_classes: int.
-        classifier: an untrained keras.Model, images -> logits (n, num_classes). Default None: a small convolutional
-            network, built here (the paper: ResNet-50).
-        epochs: int, default 5.
-        batch_size: int, default 64.
-        seed: int, of the default network's weights and of the order of the images.
-
-    Returns:
-        A float in [0, 1].
-
-    Raises:
-        ValueError: for images that are not floats in [-1, 1], or labels outside [0, num_classes).
-
-    Example:
-
-    >>> import numpy as np
-    >>> from kerasgan.metrics import classification_accuracy_score
-    >>> labels = np.arange(64) % 2
-    >>> images = np.where(labels == 1, 1.0, -1.0)[:, None, None, None] * np.ones((64, 8, 8, 1))
-    >>> classification_accuracy_score(images, labels, images, labels, 2, batch_size=8)
-    1.0
-    """
-    sets = []
-    for name, images, labels in (("fake", fake_images, fake_labels), ("real", real_images, real_labels)):
-        images = check_images(images, f"{name}_images")
-        labels = np.asarray(labels)
-        if labels.shape != images.shape[:1] or labels.dtype.kind not in "iu":
-            raise ValueError(
-                f"`{name}_labels` must be one integer per image. Received: shape {labels.shape}, {labels.dtype}"
-            )
-        if labels.min() < 0 or labels.max() >= num_classes:
-            raise ValueError(
-                f"`{name}_labels` must be in [0, {num_classes}). Received: {labels.min()} to {labels.max()}"
-            )
-        sets.append((np.asarray(images, "float32"), labels))
-    if classifier is None:
-        classifier = _small_classifier(sets[0][0].shape[1:], num_classes, seed)
-    classifier.compile(
-        optimizer=keras.optimizers.Adam(1e-3),
-        loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
-    )
-    # a seeded order: fit's own shuffling would depend on the global seed
-    order = np.random.default_rng(seed)
-    images, labels = sets[0]
-    for _ in range(epochs):
-        index = order.permutation(len(images))
-        classifier.fit(images[index], labels[index], batch_size=batch_size, shuffle=False, verbose=0)
-    predicted = classifier.predict(sets[1][0], batch_size=256, verbose=0).argmax(axis=-1)
-    return float((predicted == sets[1][1]).mean())
-
-
-def _small_classifier(shape, num_classes, seed):
-    def start(offset):
-        return keras.initializers.GlorotUniform(seed=seed * 10 + offset)
-
-    inputs = keras.Input(shape)
-    x = keras.layers.Conv2D(32, 3, 2, "same", activation="relu", kernel_initializer=start(0))(inputs)
-    x = keras.layers.Conv2D(64, 3, 2, "same", activation="relu", kernel_initializer=start(1))(x)
-    x = keras.layers.Flatten()(x)
-    x = keras.layers.Dense(128, activation="relu", kernel_initializer=start(2))(x)
-    return keras.Model(inputs, keras.layers.Dense(num_classes, kernel_initializer=start(3))(x))
-
-
 def _pair(real, fake):
     real, fake = check_images(real, "real"), check_images(fake, "fake", clip=True)
     if not real.shape.is_compatible_with(fake.shape):
@@ -295,3 +161,72 @@ def _unit_pair(real, fake, channel, border):
 def _check_side(images, least, name):
     if images.shape[1] is not None and min(images.shape[1:3]) < least:
         raise ValueError(f"`{name}` needs images of at least {least} pixels a side. Received: {images.shape[1:3]}")
+
+
+MEASURES = {"l1": l1, "psnr": psnr, "ssim": ssim, "ms_ssim": ms_ssim}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class ImageQuality(ImageMetric):
+    """Streaming mean of `l1`, `psnr`, `ssim` or `ms_ssim` over pairs of images, in float64.
+
+    For models whose generated images have a truth each: translation and super-resolution.
+
+    Args:
+        measure: "l1", "psnr", "ssim" or "ms_ssim".
+        name: str. Default: that of the measure.
+        **settings: further arguments of the measure, such as `channel="y"` and `border=4`.
+
+    Raises:
+        ValueError: for an unknown measure; from `result()`, for no images, or images that are not finite or not in
+            [-1, 1].
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasgan.metrics import ImageQuality
+    >>> metric = ImageQuality("psnr")
+    >>> images = np.linspace(-1, 0.5, 16, dtype="float32").reshape(1, 4, 4, 1)
+    >>> metric.update_state(images, images + 0.2)
+    >>> round(float(metric.result()), 3)
+    20.0
+    """
+
+    def __init__(self, measure, name=None, **settings):
+        if measure not in MEASURES:
+            raise ValueError(f"`measure` must be one of {tuple(MEASURES)}. Received: {measure!r}")
+        super().__init__(name or measure)
+        self.measure = measure
+        self._settings = settings
+        self.count = self.add_variable((), "zeros", dtype="float64", name="count")
+        self.total = self.add_variable((), "zeros", dtype="float64", name="total")
+
+    @property
+    def settings(self):
+        return dict(self._settings)
+
+    def update_state(self, real_images, generated_images, sample_weight=None):
+        """Add a batch.
+
+        Args:
+            real_images: float tensor (n, height, width, channels) in [-1, 1], the truths.
+            generated_images: the same shape, in the same order; values outside [-1, 1] are clipped.
+            sample_weight: not supported.
+        """
+        real, fake = self._checked(real_images, generated_images, sample_weight)
+        # what is not finite is counted above and told by `result`
+        real, fake = (tf.where(tf.math.is_finite(images), images, 0.0) for images in (real, fake))
+        values = MEASURES[self.measure](real, fake, **self._settings)
+        self.count.assign_add(tf.cast(tf.shape(values)[0], tf.float64))
+        self.total.assign_add(tf.reduce_sum(tf.cast(values, tf.float64)))
+
+    def _result(self):
+        count, total = (float(keras.ops.convert_to_numpy(v)) for v in (self.count, self.total))
+        if not count:
+            raise ValueError(f"`{self.name}` needs images: call update_state(real_images, generated_images) first.")
+        return total / count
+
+    def get_config(self):
+        config = super().get_config()
+        config.pop("dtype", None)
+        return {**config, "measure": self.measure, **self._settings}

@@ -4,8 +4,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasgan.metrics.features import FeatureMetric, check_probabilities, get_classifier
+from kerasgan.metrics.checks import check_probabilities
+from kerasgan.metrics.features import get_classifier
 from kerasgan.metrics.kernel import Estimate
+from kerasgan.metrics.streaming import FeatureMetric
 
 
 def inception_score(probabilities, splits=10):
@@ -78,6 +80,10 @@ class InceptionScore(FeatureMetric):
 
     def __init__(self, classifier, name="inception_score"):
         super().__init__(classifier, name)
+
+    @property
+    def settings(self):
+        return {"splits": 1}
 
     def _build(self, width):
         self.count = self.add_variable((), "zeros", dtype="float64", name="count")

@@ -2,12 +2,16 @@
 
 from typing import NamedTuple
 
+import keras
 import numpy as np
+import tensorflow as tf
 
-from kerasgan.metrics.features import check_probabilities
+from kerasgan.metrics.checks import check_probabilities
+from kerasgan.metrics.features import get_classifier
+from kerasgan.metrics.streaming import FeatureMetric
 
 
-class ModeCount(NamedTuple):
+class Modes(NamedTuple):
     """`modes`: classes found; `kl`: KL(generated || reference) in nats; `shares`: share of the images per mode."""
 
     modes: int
@@ -33,7 +37,7 @@ def mode_count(probabilities, reference=None, minimum=1):
         minimum: int, images that make a mode count as found. Default 1, as in the paper.
 
     Returns:
-        `ModeCount(modes, kl, shares)`; `kl` is 0 when the shares equal the reference.
+        `Modes(modes, kl, shares)`; `kl` is 0 when the shares equal the reference.
 
     Raises:
         ValueError: for rows that are not probabilities, or a reference of another length or with empty modes.
@@ -51,17 +55,103 @@ def mode_count(probabilities, reference=None, minimum=1):
     digits = labels.shape[1]
     modes = labels @ classes ** np.arange(digits - 1, -1, -1)
     counts = np.bincount(modes, minlength=classes**digits)
-    reference = np.ones(len(counts)) if reference is None else np.asarray(reference, np.float64)
-    if reference.shape != counts.shape or not (np.isfinite(reference).all() and (reference > 0.0).all()):
+    return _modes(counts, _reference(reference, len(counts)), minimum)
+
+
+def _reference(reference, modes):
+    """The reference's counts, one for each mode."""
+    reference = np.ones(modes) if reference is None else np.asarray(reference, np.float64)
+    if reference.shape != (modes,) or not (np.isfinite(reference).all() and (reference > 0.0).all()):
         raise ValueError(
-            f"`reference` must hold a positive share for each of {len(counts)} modes. "
+            f"`reference` must hold a positive share for each of {modes} modes. "
             f"Received: shape {reference.shape}, minimum {reference.min(initial=np.inf)}"
         )
+    return reference
+
+
+def _modes(counts, reference, minimum):
     shares = counts / counts.sum()
     expected = reference / reference.sum()
     found = counts > 0
     kl = float(np.sum(shares[found] * np.log(shares[found] / expected[found])))
-    return ModeCount(int((counts >= minimum).sum()), max(kl, 0.0), shares)
+    return Modes(int((counts >= minimum).sum()), max(kl, 0.0), shares)
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class ModeCount(FeatureMetric):
+    """Streaming `mode_count` of the generated images: a count per mode, whatever the number of images.
+
+    Metz et al. 2017, section 3.3.1. The result is a dict of "modes" and "mode_kl".
+
+    Args:
+        classifier: anything `get_classifier` takes; it returns class probabilities (n, classes), or
+            (n, digits, classes).
+        digits: int, how many digits an image shows. Default 1; stacked MNIST has 3.
+        reference: array (classes ** digits,), positive shares or counts of the modes among real images. Default None:
+            uniform.
+        minimum: int, images that make a mode count as found. Default 1, as in the paper.
+        name: str, default "mode_count".
+
+    Raises:
+        ValueError: from `result()`, for no images, images or outputs that are not finite, or a reference of another
+            length or with empty modes.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasgan.metrics import ModeCount
+    >>> metric = ModeCount(classifier=lambda images: images[:, 0, 0])
+    >>> images = np.eye(4, dtype="float32")[:, None, None, :]
+    >>> metric.update_state(images - 1, images)
+    >>> metric.result()
+    {'modes': 4.0, 'mode_kl': 0.0}
+    """
+
+    _argument, _resolve = "classifier", staticmethod(get_classifier)
+    parts = ("modes", "mode_kl")
+
+    def __init__(self, classifier, digits=1, reference=None, minimum=1, name="mode_count"):
+        if digits < 1:
+            raise ValueError(f"`digits` must be at least 1. Received: {digits!r}")
+        self.digits = digits
+        self.reference = None if reference is None else np.asarray(reference, np.float64).tolist()
+        self.minimum = minimum
+        super().__init__(classifier, name)
+
+    @property
+    def settings(self):
+        return {"minimum": self.minimum, "reference": self.reference or "uniform"}
+
+    def _build(self, width):
+        modes = width**self.digits
+        _reference(self.reference, modes)
+        self.counts = self.add_variable((modes,), "zeros", dtype="float64", name="counts")
+        self.undecided = self.add_variable((), "zeros", dtype="float64", name="undecided")
+
+    def _add(self, real, fake):
+        classes = fake.shape[-1]
+        if (fake.shape[1] if fake.shape.rank == 3 else 1) != self.digits:
+            raise ValueError(f"`classifier` must tell the classes of {self.digits} digits. Received: {fake.shape}")
+        labels = tf.reshape(tf.argmax(fake, axis=-1), [-1, self.digits])
+        modes = tf.reduce_sum(labels * [classes**power for power in range(self.digits - 1, -1, -1)], axis=1)
+        self.counts.assign_add(tf.reduce_sum(tf.one_hot(modes, classes**self.digits, dtype=tf.float64), axis=0))
+        finite = tf.reduce_all(tf.math.is_finite(tf.reshape(fake, [tf.shape(fake)[0], -1])), axis=1)
+        self.undecided.assign_add(tf.reduce_sum(tf.cast(~finite, tf.float64)))
+
+    def _result(self):
+        counts, undecided = (keras.ops.convert_to_numpy(v) for v in (self.counts, self.undecided))
+        if not counts.sum():
+            raise ValueError(f"`{self.name}` needs at least 1 generated image. Received: 0")
+        if undecided:
+            raise ValueError(
+                f"`classifier` must return finite numbers. Received NaN or infinity for {int(undecided)} images"
+            )
+        found = _modes(counts, _reference(self.reference, len(counts)), self.minimum)
+        return {"modes": float(found.modes), "mode_kl": found.kl}
+
+    def get_config(self):
+        own = {"digits": self.digits, "reference": self.reference, "minimum": self.minimum}
+        return {**super().get_config(), **own}
 
 
 def recognizability(real_probabilities, fake_probabilities, level=0.95):

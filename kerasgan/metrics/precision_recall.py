@@ -5,7 +5,8 @@ from typing import NamedTuple
 import keras
 import numpy as np
 
-from kerasgan.metrics.features import FeatureBuffer, check_features, check_same_width
+from kerasgan.metrics.checks import check_features, check_same_width
+from kerasgan.metrics.streaming import FeatureBuffer
 
 BLOCK = 1024
 
@@ -144,17 +145,60 @@ class PrecisionRecall(FeatureBuffer):
     {'precision': 1.0, 'recall': 1.0}
     """
 
+    parts = PrecisionAndRecall._fields
+
     def __init__(self, extractor, k=3, max_images=10_000, name="precision_recall"):
         self.k = k
         super().__init__(extractor, name, max_images)
 
-    def result(self):
-        """{"precision": ..., "recall": ...}."""
-        value = super().result()
-        return value if isinstance(value, dict) else {"precision": value, "recall": value}
+    @property
+    def settings(self):
+        return {"k": self.k}
 
     def _result(self):
         return precision_recall(*self.features(), k=self.k)._asdict()
+
+    def get_config(self):
+        return {**super().get_config(), "k": self.k}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class DensityCoverage(FeatureBuffer):
+    """Streaming `density_coverage`: the features of all images are kept and compared at the end.
+
+    Args:
+        extractor: anything `get_extractor` takes; see there.
+        k: int, default 5, as in Naeem et al. 2020.
+        max_images: int, how many images of a set are kept at most. Default 10,000.
+        name: str, default "density_coverage".
+
+    Raises:
+        ValueError: from `result()`, for too few images, real images that are all equal, or images that are not finite
+            or not in [-1, 1].
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasgan.metrics import DensityCoverage
+    >>> metric = DensityCoverage(extractor=lambda images: images[:, 0, 0], k=1, max_images=100)
+    >>> images = np.linspace(-1, 1, 9, dtype="float32")[:, None, None, None]
+    >>> metric.update_state(images, images)
+    >>> metric.result()
+    {'density': 1.0, 'coverage': 1.0}
+    """
+
+    parts = DensityAndCoverage._fields
+
+    def __init__(self, extractor, k=5, max_images=10_000, name="density_coverage"):
+        self.k = k
+        super().__init__(extractor, name, max_images)
+
+    @property
+    def settings(self):
+        return {"k": self.k}
+
+    def _result(self):
+        return density_coverage(*self.features(), k=self.k)._asdict()
 
     def get_config(self):
         return {**super().get_config(), "k": self.k}

@@ -6,6 +6,15 @@ import pytest
 from PIL import Image
 
 from kerasgan.callbacks import Checkpoint, ScoreMonitor
+from kerasgan.metrics import (
+    FrechetDistance,
+    GeneratorScore,
+    PrecisionRecall,
+    Score,
+    perceptual_path_length,
+    score_images,
+    weights_hash,
+)
 
 
 class Distance(keras.metrics.Metric):
@@ -76,10 +85,12 @@ def weights_of(model):
     return [np.array(weight) for weight in model.weights]
 
 
-@pytest.mark.parametrize("mode, best_epoch", [("min", 2), ("max", 4)])
-def test_the_best_weights_are_kept(tmp_path, make_model, make_dataset, mode, best_epoch):
+@pytest.mark.parametrize(
+    "name, mode, best_epoch", [("x", "min", 2), ("x", "max", 4), ("x", None, 2), ("recall", None, 4)]
+)
+def test_the_best_weights_are_kept(tmp_path, make_model, make_dataset, name, mode, best_epoch):
     model = make_model()
-    metric = Script([5.0, 1.0, 3.0, 9.0, 4.0])
+    metric = Script([5.0, 1.0, 3.0, 9.0, 4.0], name)
     monitor = ScoreMonitor([metric], make_dataset(), num_images=8, mode=mode, directory=tmp_path, verbose=0)
     seen = []
     see = keras.callbacks.LambdaCallback(on_epoch_end=lambda epoch, logs: seen.append(weights_of(model)))
@@ -102,6 +113,42 @@ def test_every_n_epochs_and_several_scores(tmp_path, make_model, make_dataset):
     assert [record["epoch"] for record in lines(tmp_path)] == [2]
     assert "distance" in (tmp_path / "log.csv").read_text().splitlines()[0]
     assert monitor.best["scores"]["recall"] == 0.25
+
+
+def test_scores_carry_their_protocol(tmp_path, make_model, make_dataset, images):
+    model = make_model()
+    pixels = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()], name="pixels")
+
+    def path_length():
+        return perceptual_path_length(model.decode, 4, lambda a, b: ((a - b) ** 2).mean(axis=(1, 2, 3)), 4, 0.1)
+
+    metrics = [FrechetDistance(pixels), PrecisionRecall(pixels, k=2, max_images=40), Distance()]
+    metrics.append(GeneratorScore(path_length, "path_length", {"epsilon": 0.1}))
+    monitor = ScoreMonitor(
+        metrics, make_dataset(), num_images=20, directory=tmp_path, verbose=0, data="noise", split="test", seed=3
+    )
+    model.fit(make_dataset(), verbose=0, callbacks=[monitor])
+    (record,) = lines(tmp_path)
+    assert record["errors"] == {}
+    assert list(record["stamps"]) == ["frechet_distance", "precision", "recall", "distance", "path_length"]
+    assert record["scores"] == {name: stamp["value"] for name, stamp in record["stamps"].items()}
+    distance, recall = (Score(**record["stamps"][name]) for name in ("frechet_distance", "recall"))
+    assert (distance.extractor, distance.resize) == ("pixels", "bilinear 8x8")
+    assert distance.weights_hash == weights_hash(pixels)
+    assert (distance.num_real, distance.num_generated, distance.dataset, distance.split, distance.seed) == (
+        20, 20, "noise", "test", 3,
+    )  # fmt: skip
+    assert recall.settings == {"k": 2} and record["stamps"]["path_length"]["settings"] == {"epsilon": 0.1}
+    # one protocol with `score_images` on as many images
+    other = score_images(images[:20], images[20:], ["fd"], pixels, dataset="noise", split="test")["frechet_distance"]
+    assert distance - other == distance.value - other.value
+
+
+def test_progress_is_shown(tmp_path, make_model, make_dataset, capsys):
+    for verbose, shown in ((1, True), (0, False)):
+        monitor = ScoreMonitor([Distance()], make_dataset(), num_images=16, directory=tmp_path, verbose=verbose)
+        make_model().fit(make_dataset(), verbose=0, callbacks=[monitor])
+        assert ("16/16" in capsys.readouterr().out) == shown
 
 
 def test_a_metric_that_fails_is_recorded_and_training_goes_on(tmp_path, make_model, make_dataset):

@@ -48,6 +48,25 @@ def test_the_resize_rule_and_grey_to_colour():
     assert Extractor(lambda x: x).resize == "none" and Extractor(lambda x: x).weights_hash is None
 
 
+def test_networks_of_keras_applications():
+    mobilenet = keras.applications.mobilenet
+    model = mobilenet.MobileNet((32, 32, 3), alpha=0.25, include_top=False, weights=None, pooling="avg", name="tiny")
+    extractor = Extractor(model, preprocess=mobilenet.preprocess_input)
+    assert (extractor.resize, extractor.num_features) == ("bilinear 32x32, mobilenet.preprocess_input", 256)
+    images = np.random.default_rng(0).uniform(-1, 1, size=(2, 32, 32, 3)).astype("float32")
+    pixels = (images + 1) * 127.5
+    np.testing.assert_allclose(
+        extractor(images), model(mobilenet.preprocess_input(pixels.copy())), rtol=1e-3, atol=1e-6
+    )
+    # one that wants BGR about the mean of ImageNet, within the graph as well
+    caffe = Extractor(lambda x: x[:, 0, 0], preprocess=keras.applications.resnet50.preprocess_input)
+    expected = pixels[:, 0, 0, ::-1] - [103.939, 116.779, 123.68]
+    np.testing.assert_allclose(extract_features(images, caffe), expected, rtol=1e-4, atol=1e-4)
+    assert caffe.resize == "none, resnet.preprocess_input"
+    with pytest.raises(ValueError, match="`preprocess` must be a callable or None. Received: 'caffe'"):
+        Extractor(model, preprocess="caffe")
+
+
 def test_maps_are_averaged(images):
     np.testing.assert_allclose(
         extract_features(images, lambda x: x)[:, 0], images.mean(axis=(1, 2, 3)), rtol=1e-4, atol=1e-7
@@ -126,6 +145,17 @@ def test_reference_statistics_are_kept_by_content(images, tmp_path):
     assert count() == 2
     reference_statistics(images, small_model(seed=1), cache_dir=tmp_path / "cache")
     assert count() == 3
+    # models without weights differ by what they compute
+    for layer in (keras.layers.Flatten(), keras.layers.GlobalMaxPooling2D(), keras.layers.Flatten()):
+        network = keras.Sequential([keras.Input((4, 4, 1)), layer], name="network")
+        found = reference_statistics(images, network, cache_dir=tmp_path / "cache").mean
+        np.testing.assert_allclose(found, network.predict(images, verbose=0).mean(axis=0, dtype="float64"), rtol=1e-6)
+    assert count() == 5
+    before = weights_hash(model)
+    model.weights[0].assign_add(0.1 * keras.ops.ones_like(model.weights[0]))
+    assert get_extractor(model).weights_hash == weights_hash(model) != before
+    reference_statistics(images, model, cache_dir=tmp_path / "cache")
+    assert count() == 6
     with pytest.raises(ValueError, match="`cache_dir` needs an extractor whose weights can be hashed"):
         reference_statistics(images, lambda x: x, cache_dir=tmp_path)
 

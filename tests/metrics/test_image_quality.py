@@ -1,4 +1,3 @@
-import keras
 import numpy as np
 import pytest
 import skimage.color
@@ -79,13 +78,6 @@ def test_ms_ssim_orders_degradations():
     assert 1 > values[1] > values[2] > 0
 
 
-def test_streams_in_keras(pair):
-    metric = keras.metrics.MeanMetricWrapper(psnr, name="psnr", border=2)
-    metric.update_state(pair[0][:1], pair[1][:1])
-    metric.update_state(pair[0][1:], pair[1][1:])
-    assert float(metric.result()) == pytest.approx(float(np.mean(psnr(*pair, border=2))), rel=1e-6)
-
-
 def test_values_beyond_the_range_are_clipped_in_generated_images_only(pair):
     real, fake = pair
     np.testing.assert_array_equal(
@@ -134,6 +126,21 @@ def test_path_length_drops_the_tails():
     assert value == pytest.approx(4.5)
     with pytest.raises(ValueError, match="one finite number per image"):
         perceptual_path_length(lambda z: z, 2, lambda a, b: np.full(len(a), np.nan), num_samples=4)
+
+
+def test_path_length_does_not_depend_on_the_batches():
+    def squares(a, b):
+        return np.sum((a.astype("float64") - b) ** 2, axis=-1)
+
+    values = [
+        perceptual_path_length(np.tanh, 6, squares, num_samples=20, epsilon=1e-2, batch_size=size)
+        for size in (20, 7, 1)
+    ]
+    assert values[1:] == pytest.approx(values[:1] * 2, rel=1e-6) and values[0] > 0
+    assert perceptual_path_length(np.tanh, 6, squares, 20, 1e-2, seed=1) != pytest.approx(values[0], rel=1e-3)
+    for bad in ({"latent_dim": 1}, {"num_samples": 0}, {"epsilon": 0.0}, {"trim": 0.5}):
+        with pytest.raises(ValueError, match=f"`{next(iter(bad))}` must be"):
+            perceptual_path_length(**({"generate": np.tanh, "latent_dim": 4, "distance": squares} | bad))
 
 
 def test_classification_accuracy_score():

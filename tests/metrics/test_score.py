@@ -11,6 +11,7 @@ from kerasgan.metrics import (
     inception_score,
     precision_recall,
     score_images,
+    scoring,
     weights_hash,
 )
 
@@ -107,8 +108,28 @@ def test_score_images_stamps_what_it_did():
     assert (stamp.extractor, stamp.weights_hash, stamp.resize) == ("tiny", weights_hash(model), "bilinear 4x4")
     assert (stamp.num_real, stamp.num_generated, stamp.dataset, stamp.split, stamp.seed) == (30, 25, "noise", "test", 3)
     assert scores["inception_score"].num_real == 0 and scores["inception_score"].extractor == "judge"
+    # fewer than a subset's 1,000 images: the sets whole, once
+    assert scores["kernel_distance"].settings == {"subsets": 1} and scores["kernel_distance"].sd is None
+    assert set(scores["kernel_distance"].versions) == {"python", "kerasgan", "tensorflow", "keras", "numpy"}
     with pytest.raises(ValueError, match="differ in metric: 'precision' != 'recall'"):
         scores["precision"] - scores["recall"]
+
+
+def test_subsets_are_stated(monkeypatch):
+    monkeypatch.setattr(scoring, "SUBSET", 10)
+    random = np.random.default_rng(0)
+    real, fake = random.uniform(-1, 1, size=(2, 11, 1, 1, 2)).astype("float32")
+    score = score_images(real, fake, ["kd"], lambda x: x)["kernel_distance"]
+    assert score.settings == {"subsets": 100, "subset_size": 10, "subset_seed": 0} and score.sd > 0
+
+
+def test_progress_is_told(capsys):
+    images = np.random.default_rng(0).uniform(-1, 1, size=(8, 4, 4, 1)).astype("float32")
+    score_images(images, images, ["fd"], lambda x: x)
+    assert capsys.readouterr().out == ""
+    score_images(images, images, ["fd"], lambda x: x, verbose=1)
+    told = capsys.readouterr().out
+    assert "Features of the real images" in told and "1/1" in told and "Fréchet distance ..." in told
 
 
 def test_refusals():
@@ -119,3 +140,9 @@ def test_refusals():
         score_images(images, images, ["fd"])
     with pytest.raises(ValueError, match="`classifier` must be a name"):
         score_images(images, images, ["is"], lambda x: x)
+    for metric, least in (("is", 20), ("dc", 6), ("pr", 4), ("fd", 2)):
+        few = images.repeat(3, axis=0)[: least - 1]
+        with pytest.raises(ValueError, match=f"`fake` must hold at least {least} images for '{metric}'. Received: "):
+            score_images(images, few, [metric], lambda x: x, lambda x: x)
+    with pytest.raises(ValueError, match="`real` must hold at least 2 images for 'kd'. Received: 1"):
+        score_images(images[:1], images, ["kd"], lambda x: x)

@@ -5,16 +5,25 @@ import tensorflow as tf
 
 from kerasgan import metrics
 from kerasgan.metrics import (
+    DensityCoverage,
     Extractor,
     FrechetDistance,
+    GeneratorScore,
+    ImageQuality,
     InceptionScore,
     KernelDistance,
+    ModeCount,
     PrecisionRecall,
+    density_coverage,
     extract_features,
     frechet_distance_from_features,
     inception_score,
     kernel_distance,
+    mode_count,
+    perceptual_path_length,
     precision_recall,
+    psnr,
+    ssim,
 )
 
 
@@ -37,12 +46,12 @@ def images():
 
 
 def build(cls, model):
-    if cls is InceptionScore:
+    if cls in (InceptionScore, ModeCount):
         return cls(classifier=keras.Sequential([keras.Input((8, 8, 1)), *model.layers, keras.layers.Softmax()]))
     return cls(extractor=model, **({} if cls is FrechetDistance else {"max_images": 64}))
 
 
-CLASSES = [FrechetDistance, KernelDistance, PrecisionRecall, InceptionScore]
+CLASSES = [FrechetDistance, KernelDistance, PrecisionRecall, DensityCoverage, InceptionScore, ModeCount]
 
 
 def expected_of(cls, model, real, fake):
@@ -53,8 +62,15 @@ def expected_of(cls, model, real, fake):
         return kernel_distance(a, b).mean
     if cls is PrecisionRecall:
         return precision_recall(a, b)._asdict()
+    if cls is DensityCoverage:
+        return density_coverage(a, b)._asdict()
     exponents = np.exp(b.astype("float64"))
-    return inception_score(exponents / exponents.sum(axis=1, keepdims=True), splits=1).mean
+    probabilities = exponents / exponents.sum(axis=1, keepdims=True)
+    if cls is ModeCount:
+        found = mode_count(probabilities)
+        assert 1 < found.modes < 6 or found.kl > 0
+        return {"modes": found.modes, "mode_kl": found.kl}
+    return inception_score(probabilities, splits=1).mean
 
 
 @pytest.mark.parametrize("cls", CLASSES)
@@ -86,13 +102,99 @@ def test_state_and_config(cls, images):
     assert copy.name == metric.name
 
 
-def test_memory_of_the_frechet_distance_does_not_grow(images):
-    metric = FrechetDistance(extractor=extractor_model())
-    before = sum(np.prod(v.shape) for v in metric.variables)
-    for _ in range(3):
-        metric.update_state(*images)
-    assert sum(np.prod(v.shape) for v in metric.variables) == before == 2 * (1 + 6 + 36) + 5
-    assert all(v.dtype == "float64" for v in metric.variables)
+@pytest.mark.parametrize(
+    ("cls", "numbers"),
+    # faults and: counts, means and products of 6 features; 64 rows of both sets and which are filled; one a class
+    [
+        (FrechetDistance, 2 * (1 + 6 + 36)),
+        (KernelDistance, 2 * (1 + 64 + 64 * 6)),
+        (PrecisionRecall, 2 * (1 + 64 + 64 * 6)),
+        (DensityCoverage, 2 * (1 + 64 + 64 * 6)),
+        (InceptionScore, 1 + 1 + 6),
+        (ModeCount, 6 + 1),
+    ],
+)
+def test_memory_does_not_grow_with_the_images(cls, numbers, images):
+    metric = build(cls, extractor_model())
+    for start in range(0, 40, 20):
+        assert sum(np.prod(v.shape) for v in metric.variables) == numbers + 5
+        metric.update_state(images[0][start : start + 20], images[1][start : start + 20])
+    assert sum(np.prod(v.shape) for v in metric.variables) == numbers + 5
+    # sums are float64; features are kept as the extractor gives them
+    stored = {v.dtype for v in metric.variables if "features" in v.path or "filled" in v.path}
+    assert {v.dtype for v in metric.variables} - stored == {"float64"} and stored <= {"float32"}
+
+
+def test_features_in_float64_are_kept_so():
+    def tiny_steps(images):
+        return tf.cast(tf.reshape(images, [-1, 16]), tf.float64) * 1e-9 + 1.0
+
+    real, fake = np.random.default_rng(0).uniform(-1, 1, size=(2, 30, 4, 4, 1)).astype("float32")
+    metric = PrecisionRecall(extractor=tiny_steps, k=1, max_images=30)
+    metric.update_state(real, fake)
+    expected = precision_recall(tiny_steps(real).numpy(), tiny_steps(fake).numpy(), k=1)
+    # in float32 all features would be 1
+    assert metric.result() == expected._asdict() and 0 < expected.recall < 1
+
+
+def test_modes_of_stacked_digits():
+    digits = np.array([[0, 0, 1], [1, 0, 0], [1, 0, 0], [1, 1, 1]])
+    images = np.eye(2, dtype="float32")[digits][:, None]
+    metric = ModeCount(classifier=lambda images: images[:, 0], digits=3, minimum=2)
+    for batch in (images[:1], images[1:]):
+        metric.update_state(batch - 1, batch)
+    expected = mode_count(np.eye(2)[digits], minimum=2)
+    assert metric.result() == {"modes": 1.0, "mode_kl": pytest.approx(expected.kl)}
+    with pytest.raises(ValueError, match="the classes of 1 digits"):
+        ModeCount(classifier=lambda images: images[:, 0]).update_state(images - 1, images)
+    with pytest.raises(ValueError, match="positive share for each of 8 modes. Received: shape .3,."):
+        ModeCount(classifier=lambda images: images[:, 0], digits=3, reference=[1, 2, 1]).update_state(images, images)
+    bad = ModeCount(classifier=lambda images: images[:, 0] / 0.0, digits=3)
+    bad.update_state(images - 1, images)
+    with pytest.raises(ValueError, match="finite numbers. Received NaN or infinity for 4 images"):
+        bad.result()
+
+
+def test_image_quality_is_the_mean_over_pairs():
+    random = np.random.default_rng(0)
+    real = random.uniform(-1, 1, size=(7, 16, 16, 3)).astype("float32")
+    fake = np.clip(real + random.normal(size=real.shape) * 0.2, -1, 1).astype("float32")
+    order = random.permutation(7)
+    for metric, expected in (
+        (ImageQuality("psnr", channel="y", border=2), psnr(real, fake, channel="y", border=2)),
+        (ImageQuality("ssim", name="likeness"), ssim(real, fake)),
+        (ImageQuality("l1"), np.abs(real - fake).mean(axis=(1, 2, 3))),
+    ):
+        update = tf.function(metric.update_state)
+        for step, index in ((7, slice(None)), (2, order)):
+            metric.reset_state()
+            for start in range(0, 7, step):
+                update(real[index][start : start + step], fake[index][start : start + step])
+            assert metric.result() == pytest.approx(np.mean(expected, dtype="float64"), rel=1e-6)
+        copy = keras.saving.deserialize_keras_object(keras.saving.serialize_keras_object(metric))
+        assert (copy.name, copy.measure, copy.settings) == (metric.name, metric.measure, metric.settings)
+        metric.reset_state()
+        update(real, np.where(np.arange(7)[:, None, None, None] == 2, np.nan, fake).astype("float32"))
+        with pytest.raises(ValueError, match="`generated_images` must be finite.*1 images"):
+            metric.result()
+    with pytest.raises(ValueError, match="`measure` must be one of .*Received: 'lpips'"):
+        ImageQuality("lpips")
+    with pytest.raises(ValueError, match="needs images"):
+        ImageQuality("l1").result()
+
+
+def test_scores_of_the_generator_are_computed_when_asked_for():
+    seen = []
+    metric = GeneratorScore(lambda: seen.append(1) or 2.5, "path_length", {"epsilon": 1e-4})
+    metric.update_state(np.zeros((1, 2, 2, 1)), np.zeros((1, 2, 2, 1)))
+    assert np.isnan(tf.function(metric.result)()) and not seen
+    assert metric.result() == 2.5 and len(seen) == 1
+    stamp = metric.stamps({"path_length": 2.5}, seed=1)["path_length"]
+    assert (stamp.value, stamp.settings, stamp.extractor) == (2.5, {"epsilon": 1e-4}, None)
+    with pytest.raises(ValueError, match="must be finite. Received: nan"):
+        GeneratorScore(lambda: np.nan, "bad").result()
+    with pytest.raises(ValueError, match="callable without arguments. Received: 3.0"):
+        GeneratorScore(3.0, "bad")
 
 
 def test_features_far_from_zero_keep_their_digits():
@@ -216,10 +318,17 @@ def test_compiled_into_a_model(images):
 
     model = DCGAN(image_size=28, channels=1, latent_dim=8)
     pixels = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()])
-    model.compile(metrics=[FrechetDistance(extractor=pixels), KernelDistance(extractor=pixels, max_images=16)])
+
+    def path_length():
+        return perceptual_path_length(model.decode, 8, lambda a, b: np.mean((a - b) ** 2, axis=(1, 2, 3)), 4, 0.1)
+
+    lengths = GeneratorScore(path_length, "path_length")
+    kernel = KernelDistance(extractor=pixels, max_images=16)
+    model.compile(metrics=[FrechetDistance(extractor=pixels), kernel, ImageQuality("l1"), lengths])
     real = np.random.default_rng(0).uniform(-1, 1, size=(8, 28, 28, 1)).astype("float32")
     logs = model.evaluate(tf.data.Dataset.from_tensor_slices(real).batch(4), return_dict=True, verbose=0)
-    assert logs["frechet_distance"] > 0 and np.isfinite(logs["kernel_distance"])
+    assert logs["frechet_distance"] > 0 and np.isfinite(logs["kernel_distance"]) and 0 < logs["l1"] < 2
+    assert logs["path_length"] == pytest.approx(path_length()) and logs["path_length"] > 0
 
 
 def test_every_public_name_is_documented_with_an_example():

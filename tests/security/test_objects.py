@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from kerasgan import data
-from kerasgan.metrics.features import read_statistics
+from kerasgan.metrics import read_statistics
 from kerasgan.zoo import _card
 
 

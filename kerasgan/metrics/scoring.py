@@ -1,0 +1,147 @@
+"""Images against images, by several metrics at once, each score with its protocol."""
+
+from kerasgan.metrics.checks import check_images
+from kerasgan.metrics.features import extract_features, get_classifier, get_extractor
+from kerasgan.metrics.frechet import frechet_distance_from_features
+from kerasgan.metrics.inception_score import inception_score
+from kerasgan.metrics.kernel import kernel_distance
+from kerasgan.metrics.precision_recall import density_coverage, precision_recall
+from kerasgan.metrics.score import Score
+
+SUBSET = 1000
+
+
+def _fd(real, fake):
+    return {"frechet_distance": (frechet_distance_from_features(real, fake), None, {})}
+
+
+def _kd(real, fake):
+    mean, sd = kernel_distance(real, fake, subset_size=SUBSET)
+    if max(len(real), len(fake)) <= SUBSET:  # both sets whole: one estimate, and nothing that it deviates from
+        return {"kernel_distance": (mean, None, {"subsets": 1})}
+    settings = {"subsets": 100, "subset_size": SUBSET, "subset_seed": 0}
+    return {"kernel_distance": (mean, sd, settings)}
+
+
+def _pr(real, fake):
+    values = precision_recall(real, fake)._asdict()
+    return {name: (value, None, {"k": 3}) for name, value in values.items()}
+
+
+def _dc(real, fake):
+    values = density_coverage(real, fake)._asdict()
+    return {name: (value, None, {"k": 5}) for name, value in values.items()}
+
+
+COMPARISONS = {"fd": _fd, "kd": _kd, "pr": _pr, "dc": _dc}
+NAMES = {
+    "fd": "Fréchet distance",
+    "kd": "Kernel distance",
+    "pr": "Precision and recall",
+    "dc": "Density and coverage",
+}
+# the fewest images of a set that each can be computed of
+FEWEST = {"fd": 2, "kd": 2, "pr": 4, "dc": 6, "is": 20}
+
+
+def score_images(
+    real,
+    fake,
+    metrics=("fd", "kd", "pr"),
+    extractor=None,
+    classifier=None,
+    batch_size=64,
+    dataset=None,
+    split=None,
+    seed=None,
+    truncation=None,
+    verbose=0,
+):
+    """Score generated images against real ones and stamp each score with its protocol.
+
+    Args:
+        real: images as in `extract_features`, in [-1, 1].
+        fake: images as in `extract_features`, in [-1, 1]; values outside are clipped when an array is given.
+        metrics: names among "fd" (Fréchet distance), "kd" (kernel distance), "pr" (precision and recall), "dc" (density
+            and coverage) and "is" (Inception Score).
+        extractor: anything `get_extractor` takes; needed for all but "is".
+        classifier: anything `get_classifier` takes, for "is". Default: that of the extractor's name.
+        batch_size: int, default 64.
+        dataset: str, the real images' data set, for the stamp.
+        split: str, their split, for the stamp.
+        seed: int, of the generated images, for the stamp.
+        truncation: float, of the latents, for the stamp.
+        verbose: 1 shows progress bars. Default 0.
+
+    Returns:
+        dict of `Score`s by metric: "frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage",
+        "inception_score".
+
+    Raises:
+        ValueError: for an unknown metric, a missing extractor, too few images, or images that `extract_features`
+            refuses.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasgan.metrics import score_images
+    >>> images = np.random.default_rng(0).uniform(-1, 1, (16, 2, 2, 1)).astype("float32")
+    >>> scores = score_images(images, -images, metrics=["fd"], extractor=lambda x: x[:, 0, 0])
+    >>> scores["frechet_distance"].num_real
+    16
+    """
+    if not metrics or any(name not in FEWEST for name in metrics):
+        raise ValueError(f"`metrics` must be among {tuple(FEWEST)}. Received: {list(metrics)}")
+    if extractor is None and any(name != "is" for name in metrics):
+        raise ValueError("`extractor` must be a name, a keras.Model or a callable for these metrics. Received: None")
+    if "is" in metrics and classifier is None:
+        if not isinstance(extractor, str):
+            raise ValueError("`classifier` must be a name, a keras.Model or a callable for 'is'. Received: None")
+        classifier = extractor
+    if hasattr(fake, "shape"):
+        fake = check_images(fake, "fake", clip=True).numpy()
+    for metric in metrics:
+        sets = {"fake": fake} if metric == "is" else {"real": real, "fake": fake}
+        for name, images in sets.items():
+            if hasattr(images, "shape") and len(images) < FEWEST[metric]:
+                raise ValueError(
+                    f"`{name}` must hold at least {FEWEST[metric]} images for {metric!r}. Received: {len(images)}"
+                )
+    about = {"dataset": dataset, "split": split, "seed": seed, "truncation": truncation}
+    compared = [name for name in metrics if name != "is"]
+    scores = {}
+    if compared:
+        extractor = get_extractor(extractor)
+        sets = []
+        for name, images in (("real", real), ("generated", fake)):
+            _tell(f"Features of the {name} images, by {extractor.name}:", verbose)
+            sets.append(extract_features(images, extractor, batch_size, verbose))
+        facts = about | _facts(extractor, *sets)
+        for name in compared:
+            _tell(f"{NAMES[name]} ...", verbose)
+            for metric, (value, sd, settings) in COMPARISONS[name](*sets).items():
+                scores[metric] = Score(value, metric, sd=sd, settings=settings, **facts)
+    if "is" in metrics:
+        classifier = get_classifier(classifier)
+        _tell(f"Classes of the generated images, by {classifier.name}:", verbose)
+        probabilities = extract_features(fake, classifier, batch_size, verbose)
+        mean, sd = inception_score(probabilities)
+        facts = about | _facts(classifier, (), probabilities)
+        scores["inception_score"] = Score(mean, "inception_score", sd=sd, settings={"splits": 10}, **facts)
+    return scores
+
+
+def _facts(extractor, real, fake):
+    return {
+        "extractor": extractor.name,
+        "weights_hash": extractor.weights_hash,
+        "resize": extractor.resize,
+        "precision": extractor.precision,
+        "num_real": len(real),
+        "num_generated": len(fake),
+    }
+
+
+def _tell(sentence, verbose):
+    if verbose:
+        print(sentence, flush=True)

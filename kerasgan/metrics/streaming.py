@@ -1,0 +1,218 @@
+"""What streaming metrics share: the checks of images, the extractor, the config, the buffer of features."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasgan.metrics.checks import TOLERANCE
+from kerasgan.metrics.features import Extractor, get_extractor
+from kerasgan.metrics.score import Score
+
+
+class StampedMetric(keras.metrics.Metric):
+    """A metric that knows the protocol of its numbers."""
+
+    extractor = None
+
+    @property
+    def settings(self):
+        """What a score must state besides the extractor, as a dict."""
+        return {}
+
+    def stamps(self, numbers, **about):
+        """The numbers of a result, a dict, as a dict of `Score`s; `about` holds further fields of `Score`."""
+        if self.extractor is not None:
+            about |= {
+                "extractor": self.extractor.name,
+                "weights_hash": self.extractor.weights_hash,
+                "resize": self.extractor.resize,
+                "precision": self.extractor.precision,
+            }
+        return {name: Score(value, name, settings=self.settings, **about) for name, value in numbers.items()}
+
+
+class ImageMetric(StampedMetric):
+    """What streaming metrics of images share: counts of images that no score can be computed of, told by `result()`.
+
+    Within a `tf.function`, `result()` is NaN, "not computed yet": Keras asks for it after every batch, and at 2,048
+    features one answer takes seconds. `evaluate()` reads the value once, outside the graph, when all images are seen.
+    """
+
+    # the names of the numbers, where `result()` is a dict of several
+    parts = ()
+
+    def __init__(self, name):
+        super().__init__(name=name)
+        # real not finite, fake not finite, real outside [-1, 1], real with negatives, real that varies within [0, 1]
+        self.faults = self.add_variable((5,), "zeros", dtype="float64", name="faults")
+
+    def result(self):
+        if not tf.executing_eagerly():
+            nan = tf.constant(np.nan, tf.float64)
+            return {part: nan for part in self.parts} or nan
+        faults = keras.ops.convert_to_numpy(self.faults)
+        for index, name in enumerate(("real_images", "generated_images")):
+            if faults[index]:
+                raise ValueError(f"`{name}` must be finite. Received NaN or infinity in {int(faults[index])} images")
+        if faults[2]:
+            raise ValueError(
+                f"`real_images` must be in [-1, 1]. Received {int(faults[2])} images outside; "
+                "use images / 127.5 - 1 for [0, 255]"
+            )
+        if faults[4] and not faults[3]:
+            raise ValueError(
+                "`real_images` must be in [-1, 1]. Received no negative value, which looks like [0, 1]: "
+                "use images * 2 - 1"
+            )
+        return self._result()
+
+    def _checked(self, real_images, generated_images, sample_weight):
+        """Both batches in float32 and within [-1, 1]; what is wrong with them is counted."""
+        if sample_weight is not None:
+            raise ValueError(f"`sample_weight` must be None: a set has no weights. Received: {sample_weight!r}")
+        return self._check(real_images, 0), self._check(generated_images, 1)
+
+    def _check(self, images, which):
+        dtype = tf.as_dtype(images.dtype)
+        if not dtype.is_floating:
+            raise ValueError(f"Images must be floats in [-1, 1]. Received: {dtype.name}; use images / 127.5 - 1")
+        images = tf.cast(images, tf.float32)
+        flat = tf.reshape(images, [tf.shape(images)[0], -1])
+        low, high = tf.reduce_min(flat, axis=1), tf.reduce_max(flat, axis=1)
+        finite = tf.reduce_all(tf.math.is_finite(flat), axis=1)
+        flags = [~finite, tf.zeros_like(finite)] if which == 0 else [tf.zeros_like(finite), ~finite]
+        if which == 0:
+            flags += [
+                finite & ((low < -1.0 - TOLERANCE) | (high > 1.0 + TOLERANCE)),
+                low < 0.0,
+                (low >= 0.0) & (high > low),
+            ]
+        else:
+            flags += [tf.zeros_like(finite)] * 3
+        self.faults.assign_add(tf.reduce_sum(tf.cast(tf.stack(flags), tf.float64), axis=1))
+        return tf.clip_by_value(images, -1.0, 1.0)
+
+
+class FeatureMetric(ImageMetric):
+    """What streaming metrics of features share: the extractor and the config. Subclasses add sums."""
+
+    _argument, _resolve = "extractor", staticmethod(get_extractor)
+
+    def __init__(self, extractor, name):
+        super().__init__(name)
+        self._spec = extractor
+        self.extractor = self._resolve(extractor)
+        self._ready = False
+        if self.extractor.num_features is not None:
+            self._build(self.extractor.num_features)
+            self._ready = True
+
+    def update_state(self, real_images, generated_images, sample_weight=None):
+        """Add a batch.
+
+        Args:
+            real_images: float tensor (n, height, width, channels) in [-1, 1].
+            generated_images: float tensor (m, height, width, channels); values outside [-1, 1] are clipped.
+            sample_weight: not supported.
+        """
+        features = [self.extractor(images) for images in self._checked(real_images, generated_images, sample_weight)]
+        if not self._ready:
+            with tf.init_scope():
+                self._build(features[0].shape[-1])
+            self._ready = True
+        self._add(*features)
+
+    def result(self):
+        if tf.executing_eagerly() and not self._ready:
+            raise ValueError(f"`{self.name}` needs images: call update_state(real_images, generated_images) first.")
+        return super().result()
+
+    def get_config(self):
+        config = super().get_config()
+        config.pop("dtype", None)
+        if isinstance(self._spec, str):
+            config[self._argument] = self._spec
+            return config
+        config[self._argument] = {
+            "function": keras.saving.serialize_keras_object(self.extractor.function),
+            "weights_hash": self.extractor.weights_hash,
+            "options": {
+                "name": self.extractor.name,
+                "size": self.extractor.size,
+                "method": self.extractor.method,
+                "antialias": self.extractor.antialias,
+                "num_features": self.extractor.num_features,
+                "rule": self.extractor.rule,
+                "preprocess": keras.saving.serialize_keras_object(self.extractor.preprocess),
+            },
+        }
+        return config
+
+    @classmethod
+    def from_config(cls, config):
+        config = dict(config)
+        stored = config[cls._argument]
+        if isinstance(stored, dict):
+            function = keras.saving.deserialize_keras_object(stored["function"])
+            options = {name: keras.saving.deserialize_keras_object(value) for name, value in stored["options"].items()}
+            extractor = Extractor(function, **options)
+            if extractor.weights_hash != stored["weights_hash"]:
+                raise ValueError(
+                    f"`{config.get('name')}` cannot be restored: a config holds no weights, and those of its extractor "
+                    f"{extractor.name!r} are not the ones it scored with. Load with compile=False and compile again "
+                    "with the extractor, or use a named one."
+                )
+            config[cls._argument] = extractor
+        return cls(**config)
+
+
+class FeatureBuffer(FeatureMetric):
+    """Keeps every feature: for metrics that compare each image with all others."""
+
+    def __init__(self, extractor, name, max_images):
+        if max_images < 2:
+            raise ValueError(f"`max_images` must be at least 2. Received: {max_images!r}")
+        self.max_images = max_images
+        super().__init__(extractor, name)
+
+    def _build(self, width):
+        def zeros(shape, dtype, name):
+            return self.add_variable(shape, "zeros", dtype=dtype, name=name)
+
+        # as the extractor gives them: most are float32, and twice the memory would hold no more of them
+        outputs = getattr(self.extractor.model, "outputs", None)
+        dtype = "float32" if outputs and outputs[0].dtype != "float64" else "float64"
+        self.counts = [zeros((), "float64", f"{which}_count") for which in ("real", "fake")]
+        self.filled = [zeros((self.max_images,), "float32", f"{which}_filled") for which in ("real", "fake")]
+        self.stored = [zeros((self.max_images, width), dtype, f"{which}_features") for which in ("real", "fake")]
+
+    def _add(self, real, fake):
+        context = tf.distribute.get_replica_context()
+        replicas = tf.distribute.get_strategy().num_replicas_in_sync
+        replica = context.replica_id_in_sync_group if context else 0
+        for which, features in enumerate((real, fake)):
+            size = tf.shape(features)[0]
+            # replicas write to rows of their own, so that the sum over replicas puts the sets together
+            first = tf.cast(tf.convert_to_tensor(self.counts[which]), tf.int32)
+            rows = (first + tf.range(size)) * replicas + replica
+            room = tf.debugging.assert_less(
+                rows,
+                self.max_images,
+                f"`{self.name}` keeps the features of `max_images` images and received more: raise `max_images` "
+                f"(now {self.max_images}).",
+            )
+            with tf.control_dependencies([room] if room is not None else []):
+                index = rows[:, None]
+                self.filled[which].assign_add(tf.scatter_nd(index, tf.ones([size]), [self.max_images]))
+                values = tf.cast(features, self.stored[which].dtype)
+                shape = [self.max_images, values.shape[-1]]
+                self.stored[which].assign_add(tf.scatter_nd(index, values, shape))
+            self.counts[which].assign_add(tf.cast(size, tf.float64))
+
+    def features(self):
+        """(real, fake): arrays (n, d) of what was added since the last reset."""
+        filled = [keras.ops.convert_to_numpy(value) > 0 for value in self.filled]
+        return [keras.ops.convert_to_numpy(value)[rows] for value, rows in zip(self.stored, filled)]
+
+    def get_config(self):
+        return {**super().get_config(), "max_images": self.max_images}
