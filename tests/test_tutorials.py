@@ -9,7 +9,7 @@ FOLDER = pathlib.Path(__file__).parent.parent / "tutorials"
 SMALL = {"STEPS": 20, "EPOCHS": 1, "NUM_IMAGES": 640, "BATCH_SIZE": 64}
 
 # The others build networks for minutes, however little they train.
-QUICK = ("01", "02", "08", "10")
+QUICK = ("01", "02", "08", "09", "10")
 TUTORIALS = [
     pytest.param(path, id=path.stem, marks=() if path.stem[:2] in QUICK else pytest.mark.slow)
     for path in sorted(FOLDER.glob("[0-9]*.py"))

@@ -112,6 +112,8 @@ print("D(x) over real images:", round(history.history["d_real"][-1], 3))
 print("D(G(z)) over generated images:", round(history.history["d_fake"][-1], 3))
 
 # %% [markdown]
+# ![Above real and generated brightness as histograms, below D(x)](pictures/01_first_gan.png)
+#
 # D says about 1/2 everywhere, though the generated bumps are still narrower than the real ones: "D can only guess"
 # tells what this D can see, not that the distributions are equal. That is why samples are also looked at, and scored
 # by something that did not take part in the game. Where neither real nor generated pixels lie D may say anything:

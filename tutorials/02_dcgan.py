@@ -6,6 +6,8 @@
 # renders itself; at the end you swap in a folder of your own photos.
 
 # %%
+import keras
+
 import kerasgan
 
 EPOCHS = 12
@@ -35,25 +37,30 @@ model.compile(ema_decay=0.995, steps_per_execution=10)
 # %% [markdown]
 # ## Training
 #
-# Three callbacks that one always wants: a picture after each epoch, from the same latents, so that one sees letters
-# form; the whole state of the run on disk, so that the script can be killed and started again; and an end to the run at
-# the first NaN.
+# Callbacks that one always wants: a picture after each epoch, from the same latents, so that one sees letters form; the
+# whole state of the run on disk, so that the script can be killed and started again; an end to the run at the first
+# NaN; and a log.
 
 # %%
 history = model.fit(
     dataset,
     epochs=EPOCHS,
     callbacks=[
-        kerasgan.callbacks.SampleGrid(f"{FOLDER}/samples"),
+        kerasgan.callbacks.SampleGrid(f"{FOLDER}/samples", log_dir=f"{FOLDER}/tensorboard"),
         kerasgan.callbacks.Checkpoint(f"{FOLDER}/checkpoints"),
         kerasgan.callbacks.StopOnNonFinite(),
+        keras.callbacks.CSVLogger(f"{FOLDER}/log.csv", append=True),
     ],
     verbose=2,
 )
 kerasgan.plots.history(history, f"{FOLDER}/curves.png")
 
 # %% [markdown]
-# `letters/samples` now holds `real.png`, a grid for every epoch, and `training.gif`.
+# ![Losses, D(x) and D(G(z)) by epoch](pictures/02_curves.png)
+#
+# `letters/samples` now holds `real.png`, a grid for every epoch, and `training.gif`. `tensorboard --logdir letters`
+# shows curves and grids, while the training runs too; `pandas.read_csv("letters/log.csv", index_col="epoch").plot()`
+# draws the log, and `kerasgan report letters` makes one page of it all.
 #
 # ## Sampling
 #
@@ -66,6 +73,8 @@ model.save(f"{FOLDER}/model.keras")
 print("exported to", model.export(f"{FOLDER}/served"))
 
 # %% [markdown]
+# ![A hundred letters that the generator has drawn](pictures/02_samples.png)
+#
 # ## Your own folder
 #
 # ```python

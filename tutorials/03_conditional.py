@@ -70,6 +70,8 @@ kerasgan.plots.labelled_grid(
 )
 
 # %% [markdown]
+# ![A row for each letter, a column for each slant](pictures/03_wishes.png)
+#
 # ## Does it do as it is told?
 #
 # Pictures persuade too easily, so measure. How far an image leans can be computed from its moments: the covariance of
@@ -102,6 +104,10 @@ print(f"  real images:      {agreement(real, labels['letter'].numpy(), labels['s
 print(f"  generated images: {agreement(made, asked['letter'], asked['slant']):.2f}")
 
 # %% [markdown]
+# In the run that drew the picture above the correlation was 1.00 for real images and 0.73 for generated ones: the slant
+# is obeyed, though with these few epochs letters come apart where the latents want something else. `cgan_mnist` of the
+# zoo shows what 47 minutes do for labels alone: 98 % of its digits are those that were asked for.
+#
 # For labels alone `kerasgan.ACGAN` (Odena et al. 2017) asks D to name the class instead of showing it to D; compare
 # both on your data. `metrics.classification_accuracy_score` trains a classifier on generated images and tests it on
 # real ones: what a conditional model is worth as a source of data.

@@ -79,6 +79,8 @@ axes.legend()
 figure.savefig("slopes.png")
 
 # %% [markdown]
+# ![The slope that G sees, by the distance of the two brightnesses](pictures/04_slopes.png)
+#
 # The slope of the minimax loss falls to a hundredth and less: the better D, the less it says. The non-saturating loss
 # keeps a slope, but a wild one, sixty at one distance and four at another, which makes trainings unsteady. The critic
 # of a Wasserstein GAN (Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875) gives no probabilities: its mean score

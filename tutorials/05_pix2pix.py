@@ -75,5 +75,10 @@ difference = np.abs(columns[1] - columns[2]).mean()
 print(f"two seeds differ by {difference:.4f} on average, in images from -1 to 1")
 
 # %% [markdown]
+# ![Outlines, two translations of each, and the truth](pictures/05_translated.png)
+#
+# The run of this picture scored L1 0.075 (source itself 0.187, untrained 0.775) and SSIM 0.72, and its two seeds differ
+# by 0.026. The third row is where it fails: thin strokes on a coloured ground.
+#
 # `compile(l1_weight=0)` leaves the discriminator alone with the task, `compile(adversarial_weight=0)` is L1 alone: the
 # rows of table 1 of the paper. On 256x256 photos take the defaults, `kerasgan.Pix2Pix()` with batches of one.

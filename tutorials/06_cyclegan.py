@@ -54,31 +54,42 @@ kerasgan.plots.history(history, f"{FOLDER}/curves.png")
 
 
 # %%
-def row(name, images, truth):
-    print(f"{name:22} L1 {float(np.mean(kerasgan.metrics.l1(truth, images))):.4f}")
+def l1(images, truth):
+    return f"L1 {float(np.mean(kerasgan.metrics.l1(truth, images))):.4f}"
 
 
-to_sans, to_serif = model.translate(serif, to="B"), model.translate(sans, to="A")
-row("serif as it is", serif, sans)
-row("serif -> sans", to_sans, sans)
-row("sans as it is", sans, serif)
-row("sans -> serif", to_serif, serif)
-row("serif -> sans -> serif", model.translate(to_sans, to="A"), serif)
+def measure(model):
+    """Prints how near translations come to the partners, and returns them."""
+    to_sans, to_serif = model.translate(serif, to="B"), model.translate(sans, to="A")
+    print("serif -> sans         ", l1(to_sans, sans), "  doing nothing", l1(serif, sans))
+    print("sans -> serif         ", l1(to_serif, serif), "  doing nothing", l1(sans, serif))
+    print("serif -> sans -> serif", l1(model.translate(to_sans, to="A"), serif))
+    return to_sans, to_serif
+
+
+measure(model)
 
 # %% [markdown]
-# ## Pictures
+# ## Trained for longer
+#
+# Those few epochs were for trying out. `cyclegan_glyphs` of the zoo is the same model with three times the channels and
+# twice the blocks, trained on all letters for 3,000 steps, 52 minutes of two processor cores; its weights come with
+# kerasgan, and `zoo/cyclegan_glyphs/recipe.py` makes them again.
 
 # %%
+to_sans, to_serif = measure(kerasgan.zoo.load("cyclegan_glyphs"))
 columns = [serif[:6], to_sans[:6], sans[:6], to_serif[:6], serif[:6]]
 kerasgan.plots.labelled_grid(
     np.stack(columns, axis=1),
-    columns=["serif", "to sans", "true sans", "back: to serif", "true serif"],
+    columns=["serif", "to sans", "true sans", "sans to serif", "true serif"],
     path=f"{FOLDER}/translated.png",
 )
 
 # %% [markdown]
+# ![Letters, their translations, and the withheld partners](pictures/06_translated.png)
+#
+# L1 from serif to sans is 0.090, where doing nothing has 0.101; from sans to serif 0.106, worse than doing nothing.
 # Compare the two directions: serifs can be taken away by looking, but where they go, and how long they are, the other
 # translator must invent. If yours change colours and no shapes, that is CycleGAN's known limit (section 6 of the
-# paper): the cycle loss pays for keeping shapes. If a row is no better than doing nothing, train longer: these few
-# epochs are for trying out. The defaults of `kerasgan.CycleGAN()` are the paper's at 256 pixels; its learning rate
-# falls to 0 in the second half of the training, `kerasgan.schedules.LinearDecay`.
+# paper): the cycle loss pays for keeping shapes. The defaults of `kerasgan.CycleGAN()` are the paper's at 256 pixels;
+# its learning rate falls to 0 in the second half of the training, `kerasgan.schedules.LinearDecay`.

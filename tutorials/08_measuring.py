@@ -112,6 +112,8 @@ kerasgan.plots.labelled_grid(
 )
 
 # %% [markdown]
+# ![Two suspects, each with its five nearest training images](pictures/08_neighbours.png)
+#
 # What to report, then: the distance with its number of images, extractor and floor; precision and recall; samples that
 # were not chosen; and the neighbours of some of them. `kerasgan evaluate SOURCE --against DATA --metrics fd,kd,is,pr`
 # prints the scores with their protocols for a run, a model of the zoo, or a folder of images that anything made.

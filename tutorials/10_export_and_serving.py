@@ -44,6 +44,8 @@ print("largest difference to Keras:", np.abs(images - model.generate(NUM_IMAGES,
 kerasgan.plots.save_png("served.png", kerasgan.plots.image_grid(images))
 
 # %% [markdown]
+# ![Sixteen digits that the served signature drew](pictures/10_served.png)
+#
 # The usual servers, each in one line (with their container images):
 #
 # ```sh

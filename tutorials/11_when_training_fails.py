@@ -103,6 +103,8 @@ run("mended: slower G, R1", g_rate=1e-3, penalty=kerasgan.penalties.R1(0.1))
 figure.savefig("failures.png")
 
 # %% [markdown]
+# ![Samples of the failing runs above, of the mended ones below](pictures/11_failures.png)
+#
 # ## The last epoch is not the best
 #
 # *Symptom:* the score goes up and down from epoch to epoch, as in the collapsed run below. *Remedy:* measure while

@@ -1,16 +1,20 @@
 """Makes the site's pages out of what the project holds already: the tutorials, the README, and the public names."""
 
 import ast
+import base64
 import html
+import importlib.util
 import pathlib
 import re
 
+import click
 import jupytext
 import latex2mathml.converter
 from mkdocs.structure.files import File
 
 TUTORIALS = pathlib.Path(__file__).parents[1]
 ROOT = TUTORIALS.parent
+PICTURE = re.compile(r"\(pictures/([\w.]+)\)")
 # Pages of the reference: the module of each, and what stands above its names.
 REFERENCE = {
     "models": ("kerasgan.models", "Each paper is a `keras.Model`; `compile()` without arguments is its training."),
@@ -40,15 +44,58 @@ def on_files(files, config):
 
     add("index.md", links_to_source((ROOT / "README.md").read_text(), config))
     for path in sorted(TUTORIALS.glob("[0-9][0-9]_*.py")):
-        notebook = jupytext.reads(path.read_text(), fmt="py:percent")
-        notebook.metadata.clear()  # no header
-        add(f"tutorials/{path.stem}.md", jupytext.writes(notebook, fmt="md"))
+        add(f"tutorials/{path.stem}.md", page(path))
+        add(f"tutorials/{path.stem}.ipynb", notebook(path))
+    for path in sorted(TUTORIALS.glob("pictures/*")):
+        add(f"tutorials/pictures/{path.name}", path.read_bytes())
     for path in sorted(TUTORIALS.glob("*.md")):
         add(f"guides/{path.name}", links_to_source(path.read_text(), config))
     for name, (module, about) in REFERENCE.items():
         blocks = [f"::: {module}.{member}" for member in public_names(module)]
         add(f"reference/{name}.md", "\n\n".join([f"# {module}", about, *blocks]) + "\n")
+    add("reference/command_line.md", command_line())
     return files
+
+
+def page(path):
+    """Returns a tutorial as Markdown, with a link to its notebook below the heading."""
+    cells = jupytext.reads(path.read_text(), fmt="py:percent")
+    cells.metadata.clear()  # no header
+    heading, _, rest = jupytext.writes(cells, fmt="md").partition("\n")
+    return f"{heading}\n\n[As a notebook]({path.stem}.ipynb)\n{links_from_tutorials(rest)}"
+
+
+def notebook(path):
+    """Returns a tutorial as a Jupyter notebook that carries its pictures."""
+    cells = jupytext.reads(path.read_text(), fmt="py:percent")
+    cells.metadata = {"kernelspec": {"name": "python3", "display_name": "Python 3", "language": "python"}}
+    for cell in cells.cells:
+        for name in PICTURE.findall(cell.source) if cell.cell_type == "markdown" else ():
+            content = base64.b64encode((path.parent / "pictures" / name).read_bytes()).decode()
+            cell.setdefault("attachments", {})[name] = {"image/png": content}
+            cell.source = cell.source.replace(f"(pictures/{name})", f"(attachment:{name})")
+    return jupytext.writes(cells, fmt="ipynb")
+
+
+def links_from_tutorials(text):
+    """Leads links to the guides from where the site has the tutorials to where it has the guides."""
+    return re.sub(r"\]\((\w+\.md)\)", r"](../guides/\1)", text)
+
+
+def command_line():
+    """Returns the helps of all commands."""
+    spec = importlib.util.spec_from_file_location("kerasgan_cli", ROOT / "kerasgan" / "cli" / "__init__.py")
+    module = importlib.util.module_from_spec(spec)  # no package is installed here, nor TensorFlow needed
+    spec.loader.exec_module(module)
+    parts = ["# Command line"]
+
+    def describe(command, context):
+        parts.append(f"## {context.command_path}\n\n```text\n{command.get_help(context)}\n```")
+        for name, below in sorted(getattr(command, "commands", {}).items()):
+            describe(below, click.Context(below, info_name=name, parent=context))
+
+    describe(module.main, click.Context(module.main, info_name="kerasgan", **module.main.context_settings))
+    return "\n\n".join(parts) + "\n"
 
 
 def on_page_content(content, **kwargs):
