@@ -48,6 +48,7 @@ def test_the_resize_rule_and_grey_to_colour():
     assert Extractor(lambda x: x).resize == "none" and Extractor(lambda x: x).weights_hash is None
 
 
+@pytest.mark.slow
 def test_networks_of_keras_applications():
     mobilenet = keras.applications.mobilenet
     model = mobilenet.MobileNet((32, 32, 3), alpha=0.25, include_top=False, weights=None, pooling="avg", name="tiny")
@@ -58,13 +59,18 @@ def test_networks_of_keras_applications():
     np.testing.assert_allclose(
         extractor(images), model(mobilenet.preprocess_input(pixels.copy())), rtol=1e-3, atol=1e-6
     )
-    # one that wants BGR about the mean of ImageNet, within the graph as well
+    with pytest.raises(ValueError, match="`preprocess` must be a callable or None. Received: 'caffe'"):
+        Extractor(model, preprocess="caffe")
+
+
+def test_preprocessing_of_keras_applications():
+    images = np.random.default_rng(0).uniform(-1, 1, size=(2, 32, 32, 3)).astype("float32")
+    pixels = (images + 1) * 127.5
+    # BGR about the mean of ImageNet
     caffe = Extractor(lambda x: x[:, 0, 0], preprocess=keras.applications.resnet50.preprocess_input)
     expected = pixels[:, 0, 0, ::-1] - [103.939, 116.779, 123.68]
     np.testing.assert_allclose(extract_features(images, caffe), expected, rtol=1e-4, atol=1e-4)
     assert caffe.resize == "none, resnet.preprocess_input"
-    with pytest.raises(ValueError, match="`preprocess` must be a callable or None. Received: 'caffe'"):
-        Extractor(model, preprocess="caffe")
 
 
 def test_maps_are_averaged(images):

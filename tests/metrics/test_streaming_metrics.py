@@ -298,7 +298,8 @@ def test_configs_round_trip_and_guard_the_weights():
     assert isinstance(InceptionScore.from_config(InceptionScore(classifier=pooling).get_config()), InceptionScore)
 
 
-@pytest.mark.parametrize("cls", CLASSES)
+# density and coverage keep their features as precision and recall do
+@pytest.mark.parametrize("cls", [cls for cls in CLASSES if cls is not DensityCoverage])
 def test_compiles_with_xla(cls, images):
     model = extractor_model()
     metric = build(cls, model)
