@@ -16,7 +16,7 @@ from kerasgan.zoo import recipes, score_generator
 
 DATA = "mnist"
 SEED = 0
-EPOCHS = 16
+EPOCHS = 10
 ABOUT = {
     "description": "Least squares GAN on handwritten digits.",
     "paper": {
