@@ -40,6 +40,9 @@ class Checkpoint(keras.callbacks.Callback):
     A state with a non-finite weight or log is never saved. Of several workers only the chief writes, and all restore
     from the same folder, which they must share.
 
+    A training is continued with its own options and data only. The data are known by their first batch, so a `shuffle`
+    needs a seed, as those of `kerasgan.data` have.
+
     SIGTERM and SIGINT (Ctrl-C) save at the next step boundary and then raise `SystemExit` with status 143 or 130; the
     second signal acts at once, as if this callback were not there. Of several workers each obeys its own signal, and
     the chief's saves: when another one goes, the rest end with an error and the last regular checkpoint stands.
@@ -50,19 +53,20 @@ class Checkpoint(keras.callbacks.Callback):
         every_n_epochs: int, default 1, or None. The end of training is always saved.
         keep: int, how many checkpoints stay: the newest. Default 3.
         handle_signals: bool, default True; only in Python's main thread and only while `fit` runs.
+        same_data: bool, default True. False continues with other data, of the same shape, too: not bit for bit then.
 
     Raises:
         OSError: when a checkpoint cannot be written (it names the path; those written before are untouched), or when
             there are checkpoints and all are damaged.
-        ValueError: from `restore_into`, when model, compile arguments or the shape of the data differ from the
-            checkpoint's; it lists what differs.
+        ValueError: from `restore_into`, when model, compile arguments or data differ from the checkpoint's; it lists
+            what differs.
 
     Example:
 
     >>> model.fit(dataset, epochs=50, callbacks=[Checkpoint("run/checkpoints")])  # doctest: +SKIP
     """
 
-    def __init__(self, directory, every_n_steps=None, every_n_epochs=1, keep=3, handle_signals=True):
+    def __init__(self, directory, every_n_steps=None, every_n_epochs=1, keep=3, handle_signals=True, same_data=True):
         super().__init__()
         for name, value in (("every_n_steps", every_n_steps), ("every_n_epochs", every_n_epochs), ("keep", keep)):
             if not (isinstance(value, int) and value >= 1) and (name == "keep" or value is not None):
@@ -72,6 +76,7 @@ class Checkpoint(keras.callbacks.Callback):
         self.every_n_epochs = every_n_epochs
         self.keep = keep
         self.handle_signals = handle_signals
+        self.same_data = same_data
         self._identity = None
         self._first_batch_hash = None
         self._stateful = {}
@@ -108,7 +113,7 @@ class Checkpoint(keras.callbacks.Callback):
             The checkpoint's manifest (dict), or None when there is none yet.
 
         Raises:
-            ValueError: when the model, its compile arguments or the shape of its data differ from the saved ones.
+            ValueError: when the model, its compile arguments or its data differ from the saved ones.
             OSError: when all checkpoints are damaged.
         """
         # Taken before training moves anything in it, such as a learning rate.
@@ -140,23 +145,20 @@ class Checkpoint(keras.callbacks.Callback):
         if step > 0:
             # What has trained already may have had its rate moved by a schedule, as its configuration then shows.
             differences = [difference for difference in differences if not difference[0].endswith("learning_rate")]
+        elif self._first_batch_hash not in (None, manifest["first_batch_sha256"]) and self.same_data:
+            differences.append(("first_batch_sha256", manifest["first_batch_sha256"], self._first_batch_hash))
         if differences:
             raise ValueError(
                 f"The checkpoint {str(folder)!r} belongs to another training. It differs in:\n  "
                 + "\n  ".join(f"{name}: expected {ours!r}, found {found!r}" for name, found, ours in differences)
-                + "\nContinue with the checkpoint's options, or give this training a folder of its own."
+                + "\nContinue with the checkpoint's options and data (a `shuffle` needs a seed), or give this training "
+                "a folder of its own. `Checkpoint(..., same_data=False)` takes other data, not bit for bit."
             )
         model.load_weights(folder / STATE)
         if int(model.step.numpy()) != manifest["step"]:
             raise ValueError(
                 f"The checkpoint {str(folder)!r} must restore step {manifest['step']}. "
                 f"Received: step {int(model.step.numpy())}. Compile the model before it is restored."
-            )
-        if step == 0 and self._first_batch_hash not in (None, manifest["first_batch_sha256"]):
-            warnings.warn(
-                "The data's first batch is not the one that the checkpoint's training began with. The training "
-                "continues, but not bit for bit. Give `dataset.shuffle` a seed if the data are the same.",
-                stacklevel=2,
             )
         self._first_batch_hash = manifest["first_batch_sha256"]
         for name, callback in self._stateful.items():

@@ -2,17 +2,20 @@
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 
 class StopOnNonFinite(keras.callbacks.Callback):
-    """Ends training at the batch after which any logged value is NaN or infinite, and says which value it was.
+    """Ends training at the batch after which a logged value or a weight is NaN or infinite, and says which it was.
 
-    `keras.callbacks.TerminateOnNaN` reads `logs["loss"]` alone, which a GAN does not log. With
-    `steps_per_execution=n` the logs, and hence this check, come every n steps. The last finite state is kept by
-    `Checkpoint`, which saves no state with a non-finite log or weight.
+    `keras.callbacks.TerminateOnNaN` reads `logs["loss"]` alone, which a GAN does not log. A gradient that is not finite
+    makes the weight so in the same step, though the losses of that step may be finite still. With
+    `steps_per_execution=n` this check comes every n steps. The last finite state is kept by `Checkpoint`, which saves
+    no state with a non-finite log or weight.
 
     Attributes:
-        stopped_on: None, or a dict with "name", "value", "step" (training steps done) and "epoch" (the first is 1).
+        stopped_on: None, or a dict with "name" (of the log, or the path of the weight), "value", "step" (training steps
+            done) and "epoch" (the first is 1).
 
     Example:
 
@@ -25,15 +28,29 @@ class StopOnNonFinite(keras.callbacks.Callback):
         super().__init__()
         self.stopped_on = None
         self._epoch = 0
+        self._are_finite = None
+
+    def set_model(self, model):
+        super().set_model(model)
+        weights = model.trainable_variables
+        self._are_finite = tf.function(
+            lambda: tf.stack([tf.reduce_all(tf.math.is_finite(tf.convert_to_tensor(weight))) for weight in weights])
+        )
 
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
 
     def on_train_batch_end(self, batch, logs=None):
         name = first_non_finite(logs)
-        if name is None:
-            return
-        values = np.ravel(np.asarray(logs[name], float))
+        if name is not None:
+            values = logs[name]
+        else:
+            finite = self._are_finite().numpy()
+            if finite.all():
+                return
+            weight = self.model.trainable_variables[int(np.argmin(finite))]
+            name, values = weight.path, weight
+        values = np.ravel(np.asarray(values, float))
         self.stopped_on = {
             "name": name,
             "value": float(values[~np.isfinite(values)][0]),

@@ -1,8 +1,13 @@
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from click.testing import CliRunner
+from PIL import Image
 
-from kerasgan.callbacks import EquilibriumStopping, StopOnNonFinite
+import kerasgan
+from kerasgan.callbacks import Checkpoint, EquilibriumStopping, StopOnNonFinite
+from kerasgan_cli import main
 
 
 def poisoned(images, bad_batch):
@@ -25,12 +30,55 @@ def test_stops_at_the_first_non_finite_value(make_model, images, capsys, steps_p
     assert f"at step {stopped_step} (epoch 1): `{stop.stopped_on['name']}` is nan" in capsys.readouterr().out
 
 
+@pytest.mark.slow
+def test_the_command_line_names_it_and_ends_with_1(tmp_path, monkeypatch):
+    (tmp_path / "photos").mkdir()
+    for number, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (24, 8, 8), dtype="uint8")):
+        Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.png")
+    steep = {name: keras.optimizers.SGD(1e38) for name in ("g_optimizer", "d_optimizer")}
+    monkeypatch.setattr(kerasgan.GAN, "defaults", lambda self: steep)
+    options = {"--data": "photos", "--image-size": "8", "--channels": "1", "--batch-size": "8", "--out": "run"}
+    monkeypatch.chdir(tmp_path)
+    with pytest.warns(UserWarning, match="No checkpoint"):
+        result = CliRunner().invoke(main, ["train", "gan", *[part for pair in options.items() for part in pair]])
+    assert result.exit_code == 1, result.output
+    assert "Error: Training stopped: {'name': '" in result.output and "'epoch': 1}" in result.output
+    assert not list((tmp_path / "run").glob("checkpoints/*"))
+
+
 def test_a_finite_run_goes_to_its_end(make_model, dataset):
     model = make_model()
     stop = StopOnNonFinite()
     model.fit(dataset, epochs=2, verbose=0, callbacks=[stop])
     assert int(model.step) == 10
     assert stop.stopped_on is None
+
+
+@keras.saving.register_keras_serializable("tests")
+class Root(keras.layers.Layer):
+    """Adds the root of 0, of which the value is 0 and the derivative, times 0, NaN."""
+
+    def call(self, inputs):
+        return inputs + tf.sqrt(0 * inputs)
+
+
+@pytest.mark.parametrize("devices", [None, ["CPU:0", "CPU:1"]], ids=["one device", "two devices"])
+def test_stops_at_a_gradient_that_is_not_finite_while_the_losses_are(tmp_path, devices, images):
+    strategy = tf.distribute.MirroredStrategy(devices) if devices else tf.distribute.get_strategy()
+    with strategy.scope():
+        latents = keras.Input((4,))
+        x = Root()(keras.layers.Dense(64, activation="tanh", name="painted")(latents))
+        generator = keras.Model(latents, keras.layers.Reshape((8, 8, 1))(x))
+        model = kerasgan.GAN(image_size=8, latent_dim=4, generator=generator, seed=0)
+        model.compile()
+    stop = StopOnNonFinite()
+    callbacks = [Checkpoint(tmp_path, every_n_steps=1), stop]
+    with pytest.warns(UserWarning, match="No checkpoint at step 1: .* is not finite"):
+        log = model.fit(images, batch_size=8, epochs=3, verbose=0, callbacks=callbacks).history
+    assert all(np.isfinite(values).all() for values in log.values())
+    assert stop.stopped_on["step"] == 1 and np.isnan(stop.stopped_on["value"])
+    assert stop.stopped_on["name"] == "painted/kernel"
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
