@@ -125,7 +125,8 @@ def findings(epochs, curves, run=None, evaluations=()):
     'D tells real from generated images almost surely in the last'
     """
     found = []
-    if run is not None and not (Path(run) / "model.keras").exists():
+    # Of a run from Python the folder does not tell.
+    if run is not None and (Path(run) / "options.json").exists() and not (Path(run) / "model.keras").exists():
         found.append(
             "The run has not ended: there is no model.keras. It continues where it stood with the same command and "
             "--resume."

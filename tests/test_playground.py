@@ -13,6 +13,7 @@ import threading
 import numpy as np
 import pytest
 import tensorflow as tf
+from PIL import Image
 
 import kerasgan
 from kerasgan import playground
@@ -137,8 +138,6 @@ def serve():
 
 
 def picture(page):
-    from PIL import Image
-
     url = page.evaluate("document.getElementById('output').toDataURL('image/png')")
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGB")).astype(int)
 
@@ -234,5 +233,66 @@ def test_drawing_in_a_browser(tmp_path, browser, serve):
         page.mouse.move(box["x"] + 200, box["y"] + 180, steps=4)
         page.mouse.up()
 
-    assert np.abs(act(page, line) - blank).max() > 2
+    drawn = act(page, line)
+    assert np.abs(drawn - blank).max() > 2
     page.screenshot(path=tmp_path / "page.png", full_page=True)
+
+    def is_blank():
+        return page.evaluate(
+            "document.getElementById('input').getContext('2d').getImageData(0, 0, 32, 32).data.every((v) => v === 255)"
+        )
+
+    assert not is_blank()
+    assert np.abs(act(page, lambda: page.click("#clear")) - blank).max() <= 2 and is_blank()
+    page.locator("#input").focus()
+    page.keyboard.press("Shift+ArrowUp")  # moves the pen alone
+    assert is_blank()
+    act(page, lambda: page.keyboard.press("ArrowLeft"))
+    assert not is_blank()
+
+    # A picture of the model's size, loaded, goes in as it is.
+    photo = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype="uint8")
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    loaded = act(page, lambda: page.set_input_files("#file", tmp_path / "photo.png"))
+    expected = np.rint((model.translate(photo[None] / np.float32(127.5) - 1, seed=1)[0] + 1) * 127.5)
+    assert np.abs(loaded - expected).max() <= 2
+
+
+@pytest.mark.slow
+def test_texts_in_a_browser(tmp_path, browser, serve):
+    pytest.importorskip("tf2onnx")
+    words = kerasgan.text.BagOfWords(["blue", "red", "square"])
+    model = kerasgan.GANCLS(image_size=16, text_dim=3, latent_dim=4, width=4, encoder=words, seed=0)
+    for weight in model.generator.trainable_variables:
+        weight.assign(6 * weight)
+    page = browser.new_page()
+    page.goto(serve(playground.write(model, tmp_path / "page", texts=["red", "blue square"])))
+    wait_until(page, "document.getElementById('status').textContent.startsWith('Ready')")
+    for choice, text in (("0", "red"), ("1", "blue square")):
+        if choice != "0":
+            act(page, lambda choice=choice: page.select_option("#condition-text", choice))
+        expected = np.rint((model.generate(text, 1, seed=1)[0] + 1) * 127.5)
+        assert np.abs(picture(page) - expected).max() <= 2
+    assert np.abs(expected - np.rint((model.generate("red", 1, seed=1)[0] + 1) * 127.5)).max() > 10
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", ["cgan_mnist", "pix2pix_edges2shoes"])
+def test_models_of_the_zoo_in_a_browser(name, tmp_path, browser, serve):
+    pytest.importorskip("tf2onnx")
+    model = kerasgan.zoo.load(name)
+    page = browser.new_page()
+    page.goto(serve(playground.write(model, tmp_path / "page")))
+    wait_until(page, "document.getElementById('status').textContent.startsWith('Ready')")
+    if name == "cgan_mnist":
+        found = act(page, lambda: page.select_option("#condition-labels", "4"))
+        expected = model.generate(1, seed=1, labels=4)[0]
+    else:
+        side = model.image_size
+        edges = np.full((side, side, 3), 255, "uint8")
+        edges[side // 3 : side // 2, side // 4 : 3 * side // 4] = 0
+        Image.fromarray(edges).save(tmp_path / "edges.png")
+        found = act(page, lambda: page.set_input_files("#file", tmp_path / "edges.png"))
+        expected = model.translate(edges[None] / np.float32(127.5) - 1, seed=1)[0]
+    page.screenshot(path=tmp_path / "page.png", full_page=True)
+    assert np.abs(found - np.rint((expected + 1) * 127.5)).max() <= 2

@@ -103,6 +103,12 @@ def test_an_unfinished_run_with_little_in_it(tmp_path):
     assert not any(tag == "img" for tag, _ in page.tags)
 
 
+def test_a_run_from_python_is_not_told_to_go_on(run):
+    (run / "options.json").unlink()
+    (run / "model.keras").unlink()
+    assert any("Nothing that the logs tell" in text for text in read(report.write(run)).text)
+
+
 def test_a_folder_of_something_else_is_refused(tmp_path):
     with pytest.raises(ValueError, match="log.csv or options.json"):
         report.write(tmp_path)

@@ -2,8 +2,10 @@
 
 import functools
 import json
+import math
 import os
 import sys
+import time
 from pathlib import Path
 
 import click
@@ -105,8 +107,8 @@ def main(debug):
 @click.option("--dry-run", is_flag=True, help="Print the options and the sizes of the networks; train nothing.")
 @errors_without_traceback
 def train(model, data, out, devices, resume, dry_run, **options):
-    """Train MODEL and write a run folder: options, log, curves, sample grids, checkpoints, weights, score, SavedModel,
-    and a page about it all.
+    """Train MODEL and write a run folder: options, log, curves, sample grids, a log for TensorBoard, checkpoints,
+    weights, score, SavedModel, and a page about it all.
 
     MODEL is acgan, conditionalgan, dcgan, gan, lsgan, r3gan, sagan, sngan, wgan or wgangp. Models of texts, pairs and
     domains are trained from Python: see the tutorials.
@@ -170,9 +172,10 @@ def train(model, data, out, devices, resume, dry_run, **options):
         epochs=options["epochs"],
         callbacks=[
             kerasgan.callbacks.Checkpoint(out / "checkpoints"),
-            kerasgan.callbacks.SampleGrid(out / "samples"),
+            kerasgan.callbacks.SampleGrid(out / "samples", log_dir=out / "tensorboard"),
             *logger,
             guard,
+            *([keras.callbacks.LambdaCallback(on_epoch_begin=_TimeLeft(options["epochs"]))] if writes else []),
         ],
     )
     if guard.stopped_on:
@@ -194,6 +197,7 @@ def train(model, data, out, devices, resume, dry_run, **options):
     click.echo(f"model:        {out / 'model.keras'}")
     click.echo(f"SavedModel:   {served}")
     click.echo(f"report:       {page}")
+    click.echo(f"TensorBoard:  tensorboard --logdir {out / 'tensorboard'}")
 
 
 @main.command()
@@ -352,9 +356,10 @@ def export(source, out, format, endpoint, batch_size):
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A new folder.")
 @click.option("--title", help="[default: SOURCE]")
 @click.option("--text", "texts", multiple=True, help="A text to choose from, for models of texts; several times.")
+@click.option("--class", "classes", multiple=True, help="The name of a class, for models of labels; once for each.")
 @click.option("--runtime", type=click.Path(path_type=Path), help="Files of onnxruntime-web.  [default: by npm]")
 @errors_without_traceback
-def playground(source, out, title, texts, runtime):
+def playground(source, out, title, texts, classes, runtime):
     """Write a page in which a model draws in the browser: static files, no request leaves them.
 
     SOURCE is the folder of a finished run, or the name of a model of the zoo (kerasgan zoo list). Needs the extra
@@ -364,10 +369,12 @@ def playground(source, out, title, texts, runtime):
     Examples:
         kerasgan playground dcgan_mnist --out page && python -m http.server --directory page
         kerasgan playground runs/digits --out page --title "My digits"
+        kerasgan playground runs/pets --out page --class cat --class dog
     """
     kerasgan = library()
     model = _model(kerasgan, source)
-    folder = kerasgan.playground.write(model, out, title or Path(source).name, texts=texts, runtime=runtime)
+    title = title or Path(source).name
+    folder = kerasgan.playground.write(model, out, title, classes, texts, runtime)
     click.echo(f"{folder}: python -m http.server --directory {folder}")
 
 
@@ -402,7 +409,7 @@ def doctor():
     for title, rows in sections.items():
         click.secho(title, bold=True)
         for name, value in rows:
-            click.echo(f"  {name:32} {value}")
+            click.echo(f"  {name:34} {value}")
     click.secho("Missing", bold=True)
     for sentence in missing or ["nothing that kerasgan needs"]:
         click.echo(f"  {sentence}")
@@ -451,18 +458,48 @@ def zoo_show(name):
 @zoo.command("verify")
 @click.argument("name")
 @click.option("--scores", is_flag=True, help="Also compute the scores anew: needs the data, takes minutes.")
+@click.option("--dry-run", is_flag=True, help="Print what would be checked; check nothing.")
 @errors_without_traceback
-def zoo_verify(name, scores):
+def zoo_verify(name, scores, dry_run):
     """Check the files, the recorded sample and, with --scores, the scores of the model NAME.
 
     \b
-    Example:
+    Examples:
         kerasgan zoo verify dcgan_mnist --scores
+        kerasgan zoo verify dcgan_mnist --scores --dry-run
     """
+    if dry_run:
+        card = library().zoo.card(name)
+        click.echo(f"the SHA-256 of {', '.join(card['files'])}, and the recorded sample")
+        if scores:
+            click.echo(f"{', '.join(score['metric'] for score in card['scores'])} on {card['data']['name']}")
+        return
     report = library().zoo.verify(name, scores=scores)
     click.echo(json.dumps(report, indent=2))
     if not report["holds"]:
         sys.exit(1)
+
+
+class _TimeLeft:
+    """Says after each epoch how long the others will take; Keras's bar counts within an epoch only."""
+
+    def __init__(self, epochs):
+        self.epochs, self.first, self.start = epochs, None, None
+
+    def __call__(self, epoch, logs=None):
+        now = time.monotonic()
+        if self.first is None:  # of a resumed run a later one
+            self.first, self.start = epoch, now
+            return
+        left = (self.epochs - epoch) * (now - self.start) / (epoch - self.first)
+        click.echo(f"about {_duration(left)} left")
+
+
+def _duration(seconds):
+    minutes = round(seconds / 60)
+    if minutes < 1:
+        return f"{math.ceil(seconds)} s"
+    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
 
 
 def _read_options(out):

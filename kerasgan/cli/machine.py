@@ -16,6 +16,7 @@ OPTIONAL = {
     "tf2onnx": ("export to ONNX", "kerasgan[export]"),
     "onnxruntime": ("running ONNX files", "onnxruntime"),
     "ai-edge-litert": ("running LiteRT files", "ai-edge-litert"),
+    "tensorboard": ("looking at the logs of runs", "tensorboard"),
     "openvino": ("running SavedModels without TensorFlow", "openvino"),
 }
 
@@ -79,6 +80,7 @@ def _packages(missing):
     for package, (purpose, source) in OPTIONAL.items():
         absent = f"absent; {purpose}: pip install '{source}'"
         rows.append((package, _version(package) or absent))
+    rows.append(("npm", shutil.which("npm") or "absent; the first page of `kerasgan playground`: install Node.js"))
     return rows
 
 
@@ -139,10 +141,15 @@ def _precision(tf, capabilities):
 def _folders(missing):
     home = Path.home()
     data = Path(os.environ.get("TFDS_DATA_DIR") or home / "tensorflow_datasets")
+    recipes = os.environ.get("KERASGAN_DATA_DIR")
     cache = Path(os.environ.get("KERASGAN_HOME") or home / ".cache" / "kerasgan")
     prepared = sorted({path.parent.parent.name for path in data.glob("*/*/dataset_info.json")})
     rows = [
         ("data sets (TFDS_DATA_DIR)", _state(data)),
+        (
+            "recipes' data (KERASGAN_DATA_DIR)",
+            _state(Path(recipes)) if recipes else "not set; some recipes of the zoo need it",
+        ),
         ("prepared there", ", ".join(prepared) or "none; 'glyphs' is built in and needs no download"),
         ("fetched weights (KERASGAN_HOME)", _state(cache)),
         ("Keras's files (KERAS_HOME)", _state(Path(os.environ.get("KERAS_HOME") or home / ".keras"))),

@@ -7,6 +7,7 @@ ort.env.wasm.wasmPaths = new URL("./", import.meta.url).href;
 ort.env.wasm.numThreads = 1; // several threads need headers that plain servers do not send
 
 const BARS = 8;
+const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
 const state = {
   latents: null, // the point shown
   center: null, // the point in the middle of the plane
@@ -154,11 +155,10 @@ function bindPad() {
     follow(event);
   });
   pad.addEventListener("pointermove", (event) => event.buttons && follow(event));
-  const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
   pad.addEventListener("keydown", (event) => {
-    if (!(event.key in steps)) return;
+    if (!(event.key in ARROWS)) return;
     event.preventDefault();
-    const [dx, dy] = steps[event.key], size = event.shiftKey ? 0.25 : 0.05;
+    const [dx, dy] = ARROWS[event.key], size = event.shiftKey ? 0.25 : 0.05;
     place(state.position[0] + size * dx, state.position[1] + size * dy);
   });
   $("turn").addEventListener("click", () => {
@@ -295,25 +295,35 @@ function bindDrawing(input) {
   canvas.width = canvas.height = input.size || FREE_SIZE;
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   clearInput();
-  let last;
+  let tip = [canvas.width / 2, canvas.height / 2]; // of the pen
+  const stroke = (to) => {
+    Object.assign(pen, { strokeStyle: $("brush").value, lineWidth: Number($("thickness").value), lineCap: "round" });
+    pen.beginPath();
+    pen.moveTo(...tip);
+    pen.lineTo(...to);
+    pen.stroke();
+    tip = to;
+    run();
+  };
   const at = (event) => {
     const box = canvas.getBoundingClientRect();
     return [(event.clientX - box.left) / box.width * canvas.width, (event.clientY - box.top) / box.height * canvas.height];
   };
   canvas.addEventListener("pointerdown", (event) => {
     canvas.setPointerCapture(event.pointerId);
-    last = at(event);
+    tip = at(event);
   });
   canvas.addEventListener("pointermove", (event) => {
-    if (!event.buttons || !last) return;
-    const now = at(event);
-    Object.assign(pen, { strokeStyle: $("brush").value, lineWidth: Number($("thickness").value), lineCap: "round" });
-    pen.beginPath();
-    pen.moveTo(...last);
-    pen.lineTo(...now);
-    pen.stroke();
-    last = now;
-    run();
+    if (event.buttons && canvas.hasPointerCapture(event.pointerId)) stroke(at(event));
+  });
+  canvas.addEventListener("keydown", (event) => {
+    if (!(event.key in ARROWS)) return;
+    event.preventDefault();
+    const [dx, dy] = ARROWS[event.key], step = canvas.width / 32;
+    const to = [tip[0] + step * dx, tip[1] - step * dy].map((x) => Math.min(canvas.width, Math.max(0, x)));
+    if (!event.shiftKey) return stroke(to);
+    tip = to;
+    say(`The pen is at ${tip.map(Math.round).join(", ")} of ${canvas.width}, ${canvas.height}.`);
   });
   $("clear").addEventListener("click", () => {
     clearInput();

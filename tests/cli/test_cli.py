@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shlex
 import subprocess
 import sys
@@ -47,6 +48,34 @@ def test_a_run_folder_holds_everything_and_the_output_names_it(folder):
             assert str(run_folder / name).removesuffix("/saved_model.pb") in output
     assert list((run_folder / "checkpoints").glob("step_*"))
     assert "frechet_distance" in output and json.loads((run_folder / "score.json").read_text())["value"] > 0
+
+
+def test_the_run_tells_how_long_it_will_take(folder):
+    _, output = folder
+    assert re.search(r"about (\d+ s|\d+ min) left", output)
+    told = [kerasgan_cli._duration(seconds) for seconds in (0.2, 29, 61, 3599, 9000)]
+    assert told == ["1 s", "29 s", "1 min", "1 h 0 min", "2 h 30 min"]
+
+
+def test_the_run_writes_a_log_for_tensorboard(folder):
+    from tensorflow.python.summary.summary_iterator import summary_iterator
+
+    root, output = folder
+    assert f"tensorboard --logdir {root / 'run' / 'tensorboard'}" in output
+    (file,) = (root / "run" / "tensorboard").iterdir()
+    tags = {value.tag for event in summary_iterator(str(file)) for value in event.summary.value}
+    assert {"samples", "real", "d_loss", "g_loss", "d_real", "d_fake"} <= tags
+
+
+def test_pandas_reads_the_logs_in_one_line(folder, tmp_path):
+    pandas = pytest.importorskip("pandas", reason="pandas is missing: pip install pandas")
+    root, _ = folder
+    log = pandas.read_csv(root / "run" / "log.csv", index_col="epoch")
+    assert list(log.index) == [0, 1] and np.isfinite(log[["d_loss", "g_loss", "d_real", "d_fake"]].to_numpy()).all()
+    common = ["--against", root / "photos", "--metrics", "fd", "--num-images", 24, "--image-size", 16]
+    assert run("evaluate", root / "photos", *common, "--out", tmp_path / "scores.jsonl").exit_code == 0
+    scores = pandas.read_json(tmp_path / "scores.jsonl", lines=True)
+    assert list(scores["metric"]) == ["frechet_distance"] and abs(scores["value"][0]) < 1e-3
 
 
 def test_generate_and_export_use_the_run(folder, tmp_path):
@@ -137,6 +166,7 @@ def test_a_run_is_never_overwritten_and_resumes_only_with_its_own_options(folder
         (["evaluate", ".", "--against", "glyphs", "--metrics", "fid"], 2, "among fd, kd, is, pr, dc"),
         (["evaluate", ".", "--against", "glyphs", "--metrics", "is", "--num-images", "9"], 1, "at least 20 for is"),
         (["evaluate", ".", "--against", "glyphs", "--extractor", "resnet"], 1, "'efficientnet_lite0'"),
+        (["zoo", "verify", "no_such_model", "--dry-run"], 1, "no_such_model"),
         (["report", "nowhere"], 2, "nowhere"),
         (["report", "."], 1, "log.csv"),
     ],
@@ -147,6 +177,12 @@ def test_mistakes_are_told_without_a_traceback(arguments, code, expected, tmp_pa
     assert result.exit_code == code, result.output
     assert expected in result.output and "Traceback" not in result.output
     assert not list(tmp_path.iterdir())
+
+
+def test_verify_says_what_it_would_check():
+    result = run("zoo", "verify", "dcgan_mnist", "--scores", "--dry-run")
+    assert result.exit_code == 0, result.output
+    assert "generator.weights.h5" in result.output and "recognizability, frechet_distance" in result.output
 
 
 def test_debug_shows_where_an_error_was():
@@ -209,7 +245,14 @@ def test_doctor_tells_what_is_there_and_what_is_missing(tmp_path, monkeypatch):
     monkeypatch.setenv("TFDS_DATA_DIR", str(tmp_path))
     well = run("doctor")
     assert well.exit_code == 0, well.output
-    for words in ("tensorflow", "mixed_bfloat16", "intra_op threads", "nothing that kerasgan needs", str(tmp_path)):
+    for words in (
+        "tensorflow",
+        "mixed_bfloat16",
+        "intra_op threads",
+        "npm",
+        "nothing that kerasgan needs",
+        str(tmp_path),
+    ):
         assert words in well.output
     assert any(line.split()[:3] == ["prepared", "there", "mnist"] for line in well.output.splitlines())
 
