@@ -60,8 +60,8 @@ def on_files(files, config):
 def page(path):
     """Returns a tutorial as Markdown, with a link to its notebook below the heading."""
     cells = jupytext.reads(path.read_text(), fmt="py:percent")
-    cells.metadata.clear()  # no header
-    heading, _, rest = jupytext.writes(cells, fmt="md").partition("\n")
+    text = jupytext.writes(cells, fmt="md")
+    heading, rest = text[text.index("# ") :].split("\n", 1)  # after jupytext's own header
     return f"{heading}\n\n[As a notebook]({path.stem}.ipynb)\n{links_from_tutorials(rest)}"
 
 
