@@ -156,7 +156,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     https://arxiv.org/abs/1502.03167. Keras takes the moments, and applies them, by one operation after another, in
     float32: two to three times the work, and more memory under mixed precision. Where several replicas share a batch,
     whose statistics they then average, and for what the kernel does not do (masks, renormalisation, float64), it is
-    Keras's own arithmetic; the two differ by rounding.
+    Keras's own arithmetic, but for the variance over replicas, which is the mean square of the deviations: Keras's is a
+    difference of two means, which is rounded away where a channel varies little. The ways differ by rounding.
 
     Args:
         **kwargs: as of `keras.layers.BatchNormalization`.
@@ -185,6 +186,16 @@ class BatchNormalization(keras.layers.BatchNormalization):
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
             moving.assign(self.momentum * moving + (1 - self.momentum) * value)
         return tf.cast(outputs if rank == 4 else outputs[:, 0, 0, :], self.compute_dtype)
+
+    def _moments(self, inputs, mask):
+        shared = self.synchronized and replicas.count() > 1 and tf.distribute.get_replica_context()
+        if mask is not None or not shared:
+            return super()._moments(inputs, mask)
+        mean = replicas.mean(tf.reduce_mean(inputs, self._reduction_axes))
+        axis = self.axis % len(inputs.shape)
+        there = [size if i == axis else 1 for i, size in enumerate(inputs.shape)]
+        deviations = inputs - tf.reshape(mean, there)
+        return mean, replicas.mean(tf.reduce_mean(tf.square(deviations), self._reduction_axes))
 
 
 @keras.saving.register_keras_serializable("kerasgan")

@@ -176,6 +176,23 @@ def test_batch_normalization_takes_the_fused_kernel_for_one_replica_only(replica
     assert any(operation.type.startswith("FusedBatchNorm") for operation in operations) == (replicas == 1)
 
 
+@pytest.mark.parametrize("replicas", [1, 2])
+def test_batch_normalization_keeps_a_small_variance_beside_a_large_mean(replicas):
+    x = (100 + 0.01 * np.random.default_rng(0).normal(size=(8, 4))).astype("float32")
+    strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(replicas)])
+    with strategy.scope():
+        layer = BatchNormalization(synchronized=True, epsilon=1e-8)
+        layer.build((None, 4))
+    parts = np.split(x, replicas)
+    shared = strategy.experimental_distribute_values_from_function(
+        lambda context: tf.constant(parts[context.replica_id_in_sync_group])
+    )
+    normalize = tf.function(lambda part: layer(part, training=True))
+    y = strategy.experimental_local_results(strategy.run(normalize, (shared,)))
+    exact = x.astype("float64")
+    np.testing.assert_allclose(np.concatenate(y), (exact - exact.mean(0)) / exact.std(0), atol=0.01)
+
+
 def test_conditional_batch_normalization_by_hand():
     layer = ConditionalBatchNormalization(2, epsilon=0.0)
     x = np.array([1.0, 3.0, 5.0, 7.0], "float32").reshape(4, 1, 1, 1)
