@@ -1,5 +1,9 @@
 """The pages of the site: what they show runs, and they build without a warning."""
 
+import ast
+import base64
+import importlib.util
+import json
 import pathlib
 import re
 import shutil
@@ -9,7 +13,64 @@ import sys
 import pytest
 
 SITE = pathlib.Path(__file__).parents[1] / "tutorials" / "site"
-MKDOCS = shutil.which("mkdocs", path=str(pathlib.Path(sys.executable).parent))
+TUTORIALS = sorted(SITE.parent.glob("[0-9][0-9]_*.py"))
+
+
+@pytest.fixture(scope="module")
+def hooks():
+    for package in ("jupytext", "mkdocs", "latex2mathml"):
+        pytest.importorskip(package, reason="extra `docs`")
+    spec = importlib.util.spec_from_file_location("hooks", SITE / "hooks.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_every_tutorial_becomes_a_notebook_with_its_pictures(hooks):
+    assert [path.stem[:2] for path in TUTORIALS] == [f"{number:02}" for number in range(1, 12)]
+    for path in TUTORIALS:
+        notebook = json.loads(hooks.notebook(path))
+        code = "\n\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")
+        assert ast.dump(ast.parse(code)) == ast.dump(ast.parse(path.read_text()))
+        text = "".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "markdown")
+        pictures = re.findall(r"\(pictures/(\S+)\)", path.read_text())
+        assert pictures, f"{path.name} shows no picture"
+        assert re.findall(r"\(attachment:(\S+)\)", text) == pictures and "(pictures/" not in text
+        for name in pictures:
+            attached = [cell["attachments"][name] for cell in notebook["cells"] if name in cell.get("attachments", {})]
+            assert base64.b64decode(attached[0]["image/png"]) == (SITE.parent / "pictures" / name).read_bytes()
+        assert notebook["metadata"]["kernelspec"]["name"] == "python3"
+        heading = path.read_text().splitlines()[1].removeprefix("# ")
+        assert hooks.page(path).startswith(f"{heading}\n\n[As a notebook]({path.stem}.ipynb)\n\n")
+
+
+def test_no_picture_lies_about():
+    shown = re.findall(r"\(pictures/(\S+)\)", "".join(path.read_text() for path in TUTORIALS))
+    found = [path.name for path in (SITE.parent / "pictures").iterdir()]
+    assert sorted(shown) == sorted(found)
+    assert sum((SITE.parent / "pictures" / name).stat().st_size for name in found) < 1_500_000
+
+
+def test_the_helps_of_all_commands_are_a_page(hooks):
+    page = hooks.command_line()
+    headings = re.findall(r"^## (.*)$", page, re.MULTILINE)
+    assert headings[0] == "kerasgan" and {"kerasgan train", "kerasgan zoo verify"} <= set(headings)
+    assert "--image-size" in page and "130 or 143" in page
+
+
+@pytest.mark.slow
+def test_a_notebook_runs_and_shows_its_figures(hooks, tmp_path):
+    nbclient = pytest.importorskip("nbclient")
+    nbformat = pytest.importorskip("nbformat")
+    path = next(path for path in TUTORIALS if path.stem.startswith("02"))
+    notebook = (
+        hooks.notebook(path).replace("NUM_IMAGES = 10_000", "NUM_IMAGES = 640").replace("EPOCHS = 12", "EPOCHS = 1")
+    )
+    notebook = nbformat.reads(notebook, as_version=4)
+    nbclient.NotebookClient(notebook, timeout=900, resources={"metadata": {"path": str(tmp_path)}}).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    assert not [output for output in outputs if output.output_type == "error"]
+    assert [output for output in outputs if "image/png" in output.get("data", {})]
 
 
 def test_the_page_on_adding_a_paper_runs(tmp_path, monkeypatch):
@@ -49,3 +110,7 @@ def test_the_site_builds_without_a_warning(tmp_path):
     result = subprocess.run([*command, "--site-dir", tmp_path / "site"], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert "DCGAN" in (tmp_path / "site" / "reference" / "models" / "index.html").read_text()
+    for path in TUTORIALS:
+        page = (tmp_path / "site" / "tutorials" / path.stem / "index.html").read_text()
+        assert f'href="../{path.stem}.ipynb"' in page and 'src="../pictures/' in page
+        assert (tmp_path / "site" / "tutorials" / f"{path.stem}.ipynb").exists()
