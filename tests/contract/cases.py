@@ -25,21 +25,30 @@ def vectors(count, dim=5):
     return np.random.default_rng(count).normal(size=(count, dim)).astype("float32")
 
 
-def two_stages():
-    stage1 = kerasgan.StackGANStage1(image_size=16, channels=1, latent_dim=4, text_dim=5, width=2, condition_dim=3)
-    return kerasgan.StackGANStage2(stage1, image_size=32, width=6, condition_dim=3, blocks=1, seed=3)
+def with_large_kernels(model, factor=10):
+    """Returns a model whose convolutions' kernels start larger.
 
-
-def with_large_kernels(model):
-    """Returns a `CycleGAN` whose kernels start ten times larger.
-
-    After kernels of N(0, 0.02) on two channels, instance norm divides by little: a change of 1e-7 in the weights grows
-    up to a hundredfold in a step, and no two ways of rounding agree for long.
+    After kernels of N(0, 0.02) on few channels a normalisation divides by little. A change of 1e-7 in the weights then
+    grows up to a hundredfold in a step (`CycleGAN`), or the first step leaps from weights of 0.02 to one of 7
+    (`StackGANStage2`), and no two ways of rounding agree for long.
     """
     for variable in model.g_variables + model.d_variables:
         if len(variable.shape) == 4:
-            variable.assign(10 * variable)
+            variable.assign(factor * variable)
     return model
+
+
+def two_stages():
+    stage1 = kerasgan.StackGANStage1(image_size=16, channels=1, latent_dim=4, text_dim=5, width=2, condition_dim=3)
+    for layer in stage1.generator.layers:  # so that sketches are not all but the same
+        if isinstance(layer, (keras.layers.Dense, keras.layers.Conv2D)):
+            layer.kernel.assign(20 * layer.kernel)
+    stage2 = kerasgan.StackGANStage2(stage1, image_size=32, width=6, condition_dim=3, blocks=1, seed=3)
+    paint = stage2.generator.get_layer("refiner").layers[-2].kernel
+    before = np.array(paint)
+    with_large_kernels(stage2, 200)
+    paint.assign(10 * before)  # without a normalisation behind it: more would saturate the tanh
+    return stage2
 
 
 def composed():
