@@ -5,7 +5,6 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-import kerasgan
 from kerasgan.layers import (
     BatchNormalization,
     ConditionalBatchNormalization,
@@ -135,30 +134,6 @@ def test_batch_normalization_is_keras_s_in_training_and_outside(shape):
         np.testing.assert_allclose(mine, keras_s, rtol=2e-4, atol=2e-4 * np.abs(keras_s).max())
     mean = values[0].reshape(-1, 5).mean(axis=0)
     np.testing.assert_allclose(ours.moving_mean, 0.7 * 0.5 * np.arange(1, 6) + 0.3 * mean, rtol=1e-5)
-
-
-@pytest.mark.parametrize("size", [3, 4, 5])
-@pytest.mark.parametrize("name", ["Conv2D", "Conv2DTranspose"])
-def test_convolutions_between_image_and_features_are_keras_s(name, size):
-    """Outputs, first gradients, and second ones for the inputs and the kernel."""
-    answers = []
-    for package in (kerasgan.layers, keras.layers):
-        rng = np.random.default_rng(size)
-        layer = getattr(package, name)(2 if name == "Conv2DTranspose" else 5, size, 2, "same", activation="tanh")
-        x = tf.constant(rng.normal(size=(2, 6, 8, 5 if name == "Conv2DTranspose" else 2)), "float32")
-        layer.build(x.shape)
-        layer.set_weights([rng.normal(size=w.shape) * 0.1 for w in layer.weights])
-        with tf.GradientTape() as outer:
-            outer.watch(x)
-            with tf.GradientTape() as inner:
-                inner.watch(x)
-                y = layer(x)
-                total = tf.reduce_sum(y**2)
-            gradients = inner.gradient(total, [x, *layer.trainable_variables])
-            again = sum(tf.reduce_sum(gradient**2) for gradient in gradients)
-        answers.append([y, *gradients, *outer.gradient(again, [x, *layer.trainable_variables])])
-    for mine, keras_s in zip(*answers, strict=True):
-        np.testing.assert_allclose(mine, keras_s, rtol=1e-4, atol=1e-4 * np.abs(keras_s).max())
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
