@@ -179,7 +179,8 @@ class R3GAN(GAN):
 
     `d_real` is the mean probability that the real image of a pair is the more real one, `d_fake` the other's.
 
-    On CPUs leave `jit_compile` off: XLA's grouped convolutions were measured 50 times slower there. On MNIST,
+    On CPUs leave `jit_compile` off: XLA's grouped convolutions were measured 50 times slower there; and take
+    `mixed_bfloat16`, not `mixed_float16`, in which TensorFlow has no gradients of grouped convolutions there. On MNIST,
     `image_size=28, channels=1, width=64, blocks=1, wide_until=7`, a step of 64 images took 0.6 s of CPU time.
 
     Example:

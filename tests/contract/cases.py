@@ -77,6 +77,7 @@ class Case:
         sample: (model, seed) -> images, by the model's own sampling method.
         deterministic: whether sampling has no noise, so that all seeds give the same.
         differs_by_device: why two devices with half a batch each do not train as one does, or "".
+        no_float16: why `mixed_float16` does not train on CPUs, or "".
     """
 
     make: Callable
@@ -86,6 +87,7 @@ class Case:
     sample: Callable = lambda model, seed: model.generate(3, seed=seed)
     deterministic: bool = False
     differs_by_device: str = ""
+    no_float16: str = ""
 
     def dataset(self, count=32, batch_size=8):
         """A dataset shuffled anew in each epoch, in an order that depends on the seed alone."""
@@ -195,6 +197,7 @@ CASES = {
         ),
         arrays=lambda n: images(n, 16, 1),
         default=lambda: kerasgan.R3GAN(width=64),  # of the paper's 768 channels a weight file has 300 MB
+        no_float16="TensorFlow has no float16 gradients of grouped convolutions on CPUs",
     ),
     "SNGAN": Case(
         make=lambda: kerasgan.SNGAN(image_size=16, channels=1, latent_dim=4, width=2, seed=3),
