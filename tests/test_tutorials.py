@@ -2,6 +2,8 @@
 
 import pathlib
 import re
+import subprocess
+import sys
 
 import pytest
 
@@ -9,7 +11,7 @@ FOLDER = pathlib.Path(__file__).parent.parent / "tutorials"
 SMALL = {"STEPS": 20, "EPOCHS": 1, "NUM_IMAGES": 640, "BATCH_SIZE": 64}
 
 # The others build networks for minutes, however little they train.
-QUICK = ("01", "02", "08", "09", "10")
+QUICK = ("01", "02", "08", "10")
 TUTORIALS = [
     pytest.param(path, id=path.stem, marks=() if path.stem[:2] in QUICK else pytest.mark.slow)
     for path in sorted(FOLDER.glob("[0-9]*.py"))
@@ -24,5 +26,10 @@ def test_tutorial_runs(path, tmp_path, monkeypatch):
         replaced += count
     assert replaced, f"{path.name} sets none of {sorted(SMALL)}: it would run at full length"
     monkeypatch.chdir(tmp_path)
-    exec(compile(text, path, "exec"), {"__name__": "__main__"})
+    if "MirroredStrategy" in text:
+        # Collective operations are numbered process by process: those of other tests must not stand between.
+        (tmp_path / path.name).write_text(text)
+        subprocess.run([sys.executable, path.name], check=True)
+    else:
+        exec(compile(text, path, "exec"), {"__name__": "__main__"})
     assert list(tmp_path.rglob("*.png"))

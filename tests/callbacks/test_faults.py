@@ -133,7 +133,7 @@ def test_files_that_vanish_do_not_matter_to_what_is_in_memory(photos, make_model
 
 @pytest.mark.parametrize(
     "fault",
-    ["removed", pytest.param("overwritten", marks=pytest.mark.slow), pytest.param("resized", marks=pytest.mark.slow)],
+    [pytest.param(fault, marks=pytest.mark.slow) for fault in ("removed", "overwritten", "resized")],
 )
 def test_files_that_change_under_way_end_the_training_and_it_can_go_on(
     photos, tmp_path, make_model, monkeypatch, fault

@@ -61,7 +61,11 @@ class Root(keras.layers.Layer):
         return inputs + tf.sqrt(0 * inputs)
 
 
-@pytest.mark.parametrize("devices", [None, ["CPU:0", "CPU:1"]], ids=["one device", "two devices"])
+@pytest.mark.parametrize(
+    "devices",
+    [None, pytest.param(["CPU:0", "CPU:1"], marks=pytest.mark.slow)],
+    ids=["one device", "two devices"],
+)
 def test_stops_at_a_gradient_that_is_not_finite_while_the_losses_are(tmp_path, devices, images):
     strategy = tf.distribute.MirroredStrategy(devices) if devices else tf.distribute.get_strategy()
     with strategy.scope():

@@ -73,6 +73,7 @@ def test_networks_are_the_papers_for_cifar10():
     assert rates == [0.5] * 6
 
 
+@pytest.mark.slow
 def test_the_discriminator_learns_the_class_and_the_generator_is_told_it():
     """Bright and dark images: after 150 steps D names the class of nearly all real ones, and G's images obey."""
     draw = np.random.default_rng(0)
