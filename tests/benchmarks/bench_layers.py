@@ -1,0 +1,54 @@
+"""Batch normalisation of kerasgan beside Keras's, forward and backward in training, in turns.
+
+    python tests/benchmarks/bench_layers.py [rounds]
+
+Printed for each shape: the medians, and the median of the ratios round by round with the smallest and the largest.
+"""
+
+import os
+import statistics
+import sys
+import time
+
+os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+
+import keras
+import tensorflow as tf
+
+from kerasgan.layers import BatchNormalization
+
+SHAPES = [(128, 6272), (128, 14, 14, 64), (128, 7, 7, 128), (64, 32, 32, 64)]
+
+
+def trained(layer, x):
+    """Returns a function that passes `x` through the layer and back."""
+    layer.build(x.shape)
+
+    @tf.function
+    def step():
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            loss = tf.reduce_sum(layer(x, training=True) ** 2)
+        return [tf.reduce_sum(gradient) for gradient in tape.gradient(loss, [x, *layer.trainable_variables])]
+
+    return step
+
+
+def main(rounds=20):
+    for shape in SHAPES:
+        x = tf.random.normal(shape)
+        steps = {"keras": trained(keras.layers.BatchNormalization(), x), "kerasgan": trained(BatchNormalization(), x)}
+        times = {name: [] for name in steps}
+        for turn in range(rounds + 3):  # the first ones are not counted
+            for name, step in steps.items():
+                start = time.perf_counter()
+                float(step()[0])
+                if turn > 2:
+                    times[name].append(1000 * (time.perf_counter() - start))
+        ratios = [theirs / ours for theirs, ours in zip(times["keras"], times["kerasgan"])]
+        medians = ", ".join(f"{name} {statistics.median(values):.1f} ms" for name, values in times.items())
+        print(f"{shape}: {medians}; {statistics.median(ratios):.2f} times, {min(ratios):.2f} to {max(ratios):.2f}")
+
+
+if __name__ == "__main__":
+    main(*map(int, sys.argv[1:2]))
