@@ -77,18 +77,17 @@ def score_glyphs(images, table, conditions, seed, split="test", **settings):
     judge = get_classifier("glyphs")
     by = {"extractor": judge.name, "weights_hash": judge.weights_hash, "resize": judge.resize}
 
-    def letter_right(shown):
+    def letter_right(shown, ink):
         return extract_features(shown, judge).argmax(axis=-1) == table["letter"]
 
-    def color_right(shown):
-        return read_ink(shown)["color"] == table["color"]
+    def color_right(shown, ink):
+        return ink["color"] == table["color"]
 
-    def colors_right(shown):
-        return color_right(shown) & (read_ink(shown)["background"] == table["background"])
+    def colors_right(shown, ink):
+        return color_right(shown, ink) & (ink["background"] == table["background"])
 
-    def slant_correlation(shown):
-        shear = read_ink(shown)["shear"]
-        asked = np.array(table["slant"], "float64")
+    def slant_correlation(shown, ink):
+        shear, asked = ink["shear"].copy(), np.array(table["slant"], "float64")
         for letter in np.unique(table["letter"]):
             rows = table["letter"] == letter
             shear[rows] -= shear[rows].mean()
@@ -96,9 +95,10 @@ def score_glyphs(images, table, conditions, seed, split="test", **settings):
         return np.corrcoef(asked, shear)[0, 1]
 
     tests = {test.__name__: test for test in (letter_right, color_right, colors_right, slant_correlation)}
+    seen = [(shown, read_ink(shown)) for shown in (images, real)]
     scores = []
     for name in conditions:
-        value, floor = (np.mean(tests[name](shown)) for shown in (images, real))
+        value, floor = (np.mean(tests[name](*shown)) for shown in seen)
         spread = 1 - value**2 if name == "slant_correlation" else np.sqrt(value * (1 - value))
         stamp = {"num_generated": len(images), "dataset": "glyphs", "split": split, "seed": seed, "settings": settings}
         stamp |= by if name == "letter_right" else {}

@@ -551,7 +551,7 @@ def _model(kerasgan, source):
 
 def _drawing_model(kerasgan, source):
     model = _model(kerasgan, source)
-    if not isinstance(model, kerasgan.GAN) or isinstance(model, kerasgan.GANCLS):
+    if not isinstance(model, kerasgan.GAN):
         raise ValueError(
             f"SOURCE must draw images from noise or labels alone. Received: {source!r}, a {type(model).__name__}. "
             "Sample it from Python; a folder of its images can be scored, and `kerasgan zoo verify NAME --scores` "

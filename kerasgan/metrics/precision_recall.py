@@ -121,8 +121,26 @@ def _squared_radii(features, k):
     return np.concatenate([np.partition(squares, k, axis=1)[:, k] for _, squares in _blocks(features, features)])
 
 
+class _NearestNeighbors(FeatureBuffer):
+    """A comparison of all features by the balls to their k-th nearest neighbours, which `compare` makes."""
+
+    def __init__(self, extractor, k, max_images, name):
+        self.k = k
+        super().__init__(extractor, name, max_images)
+
+    @property
+    def settings(self):
+        return {"k": self.k}
+
+    def _result(self):
+        return self.compare(*self.features(), k=self.k)._asdict()
+
+    def get_config(self):
+        return {**super().get_config(), "k": self.k}
+
+
 @keras.saving.register_keras_serializable("kerasgan")
-class PrecisionRecall(FeatureBuffer):
+class PrecisionRecall(_NearestNeighbors):
     """Streaming `precision_recall`: the features of all images are kept and compared at the end.
 
     Args:
@@ -146,24 +164,14 @@ class PrecisionRecall(FeatureBuffer):
     """
 
     parts = PrecisionAndRecall._fields
+    compare = staticmethod(precision_recall)
 
     def __init__(self, extractor, k=3, max_images=10_000, name="precision_recall"):
-        self.k = k
-        super().__init__(extractor, name, max_images)
-
-    @property
-    def settings(self):
-        return {"k": self.k}
-
-    def _result(self):
-        return precision_recall(*self.features(), k=self.k)._asdict()
-
-    def get_config(self):
-        return {**super().get_config(), "k": self.k}
+        super().__init__(extractor, k, max_images, name)
 
 
 @keras.saving.register_keras_serializable("kerasgan")
-class DensityCoverage(FeatureBuffer):
+class DensityCoverage(_NearestNeighbors):
     """Streaming `density_coverage`: the features of all images are kept and compared at the end.
 
     Args:
@@ -188,17 +196,7 @@ class DensityCoverage(FeatureBuffer):
     """
 
     parts = DensityAndCoverage._fields
+    compare = staticmethod(density_coverage)
 
     def __init__(self, extractor, k=5, max_images=10_000, name="density_coverage"):
-        self.k = k
-        super().__init__(extractor, name, max_images)
-
-    @property
-    def settings(self):
-        return {"k": self.k}
-
-    def _result(self):
-        return density_coverage(*self.features(), k=self.k)._asdict()
-
-    def get_config(self):
-        return {**super().get_config(), "k": self.k}
+        super().__init__(extractor, k, max_images, name)
