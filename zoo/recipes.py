@@ -33,7 +33,9 @@ def data_folder(name):
     return Path(os.environ["KERASGAN_DATA_DIR"]) / name
 
 
-def train(directory, model, dataset, epochs, steps_per_epoch=None, metrics=(), every_n_epochs=1, num_images=5_000):
+def train(
+    directory, model, dataset, epochs, steps_per_epoch=None, metrics=(), every_n_epochs=1, num_images=5_000, data=None
+):
     """Trains a compiled model, interruptible, and leaves it with the weights of the best score.
 
     Started again with the same directory it continues. In `directory` stand `log.csv`, `checkpoints/`, `samples/`,
@@ -49,6 +51,7 @@ def train(directory, model, dataset, epochs, steps_per_epoch=None, metrics=(), e
             being better. They see training images, so that the test images stay unseen. None: the last weights stay.
         every_n_epochs: int, epochs between scores.
         num_images: int, images a score compares.
+        data: str, name of the data set, for the stamps of the scores.
 
     Returns:
         The model.
@@ -63,7 +66,14 @@ def train(directory, model, dataset, epochs, steps_per_epoch=None, metrics=(), e
     ]
     if metrics:
         monitor = ScoreMonitor(
-            metrics, dataset, every_n_epochs, num_images=num_images, directory=directory / "scores", verbose=0
+            metrics,
+            dataset,
+            every_n_epochs,
+            num_images=num_images,
+            directory=directory / "scores",
+            verbose=0,
+            data=data,
+            split="train",
         )
         callbacks.insert(0, monitor)
     log = keras.callbacks.CSVLogger(directory / "log.csv", append=True)

@@ -46,7 +46,8 @@ def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
     """Trains on the training images and keeps the best weights, or trains on `data` without scores."""
     keras.utils.set_random_seed(SEED)
     metrics = [FrechetDistance(DATA)] if data is None else []
-    return recipes.train(directory, model(), dataset() if data is None else data, epochs, steps_per_epoch, metrics)
+    data = dataset() if data is None else data
+    return recipes.train(directory, model(), data, epochs, steps_per_epoch, metrics, data=DATA)
 
 
 def score(model):
