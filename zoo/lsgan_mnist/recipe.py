@@ -16,7 +16,7 @@ from kerasgan.zoo import recipes, score_generator
 
 DATA = "mnist"
 SEED = 0
-EPOCHS = 10
+EPOCHS = 12
 ABOUT = {
     "description": "Least squares GAN on handwritten digits.",
     "paper": {
@@ -33,9 +33,10 @@ ABOUT = {
 def model():
     """Returns the compiled model."""
     model = kerasgan.LSGAN(image_size=28, channels=1, latent_dim=100, width=32, seed=SEED)
-    adam = keras.optimizers.Adam
-    # The paper's rate for small images (section 4).
-    model.compile(adam(2e-4, beta_1=0.5), adam(2e-4, beta_1=0.5), ema_decay=0.999, steps_per_execution=10)
+    # The paper's rate for small images (section 4), and from half of the training on ever less.
+    rates = [kerasgan.schedules.LinearDecay(2e-4, EPOCHS * 465, EPOCHS * 465) for _ in range(2)]
+    optimizers = [keras.optimizers.Adam(rate, beta_1=0.5) for rate in rates]
+    model.compile(*optimizers, ema_decay=0.999, steps_per_execution=10)
     return model
 
 
