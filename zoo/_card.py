@@ -140,7 +140,7 @@ def networks_of(model):
         return {f"{stage}_{name}": network for stage in named for name, network in named[stage].items()}
     if not hasattr(model, "sampling_networks"):
         return {"network": model}
-    names = dict.fromkeys((*model.g_networks, *model.d_networks))
+    names = dict.fromkeys((*model.g_networks, *model.d_networks, *model.fixed_networks))
     return {name: model.sampler(name) for name in names}
 
 

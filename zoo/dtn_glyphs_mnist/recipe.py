@@ -1,0 +1,132 @@
+"""Domain transfer from printed to handwritten digits: the digit stays, though nothing pairs the two.
+
+Paper:     Taigman, Polyak, Wolf (2017), Unsupervised Cross-Domain Image Generation
+Command:   python -m kerasgan.zoo.dtn_glyphs_mnist.recipe runs
+Expected:  label_kept at least 0.90 (the paper's digits, from photos of house numbers: 0.9066)
+Time:      see card.json
+"""
+
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kerasgan
+from kerasgan.metrics import Score, extract_features, frechet_distance_from_features, get_classifier, get_extractor
+from kerasgan.zoo import card_score, recipes
+
+SEED = 0
+EPOCHS = 6
+FEATURE_EPOCHS = 3
+NUM_IMAGES = 30_000
+GLYPHS = {"characters": "0123456789", "colors": ["white"], "backgrounds": ["black"], "channels": 1}
+ABOUT = {
+    "description": "Domain transfer network from printed to handwritten digits.",
+    "paper": {
+        "title": "Unsupervised Cross-Domain Image Generation",
+        "authors": "Taigman, Polyak, Wolf",
+        "year": 2017,
+        "url": "https://arxiv.org/abs/1611.02200",
+    },
+    "data": {
+        "name": "glyphs and mnist",
+        "title": "Digits rendered by kerasgan from the DejaVu and STIX fonts, and MNIST (LeCun, Cortes, Burges)",
+        "url": "https://www.tensorflow.org/datasets/catalog/mnist",
+        "licence": "Bitstream Vera and SIL OFL 1.1 (fonts), CC BY-SA 3.0 (MNIST)",
+    },
+    "headline": "label_kept",
+}
+
+
+def model():
+    """Returns the compiled model, its features untrained."""
+    model = kerasgan.DomainTransferNetwork(image_size=32, channels=1, width=32, seed=SEED)
+    model.compile(ema_decay=0.999, steps_per_execution=5)
+    return model
+
+
+def glyphs(split="train", labels=False, **options):
+    """Returns printed digits, white on black."""
+    options = {"num_images": NUM_IMAGES, "batch_size": 64, "seed": SEED} | GLYPHS | options
+    return kerasgan.data.load("glyphs", split, image_size=32, labels=labels, **options)
+
+
+def dataset():
+    """Returns (printed, handwritten) digits that have nothing to do with each other."""
+    written = kerasgan.data.load("mnist", image_size=32, batch_size=64, seed=SEED)
+    return tf.data.Dataset.zip((glyphs(), written))
+
+
+def train_features(features, steps_per_epoch=None):
+    """Trains f to tell printed digits apart. No handwritten digit has a label here."""
+    classifier = keras.Sequential([features, keras.layers.Dense(10)])
+    classifier.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
+    classifier.fit(
+        glyphs(labels=True), epochs=FEATURE_EPOCHS, steps_per_epoch=steps_per_epoch, shuffle=False, verbose=2
+    )
+    features.trainable = False
+
+
+def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
+    """Trains f, then the transfer, and keeps the last weights. A run that goes on takes f from its checkpoint."""
+    keras.utils.set_random_seed(SEED)
+    network = model()
+    train_features(network.features, steps_per_epoch)
+    return recipes.train(directory, network, dataset() if data is None else data, epochs, steps_per_epoch)
+
+
+def score(model):
+    """Returns how 2,000 printed digits of other draws become handwritten ones, by the shipped classifier of MNIST.
+
+    - "label_kept": the share in which it sees the digit that was printed; beside it, its accuracy on real MNIST.
+    - "label_untranslated": the same of the printed digits as they are.
+    - "frechet_distance": of its features, 2,000 test images against the translations; beside it that of other test
+      images.
+
+    The classifier sees 28x28 pixels: all images are shrunk for it, the real ones after they were enlarged to 32.
+    """
+    printed, digits = next(glyphs("test", labels=True, num_images=2000, batch_size=2000).as_numpy_iterator())
+    real = kerasgan.data.load("mnist", "test", image_size=32, labels=True, batch_size=4000, shuffle=False)
+    written, written_digits = next(real.as_numpy_iterator())
+    judge, extractor = get_classifier("mnist"), get_extractor("mnist")
+
+    def small(images):
+        return np.clip(tf.image.resize(images, (28, 28), antialias=True), -1, 1)
+
+    def right(images, labels):
+        return float(np.mean(extract_features(small(images), judge).argmax(axis=-1) == labels))
+
+    def features(images):
+        return extract_features(small(images), extractor)
+
+    translated = model.translate(printed)
+    first, second = np.split(features(written), 2)
+    stamp = {"dataset": "mnist", "split": "test", "num_real": 2000, "num_generated": 2000}
+    scores = []
+    for name, value, floor in (
+        ("label_kept", right(translated, digits), right(written, written_digits)),
+        ("label_untranslated", right(printed, digits), None),
+    ):
+        sd = float(np.sqrt(value * (1 - value) / len(digits)))
+        by = {"extractor": judge.name, "weights_hash": judge.weights_hash, "resize": judge.resize}
+        scores.append(card_score(Score(value, name, sd=sd, **stamp, **by), floor))
+    distance = frechet_distance_from_features(first, features(translated))
+    by = {"extractor": extractor.name, "weights_hash": extractor.weights_hash, "resize": extractor.resize}
+    distance = Score(float(distance), "frechet_distance", **stamp, **by)
+    return [*scores, card_score(distance, floor=float(frechet_distance_from_features(first, second)))]
+
+
+def examples():
+    """Returns digits for the picture: printed | as handwritten | handwritten | the same through g and f."""
+    written = kerasgan.data.load("mnist", "test", image_size=32, batch_size=16, shuffle=False)
+    return next(glyphs("test", num_images=16).as_numpy_iterator()), next(written.as_numpy_iterator())
+
+
+def sample(model):
+    """Returns the call whose answer is recorded."""
+    return {"method": "translate", "arguments": {"images": np.asarray(examples()[0][:1])}}
+
+
+if __name__ == "__main__":
+    recipes.reproduce(sys.modules[__name__], sys.argv[1])
