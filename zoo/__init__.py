@@ -23,7 +23,7 @@ from kerasgan.zoo._card import (
     write_card,
     write_entry,
 )
-from kerasgan.zoo._evaluate import score_generator, score_translations
+from kerasgan.zoo._evaluate import score_enlargements, score_generator, score_translations
 from kerasgan.zoo._fetch import locate
 from kerasgan.zoo._glyphs import score_glyphs
 from kerasgan.zoo._weights import WeightFileError, load_weights, save_weights
@@ -39,6 +39,7 @@ __all__ = [
     "load_weights",
     "recipe",
     "save_weights",
+    "score_enlargements",
     "score_generator",
     "score_glyphs",
     "score_translations",

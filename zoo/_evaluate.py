@@ -1,9 +1,12 @@
-"""Scores of entries: generators of 28x28 images by the shipped classifiers, translations by pixels and features."""
+"""Scores of entries: generators of 28x28 images by the shipped classifiers, translations and enlargements by pixels
+and features."""
 
 import functools
+from pathlib import Path
 
 import numpy as np
 
+from kerasgan.data import bicubic_resize, super_resolution
 from kerasgan.data import load as load_data
 from kerasgan.metrics import (
     Score,
@@ -12,10 +15,13 @@ from kerasgan.metrics import (
     get_classifier,
     get_extractor,
     l1,
+    perceptual_distance,
+    psnr,
     recognizability,
     score_images,
     ssim,
 )
+from kerasgan.models.srgan import vgg_features
 from kerasgan.zoo._card import card_score
 
 LEVEL = 0.95
@@ -139,6 +145,61 @@ def score_translations(fake, real, other, data, paired, seed=None, extractor="ef
     found = score_images(real, fake, ("fd", "kd"), extractor=extractor, seed=seed, **about)
     floors = score_images(real, other, ("fd", "kd"), extractor=extractor, **about)
     return scores + [card_score(found[name], floor=floors[name]) for name in found]
+
+
+def score_enlargements(upscale, folders, published=None, features="vgg16_33", scale=4):
+    """Scores what makes photos larger, beside bicubic interpolation, as the literature does.
+
+    Means over the photos of each folder, which are cut to a multiple of `scale`, shrunk as MATLAB's imresize does, and
+    enlarged again:
+
+    - "<set>_psnr" and "<set>_ssim", of the luma without a border of `scale` pixels, after rounding to 256 levels;
+    - "<set>_perceptual", `kerasgan.metrics.perceptual_distance` of the colour images in `features`;
+    - each again with "_bicubic" behind.
+
+    Args:
+        upscale: callable, images (1, height, width, 3) in [-1, 1] to images `scale` times as large.
+        folders: list of paths; a folder's name is its set's.
+        published: dict, the paper's own figures by the names above. Default none.
+        features: what `perceptual_distance` takes, or a name that `kerasgan.models.srgan.vgg_features` knows. Default
+            "vgg16_33", from the extra `natural`.
+        scale: int, default 4.
+
+    Returns:
+        list of scores as a card holds them, see `card_score`. "sd" is the standard error of the photos' mean.
+
+    Example:
+
+    >>> from kerasgan import zoo
+    >>> zoo.score_enlargements(model.upscale, ["superres/Set5", "superres/Set14"])  # doctest: +SKIP
+    """
+    name = features if isinstance(features, str) else "features"
+    features = vgg_features(features) if isinstance(features, str) else features
+
+    scores = []
+    for folder in map(Path, folders):
+        photos = list(super_resolution(folder, scale=scale, crop=None, shuffle=False).as_numpy_iterator())
+        for suffix, enlarge in (("", upscale), ("_bicubic", lambda low: bicubic_resize(low, scale))):
+            values = {"psnr": [], "ssim": [], "perceptual": []}
+            for low, high in photos:
+                large = np.rint((np.clip(enlarge(low), -1, 1) + 1) * 127.5) / np.float32(127.5) - 1
+                values["psnr"].append(psnr(high, large, channel="y", border=scale))
+                values["ssim"].append(ssim(high, large, channel="y", border=scale))
+                values["perceptual"].append(perceptual_distance(high, large, features))
+            for metric, each in values.items():
+                each, full = np.concatenate(each), f"{folder.name.lower()}_{metric}{suffix}"
+                score = Score(
+                    float(each.mean()),
+                    full,
+                    extractor=name if metric == "perceptual" else None,
+                    num_real=len(each),
+                    num_generated=len(each),
+                    dataset=folder.name,
+                    sd=float(each.std() / np.sqrt(len(each))),
+                    settings={"scale": scale} | ({} if metric == "perceptual" else {"channel": "y", "border": scale}),
+                )
+                scores.append(card_score(score, paper=(published or {}).get(full), table=metric == "psnr"))
+    return scores
 
 
 @functools.cache

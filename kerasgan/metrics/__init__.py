@@ -3,7 +3,7 @@
 from kerasgan.metrics.features import Extractor, extract_features, get_classifier, get_extractor, weights_hash
 from kerasgan.metrics.frechet import FrechetDistance, frechet_distance, frechet_distance_from_features
 from kerasgan.metrics.generator import GeneratorScore, classification_accuracy_score, perceptual_path_length
-from kerasgan.metrics.image_quality import ImageQuality, l1, luma, ms_ssim, psnr, ssim
+from kerasgan.metrics.image_quality import ImageQuality, l1, luma, ms_ssim, perceptual_distance, psnr, ssim
 from kerasgan.metrics.inception_score import InceptionScore, inception_score
 from kerasgan.metrics.kernel import Estimate, KernelDistance, kernel_distance
 from kerasgan.metrics.modes import ModeCount, mode_count, recognizability
@@ -45,6 +45,7 @@ __all__ = [
     "luma",
     "mode_count",
     "ms_ssim",
+    "perceptual_distance",
     "perceptual_path_length",
     "precision_recall",
     "psnr",

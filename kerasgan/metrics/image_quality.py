@@ -114,6 +114,41 @@ def ms_ssim(real, fake):
     return tf.image.ssim_multiscale(*pair, max_val=1.0)
 
 
+def perceptual_distance(real, fake, features):
+    """How far images are apart in the features of a network: equation 1 of Zhang et al. 2018, all weights 1, one layer.
+
+    The mean over places of |f - g|^2, where f and g are the two feature vectors at a place, scaled to length 1. LPIPS
+    itself sums several layers with weights fitted to people's judgement: the values of the two do not compare.
+
+    Args:
+        real: float array (n, height, width, channels) in [-1, 1].
+        fake: the same shape; values outside [-1, 1] are clipped.
+        features: callable, images to (n, rows, columns, channels), such as `SRGAN.features` of a compiled model or
+            `kerasgan.models.srgan.vgg_features("vgg16_33")`.
+
+    Returns:
+        float32 tensor (n,), from 0 to 4; at most 2 for features that are never negative.
+
+    Raises:
+        ValueError: for shapes that differ, integer images, values outside [-1, 1], or features of another rank.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasgan.metrics import perceptual_distance
+    >>> x = np.full((1, 2, 2, 3), 0.5)
+    >>> float(perceptual_distance(x, -x, lambda images: images)[0])
+    4.0
+    """
+    vectors = []
+    for images in _pair(real, fake):
+        found = tf.cast(features(images), tf.float32)
+        if found.shape.rank != 4:
+            raise ValueError(f"`features` must give (n, rows, columns, channels). Received: {found.shape}")
+        vectors.append(tf.math.l2_normalize(found, axis=-1, epsilon=1e-10))
+    return tf.reduce_mean(tf.reduce_sum(tf.square(vectors[0] - vectors[1]), axis=-1), axis=[1, 2])
+
+
 def luma(images):
     """BT.601 luma of RGB images: 16 + 65.481 R + 128.553 G + 24.966 B for R, G, B in [0, 1].
 

@@ -8,6 +8,7 @@ from kerasgan.metrics import (
     l1,
     luma,
     ms_ssim,
+    perceptual_distance,
     perceptual_path_length,
     psnr,
     ssim,
@@ -156,3 +157,15 @@ def test_classification_accuracy_score():
         classification_accuracy_score(images, labels + 1, images, labels, **arguments)
     with pytest.raises(ValueError, match="`real_labels` must be one integer per image"):
         classification_accuracy_score(images, labels, images, labels * 1.0, **arguments)
+
+
+def test_perceptual_distance_by_hand():
+    """Two places; features are (value, 1) before they are scaled to length 1."""
+    real = np.array([[[[0.0], [1.0]]]], "float32")
+    fake = np.array([[[[1.0], [1.0]]]], "float32")
+    pairs = lambda images: np.concatenate([images, np.ones_like(images)], axis=-1)  # noqa: E731
+    first = (0 - 1 / np.sqrt(2)) ** 2 + (1 - 1 / np.sqrt(2)) ** 2  # (0, 1) against (1, 1) / sqrt(2)
+    assert perceptual_distance(real, fake, pairs).numpy() == pytest.approx([first / 2], rel=1e-6)
+    assert perceptual_distance(real, real, pairs).numpy() == pytest.approx([0.0], abs=1e-12)
+    with pytest.raises(ValueError, match="`features` must give"):
+        perceptual_distance(real, fake, lambda images: images[:, 0, 0])

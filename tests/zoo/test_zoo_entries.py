@@ -66,6 +66,8 @@ def tiny_dataset(model):
         return batches((images(shape), conditions))
     if getattr(model, "num_classes", None):
         return batches((images(shape), labels % model.num_classes))
+    if isinstance(model, kerasgan.SRGAN):
+        return batches((images((shape[0] // model.scale,) * 2 + shape[2:]), images(shape)))
     if isinstance(model, kerasgan.GAN):
         return batches(images(shape))
     return batches((images(shape), images(shape)))
@@ -73,7 +75,7 @@ def tiny_dataset(model):
 
 def recipes():
     """All recipes; those of larger networks run with the slow tests."""
-    large = ("cyclegan", "pix2pix", "stackgan", "gan_cls", "r3gan", "acgan_mnist", "cgan", "wgan_gp", "dtn")
+    large = ("cyclegan", "pix2pix", "stackgan", "gan_cls", "r3gan", "acgan_mnist", "cgan", "wgan_gp", "dtn", "sr")
     for name in sorted(path.parent.name for path in zoo.FOLDER.glob("*/recipe.py")):
         yield pytest.param(name, marks=[pytest.mark.slow] * name.startswith(large))
 

@@ -4,9 +4,11 @@ import os
 
 import numpy as np
 import pytest
+import skimage.metrics
+from PIL import Image
 
 from kerasgan import zoo
-from kerasgan.data import glyphs, load
+from kerasgan.data import bicubic_resize, glyphs, load
 from kerasgan.zoo._glyphs import read_ink
 
 needs_mnist = pytest.mark.skipif(
@@ -110,3 +112,40 @@ def test_glyphs_as_asked_for_score_as_real_ones_and_others_do_not():
     assert [score["metric"] for score in right] == list(names)
     for score, other in zip(right, wrong):
         assert score["value"] == score["floor"] > 0.85 and other["value"] < 0.4, (score, other)
+
+
+def test_enlargements_are_scored_beside_bicubic_ones(tmp_path):
+    """Against scikit-image on the luma, and features that are the colours themselves."""
+    folder = tmp_path / "Toys"
+    folder.mkdir()
+    photos = np.random.default_rng(0).integers(0, 256, (2, 40, 36, 3), dtype="uint8")
+    for i, pixels in enumerate(photos):
+        Image.fromarray(pixels).save(folder / f"{i}.png")
+
+    def repeat(low):
+        return low.repeat(4, axis=1).repeat(4, axis=2)
+
+    found = zoo.score_enlargements(repeat, [folder], {"toys_psnr": 30.0}, features=lambda images: images + 1)
+    scores = {score["metric"]: score for score in found}
+    assert list(scores) == [f"toys_{m}{s}" for s in ("", "_bicubic") for m in ("psnr", "ssim", "perceptual")]
+
+    def luma(image):
+        return 16 + image.astype(float) @ [65.481, 128.553, 24.966] / 255
+
+    def cosine(x, y):
+        return (x * y).sum(-1) / np.linalg.norm(x, axis=-1) / np.linalg.norm(y, axis=-1)
+
+    for suffix, enlarge in (("", lambda x: x.repeat(4, 0).repeat(4, 1)), ("_bicubic", lambda x: bicubic_resize(x, 4))):
+        large = [enlarge(bicubic_resize(photo, 1 / 4)) for photo in photos]
+        pairs = [(luma(a)[4:-4, 4:-4], luma(b)[4:-4, 4:-4]) for a, b in zip(photos, large)]
+        psnr = [skimage.metrics.peak_signal_noise_ratio(a, b, data_range=255) for a, b in pairs]
+        assert scores[f"toys_psnr{suffix}"]["value"] == pytest.approx(np.mean(psnr), abs=0.02)
+        assert scores[f"toys_psnr{suffix}"]["sd"] == pytest.approx(np.std(psnr) / np.sqrt(2), abs=0.02)
+        options = dict(gaussian_weights=True, sigma=1.5, use_sample_covariance=False, data_range=255, win_size=11)
+        ssim = [
+            skimage.metrics.structural_similarity(a, b, full=True, **options)[1][5:-5, 5:-5].mean() for a, b in pairs
+        ]
+        assert scores[f"toys_ssim{suffix}"]["value"] == pytest.approx(np.mean(ssim), abs=2e-3)
+        distances = [2 - 2 * cosine(a.astype(float), b.astype(float)) for a, b in zip(photos, large)]
+        assert scores[f"toys_perceptual{suffix}"]["value"] == pytest.approx(np.mean(distances), rel=1e-2)
+    assert scores["toys_psnr"]["paper"] == 30.0 and scores["toys_psnr_bicubic"]["paper"] is None
