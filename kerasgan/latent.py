@@ -18,7 +18,8 @@ def lerp(start, end, t):
         t: float, or array (n,) of them. 0 is `start`, 1 is `end`.
 
     Returns:
-        float32 array of the points' shape; for an array `t` with a first axis of n.
+        float32 array of the points' shape; for an array `t` with a first axis of n. Of that,
+        `plots.image_grid(decode(model, it))` is the picture.
 
     Example:
 
@@ -42,7 +43,8 @@ def slerp(start, end, t):
         t: float, or array (n,) of them. 0 is `start`, 1 is `end`.
 
     Returns:
-        float32 array of the points' shape; for an array `t` with a first axis of n.
+        float32 array of the points' shape; for an array `t` with a first axis of n. Of that,
+        `plots.image_grid(decode(model, it))` is the picture.
 
     Raises:
         ValueError: for a point at 0, which has no direction, and for opposite points, between which no arc is shortest.
@@ -87,7 +89,7 @@ def decode(model, latents, condition=None, batch_size=64):
         batch_size: int. Defaults to 64.
 
     Returns:
-        float32 array (..., height, width, channels) in [-1, 1].
+        float32 array (..., height, width, channels) in [-1, 1]. `plots.image_grid(it)` is the picture.
 
     Raises:
         ValueError: for a model of translation, a missing or superfluous condition, or latents of another length.
@@ -152,7 +154,7 @@ def of_seeds(model, seeds):
         seeds: list of ints.
 
     Returns:
-        float32 array (len(seeds), latent_dim).
+        float32 array (len(seeds), latent_dim). `plots.image_grid(decode(model, it))` is the picture.
     """
     _check_has_latents(model)
     return np.concatenate([model.sample_latents(1, seed) for seed in seeds])
@@ -224,6 +226,7 @@ def group_means(latents, groups):
 
     Returns:
         dict of group -> float32 array (latent_dim,).
+        `plots.labelled_grid(decode(model, [[*it.values()]]), columns=[*it])` is the picture.
 
     Example:
 
@@ -248,7 +251,7 @@ def arithmetic(plus, minus=(), length=None):
             `sqrt(latent_dim)` (normal) or `sqrt(latent_dim / 3)` (uniform). Defaults to leaving the sum as it is.
 
     Returns:
-        float32 array (latent_dim,). `plots.labelled_grid` with the terms' images is the picture.
+        float32 array (latent_dim,). `plots.labelled_grid(decode(model, [[*plus, *minus, it]]))` is the picture.
 
     Example:
 
@@ -281,7 +284,8 @@ def truncate(latents, threshold, prior="normal"):
             `model.prior`. Defaults to `"normal"`.
 
     Returns:
-        float32 array of the same shape. `plots.labelled_grid` with a row for each threshold is the picture.
+        float32 array of the same shape. With a row for each threshold,
+        `plots.labelled_grid(decode(model, [truncate(latents, t) for t in rows]), rows=rows)` is the picture.
 
     Raises:
         ValueError: if an argument is out of its range.

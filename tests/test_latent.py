@@ -1,10 +1,14 @@
+import inspect
+import re
+
 import keras
 import numpy as np
 import pytest
 import scipy.stats
+from PIL import Image
 
 import kerasgan
-from kerasgan import latent
+from kerasgan import latent, plots
 
 
 def test_lerp_by_hand():
@@ -203,3 +207,40 @@ def test_decode_refuses():
             latent.decode(model, np.zeros((2, 4)), condition)
     with pytest.raises(ValueError, match=r"\(\.\.\., 4\)"):
         latent.decode(plain, np.zeros((2, 5)))
+
+
+TOOLS = [name for name, tool in inspect.getmembers(latent, inspect.isfunction) if tool.__module__ == latent.__name__]
+
+
+@pytest.mark.parametrize("tool", [name for name in TOOLS if name[0] != "_"])
+def test_each_tool_has_the_picture_that_its_docstring_names(tool, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    model = kerasgan.DCGAN(image_size=16, channels=1, width=2, latent_dim=4)
+    latents = latent.of_seeds(model, [1, 2, 3, 4])
+    images = latent.decode(model, latents)
+    t = [0, 0.5, 1]
+    # Of each tool what it returns, and how many images its picture shows.
+    it, count = {
+        "lerp": lambda: (latent.lerp(latents[0], latents[1], t), 3),
+        "slerp": lambda: (latent.slerp(latents[0], latents[1], t), 3),
+        "decode": lambda: (images, 4),
+        "of_seeds": lambda: (latents, 4),
+        "plane": lambda: (latent.plane(latents, rows=2, columns=3), 6),
+        "walk": lambda: (latent.walk(latents[:2], steps=3), 6),
+        "group_means": lambda: (latent.group_means(latents, ["a", "b", "b", "b"]), 2),
+        "arithmetic": lambda: (latent.arithmetic(latents[:2], latents[2:3]), 4),
+        "truncate": lambda: (latent.truncate(latents, 1.0), 8),
+        "nearest_neighbours": lambda: (latent.nearest_neighbours(images[:2], images, k=3), 8),
+        "project": lambda: (latent.project(model, images[:2], steps=1, starts=1), 4),
+    }[tool]()
+    (line,) = re.findall(r"`(plots\..*?)` is the picture", " ".join(getattr(latent, tool).__doc__.split()))
+    names = {"plots": plots, "decode": latent.decode, "truncate": latent.truncate, "np": np, "model": model}
+    names |= {"plus": latents[:2], "minus": latents[2:3], "latents": latents, "rows": [0.5, 1.0]}
+    drawn = eval(line, names | {"it": it, "found": it, "images": images[:2]})  # noqa: S307
+    if tool == "walk":
+        with Image.open(tmp_path / "walk.gif") as film:
+            assert film.n_frames == count and film.size == (16, 16)
+    elif isinstance(drawn, np.ndarray):
+        assert drawn.dtype == np.uint8 and drawn.size >= count * 16 * 16
+    else:
+        assert len(drawn.axes) == count

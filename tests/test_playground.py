@@ -107,10 +107,14 @@ def test_nothing_is_overwritten_and_the_runtime_is_checked(tmp_path):
 
 @pytest.fixture
 def browser():
-    sync_api = pytest.importorskip("playwright.sync_api")
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is missing: pip install playwright")
     chromium = shutil.which("chromium") or shutil.which("google-chrome")
     if chromium is None:
         pytest.skip("needs Chromium")
+    try:
+        playground._runtime(None)
+    except FileNotFoundError as error:
+        pytest.skip(str(error))
     with sync_api.sync_playwright() as playwright:
         opened = playwright.chromium.launch(executable_path=chromium, args=["--no-sandbox"])
         yield opened
@@ -137,6 +141,28 @@ def serve():
         server.server_close()
 
 
+@pytest.fixture
+def open_page(browser, serve):
+    """Opens pages, and holds in the end that they complained of nothing and asked nobody but their own folder."""
+    complaints, requests, own = [], [], ["data:", "blob:"]
+
+    def start(folder):
+        url = f"{serve(folder.parent)}{folder.name}/"  # in a folder of its server, as a page among others is
+        own.append(url)
+        page = browser.new_page()
+        page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        page.goto(url)
+        wait_until(page, "document.getElementById('status').textContent.startsWith('Ready')")
+        return page
+
+    yield start
+    assert complaints == []
+    assert [url for url in requests if url.endswith("model.onnx")]
+    assert [url for url in requests if not url.startswith(tuple(own))] == []
+
+
 def picture(page):
     url = page.evaluate("document.getElementById('output').toDataURL('image/png')")
     return np.asarray(Image.open(io.BytesIO(base64.b64decode(url.partition(",")[2]))).convert("RGB")).astype(int)
@@ -160,7 +186,7 @@ def act(page, action):
 
 
 @pytest.mark.slow
-def test_the_page_in_a_browser(tmp_path, browser, serve):
+def test_the_page_in_a_browser(tmp_path, open_page):
     pytest.importorskip("tf2onnx")
     model = kerasgan.ConditionalGAN(
         image_size=16, channels=1, num_classes=3, latent_dim=6, width=4, networks="conv", seed=0
@@ -168,14 +194,7 @@ def test_the_page_in_a_browser(tmp_path, browser, serve):
     for weight in model.generator.trainable_variables:  # untrained, every image is grey
         weight.assign(12 * weight)
     page_folder = playground.write(model, tmp_path / "page", title="<b>Letters</b>", class_names=["A", "B", "C"])
-    url = serve(page_folder)
-    page = browser.new_page()
-    complaints, requests = [], []
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: requests.append(request.url))
-    page.goto(url)
-    wait_until(page, "document.getElementById('status').textContent.startsWith('Ready')")
+    page = open_page(page_folder)
     assert page.text_content("#title") == "<b>Letters</b>"  # shown as text
 
     def expected(seed, label):
@@ -187,6 +206,14 @@ def test_the_page_in_a_browser(tmp_path, browser, serve):
     assert np.abs(seven - expected(7, 0)).max() <= 2
     other = act(page, lambda: page.select_option("#condition-labels", "2"))
     assert np.abs(other - expected(7, 2)).max() <= 2
+
+    latents = model.sample_latents(1, seed=7)
+    latents[0, 1] = -0.75
+    slid = act(page, lambda: page.locator("#bars input").nth(1).fill("-0.75"))
+    assert np.abs(slid - np.rint((kerasgan.latent.decode(model, latents, 2)[0] + 1) * 127.5)).max() <= 2
+    assert np.abs(slid - other).max() > 2
+    act(page, lambda: page.fill("#seed", "8"))
+    assert np.abs(act(page, lambda: page.fill("#seed", "7")) - other).max() <= 2
 
     pad = page.locator("#pad")
     box = pad.bounding_box()
@@ -210,18 +237,27 @@ def test_the_page_in_a_browser(tmp_path, browser, serve):
     page.select_option("#also", "1")
     assert np.abs(act(page, lambda: page.click("#calculate")) - dragged).max() <= 2  # a - b + b
 
+    # Without a pointer: Tab goes to every control, and what it stands on answers to keys.
+    page.locator("body").focus()
+    reached = set()
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        reached.add(page.evaluate("document.activeElement.id || document.activeElement.parentElement.className"))
+    controls = {"seed", "random", "condition-labels", "pad", "turn", "next", "save", "share", "calculate", "download"}
+    assert controls <= reached
+    before = picture(page)
+    page.locator("#turn").focus()
+    assert np.abs(act(page, lambda: page.keyboard.press("Enter")) - before).max() <= 2  # the middle stays
+    page.locator("#bars input").first.focus()
+    assert np.abs(act(page, lambda: page.keyboard.press("Home")) - before).max() > 2
     page.screenshot(path=tmp_path / "page.png", full_page=True)
-    assert complaints == []
-    assert all(request.startswith((url, "data:", "blob:")) for request in requests), requests
 
 
 @pytest.mark.slow
-def test_drawing_in_a_browser(tmp_path, browser, serve):
+def test_drawing_in_a_browser(tmp_path, open_page):
     pytest.importorskip("tf2onnx")
     model = kerasgan.Pix2Pix(image_size=32, width=4, receptive_field=16, seed=0)
-    page = browser.new_page()
-    page.goto(serve(playground.write(model, tmp_path / "page")))
-    wait_until(page, "document.getElementById('status').textContent.startsWith('Ready')")
+    page = open_page(playground.write(model, tmp_path / "page"))
     white = np.ones((1, 32, 32, 3), "float32")
     blank = np.rint((model.translate(white, seed=1)[0] + 1) * 127.5)
     assert np.abs(picture(page) - blank).max() <= 2
@@ -256,18 +292,35 @@ def test_drawing_in_a_browser(tmp_path, browser, serve):
     loaded = act(page, lambda: page.set_input_files("#file", tmp_path / "photo.png"))
     expected = np.rint((model.translate(photo[None] / np.float32(127.5) - 1, seed=1)[0] + 1) * 127.5)
     assert np.abs(loaded - expected).max() <= 2
+    # What is no picture is told of, and the last one stays.
+    (tmp_path / "notes.txt").write_text("no picture")
+    page.set_input_files("#file", tmp_path / "notes.txt")
+    wait_until(page, "document.getElementById('status').classList.contains('error')")
+    assert "notes.txt could not be read" in page.text_content("#status")
+    assert np.abs(picture(page) - loaded).max() == 0
 
 
 @pytest.mark.slow
-def test_texts_in_a_browser(tmp_path, browser, serve):
+def test_a_small_picture_becomes_a_large_one_in_a_browser(tmp_path, open_page):
+    pytest.importorskip("tf2onnx")
+    model = kerasgan.SRGAN(image_size=32, width=4, blocks=1, seed=0)
+    page = open_page(playground.write(model, tmp_path / "page"))
+    photo = np.random.default_rng(0).integers(0, 256, (48, 48, 3), dtype="uint8")
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    loaded = act(page, lambda: page.set_input_files("#file", tmp_path / "photo.png"))
+    expected = np.rint((model.upscale(photo[None] / np.float32(127.5) - 1)[0] + 1) * 127.5)
+    assert loaded.shape == (192, 192, 3) and expected.std() > 5
+    assert np.abs(loaded - expected).max() <= 2
+
+
+@pytest.mark.slow
+def test_texts_in_a_browser(tmp_path, open_page):
     pytest.importorskip("tf2onnx")
     words = kerasgan.text.BagOfWords(["blue", "red", "square"])
     model = kerasgan.GANCLS(image_size=16, text_dim=3, latent_dim=4, width=4, encoder=words, seed=0)
     for weight in model.generator.trainable_variables:
         weight.assign(6 * weight)
-    page = browser.new_page()
-    page.goto(serve(playground.write(model, tmp_path / "page", texts=["red", "blue square"])))
-    wait_until(page, "document.getElementById('status').textContent.startsWith('Ready')")
+    page = open_page(playground.write(model, tmp_path / "page", texts=["red", "blue square"]))
     for choice, text in (("0", "red"), ("1", "blue square")):
         if choice != "0":
             act(page, lambda choice=choice: page.select_option("#condition-text", choice))
@@ -278,12 +331,10 @@ def test_texts_in_a_browser(tmp_path, browser, serve):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", ["cgan_mnist", "pix2pix_edges2shoes"])
-def test_models_of_the_zoo_in_a_browser(name, tmp_path, browser, serve):
+def test_models_of_the_zoo_in_a_browser(name, tmp_path, open_page):
     pytest.importorskip("tf2onnx")
     model = kerasgan.zoo.load(name)
-    page = browser.new_page()
-    page.goto(serve(playground.write(model, tmp_path / "page")))
-    wait_until(page, "document.getElementById('status').textContent.startsWith('Ready')")
+    page = open_page(playground.write(model, tmp_path / "page"))
     if name == "cgan_mnist":
         found = act(page, lambda: page.select_option("#condition-labels", "4"))
         expected = model.generate(1, seed=1, labels=4)[0]

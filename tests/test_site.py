@@ -2,7 +2,9 @@
 
 import ast
 import base64
+import functools
 import importlib.util
+import inspect
 import json
 import pathlib
 import re
@@ -58,6 +60,21 @@ def test_the_helps_of_all_commands_are_a_page(hooks):
     assert "--image-size" in page and "130 or 143" in page
 
 
+def test_the_reference_has_every_public_module_and_name(hooks):
+    import kerasgan
+
+    modules = {name for name, value in vars(kerasgan).items() if type(value) is type(kerasgan) and name[0] != "_"}
+    found = {name: set(hooks.public_names(module)) for name, (module, _) in hooks.REFERENCE.items()}
+    # What is not named in `kerasgan/__init__.py` is there because others import it.
+    tree = ast.parse(pathlib.Path(kerasgan.__file__).read_text())
+    named = {alias.name for node in tree.body if isinstance(node, ast.ImportFrom) for alias in node.names}
+    assert found.keys() - {"models"} == modules & named
+    assert named - modules - {"__version__"} == found["models"]
+    assert found["zoo"] == set(kerasgan.zoo.__all__) and {"slerp", "project"} <= found["latent"]
+    for page, names in found.items():
+        assert all(hasattr(getattr(kerasgan, page), name) for name in names), page
+
+
 @pytest.mark.slow
 def test_a_notebook_runs_and_shows_its_figures(hooks, tmp_path):
     nbclient = pytest.importorskip("nbclient")
@@ -93,6 +110,21 @@ def test_names_in_the_page_for_newcomers_exist():
         found = kerasgan
         for part in name.split(".")[1:]:
             found = getattr(found, part)
+    for kind, name in re.findall(r'compile\((loss|penalty)="(\w+)"\)', text):
+        assert {"loss": kerasgan.losses, "penalty": kerasgan.penalties}[kind].get(name)
+    # Keywords of every call that is shown, and the parts of models.
+    calls = re.findall(r"(kerasgan(?:\.\w+)+|compile)\((\w+)=", text)
+    assert ("kerasgan.GAN", "generator") in calls and ("compile", "l1_weight") in calls
+    for function, keyword in calls:
+        if function == "compile":
+            functions = [kerasgan.AdversarialModel.compile, kerasgan.Pix2Pix.compile]
+        else:
+            functions = [functools.reduce(getattr, function.split(".")[1:], kerasgan)]
+        assert any(keyword in inspect.signature(each).parameters for each in functions), (function, keyword)
+    model = kerasgan.CycleGAN(image_size=16, width=2, blocks=1, receptive_field=16)
+    for part in re.findall(r"`((?:generator|discriminator)_\w+)`", text.partition("## TF-GAN")[0]):
+        if part not in ("generator_loss", "discriminator_loss"):  # of the tutorials
+            assert hasattr(model, part), part
 
 
 @pytest.mark.slow
@@ -110,6 +142,7 @@ def test_the_site_builds_without_a_warning(tmp_path):
     result = subprocess.run([*command, "--site-dir", tmp_path / "site"], capture_output=True, text=True)
     assert result.returncode == 0, result.stderr
     assert "DCGAN" in (tmp_path / "site" / "reference" / "models" / "index.html").read_text()
+    assert 'id="kerasgan.zoo.load"' in (tmp_path / "site" / "reference" / "zoo" / "index.html").read_text()
     for path in TUTORIALS:
         page = (tmp_path / "site" / "tutorials" / path.stem / "index.html").read_text()
         assert f'href="../{path.stem}.ipynb"' in page and 'src="../pictures/' in page

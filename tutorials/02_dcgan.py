@@ -2,8 +2,8 @@
 # # A DCGAN on images of your own
 #
 # Radford et al. (2016, https://arxiv.org/abs/1511.06434) found the convolutional networks with which GANs train
-# reliably. `kerasgan.DCGAN` has them for every image size from 28 to 256. Here they learn letterforms, which kerasgan
-# renders itself; at the end you swap in a folder of your own photos.
+# reliably. `kerasgan.DCGAN` has them for image sizes that are 4, 5, 6 or 7 times a power of two, such as 28, 32, 64, 96
+# or 256. Here they learn letterforms, which kerasgan renders itself; in the end you take a folder of your own photos.
 
 # %%
 import keras

@@ -52,8 +52,10 @@ def errors_without_traceback(command):
 
 def library():
     """Imports kerasgan with TensorFlow's start-up messages off."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    import kerasgan
+    from kerasgan_cli.machine import silence
+
+    with silence():
+        import kerasgan
 
     return kerasgan
 
@@ -83,8 +85,10 @@ def main(debug):
 
     \b
     Every command ends with 0, 1 for an error, 2 for a mistaken command line; `train`, interrupted, saves its state
-    and ends with 130 or 143. Completion in bash (zsh, fish alike):
+    and ends with 130 or 143. Completion, by a line in ~/.bashrc, ~/.zshrc, or ~/.config/fish/config.fish:
         eval "$(_KERASGAN_COMPLETE=bash_source kerasgan)"
+        eval "$(_KERASGAN_COMPLETE=zsh_source kerasgan)"
+        _KERASGAN_COMPLETE=fish_source kerasgan | source
     """
 
 
@@ -155,7 +159,8 @@ def train(model, data, out, devices, resume, dry_run, **options):
     with strategy.scope():
         gan = _build(network, dataset, options)
         gan.compile(ema_decay=options["ema_decay"], steps_per_execution=at_once)
-    click.echo(f"{network.__name__}: {gan.count_params():,} parameters, {int(dataset.cardinality())} steps an epoch")
+    sizes = (f"{part.name} of {part.count_params():,} parameters" for part in (gan.generator, gan.discriminator))
+    click.echo(f"{network.__name__}: {', '.join(sizes)}, {int(dataset.cardinality())} steps an epoch")
     if dry_run:
         click.echo(json.dumps(options, indent=2))
         return
@@ -179,7 +184,11 @@ def train(model, data, out, devices, resume, dry_run, **options):
         ],
     )
     if guard.stopped_on:
-        raise ValueError(f"Training stopped: {guard.stopped_on}. The last finite state is in {out / 'checkpoints'}.")
+        state = kerasgan.callbacks.Checkpoint.latest(out / "checkpoints")
+        kept = f" The last finite state is {state}." if state else ""
+        page = f" {kerasgan.report.write(out)} shows the way there." if writes else ""
+        where = "step {step} (epoch {epoch}): `{name}` is {value}".format(**guard.stopped_on)
+        raise ValueError(f"Training stopped at {where}.{kept}{page}")
     if not writes:
         return
     with replacing(out / "model.keras") as temporary:
@@ -474,6 +483,8 @@ def zoo_verify(name, scores, dry_run):
         if scores:
             click.echo(f"{', '.join(score['metric'] for score in card['scores'])} on {card['data']['name']}")
         return
+    if scores:
+        _say(f"Computing {', '.join(score['metric'] for score in library().zoo.card(name)['scores'])}: minutes ...")
     report = library().zoo.verify(name, scores=scores)
     click.echo(json.dumps(report, indent=2))
     if not report["holds"]:

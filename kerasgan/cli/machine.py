@@ -1,5 +1,6 @@
 """What this machine offers, and what is missing. Nothing here needs TensorFlow to be well."""
 
+import contextlib
 import importlib
 import os
 import platform
@@ -20,6 +21,23 @@ OPTIONAL = {
     "tensorboard": ("looking at the logs of runs", "tensorboard"),
     "openvino": ("running SavedModels without TensorFlow", "openvino"),
 }
+
+
+@contextlib.contextmanager
+def silence():
+    """Keeps TensorFlow's start-up messages away, unless TF_CPP_MIN_LOG_LEVEL asks for them."""
+    if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
+        yield
+        return
+    # The first of them are written before that variable is read, past Python's own stream.
+    kept = os.dup(2)
+    try:
+        with open(os.devnull, "w") as nowhere:
+            os.dup2(nowhere.fileno(), 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
 
 
 def examine():
@@ -86,10 +104,10 @@ def _packages(missing):
 
 
 def _devices(missing):
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     try:
-        tf = importlib.import_module("tensorflow")
-        keras = importlib.import_module("keras")
+        with silence():
+            tf = importlib.import_module("tensorflow")
+            keras = importlib.import_module("keras")
     except Exception as error:  # a broken installation fails in many ways; the doctor is for it
         missing.append(f"TensorFlow does not import: {type(error).__name__}: {error}")
         return [("tensorflow", "does not import")]

@@ -1,3 +1,5 @@
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -41,8 +43,11 @@ def test_the_command_line_names_it_and_ends_with_1(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     result = CliRunner().invoke(main, ["train", "gan", *[part for pair in options.items() for part in pair]])
     assert result.exit_code == 1, result.output
-    assert "Error: Training stopped: {'name': '" in result.output and "'epoch': 1}" in result.output
-    assert not list((tmp_path / "run").glob("checkpoints/*"))
+    # No state was finite, so none is promised; the page that it names is there.
+    message = r"Error: Training stopped at step \d+ \(epoch 1\): `[\w/]+` is (nan|-?inf)\. run/report\.html shows"
+    assert re.search(message, result.output), result.output
+    assert not list((tmp_path / "run").glob("checkpoints/*")) and "finite state" not in result.output
+    assert "<h2>What looks wrong</h2>" in (tmp_path / "run" / "report.html").read_text()
 
 
 def test_a_finite_run_goes_to_its_end(make_model, dataset):

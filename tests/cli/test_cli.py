@@ -4,6 +4,7 @@ import re
 import shlex
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -130,6 +131,38 @@ def test_evaluate_compares_a_run_and_a_folder_with_a_folder(folder, tmp_path):
     assert refused.exit_code == 1 and "must be that of the model, 16. Received: 32" in refused.output
 
 
+def test_a_dry_run_tells_what_a_training_would_be_and_writes_nothing(folder, tmp_path):
+    root, _ = folder
+    result = run("train", "dcgan", *options(root)[:-1], tmp_path / "new", "--dry-run")
+    assert result.exit_code == 0, result.output
+    import kerasgan
+
+    model = kerasgan.DCGAN(image_size=16, channels=1, width=2)
+    sizes = [f"{network.count_params():,} parameters" for network in (model.generator, model.discriminator)]
+    assert f"DCGAN: generator of {sizes[0]}, discriminator of {sizes[1]}, 3 steps an epoch" in result.output
+    assert '"width": 2' in result.output and not list(tmp_path.iterdir())
+
+
+def test_the_page_of_a_run(folder, tmp_path, monkeypatch):
+    pytest.importorskip("tf2onnx", reason="tf2onnx is missing: pip install 'kerasgan[export]'")
+    from kerasgan import playground
+
+    root, _ = folder
+    (tmp_path / "dist").mkdir()
+    for name in playground.RUNTIME_FILES:
+        (tmp_path / "dist" / name).write_text(name)
+    monkeypatch.setattr(playground, "_runtime", lambda given: given)  # whose hashes another test checks
+    arguments = ["playground", root / "run", "--out", tmp_path / "page", "--runtime", tmp_path / "dist"]
+    result = run(*arguments, "--title", "My photos")
+    assert result.exit_code == 0, result.output
+    assert f"python -m http.server --directory {tmp_path / 'page'}" in result.output
+    files = {path.name for path in (tmp_path / "page").iterdir()}
+    assert files == {*playground.PAGE, *playground.RUNTIME_FILES, "model.onnx", "model.json"}
+    assert json.loads((tmp_path / "page" / "model.json").read_text())["title"] == "My photos"
+    again = run(*arguments)
+    assert again.exit_code == 1 and "must be new or empty" in again.output
+
+
 def test_report_of_a_run(folder, tmp_path):
     root, _ = folder
     result = run("report", root / "run", "--out", tmp_path / "page.html")
@@ -207,6 +240,18 @@ def test_the_shell_completes_without_tensorflow(words, expected):
     assert done.stdout.split(",")[-1].strip() == expected, done.stderr
 
 
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_the_help_has_the_line_for_each_shell(shell):
+    (line,) = re.findall(rf"^.*_KERASGAN_COMPLETE={shell}_source kerasgan.*$", run("--help").output, re.MULTILINE)
+    assert {"fish": "| source", "bash": "eval", "zsh": "eval"}[shell] in line
+    program = Path(sys.executable).parent / "kerasgan"
+    if not program.exists():
+        pytest.skip("needs the command kerasgan beside the interpreter")
+    told = os.environ | {"_KERASGAN_COMPLETE": f"{shell}_source"}
+    script = subprocess.run([program], env=told, capture_output=True, text=True, check=True).stdout
+    assert f"_KERASGAN_COMPLETE={shell}_complete" in script
+
+
 def test_the_models_are_those_of_the_library():
     import kerasgan
 
@@ -265,6 +310,28 @@ def test_doctor_tells_what_is_there_and_what_is_missing(tmp_path, monkeypatch):
 
 def broken_import(name):
     raise OSError("libcuda")
+
+
+@pytest.mark.parametrize("arguments", [["zoo", "show", "dcgan_mnist"], ["doctor"]], ids=" ".join)
+def test_tensorflow_does_not_speak_before_the_command(arguments):
+    code = f"import kerasgan_cli; kerasgan_cli.main({arguments})"
+    quiet = {name: value for name, value in os.environ.items() if name != "TF_CPP_MIN_LOG_LEVEL"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=quiet, check=True)
+    assert done.stdout and "absl::InitializeLog" not in done.stderr and "oneDNN" not in done.stderr
+
+
+def test_an_error_of_the_import_is_not_lost(capfd, monkeypatch):
+    from kerasgan_cli.machine import silence
+
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "2")
+    with silence():
+        os.write(2, b"asked for, ")
+    monkeypatch.setenv("TF_CPP_MIN_LOG_LEVEL", "3")
+    with pytest.raises(ImportError, match="broken"), silence():
+        os.write(2, b"unheard")
+        raise ImportError("broken")
+    os.write(2, b"heard")
+    assert capfd.readouterr().err == "asked for, heard"
 
 
 def test_help_and_version_do_not_import_tensorflow():

@@ -23,10 +23,12 @@ REFERENCE = {
     "augment": ("kerasgan.augment", "What `compile(augment=...)` shows the discriminator."),
     "schedules": ("kerasgan.schedules", "Schedules of rates and of updates."),
     "layers": ("kerasgan.layers", "Layers that the papers share."),
+    "networks": ("kerasgan.networks", "Networks that the papers share, and discriminators made of others."),
     "text": ("kerasgan.text", "What turns strings into vectors."),
     "data": ("kerasgan.data", "Datasets in the structure that the models train on."),
     "callbacks": ("kerasgan.callbacks", "For `fit(callbacks=[...])`."),
     "metrics": ("kerasgan.metrics", "Scores: plain functions, streaming metrics, and their stamp."),
+    "zoo": ("kerasgan.zoo", "Trained weights, with their cards."),
     "plots": ("kerasgan.plots", "Pictures."),
     "latent": ("kerasgan.latent", "Ways through the latent space."),
     "export": ("kerasgan.export", "Files that others open."),
@@ -110,9 +112,12 @@ def on_page_content(content, **kwargs):
 
 def public_names(module):
     """Returns the public classes and functions of a module, read without importing it."""
-    path = ROOT.joinpath(*module.split("."))
+    path = ROOT / "zoo" if module == "kerasgan.zoo" else ROOT.joinpath(*module.split("."))  # as setup.cfg has it
     package = path.is_dir()
     tree = ast.parse((path / "__init__.py" if package else path.with_suffix(".py")).read_text())
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "__all__":
+            return ast.literal_eval(node.value)
     names = [node.name for node in tree.body if isinstance(node, (ast.ClassDef, ast.FunctionDef))]
     if package:
         own = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module.startswith(f"{module}.")]
