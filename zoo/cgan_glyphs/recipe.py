@@ -20,6 +20,7 @@ SEED = 0
 EPOCHS = 10
 NUM_IMAGES = 40_000
 CHARACTERS = "ABCDEFGHKR"
+GLYPHS = {"characters": CHARACTERS, "backgrounds": ["black"], "families": ["sans"]}
 ABOUT = {
     "description": "Conditional GAN on glyphs, by letter, colour and slant.",
     "paper": {
@@ -50,10 +51,10 @@ def model():
 
 
 def dataset():
-    """Returns glyphs with their labels; their backgrounds are not asked for."""
+    """Returns glyphs with their labels; their weight and place are not asked for."""
     labels = ("letter", "color", "slant")
     return kerasgan.data.load(
-        DATA, image_size=32, labels=labels, batch_size=64, seed=SEED, num_images=NUM_IMAGES, characters=CHARACTERS
+        DATA, image_size=32, labels=labels, batch_size=64, seed=SEED, num_images=NUM_IMAGES, **GLYPHS
     )
 
 
@@ -65,7 +66,7 @@ def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
 
 def score(model):
     """Returns the scores of 2,000 images of letters, colours and slants as they occur in the test images."""
-    table = glyphs.attributes(2000, "test", seed=SEED, characters=CHARACTERS)
+    table = glyphs.attributes(2000, "test", seed=SEED, **GLYPHS)
     labels = {
         "letter": np.array([CHARACTERS.index(glyphs.CHARACTERS[i]) for i in table["letter"]], "int32"),
         "color": table["color"],
