@@ -16,7 +16,7 @@ from kerasgan.zoo import recipes, score_generator
 
 DATA = "mnist"
 SEED = 0
-EPOCHS = 5
+EPOCHS = 10
 ABOUT = {
     "description": "Auxiliary classifier GAN on handwritten digits.",
     "paper": {
