@@ -97,7 +97,7 @@ def main(debug):
 @click.option("--data", default="glyphs", show_default=True, help="glyphs, a tensorflow-datasets name, or a folder.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/MODEL_DATA]")
 @click.option("--epochs", default=10, show_default=True, type=click.IntRange(1))
-@click.option("--batch-size", default=64, show_default=True, type=click.IntRange(1))
+@click.option("--batch-size", type=click.IntRange(1), help="Images a step.  [default: 64 for each update of D]")
 @click.option("--image-size", type=int, help="Side of the images.  [default: the data's]")
 @click.option("--channels", type=click.Choice(["1", "3"]), help="Grey or colour.  [default: the data's]")
 @click.option("--width", default=32, show_default=True, type=click.IntRange(1), help="Channels next to the image.")
@@ -151,13 +151,17 @@ def train(model, data, out, devices, resume, dry_run, **options):
         data,
         image_size=options["image_size"],
         channels=options["channels"] and int(options["channels"]),
-        batch_size=options["batch_size"],
+        batch_size=options["batch_size"] or 64,
         labels=labels,
     )
     dataset = load(seed=options["seed"])
-    at_once = 1 if strategy.cluster_resolver else min(10, int(dataset.cardinality()))
     with strategy.scope():
         gan = _build(network, dataset, options)
+    updates = gan.defaults().get("d_steps", 1)
+    if updates > 1 and not options["batch_size"]:
+        dataset = load(seed=options["seed"], batch_size=64 * updates)
+    at_once = 1 if strategy.cluster_resolver else min(10, int(dataset.cardinality()))
+    with strategy.scope():
         gan.compile(ema_decay=options["ema_decay"], steps_per_execution=at_once)
     sizes = (f"{part.name} of {part.count_params():,} parameters" for part in (gan.generator, gan.discriminator))
     click.echo(f"{network.__name__}: {', '.join(sizes)}, {int(dataset.cardinality())} steps an epoch")
@@ -167,10 +171,15 @@ def train(model, data, out, devices, resume, dry_run, **options):
 
     # Of several workers one writes; the callbacks of kerasgan know by themselves.
     writes = kerasgan.callbacks.checkpoint.is_chief(gan)
-    logger = [keras.callbacks.CSVLogger(out / "log.csv", append=resume)] if writes else []
-    if writes:
+
+    def begin(logs):  # once the data have been found fit, so that a refused run leaves no folder in the way
         with replacing(out / "options.json") as temporary:
             temporary.write_text(json.dumps(options, indent=2))
+
+    notes = []
+    if writes:
+        shows = {"on_train_begin": begin, "on_epoch_begin": _TimeLeft(options["epochs"])}
+        notes = [keras.callbacks.LambdaCallback(**shows), keras.callbacks.CSVLogger(out / "log.csv", append=resume)]
     guard = kerasgan.callbacks.StopOnNonFinite()
     gan.fit(
         dataset,
@@ -178,9 +187,8 @@ def train(model, data, out, devices, resume, dry_run, **options):
         callbacks=[
             kerasgan.callbacks.Checkpoint(out / "checkpoints"),
             kerasgan.callbacks.SampleGrid(out / "samples", log_dir=out / "tensorboard"),
-            *logger,
+            *notes,
             guard,
-            *([keras.callbacks.LambdaCallback(on_epoch_begin=_TimeLeft(options["epochs"]))] if writes else []),
         ],
     )
     if guard.stopped_on:

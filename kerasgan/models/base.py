@@ -375,6 +375,7 @@ class AdversarialModel(keras.Model):
                     "`drop_remainder=True` give none)."
                 )
             self.check_batch(self.first_batch, check_range=check_inputs)
+            self.fresh_batches(self.first_batch)  # refuses a size that `d_steps` does not divide
         steps = self._epoch_length(length, steps_per_epoch)
         if length is not None and length >= 0:
             x = x.repeat()
