@@ -76,6 +76,10 @@ class ACGAN(Conditioned, GAN):
     Without arguments the networks are those of the paper's CIFAR-10 model (appendix A). `compile()` trains with
     Adam(2e-4, beta_1=0.5), the paper's, and the `"non_saturating"` form of L_S for G.
 
+    A trained one is `kerasgan.zoo.load("acgan_fashion_mnist")`; its recipe trains it anew:
+
+        python -m kerasgan.zoo.acgan_fashion_mnist.recipe runs
+
     Args:
         image_size: int. Side of the square images: 4 to 7 times a power of two. Defaults to 32.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.

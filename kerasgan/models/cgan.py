@@ -102,6 +102,10 @@ class ConditionalGAN(Conditioned, GAN):
     `compile()` trains with Adam(2e-4, beta_1=0.5) and the `"non_saturating"` loss, as `GAN` does; the paper used SGD
     with momentum.
 
+    A trained one is `kerasgan.zoo.load("cgan_mnist")`; its recipe trains it anew:
+
+        python -m kerasgan.zoo.cgan_mnist.recipe runs
+
     Args:
         image_size: int. Side of the square images in pixels; for `networks="conv"` 4 to 7 times a power of two.
             Defaults to 28.

@@ -76,6 +76,10 @@ class DCGAN(GAN):
     `compile()` trains with Adam(2e-4, beta_1=0.5) (section 4). The noise is normal; `prior="uniform"` is the
     paper's. `fit` takes images.
 
+    A trained one is `kerasgan.zoo.load("dcgan_fashion_mnist")`; its recipe trains it anew:
+
+        python -m kerasgan.zoo.dcgan_fashion_mnist.recipe runs
+
     Args:
         image_size: int. Side of the square images: 4 to 7 times a power of two, such as 28, 32, 64, 96, 128, 256.
             Defaults to 64.

@@ -58,6 +58,10 @@ class GAN(AdversarialModel):
     `compile()` trains with Adam(2e-4, beta_1=0.5), where the paper used SGD with momentum, and with the loss that
     the paper advises, `"non_saturating"`; `"minimax"` is equation 1 to the letter.
 
+    A trained one is `kerasgan.zoo.load("gan_mnist")`; its recipe trains it anew:
+
+        python -m kerasgan.zoo.gan_mnist.recipe runs
+
     Args:
         image_size: int. Side of the square images in pixels. Defaults to 28.
         channels: int. 1 for grey, 3 for colour. Defaults to 1.
