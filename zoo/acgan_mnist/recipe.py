@@ -16,7 +16,7 @@ from kerasgan.zoo import recipes, score_generator
 
 DATA = "mnist"
 SEED = 0
-EPOCHS = 10
+EPOCHS = 14
 ABOUT = {
     "description": "Auxiliary classifier GAN on handwritten digits.",
     "paper": {
