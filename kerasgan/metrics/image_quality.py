@@ -137,7 +137,7 @@ def perceptual_distance(real, fake, features):
     >>> import numpy as np
     >>> from kerasgan.metrics import perceptual_distance
     >>> x = np.full((1, 2, 2, 3), 0.5)
-    >>> float(perceptual_distance(x, -x, lambda images: images)[0])
+    >>> round(float(perceptual_distance(x, -x, lambda images: images)[0]), 3)
     4.0
     """
     vectors = []

@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import pytest
 
+import kerasgan
 from kerasgan import zoo
 from kerasgan.metrics import Score
 from kerasgan.zoo import _card
@@ -23,7 +24,7 @@ class Sampler(keras.Model):
     """The part of a model's interface that the zoo relies on, with weights that half precision rounds."""
 
     sampling_networks = ("generator",)
-    g_networks, d_networks = ("generator",), ("discriminator",)
+    g_networks, d_networks, fixed_networks = ("generator",), ("discriminator",), ()
 
     def __init__(self, averaged=True):
         super().__init__()
@@ -103,6 +104,11 @@ def test_the_card_records_what_was_given_and_what_is(tmp_path):
     for name, about in card["files"].items():
         path = tmp_path / "toy_mnist" / name
         assert about == {"size": path.stat().st_size, "sha256": _card.sha256_of(path)}
+
+
+def test_networks_that_are_not_trained_are_stored_too():
+    model = kerasgan.DomainTransferNetwork(image_size=16, width=2)
+    assert set(_card.networks_of(model)) == {"generator", "discriminator", "features"}
 
 
 def test_arrays_of_the_sample_are_stored_beside_its_output(tmp_path):
