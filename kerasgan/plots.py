@@ -75,11 +75,19 @@ def save_png(path, array):
         path: where to write; missing folders are made.
         array: uint8 array (height, width, 1 or 3), as `image_grid` returns it.
 
+    Raises:
+        ValueError: for anything else; a figure, as `labelled_grid` returns it, is written by its own `savefig`.
+
     Example:
 
     >>> import numpy as np
     >>> save_png("grid.png", image_grid(np.zeros((4, 8, 8, 1))))
     """
+    if not isinstance(array, np.ndarray) or array.dtype != np.uint8:
+        raise ValueError(
+            "`array` must be a uint8 array, as `image_grid` returns it (a figure has `savefig`). Received: "
+            f"{array.dtype if isinstance(array, np.ndarray) else type(array).__name__}"
+        )
     with replacing(path) as temporary:
         _picture(array).save(temporary, format="PNG")
 

@@ -186,3 +186,13 @@ def test_labelled_grid_refuses_words_that_do_not_fit():
         plots.labelled_grid(np.zeros((2, 3, 4, 4, 1)), columns=["a"])
     with pytest.raises(ValueError, match="rows, columns"):
         plots.labelled_grid(np.zeros((3, 4, 4, 1)))
+
+
+def test_what_is_no_picture_is_refused_before_a_file_is_written(tmp_path):
+    for value, received in (
+        (np.zeros((2, 2, 1)), "float64"),
+        (plots.labelled_grid(np.zeros((1, 2, 4, 4, 1))), "Figure"),
+    ):
+        with pytest.raises(ValueError, match=f"uint8 array.*Received: {received}"):
+            plots.save_png(tmp_path / "a.png", value)
+    assert not list(tmp_path.iterdir())
