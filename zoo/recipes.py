@@ -19,6 +19,7 @@ import numpy as np
 
 from kerasgan.callbacks import Checkpoint, SampleGrid, ScoreMonitor, StopOnNonFinite
 from kerasgan.files import replacing
+from kerasgan.metrics import FrechetDistance
 from kerasgan.zoo._card import training_record, write_entry
 
 
@@ -81,6 +82,23 @@ def train(
     if metrics:
         model.load_weights(directory / "scores" / "best.weights.h5")
     return model
+
+
+def train_by_distance(recipe, directory, data, epochs, steps_per_epoch):
+    """Trains by a recipe whose `DATA` has a shipped classifier, and keeps the weights of the best Fréchet distance.
+
+    Args:
+        recipe: the recipe's module.
+        directory, epochs, steps_per_epoch: as in `train`.
+        data: tf.data.Dataset to train on without scores, or None: `recipe.dataset()`.
+
+    Returns:
+        The model.
+    """
+    keras.utils.set_random_seed(recipe.SEED)
+    metrics = [FrechetDistance(recipe.DATA)] if data is None else []
+    data = recipe.dataset() if data is None else data
+    return train(directory, recipe.model(), data, epochs, steps_per_epoch, metrics, data=recipe.DATA)
 
 
 def publish(folder, model, recipe, hours):

@@ -8,10 +8,7 @@ Time:      see card.json
 
 import sys
 
-import keras
-
 import kerasgan
-from kerasgan.metrics import FrechetDistance
 from kerasgan.zoo import recipes, score_generator
 
 DATA = "fashion_mnist"
@@ -44,10 +41,7 @@ def dataset():
 
 def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
     """Trains on the training images and keeps the best weights, or trains on `data` without scores."""
-    keras.utils.set_random_seed(SEED)
-    metrics = [FrechetDistance(DATA)] if data is None else []
-    data = dataset() if data is None else data
-    return recipes.train(directory, model(), data, epochs, steps_per_epoch, metrics, data=DATA)
+    return recipes.train_by_distance(sys.modules[__name__], directory, data, epochs, steps_per_epoch)
 
 
 def score(model):
