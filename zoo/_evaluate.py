@@ -9,6 +9,7 @@ import numpy as np
 from kerasgan.data import bicubic_resize, super_resolution
 from kerasgan.data import load as load_data
 from kerasgan.metrics import (
+    Extractor,
     Score,
     extract_features,
     frechet_distance_from_features,
@@ -175,6 +176,8 @@ def score_enlargements(upscale, folders, published=None, features="vgg16_33", sc
     """
     name = features if isinstance(features, str) else "features"
     features = vgg_features(features) if isinstance(features, str) else features
+    of_features = Extractor(features, name=name).protocol | {"settings": {"scale": scale}}
+    of_luma = {"settings": {"scale": scale, "channel": "y", "border": scale}}
 
     scores = []
     for folder in map(Path, folders):
@@ -191,12 +194,11 @@ def score_enlargements(upscale, folders, published=None, features="vgg16_33", sc
                 score = Score(
                     float(each.mean()),
                     full,
-                    extractor=name if metric == "perceptual" else None,
                     num_real=len(each),
                     num_generated=len(each),
                     dataset=folder.name,
                     sd=float(each.std() / np.sqrt(len(each))),
-                    settings={"scale": scale} | ({} if metric == "perceptual" else {"channel": "y", "border": scale}),
+                    **(of_features if metric == "perceptual" else of_luma),
                 )
                 scores.append(card_score(score, paper=(published or {}).get(full), table=metric == "psnr"))
     return scores

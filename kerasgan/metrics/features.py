@@ -93,6 +93,16 @@ class Extractor:
         """The dtype policy of the model's computation."""
         return self.model.dtype_policy.name if self.model is not None else keras.config.floatx()
 
+    @property
+    def protocol(self):
+        """What a `Score` states of the extractor, as its arguments."""
+        return {
+            "extractor": self.name,
+            "weights_hash": self.weights_hash,
+            "resize": self.resize,
+            "precision": self.precision,
+        }
+
     def __call__(self, images):
         images = tf.cast(images, tf.float32)
         if self.channels == 3 and images.shape[-1] == 1:

@@ -132,14 +132,7 @@ def score_images(
 
 
 def _facts(extractor, real, fake):
-    return {
-        "extractor": extractor.name,
-        "weights_hash": extractor.weights_hash,
-        "resize": extractor.resize,
-        "precision": extractor.precision,
-        "num_real": len(real),
-        "num_generated": len(fake),
-    }
+    return extractor.protocol | {"num_real": len(real), "num_generated": len(fake)}
 
 
 def _tell(sentence, verbose):

@@ -22,12 +22,7 @@ class StampedMetric(keras.metrics.Metric):
     def stamps(self, numbers, **about):
         """The numbers of a result, a dict, as a dict of `Score`s; `about` holds further fields of `Score`."""
         if self.extractor is not None:
-            about |= {
-                "extractor": self.extractor.name,
-                "weights_hash": self.extractor.weights_hash,
-                "resize": self.extractor.resize,
-                "precision": self.extractor.precision,
-            }
+            about |= self.extractor.protocol
         return {name: Score(value, name, settings=self.settings, **about) for name, value in numbers.items()}
 
 

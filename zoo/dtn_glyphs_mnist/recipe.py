@@ -109,11 +109,9 @@ def score(model):
         ("label_untranslated", right(printed, digits), None),
     ):
         sd = float(np.sqrt(value * (1 - value) / len(digits)))
-        by = {"extractor": judge.name, "weights_hash": judge.weights_hash, "resize": judge.resize}
-        scores.append(card_score(Score(value, name, sd=sd, **stamp, **by), floor))
+        scores.append(card_score(Score(value, name, sd=sd, **stamp, **judge.protocol), floor))
     distance = frechet_distance_from_features(first, features(translated))
-    by = {"extractor": extractor.name, "weights_hash": extractor.weights_hash, "resize": extractor.resize}
-    distance = Score(float(distance), "frechet_distance", **stamp, **by)
+    distance = Score(float(distance), "frechet_distance", **stamp, **extractor.protocol)
     return [*scores, card_score(distance, floor=float(frechet_distance_from_features(first, second)))]
 
 
