@@ -1,5 +1,6 @@
 """Cards: what is known about an entry, written by code, checked against a schema, and the pages made from them."""
 
+import collections
 import dataclasses
 import datetime
 import html
@@ -11,6 +12,7 @@ import subprocess
 from pathlib import Path
 
 import numpy as np
+import tensorflow as tf
 
 from kerasgan import plots
 from kerasgan.files import replacing
@@ -144,7 +146,7 @@ def networks_of(model):
     return {name: model.sampler(name) for name in names}
 
 
-def training_record(steps, batch_size, seed, hours, precision="float32"):
+def training_record(steps, batch_size, seed, hours, precision="float32", trained_on=None):
     """Returns a card's "training": the given values, and the machine, library versions, commit and day as they are.
 
     Args:
@@ -153,6 +155,7 @@ def training_record(steps, batch_size, seed, hours, precision="float32"):
         seed: int, what `keras.utils.set_random_seed` was given.
         hours: float, wall-clock time of the training.
         precision: str, the name of the dtype policy.
+        trained_on: str, the machine, as `machine()` names it. Default: this one.
     """
     return {
         "steps": int(steps),
@@ -160,7 +163,7 @@ def training_record(steps, batch_size, seed, hours, precision="float32"):
         "seed": int(seed),
         "precision": precision,
         "hours": round(float(hours), 3),
-        "machine": _machine(),
+        "machine": trained_on or machine(),
         "versions": library_versions(),
         "commit": _commit(),
         "date": datetime.date.today().isoformat(),
@@ -289,14 +292,19 @@ def _answer(model, method, arguments):
     return np.asarray(output[-1] if isinstance(output, tuple) else output, "float32")
 
 
-def _machine():
-    """The processor and its cores, nothing that names the machine."""
+def machine():
+    """Returns the processor, its cores and the accelerators that TensorFlow sees: nothing that names the machine."""
     model = platform.processor() or platform.machine()
     if os.path.exists("/proc/cpuinfo"):
         with open("/proc/cpuinfo") as file:
             names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
         model = names[0] if names else model
-    return f"{model}, {os.cpu_count()} cores"
+    accelerators = collections.Counter(
+        tf.config.experimental.get_device_details(device).get("device_name", "GPU")
+        for device in tf.config.list_physical_devices("GPU")
+    )
+    parts = [f"{count} x {name}" if count > 1 else name for name, count in accelerators.items()]
+    return ", ".join([*parts, f"{model}, {os.cpu_count()} cores"])
 
 
 def _commit():

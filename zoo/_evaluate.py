@@ -106,8 +106,8 @@ def score_generator(generate, data="mnist", num_images=10_000, seed=1, condition
     return scores
 
 
-def score_translations(fake, real, other, data, paired, seed=None, extractor="efficientnet_lite0"):
-    """Scores translations of held-out images of a data set.
+def score_translations(fake, real, other, data, paired, seed=None, extractor="efficientnet_lite0", split="test"):
+    """Scores translations, or other generated images, against the images that they stand for.
 
     - "l1" and "ssim", where `paired`: means over the images, each against its own truth.
     - "frechet_distance" and "kernel_distance" of all against all. Of few images the first is biased upwards, the second
@@ -121,6 +121,7 @@ def score_translations(fake, real, other, data, paired, seed=None, extractor="ef
         paired: bool.
         seed: int or None, of the translations.
         extractor: see `kerasgan.metrics.get_extractor`. Default "efficientnet_lite0", from the extra `natural`.
+        split: str, of `real`. Default "test".
 
     Returns:
         list of scores as a card holds them, see `card_score`.
@@ -135,7 +136,7 @@ def score_translations(fake, real, other, data, paired, seed=None, extractor="ef
     >>> [(score["metric"], round(score["value"], 3)) for score in scores][:3]
     [('l1', 0.0), ('ssim', 1.0), ('frechet_distance', 0.0)]
     """
-    about = {"dataset": data, "split": "test"}
+    about = {"dataset": data, "split": split}
     scores = []
     if paired:
         for metric, name in ((l1, "l1"), (ssim, "ssim")):

@@ -20,7 +20,7 @@ import numpy as np
 from kerasgan.callbacks import Checkpoint, SampleGrid, ScoreMonitor, StopOnNonFinite
 from kerasgan.files import replacing
 from kerasgan.metrics import FrechetDistance
-from kerasgan.zoo._card import training_record, write_entry
+from kerasgan.zoo._card import machine, training_record, write_entry
 
 
 def data_folder(name):
@@ -35,12 +35,20 @@ def data_folder(name):
 
 
 def train(
-    directory, model, dataset, epochs, steps_per_epoch=None, metrics=(), every_n_epochs=1, num_images=5_000, data=None
+    directory,
+    model,
+    dataset,
+    epochs,
+    steps_per_epoch=None,
+    metrics=(),
+    every_n_epochs=None,
+    num_images=5_000,
+    data=None,
 ):
     """Trains a compiled model, interruptible, and leaves it with the weights of the best score.
 
     Started again with the same directory it continues. In `directory` stand `log.csv`, `checkpoints/`, `samples/`,
-    `scores/` and `seconds.json`, the time spent.
+    `scores/` and `clock.json`, the time spent and the machine. A training of many epochs draws and keeps about fifty.
 
     Args:
         directory: folder of the run.
@@ -50,7 +58,7 @@ def train(
         steps_per_epoch: int or None; None is one pass over the data.
         metrics: list of metrics for `kerasgan.callbacks.ScoreMonitor`, the first of which chooses the weights, lower
             being better. They see training images, so that the test images stay unseen. None: the last weights stay.
-        every_n_epochs: int, epochs between scores.
+        every_n_epochs: int, epochs between scores. Default: about twenty scores, or one an epoch.
         num_images: int, images a score compares.
         data: str, name of the data set, for the stamps of the scores.
 
@@ -61,15 +69,15 @@ def train(
     directory.mkdir(parents=True, exist_ok=True)
     callbacks = [
         StopOnNonFinite(),
-        Checkpoint(directory / "checkpoints", keep=2),
-        SampleGrid(directory / "samples"),
-        _Clock(directory / "seconds.json"),
+        Checkpoint(directory / "checkpoints", every_n_epochs=max(1, epochs // 50), keep=2),
+        SampleGrid(directory / "samples", every_n_epochs=max(1, epochs // 50)),
+        _Clock(directory / "clock.json"),
     ]
     if metrics:
         monitor = ScoreMonitor(
             metrics,
             dataset,
-            every_n_epochs,
+            every_n_epochs or max(1, epochs // 20),
             num_images=num_images,
             directory=directory / "scores",
             verbose=0,
@@ -101,18 +109,20 @@ def train_by_distance(recipe, directory, data, epochs, steps_per_epoch):
     return train(directory, recipe.model(), data, epochs, steps_per_epoch, metrics, data=recipe.DATA)
 
 
-def publish(folder, model, recipe, hours):
+def publish(folder, model, recipe, clocks):
     """Writes the entry of a trained model by what its recipe says of it.
 
     Args:
         folder: the entry's folder; its name becomes the entry's.
         model: the trained model; `model.step` says how long.
         recipe: the recipe's module.
-        hours: float, wall-clock time of the training.
+        clocks: list of what the training's `clock.json` say, one for each stage of it.
 
     Returns:
         dict, the card.
     """
+    hours = sum(clock["seconds"] for clock in clocks) / 3600
+    machines = " and ".join(dict.fromkeys(clock["machine"] for clock in clocks))
     batch = next(recipe.dataset().as_numpy_iterator())
     batch_size = len(model.real_images(batch))
     if hasattr(recipe, "examples"):
@@ -121,7 +131,7 @@ def publish(folder, model, recipe, hours):
         folder,
         model,
         **recipe.ABOUT,
-        training=training_record(model.step, batch_size, recipe.SEED, hours, model.dtype_policy.name),
+        training=training_record(model.step, batch_size, recipe.SEED, hours, model.dtype_policy.name, machines),
         # Of the weights as they are stored, in half precision, since that is what a user loads.
         scores=recipe.score,
         pictures=model.preview(batch, num_images=64, seed=0),
@@ -138,21 +148,22 @@ def reproduce(recipe, directory):
     """Trains by a recipe and writes its entry into `directory/<name>`."""
     directory = Path(directory)
     model = recipe.train(directory / "run")
-    seconds = sum(json.loads(path.read_text()) for path in (directory / "run").rglob("seconds.json"))
-    return publish(directory / Path(recipe.__file__).parent.name, model, recipe, seconds / 3600)
+    clocks = [json.loads(path.read_text()) for path in sorted((directory / "run").rglob("clock.json"))]
+    return publish(directory / Path(recipe.__file__).parent.name, model, recipe, clocks)
 
 
 class _Clock(keras.callbacks.Callback):
-    """Adds up the seconds of a training, those before an interruption included."""
+    """Adds up the seconds of a training, those before an interruption included, and says on which machine."""
 
     def __init__(self, path):
         super().__init__()
         self.path = path
 
     def on_train_begin(self, logs=None):
-        earlier = json.loads(self.path.read_text()) if self.path.exists() and int(self.model.step) else 0.0
-        self.start = time.monotonic() - earlier
+        goes_on = self.path.exists() and int(self.model.step)
+        self.start = time.monotonic() - (json.loads(self.path.read_text())["seconds"] if goes_on else 0.0)
 
     def on_epoch_end(self, epoch, logs=None):
         with replacing(self.path) as temporary:
-            temporary.write_text(json.dumps(round(time.monotonic() - self.start, 1)))
+            seconds = round(time.monotonic() - self.start, 1)
+            temporary.write_text(json.dumps({"seconds": seconds, "machine": machine()}))

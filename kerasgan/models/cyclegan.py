@@ -31,7 +31,8 @@ class ImagePool(keras.layers.Layer):
         self.image_shape, self.size = tuple(image_shape), size
         fixed = {"initializer": "zeros", "trainable": False, "autocast": False}
         self.images = self.add_weight(shape=(size, *self.image_shape), dtype="float32", name="images", **fixed)
-        self.count = self.add_weight(shape=(), dtype="int32", name="count", **fixed)
+        # Not int32: TensorFlow keeps such variables in the host's memory, where a step compiled for a GPU has no access.
+        self.count = self.add_weight(shape=(), dtype="int64", name="count", **fixed)
         self.built = True
 
     def exchange(self, fakes, seed):
@@ -56,13 +57,13 @@ class ImagePool(keras.layers.Layer):
             held = tf.tensor_scatter_nd_update(held, [[slot]], [tf.where(gives_old | filling, new, held[slot])])
             return i + 1, count + tf.cast(filling, tf.int32), held, given
 
-        start = (tf.constant(0), tf.convert_to_tensor(self.count), tf.range(self.size), tf.zeros((total,), tf.int32))
+        start = (tf.constant(0), tf.cast(self.count, tf.int32), tf.range(self.size), tf.zeros((total,), tf.int32))
         _, count, held, given = tf.while_loop(lambda i, *_: i < total, one, start)
         choice = tf.concat([self.images, tf.cast(everyone, tf.float32)], axis=0)
         first = context.replica_id_in_sync_group * rows if replicas > 1 else 0
         passed_on = tf.gather(choice, given[first : first + rows])
         self.images.assign(tf.gather(choice, held))
-        self.count.assign(count)
+        self.count.assign(tf.cast(count, tf.int64))
         return passed_on
 
     def get_config(self):

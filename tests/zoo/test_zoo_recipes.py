@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import os
 
 import numpy as np
 import pytest
@@ -87,10 +88,12 @@ def test_reproduce_publishes_the_best_weights(recipe, tmp_path):
 def test_an_interrupted_run_continues_and_counts_all_its_time(recipe, tmp_path):
     first = recipe.train(tmp_path, epochs=1)
     assert int(first.step) == 2
-    (tmp_path / "seconds.json").write_text("3600.0")
+    clock = json.loads((tmp_path / "clock.json").read_text())
+    assert clock["seconds"] < 60 and clock["machine"].endswith(f"{os.cpu_count()} cores")
+    (tmp_path / "clock.json").write_text(json.dumps(clock | {"seconds": 3600.0}))
     recipe.train(tmp_path, epochs=3)
     assert len((tmp_path / "log.csv").read_text().splitlines()) == 1 + 3
-    assert 3600 < json.loads((tmp_path / "seconds.json").read_text()) < 3660
+    assert 3600 < json.loads((tmp_path / "clock.json").read_text())["seconds"] < 3660
     steps = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert steps == ["step_00000004", "step_00000006"]
     assert callbacks.Checkpoint(tmp_path / "checkpoints").restore_into(recipe.model()) is not None

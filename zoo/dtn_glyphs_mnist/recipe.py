@@ -17,7 +17,7 @@ from kerasgan.metrics import Score, extract_features, frechet_distance_from_feat
 from kerasgan.zoo import card_score, recipes
 
 SEED = 0
-EPOCHS = 6
+EPOCHS = 12
 FEATURE_EPOCHS = 3
 NUM_IMAGES = 30_000
 GLYPHS = {"characters": "0123456789", "colors": ["white"], "backgrounds": ["black"], "channels": 1}

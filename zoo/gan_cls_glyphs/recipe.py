@@ -17,7 +17,7 @@ from kerasgan.zoo import recipes, score_glyphs
 
 DATA = "glyphs"
 SEED = 0
-EPOCHS = 30
+EPOCHS = 60
 NUM_IMAGES = 40_000
 HELD_OUT = 0.2  # of the combinations (character, colour, background)
 ABOUT = {
@@ -42,7 +42,11 @@ def model():
     """Returns the compiled model."""
     words = encoder()
     model = kerasgan.GANCLS(image_size=32, text_dim=words.dim, width=32, encoder=words, seed=SEED)
-    model.compile(ema_decay=0.999, steps_per_execution=5)
+    half = EPOCHS * NUM_IMAGES // 64 // 2
+    rates = [kerasgan.schedules.LinearDecay(2e-4, half, half) for _ in range(2)]
+    optimizers = [keras.optimizers.Adam(rate, beta_1=0.5) for rate in rates]
+    training = {"augment": kerasgan.augment.DiffAugment("translation"), "penalty": kerasgan.penalties.R1(1.0)}
+    model.compile(*optimizers, **training, ema_decay=0.999, steps_per_execution=5)
     return model
 
 

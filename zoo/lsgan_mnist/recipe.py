@@ -15,7 +15,7 @@ from kerasgan.zoo import recipes, score_generator
 
 DATA = "mnist"
 SEED = 0
-EPOCHS = 12
+EPOCHS = 24
 ABOUT = {
     "description": "Least squares GAN on handwritten digits.",
     "paper": {

@@ -18,7 +18,7 @@ from kerasgan.zoo import recipes, score_translations
 
 DATA = "edges2shoes"
 SEED = 0
-EPOCHS = 24
+EPOCHS = 60
 SIZE = 128
 ABOUT = {
     "description": "Pix2Pix from edges to photos of shoes, 128 pixels.",

@@ -13,7 +13,7 @@ from kerasgan.zoo import recipes, score_generator
 
 DATA = "mnist"
 SEED = 0
-EPOCHS = 10
+EPOCHS = 40
 ABOUT = {
     "description": "R3GAN, small, on handwritten digits.",
     "paper": {
@@ -36,7 +36,7 @@ def model():
 
 def dataset():
     """Returns the training images."""
-    return kerasgan.data.load(DATA, split="train", batch_size=64, seed=SEED)
+    return kerasgan.data.load(DATA, split="train", batch_size=128, seed=SEED)
 
 
 def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):

@@ -20,10 +20,11 @@ from kerasgan.zoo import card_score, recipes, score_translations
 
 DATA = "flowers102"
 SEED = 0
-EPOCHS = {"stage1": 24, "stage2": 12}
+EPOCHS = {"stage1": 250, "stage2": 100}
 TEXT_DIM = 384  # of all-MiniLM-L6-v2
 # The weight of the authors' program, 2 on the mean over the dimensions: with 1 on the sum texts hardly matter.
 OPTIONS = {"condition_dim": 64, "kl_weight": 2 / 64, "seed": SEED}
+COMPILE = {"augment": "diffaugment", "ema_decay": 0.999, "steps_per_execution": 5}
 # Hues in degrees, from and to; white is what has no saturation.
 HUES = {"red": (345, 12), "orange": (12, 42), "yellow": (42, 70), "purple": (255, 310), "pink": (310, 345)}
 WORDS = HUES.keys() | {"white"}
@@ -42,15 +43,15 @@ ABOUT = {
 
 def stage1():
     """Returns the compiled first stage."""
-    model = kerasgan.StackGANStage1(image_size=32, text_dim=TEXT_DIM, width=32, **OPTIONS)
-    model.compile(ema_decay=0.999, steps_per_execution=5)
+    model = kerasgan.StackGANStage1(image_size=32, text_dim=TEXT_DIM, width=64, **OPTIONS)
+    model.compile(**COMPILE)
     return model
 
 
 def stage2(stage1):
     """Returns the compiled second stage over a trained first one."""
-    model = kerasgan.StackGANStage2(stage1, image_size=64, width=16, blocks=2, **OPTIONS)
-    model.compile(ema_decay=0.999, steps_per_execution=5)
+    model = kerasgan.StackGANStage2(stage1, image_size=64, width=32, blocks=2, **OPTIONS)
+    model.compile(**COMPILE)
     return model
 
 

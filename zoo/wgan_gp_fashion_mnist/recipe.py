@@ -13,7 +13,7 @@ from kerasgan.zoo import recipes, score_generator
 
 DATA = "fashion_mnist"
 SEED = 0
-EPOCHS = 24
+EPOCHS = 60
 ABOUT = {
     "description": "Wasserstein GAN with gradient penalty on clothes.",
     "paper": {

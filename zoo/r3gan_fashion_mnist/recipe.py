@@ -1,0 +1,53 @@
+"""R3GAN on Fashion-MNIST.
+
+Paper:     Huang, Gokaslan, Kuleshov, Tompkin (2024), The GAN is dead; long live the GAN!
+Command:   python -m kerasgan.zoo.r3gan_fashion_mnist.recipe runs
+Expected:  see card.json
+Time:      see card.json
+"""
+
+import sys
+
+import kerasgan
+from kerasgan.zoo import recipes, score_generator
+
+DATA = "fashion_mnist"
+SEED = 0
+EPOCHS = 40
+ABOUT = {
+    "description": "R3GAN, small, on clothes.",
+    "paper": {
+        "title": "The GAN is dead; long live the GAN! A Modern GAN Baseline",
+        "authors": "Huang, Gokaslan, Kuleshov, Tompkin",
+        "year": 2024,
+        "url": "https://arxiv.org/abs/2501.05441",
+    },
+    "data": DATA,
+    "headline": "recognizability",
+}
+
+
+def model():
+    """Returns the compiled model."""
+    model = kerasgan.R3GAN(image_size=28, channels=1, width=64, blocks=1, wide_until=7, seed=SEED)
+    model.compile(steps_per_execution=10)
+    return model
+
+
+def dataset():
+    """Returns the training images."""
+    return kerasgan.data.load(DATA, split="train", batch_size=128, seed=SEED)
+
+
+def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
+    """Trains on the training images and keeps the best weights, or trains on `data` without scores."""
+    return recipes.train_by_distance(sys.modules[__name__], directory, data, epochs, steps_per_epoch)
+
+
+def score(model):
+    """Returns the scores of the card, computed anew."""
+    return score_generator(model.generate, DATA)
+
+
+if __name__ == "__main__":
+    recipes.reproduce(sys.modules[__name__], sys.argv[1])
