@@ -31,7 +31,7 @@ class ImagePool(keras.layers.Layer):
         self.image_shape, self.size = tuple(image_shape), size
         fixed = {"initializer": "zeros", "trainable": False, "autocast": False}
         self.images = self.add_weight(shape=(size, *self.image_shape), dtype="float32", name="images", **fixed)
-        # Not int32: TensorFlow keeps such variables in the host's memory, where a step compiled for a GPU has no access.
+        # Not int32: TensorFlow keeps such variables in the host's memory, out of reach of a step compiled for a GPU.
         self.count = self.add_weight(shape=(), dtype="int64", name="count", **fixed)
         self.built = True
 

@@ -233,9 +233,13 @@ class GANCLS(AdversarialModel):
         return {"d_loss": d_loss} | logs
 
     def matching_loss(self, real, fake, text, wrong, found, training=True):
-        """Line 10 of Algorithm 1, for any adversarial loss: the mean of right against fake and right against wrong."""
-        right_logits = self.judge(real, text, training)
-        wrong_logits = self.judge(real, wrong, training)
+        """Line 10 of Algorithm 1, for any adversarial loss: the mean of right against fake and right against wrong.
+
+        Right and wrong pairs are one batch. Apart, batch norm gives the wrong ones away by their statistics: the pairs
+        that are easily told wrong shift those of the others, and D never has to learn what a text says.
+        """
+        pairs = self.judge(tf.concat([real, real], axis=0), tf.concat([text, wrong], axis=0), training)
+        right_logits, wrong_logits = tf.split(pairs, 2)
         fake_logits = self.judge(fake, text, training)
         wrong_logits = tf.where(found[:, None], wrong_logits, fake_logits)
         against_fake = self.loss.discriminator_loss(right_logits, fake_logits)
