@@ -17,6 +17,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from kerasgan import plots
 from kerasgan.callbacks import Checkpoint, SampleGrid, ScoreMonitor, StopOnNonFinite
 from kerasgan.files import replacing
 from kerasgan.metrics import FrechetDistance
@@ -150,6 +151,34 @@ def reproduce(recipe, directory):
     model = recipe.train(directory / "run")
     clocks = [json.loads(path.read_text()) for path in sorted((directory / "run").rglob("clock.json"))]
     return publish(directory / Path(recipe.__file__).parent.name, model, recipe, clocks)
+
+
+def ablate(recipe, variants, directory):
+    """Trains, scores and draws variants of a recipe of a translation. Interrupted and started again, it continues.
+
+    Writes `ablation.json`, the scores of each, and `ablation.png`, examples as input | one column a variant | truth,
+    into `directory`, beside the runs.
+
+    Args:
+        recipe: the recipe's module; its `train` takes options of `compile`, and `examples()` gives (inputs, truths).
+        variants: dict of names to such options.
+        directory: folder of the runs.
+    """
+    directory = Path(directory)
+    inputs, truths = recipe.examples()
+    scores, columns = {}, [inputs]
+    for name, options in variants.items():
+        model = recipe.train(directory / name.replace(" ", ""), **options)
+        scores[name] = {score["metric"]: score["value"] for score in recipe.score(model)}
+        print(name, scores[name], flush=True)
+        call = recipe.sample(model)
+        columns.append(getattr(model, call["method"])(**call["arguments"] | {"images": inputs}))
+    clocks = [json.loads(path.read_text()) for path in sorted(directory.rglob("clock.json"))]
+    about = {"epochs": recipe.EPOCHS, "seed": recipe.SEED, "machines": sorted({clock["machine"] for clock in clocks})}
+    with replacing(directory / "ablation.json") as temporary:
+        temporary.write_text(json.dumps(about | {"scores": scores}, indent=2) + "\n")
+    rows = np.stack([*columns, truths], axis=1)
+    plots.save_png(directory / "ablation.png", plots.image_grid(rows))
 
 
 class _Clock(keras.callbacks.Callback):

@@ -17,7 +17,7 @@ from kerasgan.metrics import Score, extract_features, frechet_distance_from_feat
 from kerasgan.zoo import card_score, recipes
 
 SEED = 0
-EPOCHS = 12
+EPOCHS = 6
 FEATURE_EPOCHS = 3
 NUM_IMAGES = 30_000
 GLYPHS = {"characters": "0123456789", "colors": ["white"], "backgrounds": ["black"], "channels": 1}
@@ -59,12 +59,19 @@ def dataset():
 
 
 def train_features(features, steps_per_epoch=None):
-    """Trains f to tell printed digits apart. No handwritten digit has a label here."""
+    """Trains f to tell printed digits apart, and scales it. No handwritten digit has a label here.
+
+    As trained, its features are so small that the weight of their loss counts for nothing; here their mean square is 1.
+    """
     classifier = keras.Sequential([features, keras.layers.Dense(10)])
     classifier.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     classifier.fit(
         glyphs(labels=True), epochs=FEATURE_EPOCHS, steps_per_epoch=steps_per_epoch, shuffle=False, verbose=2
     )
+    images, _ = next(glyphs(labels=True, batch_size=1000).as_numpy_iterator())
+    last = features.layers[-2]  # a convolution and its ReLU: what scales its weights scales the features
+    scale = float(np.sqrt(np.mean(np.square(features.predict(images, verbose=0)))))
+    last.set_weights([weights / scale for weights in last.get_weights()])
     features.trainable = False
 
 
@@ -118,7 +125,7 @@ def score(model):
 def examples():
     """Returns digits for the picture: printed | as handwritten | handwritten | the same through g and f."""
     written = kerasgan.data.load("mnist", "test", image_size=32, batch_size=16, shuffle=False)
-    return next(glyphs("test", num_images=16).as_numpy_iterator()), next(written.as_numpy_iterator())
+    return next(glyphs("test", num_images=16, batch_size=16).as_numpy_iterator()), next(written.as_numpy_iterator())
 
 
 def sample(model):
