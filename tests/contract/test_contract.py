@@ -72,6 +72,12 @@ def test_default_model_is_built_compiled_and_described(case):
     assert type(model).__doc__.count("arxiv.org/abs/") >= 1
 
 
+def test_a_step_compiled_for_a_gpu_reaches_every_variable(case):
+    """TensorFlow keeps int32 variables in the host's memory, whatever the device."""
+    model = case.model()
+    assert [v.path for v in model.variables if v.dtype == "int32"] == []
+
+
 def test_logs_are_finite_and_named(case, trained):
     model, history = trained
     assert set(model.loss_names) | {"d_real", "d_fake"} == set(history)

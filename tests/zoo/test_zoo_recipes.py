@@ -3,12 +3,15 @@
 import importlib.util
 import json
 import os
+import types
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from kerasgan import callbacks
 from kerasgan.zoo import recipes
+from kerasgan.zoo._card import machine
 
 RECIPE = '''"""A toy."""
 
@@ -97,3 +100,36 @@ def test_an_interrupted_run_continues_and_counts_all_its_time(recipe, tmp_path):
     steps = sorted(path.name for path in (tmp_path / "checkpoints").iterdir())
     assert steps == ["step_00000004", "step_00000006"]
     assert callbacks.Checkpoint(tmp_path / "checkpoints").restore_into(recipe.model()) is not None
+
+
+def test_an_ablation_trains_scores_and_draws_its_variants(tmp_path):
+    def train(directory, level=0.0):
+        directory.mkdir(exist_ok=True)
+        (directory / "clock.json").write_text(json.dumps({"seconds": 1.0, "machine": "an abacus"}))
+        return types.SimpleNamespace(translate=lambda images, seed: images * 0 + level)
+
+    recipe = types.SimpleNamespace(
+        EPOCHS=3,
+        SEED=5,
+        train=train,
+        examples=lambda: (np.full((2, 4, 4, 1), -1.0), np.ones((2, 4, 4, 1))),
+        score=lambda model: [{"metric": "level", "value": float(model.translate(np.zeros(1), seed=0)[0])}],
+        sample=lambda model: {"method": "translate", "arguments": {"images": None, "seed": 1}},
+    )
+    recipes.ablate(recipe, {"plain": {}, "half a level": {"level": 0.5}}, tmp_path)
+    assert json.loads((tmp_path / "ablation.json").read_text()) == {
+        "epochs": 3,
+        "seed": 5,
+        "machines": ["an abacus"],
+        "scores": {"plain": {"level": 0.0}, "half a level": {"level": 0.5}},
+    }
+    assert (tmp_path / "halfalevel").is_dir()
+    picture = plt.imread(tmp_path / "ablation.png")
+    assert {0, 128, 191, 255} == set(np.round(np.unique(picture) * 255).astype(int))  # -1, 0, 0.5 and 1
+
+
+def test_accelerators_are_part_of_the_machine(monkeypatch):
+    plain = machine()
+    monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: ["a", "b"])
+    monkeypatch.setattr("tensorflow.config.experimental.get_device_details", lambda device: {"device_name": "Z1"})
+    assert machine() == f"2 x Z1, {plain}"
