@@ -1,5 +1,7 @@
 """What models with known labels share: names of the conditions, their checks, sampling, pictures and serving."""
 
+import math
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -140,6 +142,7 @@ class Conditioned:
     def preview(self, batch, num_images=64, seed=0):
         """Returns a row of samples for each class of the first label set, as a sample grid shows them.
 
+        Where the classes are too many for two samples each, as many of them as make a square, from first to last.
         A column shares its latents and its other conditions, which are those of an image of `batch`.
 
         Returns:
@@ -147,11 +150,11 @@ class Conditioned:
         """
         _, condition = self.unpack(tf.nest.map_structure(np.asarray, batch))
         first = next(iter(self.label_sets.values()), 8)
-        rows = min(first, num_images)
+        rows = first if 2 * first <= num_images else min(first, math.isqrt(num_images))
         columns = min(num_images // rows, len(condition[0]))
         condition = [np.tile(values[:columns], (rows, *[1] * (values.ndim - 1))) for values in condition]
         if self.label_sets:
-            condition[0] = np.repeat(np.arange(rows, dtype="int32"), columns)
+            condition[0] = np.repeat(np.linspace(0, first - 1, rows).astype("int32"), columns)
         latents = np.tile(self.sample_latents(columns, seed), (rows, 1))
         images = self.decode(latents, tuple(condition))
         return images.reshape((rows, columns, *images.shape[1:]))

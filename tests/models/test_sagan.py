@@ -58,3 +58,12 @@ def test_logits_are_a_common_part_and_the_projection_of_the_class():
         logits = model.discriminator([images, np.full(3, label, "int32")])
         expected = np.asarray(head(phi))[:, 0] + phi @ np.asarray(table.effective_kernel())[label]
         np.testing.assert_allclose(np.ravel(logits), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_preview_of_many_classes_is_a_square_from_first_to_last():
+    model = kerasgan.SAGAN(image_size=16, num_classes=100, latent_dim=4, width=4)
+    batch = np.zeros((20, 16, 16, 3), "float32"), np.zeros(20, "int32")
+    grid = model.preview(batch, num_images=16, seed=3)
+    assert grid.shape == (4, 4, 16, 16, 3)
+    for row, label in enumerate((0, 33, 66, 99)):
+        np.testing.assert_allclose(grid[row], model.generate(4, labels=np.full(4, label), seed=3), atol=1e-6)
