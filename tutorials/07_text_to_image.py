@@ -56,12 +56,12 @@ kerasgan.plots.history(history, f"{FOLDER}/curves.png")
 # ![Eight captions, eight drawings of each, after eight of the ten epochs](pictures/07_samples.png)
 #
 # A row for each caption of the first batch, after 1,000 steps: colours come first, then where the ink lies. Legible
-# letters take longer. `zoo/gan_cls_glyphs/recipe.py` trains a model of twice the width on all letters and colours; the
-# same grid after 15,000 of its steps:
+# letters take longer. `kerasgan.zoo.load("gan_cls_glyphs")` is a model of twice the width after 37,500 steps on all
+# letters and colours:
 #
-# ![The same of a longer training: letters](pictures/07_longer.png)
+# ![The same grid of the zoo's model: letters](pictures/07_longer.png)
 #
-# Now there are letters, mostly. But the eight drawings of a row are nearly one: text models like to ignore their noise,
+# Now there are letters; how many are the right ones, its card says. But the eight drawings of a row are nearly one: text models like to ignore their noise,
 # and a single sample would never have shown it.
 #
 # ## Held-out combinations

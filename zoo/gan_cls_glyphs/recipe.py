@@ -17,7 +17,7 @@ from kerasgan.zoo import recipes, score_glyphs
 
 DATA = "glyphs"
 SEED = 0
-EPOCHS = 14
+EPOCHS = 60
 NUM_IMAGES = 40_000
 HELD_OUT = 0.2  # of the combinations (character, colour, background)
 ABOUT = {
