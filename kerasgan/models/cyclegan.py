@@ -87,6 +87,10 @@ class CycleGAN(AdversarialModel):
     paper's rate falls to 0 over the second half of the steps: `g_optimizer=keras.optimizers.Adam(
     kerasgan.schedules.LinearDecay(2e-4, n, n), beta_1=0.5)`, and so for D.
 
+    A trained one is `kerasgan.zoo.load("cyclegan_glyphs")`; its recipe trains it anew:
+
+        python -m kerasgan.zoo.cyclegan_glyphs.recipe runs
+
     Args:
         image_size: int. Side of the images, a multiple of 4. Defaults to 256.
         channels: int. Of both domains. Defaults to 3.

@@ -116,6 +116,10 @@ class GANCLS(AdversarialModel):
     `compile()` trains with Adam(2e-4, beta_1=0.5), batches of 64 in the paper. As in `GAN`, G's step follows D's and is
     judged by the improved D. Text vectors are first brought to a root mean square of 1.
 
+    A trained one is `kerasgan.zoo.load("gan_cls_glyphs")`; its recipe trains it anew:
+
+        python -m kerasgan.zoo.gan_cls_glyphs.recipe runs
+
     Args:
         image_size: int. Side of the square images: 4 to 7 times a power of two. Defaults to 64.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
@@ -233,13 +237,9 @@ class GANCLS(AdversarialModel):
         return {"d_loss": d_loss} | logs
 
     def matching_loss(self, real, fake, text, wrong, found, training=True):
-        """Line 10 of Algorithm 1, for any adversarial loss: the mean of right against fake and right against wrong.
-
-        Right and wrong pairs are one batch. Apart, batch norm gives the wrong ones away by their statistics: the pairs
-        that are easily told wrong shift those of the others, and D never has to learn what a text says.
-        """
-        pairs = self.judge(tf.concat([real, real], axis=0), tf.concat([text, wrong], axis=0), training)
-        right_logits, wrong_logits = tf.split(pairs, 2)
+        """Line 10 of Algorithm 1, for any adversarial loss: the mean of right against fake and right against wrong."""
+        right_logits = self.judge(real, text, training)
+        wrong_logits = self.judge(real, wrong, training)
         fake_logits = self.judge(fake, text, training)
         wrong_logits = tf.where(found[:, None], wrong_logits, fake_logits)
         against_fake = self.loss.discriminator_loss(right_logits, fake_logits)

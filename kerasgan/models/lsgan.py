@@ -48,6 +48,10 @@ class LSGAN(GAN):
     The step is that of `GAN`. `compile()` trains with Adam(1e-3, beta_1=0.5), the paper's rate for scenes; small
     images train better with the paper's other rate, 2e-4. `fit` takes images.
 
+    A trained one is `kerasgan.zoo.load("lsgan_mnist")`; its recipe trains it anew:
+
+        python -m kerasgan.zoo.lsgan_mnist.recipe runs
+
     Args:
         image_size: int. Side of the square images: 4 to 7 times a power of two. Defaults to 112.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.

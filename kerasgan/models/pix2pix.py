@@ -122,6 +122,10 @@ class Pix2Pix(AdversarialModel):
     further ReLU; convolutions before a normalisation have no bias, nor has the first one. With the paper it goes
     in the statistics of the norms (epsilon 1e-5, and see `sampling_statistics`) and in the halving of D's loss.
 
+    A trained one is `kerasgan.zoo.load("pix2pix_edges2shoes")`; its recipe trains it anew:
+
+        python -m kerasgan.zoo.pix2pix_edges2shoes.recipe runs
+
     Args:
         image_size: int. Side of the images, a power of two from 8 on for the U-Net. Defaults to 256.
         channels: int. Of the targets. Defaults to 3.

@@ -161,9 +161,9 @@ class R3GAN(GAN):
     gamma to the data (appendix D: 0.05 for CIFAR-10, 2 for FFHQ-64, 150 for FFHQ-256) and anneals it and the rate: pass
     `penalty=[kerasgan.penalties.R1(0.05), kerasgan.penalties.R2(0.05)]`, and a `keras.optimizers.schedules` rate.
 
-    A run of minutes, in which digits begin to take shape:
+    A trained one is `kerasgan.zoo.load("r3gan_fashion_mnist")`; its recipe trains it anew:
 
-        kerasgan train r3gan --data mnist --epochs 1 --width 16
+        python -m kerasgan.zoo.r3gan_fashion_mnist.recipe runs
 
     Args:
         image_size: int. Side of the square images: 4 to 7 times a power of two, such as 28, 32, 64, 128, 256.

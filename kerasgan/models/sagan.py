@@ -98,9 +98,9 @@ class SAGAN(Conditioned, GAN):
     the step is that of `GAN`. `compile()` trains with imbalanced rates (section 4.2): Adam with 1e-4 for G and 4e-4
     for D, beta_1=0, beta_2=0.9, one update of each. `fit` takes `(images, labels)`, int labels (batch,).
 
-    A run of minutes, in which garments take shape, each class its own:
+    A trained one is `kerasgan.zoo.load("sagan_flowers")`; its recipe trains it anew:
 
-        kerasgan train sagan --data fashion_mnist --epochs 2 --width 16
+        python -m kerasgan.zoo.sagan_flowers.recipe runs
 
     Args:
         image_size: int. Side of the square images: 4 to 7 times a power of two. Defaults to 128, the paper's.

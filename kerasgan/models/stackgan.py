@@ -306,6 +306,10 @@ class StackGAN(keras.Model):
 
     The stages are trained one after the other by their own `fit`; this class samples and saves them together.
 
+    A trained one is `kerasgan.zoo.load("stackgan_flowers")`; its recipe trains it anew:
+
+        python -m kerasgan.zoo.stackgan_flowers.recipe runs
+
     Args:
         stage1: a `StackGANStage1`.
         stage2: the `StackGANStage2` made from it.

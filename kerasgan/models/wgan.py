@@ -124,9 +124,9 @@ class WGANGP(GAN):
     algorithm 1: lambda = 10, Adam(1e-4, beta_1=0, beta_2=0.9), `d_steps=5`, so the batch size must be a multiple of 5:
     320 gives the paper's 64 images an update. `fit` takes images.
 
-    A run of minutes, in which garments take shape:
+    A trained one is `kerasgan.zoo.load("wgan_gp_fashion_mnist")`; its recipe trains it anew:
 
-        kerasgan train wgangp --data fashion_mnist --epochs 4 --width 16 --batch-size 160
+        python -m kerasgan.zoo.wgan_gp_fashion_mnist.recipe runs
 
     Args:
         image_size: int. Side of the square images: 4 to 7 times a power of two. Defaults to 64.
