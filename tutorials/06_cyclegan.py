@@ -96,9 +96,9 @@ kerasgan.plots.labelled_grid(
 #
 # ## What the cycle loss is for
 #
-# `python -m kerasgan.zoo.cyclegan_glyphs.ablation runs` trains the entry's recipe three times: as it is, without the cycle
-# loss, and with the identity loss beside it. Style and letter are judged by classifiers, L1 is that from the true
-# partner, of 2,000 test letters each way:
+# `python -m kerasgan.zoo.cyclegan_glyphs.ablation runs` trains by the entry's recipe three times: as it is, without the
+# cycle loss, and with the identity loss beside it. Style and letter are judged by classifiers, L1 is that from the
+# true partner, of 2,000 test letters each way:
 #
 # | | sans: style | letter | L1 | serif: style | letter | L1 |
 # |---|---|---|---|---|---|---|
@@ -106,7 +106,7 @@ kerasgan.plots.labelled_grid(
 # | without | 6.7% | 2.5% | 0.403 | 95.7% | 67.0% | 0.152 |
 # | with identity loss | 97.8% | 99.9% | 0.079 | 87.1% | 99.7% | 0.087 |
 #
-# ![Serif letters as sans with the cycle loss, without, with the identity loss, and the true sans](pictures/06_ablation.png)
+# ![Serif letters, as sans with the cycle loss, without, with the identity loss, and true](pictures/06_ablation.png)
 #
 # Without it nothing ties a translation to what was translated: every letter becomes the same drawing, which D finds
 # sans enough. The identity loss asks that sans letters stay as they are; positions and widths profit.

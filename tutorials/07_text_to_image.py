@@ -61,8 +61,8 @@ kerasgan.plots.history(history, f"{FOLDER}/curves.png")
 #
 # ![The same grid of the zoo's model: letters](pictures/07_longer.png)
 #
-# Now there are letters; how many are the right ones, its card says. But the eight drawings of a row are nearly one: text
-# models like to ignore their noise, and a single sample would never have shown it.
+# Now there are letters; how many are the right ones, its card says. But the eight drawings of a row are nearly one:
+# text models like to ignore their noise, and a single sample would never have shown it.
 #
 # ## Held-out combinations
 #
