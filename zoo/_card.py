@@ -184,7 +184,21 @@ def card_score(score, floor=None, paper=None, table=True):
     return dataclasses.asdict(score) | {"floor": floor, "paper": paper, "table": table}
 
 
-def write_entry(folder, model, *, description, paper, data, training, scores, headline, pictures, sample, columns=None):
+def write_entry(
+    folder,
+    model,
+    *,
+    description,
+    paper,
+    data,
+    training,
+    scores,
+    headline,
+    pictures,
+    sample,
+    columns=None,
+    networks=None,
+):
     """Writes a zoo entry: weights, recorded sample, samples.png, card.json and README.md.
 
     Args:
@@ -202,6 +216,7 @@ def write_entry(folder, model, *, description, paper, data, training, scores, he
             that JSON holds, such as `{"method": "generate", "arguments": {"num_images": 1, "seed": 1}}`. Its output
             is recorded, so that a later load can be held against it.
         columns: int or None, images in a row of the picture; None makes a square.
+        networks: list of the names of the networks to store, where not all are worth their size. Default: all.
 
     Returns:
         dict, the card.
@@ -211,6 +226,7 @@ def write_entry(folder, model, *, description, paper, data, training, scores, he
     """
     folder = Path(folder)
     stored = networks_of(model)
+    stored = {name: stored[name] for name in networks or stored}
     paths = [save_weights(network, folder / f"{stem}.weights.h5") for stem, network in stored.items()]
     # What was stored may be rounded to half precision: sample and scores are those of the stored weights.
     load_networks(model, {path.name: path for path in paths})

@@ -2,8 +2,9 @@
 
 A recipe defines `SEED`, `ABOUT` (the description, paper, data and headline of its card), `model()`, `dataset()`,
 `train(directory, dataset=None, ...)` and `score(model)`. It may define `examples()`, a batch that the picture of its
-entry shows (default: the first of `dataset()`), and `sample(model)`, the call whose answer the entry records (default:
-`generate` one image for seed 1, of class 0 where there are classes). It ends with
+entry shows (default: the first of `dataset()`), `sample(model)`, the call whose answer the entry records (default:
+`generate` one image for seed 1, of class 0 where there are classes), and `NETWORKS`, the names of those that the entry
+stores (default: all). It ends with
 
     if __name__ == "__main__":
         recipes.reproduce(sys.modules[__name__], sys.argv[1])
@@ -137,6 +138,7 @@ def publish(folder, model, recipe, clocks):
         scores=recipe.score,
         pictures=model.preview(batch, num_images=64, seed=0),
         sample=getattr(recipe, "sample", _first_image)(model),
+        networks=getattr(recipe, "NETWORKS", None),
     )
 
 

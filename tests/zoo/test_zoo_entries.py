@@ -75,7 +75,19 @@ def tiny_dataset(model):
 
 def recipes():
     """All recipes; those of larger networks run with the slow tests."""
-    large = ("cyclegan", "pix2pix", "stackgan", "gan_cls", "r3gan", "acgan_mnist", "cgan", "wgan_gp", "dtn", "sr", "sagan")
+    large = (
+        "cyclegan",
+        "pix2pix",
+        "stackgan",
+        "gan_cls",
+        "r3gan",
+        "acgan_mnist",
+        "cgan",
+        "wgan_gp",
+        "dtn",
+        "sr",
+        "sagan",
+    )
     for name in sorted(path.parent.name for path in zoo.FOLDER.glob("*/recipe.py")):
         yield pytest.param(name, marks=[pytest.mark.slow] * name.startswith(large))
 

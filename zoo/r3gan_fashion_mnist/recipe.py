@@ -2,7 +2,7 @@
 
 Paper:     Huang, Gokaslan, Kuleshov, Tompkin (2024), The GAN is dead; long live the GAN!
 Command:   python -m kerasgan.zoo.r3gan_fashion_mnist.recipe runs
-Expected:  see card.json
+Expected:  recognizability at least 0.80
 Time:      see card.json
 """
 

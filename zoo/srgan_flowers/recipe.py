@@ -18,6 +18,7 @@ from kerasgan.zoo.srresnet_flowers import recipe as first
 DATA = first.DATA
 SEED = 0
 EPOCHS = 8
+NETWORKS = ["generator"]  # D is 26 MB
 PERCEPTUAL = "vgg16_33"  # from the extra `natural`; the paper's are VGG19's
 ABOUT = {
     "description": "SRGAN on flowers, after SRResNet.",

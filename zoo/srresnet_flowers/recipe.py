@@ -18,6 +18,7 @@ DATA = "flowers102"
 SETS = ("Set5", "Set14", "BSD68")
 SEED = 0
 EPOCHS = 30
+NETWORKS = ["generator"]  # D is not trained
 ABOUT = {
     "description": "SRResNet, the network of SRGAN trained by the error of pixels, on flowers.",
     "paper": {
