@@ -111,6 +111,12 @@ def test_networks_that_are_not_trained_are_stored_too():
     assert set(_card.networks_of(model)) == {"generator", "discriminator", "features"}
 
 
+def test_an_entry_may_leave_networks_out(tmp_path):
+    card = write(tmp_path / "toy_mnist", Sampler(), networks=["generator"])
+    assert set(card["files"]) == {"generator.weights.h5", "sample.npz"} and set(card["parameters"]) == {"generator"}
+    assert not (tmp_path / "toy_mnist" / "discriminator.weights.h5").exists()
+
+
 def test_arrays_of_the_sample_are_stored_beside_its_output(tmp_path):
     model = Sampler()
     arguments = {"num_images": 2, "seed": 1, "shift": np.full(4, 3.0, "float32")}
