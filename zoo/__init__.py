@@ -124,7 +124,7 @@ def load(name):
 
     Returns:
         The model of the recipe, compiled: ready to generate, to fine-tune with `fit`, or to export. Its sampling
-        networks hold the averaged weights.
+        networks hold the averaged weights. Networks that the entry leaves out (see the files of its card) are new.
 
     Raises:
         ValueError: there is no such entry, or (as `WeightFileError`) a file is not what the card says.

@@ -22,6 +22,7 @@ from kerasgan import plots
 from kerasgan.callbacks import Checkpoint, SampleGrid, ScoreMonitor, StopOnNonFinite
 from kerasgan.files import replacing
 from kerasgan.metrics import FrechetDistance
+from kerasgan.schedules import LinearDecay
 from kerasgan.zoo._card import machine, training_record, write_entry
 
 
@@ -50,7 +51,8 @@ def train(
     """Trains a compiled model, interruptible, and leaves it with the weights of the best score.
 
     Started again with the same directory it continues. In `directory` stand `log.csv`, `checkpoints/`, `samples/`,
-    `scores/` and `clock.json`, the time spent and the machine. A training of many epochs draws and keeps about fifty.
+    `scores/` and `clock.json`, the time spent and the machines. Of 100 epochs and
+    more, one in two or in several is drawn and kept.
 
     Args:
         directory: folder of the run.
@@ -60,7 +62,7 @@ def train(
         steps_per_epoch: int or None; None is one pass over the data.
         metrics: list of metrics for `kerasgan.callbacks.ScoreMonitor`, the first of which chooses the weights, lower
             being better. They see training images, so that the test images stay unseen. None: the last weights stay.
-        every_n_epochs: int, epochs between scores. Default: about twenty scores, or one an epoch.
+        every_n_epochs: int, epochs between scores. Default: 1, or as many as leave at least twenty scores.
         num_images: int, images a score compares.
         data: str, name of the data set, for the stamps of the scores.
 
@@ -94,6 +96,13 @@ def train(
     return model
 
 
+def falling_adams(steps, rate=2e-4):
+    """Returns optimizers for G and D as DCGAN's, whose rate stays for half of `steps` and falls to 0 in the other."""
+    half = steps // 2
+    rates = [LinearDecay(rate, half, half) for _ in range(2)]
+    return [keras.optimizers.Adam(rate, beta_1=0.5) for rate in rates]
+
+
 def train_by_distance(recipe, directory, data, epochs, steps_per_epoch):
     """Trains by a recipe whose `DATA` has a shipped classifier, and keeps the weights of the best Fréchet distance.
 
@@ -124,7 +133,7 @@ def publish(folder, model, recipe, clocks):
         dict, the card.
     """
     hours = sum(clock["seconds"] for clock in clocks) / 3600
-    machines = " and ".join(dict.fromkeys(clock["machine"] for clock in clocks))
+    machines = " and ".join(dict.fromkeys(machine for clock in clocks for machine in clock["machines"]))
     batch = next(recipe.dataset().as_numpy_iterator())
     batch_size = len(model.real_images(batch))
     if hasattr(recipe, "examples"):
@@ -168,15 +177,17 @@ def ablate(recipe, variants, directory):
     """
     directory = Path(directory)
     inputs, truths = recipe.examples()
-    scores, columns = {}, [inputs]
+    scores, columns, clocks = {}, [inputs], []
     for name, options in variants.items():
-        model = recipe.train(directory / name.replace(" ", ""), **options)
+        folder = directory / name.replace(" ", "")
+        model = recipe.train(folder, **options)
+        clocks.append(json.loads((folder / "clock.json").read_text()))
         scores[name] = {score["metric"]: score["value"] for score in recipe.score(model)}
         print(name, scores[name], flush=True)
         call = recipe.sample(model)
         columns.append(getattr(model, call["method"])(**call["arguments"] | {"images": inputs}))
-    clocks = [json.loads(path.read_text()) for path in sorted(directory.rglob("clock.json"))]
-    about = {"epochs": recipe.EPOCHS, "seed": recipe.SEED, "machines": sorted({clock["machine"] for clock in clocks})}
+    machines = dict.fromkeys(machine for clock in clocks for machine in clock["machines"])
+    about = {"epochs": recipe.EPOCHS, "seed": recipe.SEED, "machines": list(machines)}
     with replacing(directory / "ablation.json") as temporary:
         temporary.write_text(json.dumps(about | {"scores": scores}, indent=2) + "\n")
     rows = np.stack([*columns, truths], axis=1)
@@ -184,7 +195,7 @@ def ablate(recipe, variants, directory):
 
 
 class _Clock(keras.callbacks.Callback):
-    """Adds up the seconds of a training, those before an interruption included, and says on which machine."""
+    """Adds up the seconds of a training, those before an interruption included, and says on which machines."""
 
     def __init__(self, path):
         super().__init__()
@@ -192,9 +203,11 @@ class _Clock(keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         goes_on = self.path.exists() and int(self.model.step)
-        self.start = time.monotonic() - (json.loads(self.path.read_text())["seconds"] if goes_on else 0.0)
+        earlier = json.loads(self.path.read_text()) if goes_on else {"seconds": 0.0, "machines": []}
+        self.start = time.monotonic() - earlier["seconds"]
+        self.machines = list(dict.fromkeys([*earlier["machines"], machine()]))
 
     def on_epoch_end(self, epoch, logs=None):
         with replacing(self.path) as temporary:
             seconds = round(time.monotonic() - self.start, 1)
-            temporary.write_text(json.dumps({"seconds": seconds, "machine": machine()}))
+            temporary.write_text(json.dumps({"seconds": seconds, "machines": self.machines}))

@@ -142,7 +142,7 @@ class Conditioned:
     def preview(self, batch, num_images=64, seed=0):
         """Returns a row of samples for each class of the first label set, as a sample grid shows them.
 
-        Where the classes are too many for two samples each, as many of them as make a square, from first to last.
+        Where the classes are too many for two samples each: as many of them, spread evenly, as make a square.
         A column shares its latents and its other conditions, which are those of an image of `batch`.
 
         Returns:

@@ -124,7 +124,7 @@ class Pix2Pix(AdversarialModel):
 
     A trained one is `kerasgan.zoo.load("pix2pix_edges2shoes")`; its recipe trains it anew:
 
-        python -m kerasgan.zoo.pix2pix_edges2shoes.recipe runs
+        KERASGAN_DATA_DIR=... python -m kerasgan.zoo.pix2pix_edges2shoes.recipe runs
 
     Args:
         image_size: int. Side of the images, a power of two from 8 on for the U-Net. Defaults to 256.

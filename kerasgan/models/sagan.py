@@ -100,7 +100,7 @@ class SAGAN(Conditioned, GAN):
 
     A trained one is `kerasgan.zoo.load("sagan_flowers")`; its recipe trains it anew:
 
-        python -m kerasgan.zoo.sagan_flowers.recipe runs
+        KERASGAN_DATA_DIR=... python -m kerasgan.zoo.sagan_flowers.recipe runs
 
     Args:
         image_size: int. Side of the square images: 4 to 7 times a power of two. Defaults to 128, the paper's.

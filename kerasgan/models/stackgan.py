@@ -308,7 +308,7 @@ class StackGAN(keras.Model):
 
     A trained one is `kerasgan.zoo.load("stackgan_flowers")`; its recipe trains it anew:
 
-        python -m kerasgan.zoo.stackgan_flowers.recipe runs
+        KERASGAN_DATA_DIR=... python -m kerasgan.zoo.stackgan_flowers.recipe runs
 
     Args:
         stage1: a `StackGANStage1`.

@@ -8,8 +8,6 @@ Time:      see card.json
 
 import sys
 
-import keras
-
 import kerasgan
 from kerasgan.zoo import recipes, score_generator
 
@@ -32,10 +30,7 @@ ABOUT = {
 def model():
     """Returns the compiled model."""
     model = kerasgan.DCGAN(image_size=28, channels=1, width=48, seed=SEED)
-    # The paper's rate, and from half of the training on ever less: the last samples are the better for it.
-    rates = [kerasgan.schedules.LinearDecay(2e-4, EPOCHS * 465, EPOCHS * 465) for _ in range(2)]
-    optimizers = [keras.optimizers.Adam(rate, beta_1=0.5) for rate in rates]
-    model.compile(*optimizers, ema_decay=0.999, steps_per_execution=10)
+    model.compile(*recipes.falling_adams(EPOCHS * 930), ema_decay=0.999, steps_per_execution=10)
     return model
 
 

@@ -61,8 +61,10 @@ def dataset():
 def train_features(features, steps_per_epoch=None):
     """Trains f to tell printed digits apart, and scales it. No handwritten digit has a label here.
 
-    As trained, its features are so small that the weight of their loss counts for nothing; here their mean square is 1.
+    The weight of the loss that compares features means something only for features of a known size: here their mean
+    square is 1.
     """
+    features.trainable = True
     classifier = keras.Sequential([features, keras.layers.Dense(10)])
     classifier.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     classifier.fit(

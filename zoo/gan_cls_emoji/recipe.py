@@ -37,10 +37,7 @@ ABOUT = {
 def model():
     """Returns the compiled model."""
     model = kerasgan.GANCLS(image_size=64, text_dim=TEXT_DIM, width=48, seed=SEED)
-    half = EPOCHS * 55 // 2
-    rates = [kerasgan.schedules.LinearDecay(2e-4, half, half) for _ in range(2)]
-    optimizers = [keras.optimizers.Adam(rate, beta_1=0.5) for rate in rates]
-    model.compile(*optimizers, augment="diffaugment", ema_decay=0.999, steps_per_execution=5)
+    model.compile(*recipes.falling_adams(EPOCHS * 55), augment="diffaugment", ema_decay=0.999, steps_per_execution=5)
     return model
 
 
@@ -57,7 +54,7 @@ def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
 
 
 def score(model):
-    """Returns the distances from 1,700 emoji of images of their captions, and how far the captions move images."""
+    """Returns the distances of images of 1,700 captions from the emoji of these, and how far captions move images."""
     images, texts = next(dataset(batch_size=3400).as_numpy_iterator())
     half = len(images) // 2
     images, texts, others = images[:half], texts[:half], images[half:]

@@ -58,7 +58,7 @@ def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
 
 
 def score(model):
-    """Returns the distances of generated flowers from all test images, whose classes they have."""
+    """Returns the distances of generated flowers from the test images for whose classes they were drawn."""
     images, labels = next(dataset("test", 2000).as_numpy_iterator())
     others = next(dataset("train", 2000).as_numpy_iterator())[0][: len(images)]
     fake = model.generate(len(labels), labels=labels, seed=1)

@@ -20,27 +20,25 @@ def main(path):
     """Draws a row for each colour, Stage-I and then Stage-II of the same four latents, and one of mixed sentences.
 
     Also prints in how many images most of the centre has the colour that was asked for: see `recipe.colors_of`.
+
+    Args:
+        path: the picture's file.
     """
     model = kerasgan.zoo.load("stackgan_flowers")
     model.set_encoder(kerasgan.text.SentenceEncoder())
     rows = []
     for color in COLORS:
         small, large = model.generate(SENTENCE.format(color), num_images=4, seed=3)
-        rows.append(np.concatenate([enlarge(small), large]))
+        rows.append(np.concatenate([recipe.enlarge(small), large]))
         found = recipe.colors_of(model.generate(SENTENCE.format(color), num_images=64, seed=3)[1])
         print(f"{color}: {np.mean(found == color):.0%} of 64 by pixels")
     # The same latents all along: only the text changes.
     first, last = model.stage2.embed([SENTENCE.format(color) for color in ENDS])
     between = [model.generate(((1 - t) * first + t * last)[None], seed=3)[1] for t in np.linspace(0, 1, 8)]
     rows.append(np.concatenate(between))
-    names = [*COLORS, f"{ENDS[0]} to\n{ENDS[1]}"]
+    names = [*COLORS, f"{ENDS[0]} to\n{ENDS[1]},\nStage-II"]
     columns = ["", "Stage-I", "", "", "", "Stage-II", "", ""]
     kerasgan.plots.labelled_grid(np.stack(rows), rows=names, columns=columns, path=path)
-
-
-def enlarge(images):
-    """Repeats every pixel, as often as the second stage is larger."""
-    return np.repeat(np.repeat(images, 2, axis=1), 2, axis=2)
 
 
 if __name__ == "__main__":

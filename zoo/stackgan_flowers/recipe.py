@@ -24,7 +24,6 @@ EPOCHS = {"stage1": 250, "stage2": 100}
 TEXT_DIM = 384  # of all-MiniLM-L6-v2
 # The weight of the authors' program, 2 on the mean over the dimensions: with 1 on the sum texts hardly matter.
 OPTIONS = {"condition_dim": 64, "kl_weight": 2 / 64, "seed": SEED}
-# Without augmentation, all drawings of a sentence are nearly one.
 COMPILE = {"augment": "diffaugment", "ema_decay": 0.999, "steps_per_execution": 5}
 # Hues in degrees, from and to; white is what has no saturation.
 HUES = {"red": (345, 12), "orange": (12, 42), "yellow": (42, 70), "purple": (255, 310), "pink": (310, 345)}
@@ -151,11 +150,15 @@ def score(model):
     scores.append(card_score(Score(float(np.abs(shuffled - stages[1]).mean()), "text_sensitivity", **about)))
 
     small, large = model.generate(texts, seed=1)
-    small = np.repeat(np.repeat(small, 2, axis=1), 2, axis=2)
-    for prefix, fake in (("stage1_", small), ("", large)):
+    for prefix, fake in (("stage1_", enlarge(small)), ("", large)):
         for found in score_translations(fake, images, others[: len(images)], DATA, paired=False, seed=1):
             scores.append(found | {"metric": prefix + found["metric"], "table": not prefix})
     return scores
+
+
+def enlarge(images):
+    """Repeats every pixel, as often as the second stage is larger."""
+    return np.repeat(np.repeat(images, 2, axis=1), 2, axis=2)
 
 
 def examples():
