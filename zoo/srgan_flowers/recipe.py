@@ -2,7 +2,7 @@
 
 Paper:     Ledig et al. (2017), Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network
 Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.srgan_flowers.recipe runs
-Expected:  set5_perceptual and set14_perceptual below those of srresnet_flowers, with less PSNR
+Expected:  set14_perceptual and bsd68_perceptual below those of srresnet_flowers, with less PSNR
 Time:      see card.json
 """
 
