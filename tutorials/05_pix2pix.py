@@ -80,5 +80,22 @@ print(f"two seeds differ by {difference:.4f} on average, in images from -1 to 1"
 # The run of this picture scored L1 0.075 (source itself 0.187, untrained 0.775) and SSIM 0.72, and its two seeds differ
 # by 0.026. The third row is where it fails: thin strokes on a coloured ground.
 #
+# On 256x256 photos take the defaults, `kerasgan.Pix2Pix()` with batches of one.
+#
+# ## What each loss is for
+#
 # `compile(l1_weight=0)` leaves the discriminator alone with the task, `compile(adversarial_weight=0)` is L1 alone: the
-# rows of table 1 of the paper. On 256x256 photos take the defaults, `kerasgan.Pix2Pix()` with batches of one.
+# rows of table 1 of the paper. `python -m kerasgan.zoo.pix2pix_edges2shoes.ablation runs` trains all three by the
+# zoo's recipe, from drawings to shoes at 128 pixels, and scores 200 validation pairs (distances of the features of
+# EfficientNet-Lite0; those of 200 photos of the training set are 66 and 0.017):
+#
+# | | L1 | SSIM | Fréchet distance | kernel distance |
+# |---|---|---|---|---|
+# | L1 | 0.171 | 0.700 | 206 | 0.299 |
+# | cGAN | 0.319 | 0.520 | 228 | 0.316 |
+# | L1 + cGAN | 0.179 | 0.680 | 182 | 0.226 |
+#
+# ![Drawings, as shoes by L1, by the GAN, by both, and the photo](pictures/05_ablation.png)
+#
+# As in the paper, L1 alone is the best by L1 and blurs, and both together look most like photos. The discriminator
+# alone gets outlines, and colours beside them.
