@@ -60,6 +60,10 @@ class SNGAN(GAN):
     of table 1, so the batch size must be a multiple of 5: 320 gives the paper's 64 images an update. `fit` takes
     images.
 
+    A run of minutes, in which garments take shape:
+
+        kerasgan train sngan --data fashion_mnist --epochs 5 --width 16 --batch-size 160
+
     Args:
         image_size: int. Side of the square images: 4 to 7 times a power of two. Defaults to 32.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
