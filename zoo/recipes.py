@@ -51,8 +51,8 @@ def train(
     """Trains a compiled model, interruptible, and leaves it with the weights of the best score.
 
     Started again with the same directory it continues. In `directory` stand `log.csv`, `checkpoints/`, `samples/`,
-    `scores/` and `clock.json`, the time spent and the machines. Of 100 epochs and
-    more, one in two or in several is drawn and kept.
+    `scores/` and `clock.json`, the time spent and the machines. Of 100 epochs and more, one in two or in
+    several is drawn and kept.
 
     Args:
         directory: folder of the run.

@@ -39,12 +39,8 @@ ABOUT = {
 def model(**options):
     """Returns the compiled model; `options` go to `compile`, over the entry's: `cycle_weight=0` drops the cycle."""
     model = kerasgan.CycleGAN(image_size=SIZE, width=24, blocks=4, receptive_field=34, seed=SEED)
-    half = EPOCHS * STEPS // 2
-
-    def adam():
-        return keras.optimizers.Adam(kerasgan.schedules.LinearDecay(2e-4, half, half), beta_1=0.5)
-
-    defaults = {"g_optimizer": adam(), "d_optimizer": adam(), "ema_decay": 0.999, "steps_per_execution": 5}
+    g_optimizer, d_optimizer = recipes.falling_adams(EPOCHS * STEPS)
+    defaults = {"g_optimizer": g_optimizer, "d_optimizer": d_optimizer, "ema_decay": 0.999, "steps_per_execution": 5}
     model.compile(**(defaults | {"identity_weight": 0.0} | options))
     return model
 

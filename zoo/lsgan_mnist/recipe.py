@@ -30,6 +30,7 @@ ABOUT = {
 def model():
     """Returns the compiled model."""
     model = kerasgan.LSGAN(image_size=28, channels=1, latent_dim=100, width=32, seed=SEED)
+    # 2e-4 is the paper's rate for small images (section 4), too.
     model.compile(*recipes.falling_adams(EPOCHS * 930), ema_decay=0.999, steps_per_execution=10)
     return model
 
