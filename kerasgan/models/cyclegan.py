@@ -48,13 +48,14 @@ class ImagePool(keras.layers.Layer):
         draws = random.unit((total, 2), seed)
         swap, place = draws[:, 0] < 0.5, tf.cast(draws[:, 1] * self.size, tf.int32)
 
-        # `held` and `given` are places in [pool, batch]: the images themselves move once, at the end.
+        # `held` and `given` are places in [pool, batch]: the images themselves move once, at the end. By `gather`, as
+        # XLA takes the bounds of a slice for constants, and would compile the step anew for every draw.
         def one(i, count, held, given):
             filling, new = count < self.size, self.size + i
-            slot = tf.where(filling, count, place[i])
-            gives_old = swap[i] & ~filling
-            given = tf.tensor_scatter_nd_update(given, [[i]], [tf.where(gives_old, held[slot], new)])
-            held = tf.tensor_scatter_nd_update(held, [[slot]], [tf.where(gives_old | filling, new, held[slot])])
+            slot = tf.where(filling, count, tf.gather(place, i))
+            gives_old, old = tf.gather(swap, i) & ~filling, tf.gather(held, slot)
+            given = tf.tensor_scatter_nd_update(given, [[i]], [tf.where(gives_old, old, new)])
+            held = tf.tensor_scatter_nd_update(held, [[slot]], [tf.where(gives_old | filling, new, old)])
             return i + 1, count + tf.cast(filling, tf.int32), held, given
 
         start = (tf.constant(0), tf.cast(self.count, tf.int32), tf.range(self.size), tf.zeros((total,), tf.int32))

@@ -13,8 +13,11 @@ DEAR = (
     "test_mixed_precision_trains",
     "test_interrupted_training_equals_uninterrupted",
     "test_two_devices_equal_one",
+    "test_xla_compiles_a_step_once",
 )
 BY_DEFAULT = ("GAN", "DCGAN", "ConditionalGAN of several conditions", "GANCLS")
+# The pool of CycleGAN once made XLA compile every step anew.
+COMPILED_BY_DEFAULT = ("CycleGAN",)
 # Tools in a model that has its own case: by default only what they could break in any of them.
 TOOLS = ("GAN to thresholds", "GAN with a composed discriminator")
 OF_TOOLS = ("test_logs_are_finite_and_named", "test_save_and_load_restore_everything")
@@ -25,6 +28,7 @@ def pytest_collection_modifyitems(items):
         if item.path.parent != HERE:  # this hook sees the tests of all folders
             continue
         case = item.callspec.params["case"]
-        dear = item.originalname in DEAR and case not in BY_DEFAULT
+        compiled = item.originalname == "test_xla_compiles_a_step_once"
+        dear = item.originalname in DEAR and case not in (COMPILED_BY_DEFAULT if compiled else BY_DEFAULT)
         if dear or (case in TOOLS and item.originalname not in OF_TOOLS):
             item.add_marker(pytest.mark.slow)

@@ -1,6 +1,11 @@
 """The contract that every model keeps, whatever its paper. The cases are in `cases.py`."""
 
 import json
+import os
+import pathlib
+import re
+import subprocess
+import sys
 
 import cases
 import keras
@@ -171,6 +176,30 @@ def test_interrupted_training_equals_uninterrupted(case, tmp_path):
 )
 def test_ways_of_executing_agree(case, reference, mode):
     assert_same_training(reference, train(case, optimizers=plain_descent, **mode), rtol=1e-4, atol=1e-5)
+
+
+COMPILATIONS = """
+import pathlib, sys
+import cases, keras
+
+case, dump = cases.CASES[sys.argv[1]], pathlib.Path(sys.argv[2])
+keras.utils.set_random_seed(0)
+model, data = case.model(jit_compile=True), case.dataset()
+for _ in range(3):
+    model.fit(data, epochs=1, steps_per_epoch=1, verbose=0)
+    print("programs", len(list(dump.glob("*before_optimizations*"))))
+"""
+
+
+def test_xla_compiles_a_step_once(case, tmp_path):
+    """What a step takes for a constant, such as a bound of a slice, must not change from step to step."""
+    name = next(name for name, value in cases.CASES.items() if value is case)
+    environment = os.environ | {"XLA_FLAGS": f"--xla_dump_to={tmp_path} --xla_dump_hlo_as_text"}
+    environment["PYTHONPATH"] = os.pathsep.join([str(pathlib.Path(__file__).parent), *sys.path])
+    command = [sys.executable, "-c", COMPILATIONS, name, str(tmp_path)]
+    answer = subprocess.run(command, env=environment, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr[-2000:]
+    assert re.findall("programs ([0-9]+)", answer.stdout) == ["1"] * 3
 
 
 @pytest.mark.parametrize("policy", ["mixed_bfloat16", pytest.param("mixed_float16", marks=pytest.mark.slow)])
