@@ -21,7 +21,6 @@ import argparse
 import json
 import os
 import pathlib
-import platform
 import resource
 import statistics
 import subprocess
@@ -117,6 +116,10 @@ def timed_fit(model, case, **options):
 
         def on_train_batch_end(self, batch, logs=None):
             self.marks.append((batch, time.perf_counter()))
+
+        def on_epoch_end(self, epoch, logs=None):
+            wait()
+            self.marks[-1] = (self.marks[-1][0], time.perf_counter())
 
     data, watch = dataset(case).repeat(), Stopwatch()
 
@@ -370,8 +373,25 @@ def arithmetic(case):
 
 
 def has_bfloat16():
+    """Whether the processor computes in bfloat16, or a GPU that TensorFlow trains on."""
+    if "tensorflow" in sys.modules and sys.modules["tensorflow"].config.list_physical_devices("GPU"):
+        return True
     flags = pathlib.Path("/proc/cpuinfo")
     return flags.exists() and any(name in flags.read_text() for name in ("amx_bf16", "avx512_bf16"))
+
+
+def machine():
+    if "kerasgan" not in sys.modules:
+        return None
+    from kerasgan.zoo._card import machine
+
+    return machine()
+
+
+def wait():
+    """Waits for what a GPU was asked to do: a call may return before."""
+    if "tensorflow" in sys.modules:
+        sys.modules["tensorflow"].test.experimental.sync_devices()
 
 
 def work(case, name):
@@ -387,14 +407,16 @@ def work(case, name):
     }
     train = makers[name](case)
     train(2 * executed(case))  # tracing, and the first executions of each shape
-    print("ready", flush=True)
+    print("ready", json.dumps({"machine": machine(), "bfloat16": has_bfloat16()}), flush=True)
     for line in sys.stdin:
         start = time.perf_counter()
-        seconds = train(int(line)) or time.perf_counter() - start
+        seconds = train(int(line))
+        wait()
+        seconds = seconds or time.perf_counter() - start
         print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]), flush=True)
 
 
-def compete(case, rounds, seconds, torch_python):
+def compete(case, rounds, seconds, torch_python, about):
     names = {"tutorial": sys.executable, RIVALS.get(case, "tutorial"): sys.executable}
     names |= dict.fromkeys(["by hand"] * case.startswith("dcgan") + ["default", "best", "roof"], sys.executable)
     if case == "wgangp64":
@@ -406,8 +428,10 @@ def compete(case, rounds, seconds, torch_python):
         command = [python, __file__, "--worker", case, name]
         # one after the other: their first steps must not compete
         workers[name] = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-        if workers[name].stdout.readline() != "ready\n":
+        said = workers[name].stdout.readline()
+        if not said.startswith("ready "):
             raise SystemExit(f"{case}: {name} did not start; its error stands above")
+        about.update(json.loads(said.removeprefix("ready ")) if python == sys.executable else {})
 
     def turn(name, steps):
         workers[name].stdin.write(f"{steps}\n")
@@ -451,10 +475,9 @@ def main():
     options = parser.parse_args()
     if options.worker:
         return work(*options.worker)
-    about = {"machine": platform.processor() or platform.machine(), "cores": os.cpu_count(), "bfloat16": has_bfloat16()}
-    results = {}
+    about, results = {}, {}  # what the workers say of the machine
     for case in options.cases:
-        results[case] = compete(case, options.rounds, options.seconds, options.torch)
+        results[case] = compete(case, options.rounds, options.seconds, options.torch, about)
         print(f"\n{case}, batch {BATCH[case]}; ratios to the first row")
         print(f"{'':10}{'images/s':>10}{'ratio':>8}{'from':>8}{'to':>8}{'peak MB':>9}")
         for name, row in results[case].items():
