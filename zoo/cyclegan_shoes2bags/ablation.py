@@ -1,0 +1,13 @@
+"""CycleGAN between shoes and bags with the cycle loss, without it, and with the identity loss beside it, by one recipe.
+
+Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.cyclegan_shoes2bags.ablation runs
+"""
+
+import sys
+
+from kerasgan.zoo import recipes
+from kerasgan.zoo.cyclegan_glyphs.ablation import VARIANTS
+from kerasgan.zoo.cyclegan_shoes2bags import recipe
+
+if __name__ == "__main__":
+    recipes.ablate(recipe, VARIANTS, sys.argv[1])
