@@ -19,7 +19,7 @@ from kerasgan.zoo import recipes, score_translations
 
 DATA = "shoes2bags"
 SEED = 0
-EPOCHS = 200
+EPOCHS = 70
 SIZE = 64
 BATCH = 4
 STEPS = 1000 // BATCH  # of an epoch: there are 1,000 images of each domain

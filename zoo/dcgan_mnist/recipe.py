@@ -13,7 +13,7 @@ from kerasgan.zoo import recipes, score_generator
 
 DATA = "mnist"
 SEED = 0
-EPOCHS = 24
+EPOCHS = 48
 ABOUT = {
     "description": "DCGAN on handwritten digits.",
     "paper": {

@@ -19,9 +19,10 @@ from kerasgan.metrics import Score, extract_features, frechet_distance_from_feat
 from kerasgan.zoo import card_score, recipes
 
 SEED = 0
-EPOCHS = 30
+EPOCHS = 10
 FEATURE_EPOCHS = 4
 NUM_IMAGES = 30_000
+STEPS = NUM_IMAGES // 64 // 5 * 5  # of an epoch, in executions of five
 GLYPHS = {"characters": "0123456789", "colors": ["white"], "backgrounds": ["black"], "channels": 1}
 ABOUT = {
     "description": "Domain transfer network from printed to handwritten digits.",
@@ -44,7 +45,8 @@ ABOUT = {
 def model():
     """Returns the compiled model, its features untrained."""
     model = kerasgan.DomainTransferNetwork(image_size=32, channels=1, width=32, seed=SEED)
-    model.compile(ema_decay=0.999, steps_per_execution=5)
+    g_optimizer, d_optimizer = recipes.falling_adams(EPOCHS * STEPS)
+    model.compile(g_optimizer=g_optimizer, d_optimizer=d_optimizer, ema_decay=0.999, steps_per_execution=5)
     return model
 
 
