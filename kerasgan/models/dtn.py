@@ -79,6 +79,10 @@ class DomainTransferNetwork(AdversarialModel):
 
     `compile()` then freezes it, and trains the rest with Adam(2e-4, beta_1=0.5).
 
+    A trained one is `kerasgan.zoo.load("dtn_glyphs_mnist")`; its recipe trains it anew:
+
+        KERASGAN_DATA_DIR=... python -m kerasgan.zoo.dtn_glyphs_mnist.recipe runs
+
     Args:
         image_size: int. Side of the images of both domains, a multiple of 8 from 16 on. Defaults to 32.
         channels: int. Of both domains. Defaults to 1: the paper's digits are grey.

@@ -292,14 +292,50 @@ def keras_io_fit(case):
 
 
 def torch_loop(case):
-    """PyTorch eager on DCGAN's networks: channels last, and bfloat16 where the processor has instructions for it."""
+    """PyTorch eager on the same networks: channels last, and bfloat16 where the processor has instructions for it."""
     import torch
-    from torch import nn
 
     torch.set_num_threads(os.cpu_count())
+    makers = {"pix2pix256": torch_pix2pix, "wgangp64": torch_wgangp}
+    networks, d_loss, g_loss, make = makers.get(case, torch_dcgan)(case)
+    for network in networks:
+        network.to(memory_format=torch.channels_last)
+    rate, betas = (1e-4, (0.0, 0.9)) if case == "wgangp64" else (2e-4, (0.5, 0.999))
+    g_optimizer, d_optimizer = (torch.optim.Adam(network.parameters(), rate, betas) for network in networks)
+    size, channels = SIDE[case]
+    shape = (8, 1 + pairs(case), BATCH[case], channels, size, size)
+    batches = [[x.to(memory_format=torch.channels_last) for x in batch] for batch in torch.rand(shape) * 2 - 1]
+    parts = 5 if case == "wgangp64" else 1
+
+    def descend(optimizer, loss):
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+    def autocast():
+        return torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16())
+
+    def train(steps):
+        for i in range(steps):
+            for batch in zip(*(x.chunk(parts) for x in batches[i % 8])):
+                with autocast():
+                    fake = make(*batch)
+                    loss = d_loss(fake.detach(), *batch)
+                descend(d_optimizer, loss)
+            with autocast():
+                loss = g_loss(make(*batch) if parts > 1 else fake, *batch)
+            descend(g_optimizer, loss)
+
+    return train
+
+
+def torch_pyramids(case, width, norm):
+    """DCGAN's networks, the discriminator's normalisation given."""
+    from torch import nn
+
     size, channels = SIDE[case]
     base, depth = (7, 2) if size == 28 else (4, 4)
-    counts = [64 * 2**level for level in range(depth)]
+    counts = [width * 2**level for level in range(depth)]
 
     def up(source, target):
         return nn.ConvTranspose2d(source, target, 5, 2, 2, output_padding=1, bias=target == channels)
@@ -308,37 +344,98 @@ def torch_loop(case):
     body += [nn.BatchNorm2d(counts[-1]), nn.ReLU()]
     for source, target in zip(counts[::-1], counts[-2::-1]):
         body += [up(source, target), nn.BatchNorm2d(target), nn.ReLU()]
-    generator = nn.Sequential(*body, up(counts[0], channels), nn.Tanh()).to(memory_format=torch.channels_last)
+    generator = nn.Sequential(*body, up(counts[0], channels), nn.Tanh())
     body = []
     for level, (source, target) in enumerate(zip([channels, *counts], counts)):
         body += [nn.Conv2d(source, target, 5, 2, 2, bias=level == 0)]
-        body += [nn.BatchNorm2d(target)] if level else []
+        body += [norm(target)] if level else []
         body += [nn.LeakyReLU(0.2)]
-    head = nn.Linear(base * base * counts[-1], 1)
-    discriminator = nn.Sequential(*body, nn.Flatten(), head).to(memory_format=torch.channels_last)
-    g_optimizer, d_optimizer = (
-        torch.optim.Adam(network.parameters(), 2e-4, (0.5, 0.999)) for network in (generator, discriminator)
-    )
-    bce = nn.BCEWithLogitsLoss()
-    images = torch.rand(8, BATCH[case], channels, size, size).contiguous().mul(2).sub(1)
-    ones, zeros = torch.ones(BATCH[case], 1), torch.zeros(BATCH[case], 1)
+    return generator, nn.Sequential(*body, nn.Flatten(), nn.Linear(base * base * counts[-1], 1))
 
-    def train(steps):
-        for i in range(steps):
-            real = images[i % 8].to(memory_format=torch.channels_last)
-            with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
-                fake = generator(torch.randn(BATCH[case], 100))
-                d_loss = bce(discriminator(real), ones) + bce(discriminator(fake.detach()), zeros)
-            d_optimizer.zero_grad()
-            d_loss.backward()
-            d_optimizer.step()
-            with torch.autocast("cpu", torch.bfloat16, enabled=has_bfloat16()):
-                g_loss = bce(discriminator(fake), ones)
-            g_optimizer.zero_grad()
-            g_loss.backward()
-            g_optimizer.step()
 
-    return train
+def torch_cross_entropy(logits, real):
+    import torch
+
+    target = torch.full_like(logits, float(real))
+    return torch.nn.functional.binary_cross_entropy_with_logits(logits, target)
+
+
+def torch_dcgan(case):
+    import torch
+
+    generator, discriminator = torch_pyramids(case, 64, torch.nn.BatchNorm2d)
+
+    def d_loss(fake, real):
+        return torch_cross_entropy(discriminator(real), True) + torch_cross_entropy(discriminator(fake), False)
+
+    def g_loss(fake, real):
+        return torch_cross_entropy(discriminator(fake), True)
+
+    return (generator, discriminator), d_loss, g_loss, lambda real: generator(torch.randn(len(real), 100))
+
+
+def torch_wgangp(case):
+    import torch
+
+    generator, critic = torch_pyramids(case, 32, lambda channels: torch.nn.GroupNorm(1, channels))
+
+    def d_loss(fake, real):
+        mix = (real + torch.rand(len(real), 1, 1, 1) * (fake - real)).requires_grad_()
+        slope = torch.autograd.grad(critic(mix).sum(), mix, create_graph=True)[0].flatten(1).norm(dim=1)
+        return critic(fake).mean() - critic(real).mean() + 10 * ((slope - 1) ** 2).mean()
+
+    def g_loss(fake, real):
+        return -critic(fake).mean()
+
+    return (generator, critic), d_loss, g_loss, lambda real: generator(torch.randn(len(real), 100))
+
+
+def torch_pix2pix(case):
+    import torch
+    from torch import nn
+
+    counts = [64, 128, 256, 512, 512, 512, 512, 512]
+
+    class UNet(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.down, self.up = nn.ModuleList(), nn.ModuleList()
+            for level, (source, target) in enumerate(zip([3, *counts], counts)):
+                # PyTorch refuses to normalise the one value a channel of the innermost level.
+                norm = nn.BatchNorm2d(target) if 0 < level < 7 else nn.Identity()
+                self.down.append(nn.Sequential(nn.Conv2d(source, target, 4, 2, 1, bias=False), norm, nn.LeakyReLU(0.2)))
+            source = counts[-1]
+            for i, target in enumerate(counts[-2::-1]):
+                body = [nn.ConvTranspose2d(source, target, 4, 2, 1, bias=False), nn.BatchNorm2d(target)]
+                self.up.append(nn.Sequential(*body, *[nn.Dropout(0.5)] * (i < 3), nn.ReLU()))
+                source = 2 * target
+            self.last = nn.ConvTranspose2d(source, 3, 4, 2, 1)
+
+        def forward(self, x):
+            skips = []
+            for layer in self.down:
+                x = layer(x)
+                skips.append(x)
+            for layer, skip in zip(self.up, skips[-2::-1]):
+                x = torch.cat([layer(x), skip], dim=1)
+            return torch.tanh(self.last(x))
+
+    body = [nn.Conv2d(6, 64, 4, 2, 1, bias=False), nn.LeakyReLU(0.2)]
+    for source, target, stride in ((64, 128, 2), (128, 256, 2), (256, 512, 1)):
+        body += [nn.Conv2d(source, target, 4, stride, 1, bias=False), nn.BatchNorm2d(target), nn.LeakyReLU(0.2)]
+    generator, judge = UNet(), nn.Sequential(*body, nn.Conv2d(512, 1, 4, 1, 1))
+
+    def discriminator(source, target):
+        return judge(torch.cat([source, target], dim=1))
+
+    def d_loss(fake, source, target):
+        real = torch_cross_entropy(discriminator(source, target), True)
+        return (real + torch_cross_entropy(discriminator(source, fake), False)) / 2
+
+    def g_loss(fake, source, target):
+        return torch_cross_entropy(discriminator(source, fake), True) + 100 * (fake - target).abs().mean()
+
+    return (generator, judge), d_loss, g_loss, lambda source, target: generator(source)
 
 
 def roof(case):
@@ -421,7 +518,7 @@ def compete(case, rounds, seconds, torch_python, about):
     names |= dict.fromkeys(["by hand"] * case.startswith("dcgan") + ["default", "best", "roof"], sys.executable)
     if case == "wgangp64":
         del names["tutorial"]
-    if torch_python and case.startswith("dcgan"):
+    if torch_python and case != "cyclegan256":
         names["torch"] = torch_python
     workers = {}
     for name, python in names.items():
