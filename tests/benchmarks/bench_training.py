@@ -33,7 +33,8 @@ BATCH = {"dcgan28": 128, "dcgan64": 64, "wgangp64": 40, "pix2pix256": 1, "cycleg
 SIDE = {"dcgan28": (28, 1), "dcgan64": (64, 3), "wgangp64": (64, 3), "pix2pix256": (256, 3), "cyclegan256": (256, 3)}
 RIVALS = {"dcgan64": "keras.io", "wgangp64": "keras.io"}  # of the others: the tutorial alone
 
-STEPS_PER_EXECUTION = {"cyclegan256": 2, "pix2pix256": 5}  # of "best", whose steps are long; of the others 10
+# Of "best". A turn has at least two executions, so that long steps come in small ones.
+STEPS_PER_EXECUTION = {"dcgan28": 10, "dcgan64": 4, "wgangp64": 4, "pix2pix256": 3, "cyclegan256": 2}
 
 
 # The networks of the contenders, built by kerasgan once and given to all --------------------------------------------
@@ -68,10 +69,6 @@ def rival(case):
     return model
 
 
-def executed(case):
-    return STEPS_PER_EXECUTION.get(case, 10)
-
-
 def pairs(case):
     return case.startswith(("pix2pix", "cyclegan"))
 
@@ -102,7 +99,7 @@ def kerasgan_fit(case, best):
     if best and has_bfloat16():
         keras.config.set_dtype_policy("mixed_bfloat16")
     model = build(case)
-    model.compile(steps_per_execution=executed(case) if best else 1)
+    model.compile(steps_per_execution=STEPS_PER_EXECUTION[case] if best else 1)
     return timed_fit(model, case, check_inputs=False)
 
 
@@ -503,7 +500,7 @@ def work(case, name):
         "best": lambda case: kerasgan_fit(case, best=True),
     }
     train = makers[name](case)
-    train(2 * executed(case))  # tracing, and the first executions of each shape
+    train(2 * STEPS_PER_EXECUTION[case])  # tracing, and the first executions of each shape
     print("ready", json.dumps({"machine": machine(), "bfloat16": has_bfloat16()}), flush=True)
     for line in sys.stdin:
         start = time.perf_counter()
@@ -537,9 +534,9 @@ def compete(case, rounds, seconds, torch_python, about):
 
     steps = {}
     for name in names:
-        few = 2 * executed(case)
+        few = 2 * STEPS_PER_EXECUTION[case]
         took, _ = turn(name, few)
-        steps[name] = max(few, round(few * seconds / took / executed(case)) * executed(case))
+        steps[name] = max(few, round(few * seconds / took / STEPS_PER_EXECUTION[case]) * STEPS_PER_EXECUTION[case])
     rates, memory = {name: [] for name in names}, {}
     for _ in range(rounds):
         for name in names:

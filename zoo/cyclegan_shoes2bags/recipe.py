@@ -2,7 +2,7 @@
 
 Paper:     Zhu, Park, Isola, Efros (2017), Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks
 Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.cyclegan_shoes2bags.recipe runs
-Expected:  kernel distances well below those of the images before translation
+Expected:  Fréchet distances 164 to bags (shoes as they are: 218) and 197 to shoes
 Time:      see card.json
 
 The networks are the paper's with 32 channels next to the image in the place of 64, trained in batches of 4, and without
