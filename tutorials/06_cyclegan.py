@@ -113,3 +113,21 @@ kerasgan.plots.labelled_grid(
 # the styles are even better, and a third of the letters are others. The identity loss asks that sans letters stay as
 # they are, and so translations change less: nearer to the truth on average, and seldom nearer to it than to where they
 # came from. (The first row is a second run of the zoo's recipe: compare its card for how far two runs differ.)
+#
+# Photos of shoes and of bags have no true partners, so distances between sets stand for them: the Fréchet distance of
+# EfficientNet's features, 200 translated test images against 200 real ones of the other side. Those of
+# `python -m kerasgan.zoo.cyclegan_shoes2bags.ablation runs` (70 epochs of 1,000 images of each; shoes and bags as they
+# are lie 218 apart, bags from other bags 98, shoes from other shoes 67):
+#
+# | | shoes to bags | bags to shoes |
+# |---|---|---|
+# | cycle loss | 164 | 197 |
+# | without | 280 | 324 |
+# | with identity loss | 180 | 201 |
+#
+# ![Shoes, as bags with the cycle loss, without, with the identity loss, and other bags](pictures/06_shoes.png)
+#
+# By the kernel distance (0.117 and 0.228, where the two lie 0.216 apart) only the bags come nearer to the real ones.
+# Without the cycle loss every shoe became one smear. Colours often survive, though nothing in the loss names them: what
+# must be found again on the way back is kept on the way there. The identity loss keeps more of the shoe than its
+# colour: some stay shoes.

@@ -27,13 +27,13 @@ from kerasgan.zoo._card import machine, training_record, write_entry
 
 
 def data_folder(name):
-    """Returns the folder `name` of `KERASGAN_DATA_DIR`, where recipes find data that nobody may pass on.
+    """Returns the folder or file `name` of `KERASGAN_DATA_DIR`, where recipes find data that nobody may pass on.
 
     Raises:
         ValueError: the variable is not set.
     """
     if "KERASGAN_DATA_DIR" not in os.environ:
-        raise ValueError(f"KERASGAN_DATA_DIR must name the folder that holds {name}/. Received: nothing")
+        raise ValueError(f"KERASGAN_DATA_DIR must name the folder that holds {name}. Received: nothing")
     return Path(os.environ["KERASGAN_DATA_DIR"]) / name
 
 

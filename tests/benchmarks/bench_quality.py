@@ -3,8 +3,8 @@
     python tests/benchmarks/bench_quality.py [--epochs 10] [--seeds 3] [--out FILE.json]
 
 Both train in batches of 128 and are scored on their averaged weights, 10,000 samples against the test images, as the
-zoo scores its entries. "best" is `mixed_bfloat16` with ten steps an execution, "default" float32 and one. Needs MNIST
-from tensorflow-datasets.
+zoo scores its entries. "best" is `mixed_bfloat16` with ten steps an execution, "default" float32 and one. The 468 steps
+of an epoch hold 46 such executions: "best" makes 8 steps fewer. Needs MNIST from tensorflow-datasets.
 """
 
 import argparse

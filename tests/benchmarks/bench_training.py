@@ -14,7 +14,7 @@ Contenders: "tutorial", the loop of TensorFlow's tutorials (one `tf.function`, t
 "by hand", such a loop of kerasgan's algorithm, whose G learns from the improved D; "keras.io", a `train_step` in the
 style of Keras's examples under `fit`; "default", kerasgan as compiled without options; "best", with
 `steps_per_execution` (and `mixed_bfloat16` where the processor has instructions for it); "torch", PyTorch eager,
-where `--torch` names a Python that has it.
+where `--torch` names a Python that has it. WGAN-GP has no tutorial, CycleGAN nothing of PyTorch.
 """
 
 import argparse
@@ -113,10 +113,6 @@ def timed_fit(model, case, **options):
 
         def on_train_batch_end(self, batch, logs=None):
             self.marks.append((batch, time.perf_counter()))
-
-        def on_epoch_end(self, epoch, logs=None):
-            wait()
-            self.marks[-1] = (self.marks[-1][0], time.perf_counter())
 
     data, watch = dataset(case).repeat(), Stopwatch()
 
@@ -314,20 +310,23 @@ def torch_loop(case):
 
     def train(steps):
         for i in range(steps):
-            for batch in zip(*(x.chunk(parts) for x in batches[i % 8])):
+            for part, batch in enumerate(zip(*(x.chunk(parts) for x in batches[i % 8])), 1):
                 with autocast():
-                    fake = make(*batch)
+                    with torch.set_grad_enabled(part == parts):  # G learns from the last samples of the step
+                        fake = make(*batch)
                     loss = d_loss(fake.detach(), *batch)
                 descend(d_optimizer, loss)
+            networks[1].requires_grad_(False)  # its gradients are not wanted
             with autocast():
-                loss = g_loss(make(*batch) if parts > 1 else fake, *batch)
+                loss = g_loss(fake, *batch)
             descend(g_optimizer, loss)
+            networks[1].requires_grad_(True)
 
     return train
 
 
-def torch_pyramids(case, width, norm):
-    """DCGAN's networks, the discriminator's normalisation given."""
+def torch_pyramids(case, width, norm, latent_dim=100, bias=True):
+    """DCGAN's networks; the discriminator's normalisation, and whether its output has a bias, are given."""
     from torch import nn
 
     size, channels = SIDE[case]
@@ -337,7 +336,7 @@ def torch_pyramids(case, width, norm):
     def up(source, target):
         return nn.ConvTranspose2d(source, target, 5, 2, 2, output_padding=1, bias=target == channels)
 
-    body = [nn.Linear(100, base * base * counts[-1], bias=False), nn.Unflatten(1, (counts[-1], base, base))]
+    body = [nn.Linear(latent_dim, base * base * counts[-1], bias=False), nn.Unflatten(1, (counts[-1], base, base))]
     body += [nn.BatchNorm2d(counts[-1]), nn.ReLU()]
     for source, target in zip(counts[::-1], counts[-2::-1]):
         body += [up(source, target), nn.BatchNorm2d(target), nn.ReLU()]
@@ -347,7 +346,7 @@ def torch_pyramids(case, width, norm):
         body += [nn.Conv2d(source, target, 5, 2, 2, bias=level == 0)]
         body += [norm(target)] if level else []
         body += [nn.LeakyReLU(0.2)]
-    return generator, nn.Sequential(*body, nn.Flatten(), nn.Linear(base * base * counts[-1], 1))
+    return generator, nn.Sequential(*body, nn.Flatten(), nn.Linear(base * base * counts[-1], 1, bias=bias))
 
 
 def torch_cross_entropy(logits, real):
@@ -374,7 +373,7 @@ def torch_dcgan(case):
 def torch_wgangp(case):
     import torch
 
-    generator, critic = torch_pyramids(case, 32, lambda channels: torch.nn.GroupNorm(1, channels))
+    generator, critic = torch_pyramids(case, 32, lambda channels: torch.nn.GroupNorm(1, channels), 128, bias=False)
 
     def d_loss(fake, real):
         mix = (real + torch.rand(len(real), 1, 1, 1) * (fake - real)).requires_grad_()
@@ -384,7 +383,7 @@ def torch_wgangp(case):
     def g_loss(fake, real):
         return -critic(fake).mean()
 
-    return (generator, critic), d_loss, g_loss, lambda real: generator(torch.randn(len(real), 100))
+    return (generator, critic), d_loss, g_loss, lambda real: generator(torch.randn(len(real), 128))
 
 
 def torch_pix2pix(case):
@@ -467,9 +466,6 @@ def arithmetic(case):
 
 
 def has_bfloat16():
-    """Whether the processor computes in bfloat16, or a GPU that TensorFlow trains on."""
-    if "tensorflow" in sys.modules and sys.modules["tensorflow"].config.list_physical_devices("GPU"):
-        return True
     flags = pathlib.Path("/proc/cpuinfo")
     return flags.exists() and any(name in flags.read_text() for name in ("amx_bf16", "avx512_bf16"))
 
@@ -480,12 +476,6 @@ def machine():
     from kerasgan.zoo._card import machine
 
     return machine()
-
-
-def wait():
-    """Waits for what a GPU was asked to do: a call may return before."""
-    if "tensorflow" in sys.modules:
-        sys.modules["tensorflow"].test.experimental.sync_devices()
 
 
 def work(case, name):
@@ -504,9 +494,7 @@ def work(case, name):
     print("ready", json.dumps({"machine": machine(), "bfloat16": has_bfloat16()}), flush=True)
     for line in sys.stdin:
         start = time.perf_counter()
-        seconds = train(int(line))
-        wait()
-        seconds = seconds or time.perf_counter() - start
+        seconds = train(int(line)) or time.perf_counter() - start
         print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]), flush=True)
 
 
@@ -525,7 +513,7 @@ def compete(case, rounds, seconds, torch_python, about):
         said = workers[name].stdout.readline()
         if not said.startswith("ready "):
             raise SystemExit(f"{case}: {name} did not start; its error stands above")
-        about.update(json.loads(said.removeprefix("ready ")) if python == sys.executable else {})
+        about.update(json.loads(said.removeprefix("ready ")) if name != "torch" else {})
 
     def turn(name, steps):
         workers[name].stdin.write(f"{steps}\n")

@@ -128,6 +128,21 @@ def test_an_ablation_trains_scores_and_draws_its_variants(tmp_path):
     assert {0, 128, 191, 255} == set(np.round(np.unique(picture) * 255).astype(int))  # -1, 0, 0.5 and 1
 
 
+def test_the_features_of_the_domain_transfer_are_trained_and_scaled(monkeypatch):
+    from kerasgan.zoo.dtn_glyphs_mnist import recipe
+
+    monkeypatch.setattr(recipe, "NUM_IMAGES", 1000)
+    model = recipe.model()
+    before = [weight.numpy() for weight in model.features.weights]
+    data = recipe.glyphs(labels=True)
+    recipe.train_features(model.features, data, steps_per_epoch=2)
+    for old, new in zip(before, model.features.weights, strict=True):
+        assert not np.array_equal(old, new), new.path
+    described = model.features(next(recipe.glyphs(batch_size=1000, labels=True).as_numpy_iterator())[0])
+    assert float(np.mean(np.square(described))) == pytest.approx(1.0, rel=1e-3)
+    assert not model.features.trainable_variables  # the transfer leaves f as it is
+
+
 def test_accelerators_are_part_of_the_machine(monkeypatch):
     plain = machine()
     monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: ["a", "b"])

@@ -2,7 +2,8 @@
 
 Paper:     Zhu, Park, Isola, Efros (2017), Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks
 Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.cyclegan_shoes2bags.recipe runs
-Expected:  Fréchet distances 164 to bags (shoes as they are: 218) and 197 to shoes
+Expected:  Fréchet distances 164 to bags and 197 to shoes, which as they are lie 218 apart; kernel distances 0.117 and
+           0.228, where they are 0.216 apart: the bags are the better ones
 Time:      see card.json
 
 The networks are the paper's with 32 channels next to the image in the place of 64, trained in batches of 4, and without
@@ -69,7 +70,8 @@ def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None, **options):
 def score(model):
     """Returns the scores of both directions on the 200 test images of each domain.
 
-    Their floors are training images of the target; "untranslated" is how far the domains are apart.
+    Their floors are training images of the target, jittered as in training; "untranslated" is how far the domains are
+    apart.
     """
     shoes, bags = next(dataset("test", 200).as_numpy_iterator())
     other_shoes, other_bags = next(dataset("train", 200).as_numpy_iterator())

@@ -5,7 +5,8 @@ Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.dtn_glyphs_mnist.recipe 
 Expected:  label_kept 1.00 (the paper's digits, from photos of house numbers: 0.9066)
 Time:      see card.json
 
-f learns from the labels of printed digits and of USPS's (usps.npz). MNIST's labels serve to score alone.
+f learns from the labels of printed digits and of USPS's (Hull 1994), which are read from usps.npz: `x_train`, uint8
+(7291, 16, 16), and `y_train`, the digits. MNIST's labels serve to score alone.
 """
 
 import sys

@@ -52,9 +52,8 @@ def model():
 def dataset(split="train"):
     """Returns captioned glyphs as images and text vectors; "test" has the held-out combinations alone.
 
-    A training batch consists of eight groups of like colours. A wrong text is the following one in the batch, so in
-    four of five it differs in the letter alone: with any other, D tells wrong pairs by their colours and never learns
-    letters.
+    A training batch consists of eight groups of like colours. A wrong text is the following one in the batch, so four
+    of five have the colours of the image: any other D tells by its colours, and never learns letters.
     """
     words = encoder()
     data = glyphs.captioned(
@@ -96,6 +95,11 @@ def score(model):
     table = glyphs.attributes(2000, "test", seed=SEED, held_out=HELD_OUT)
     images = model.generate(glyphs.captions(table), seed=1)
     return score_glyphs(images, table, ("letter_right", "colors_right"), seed=1, held_out=HELD_OUT)
+
+
+def examples():
+    """Returns a batch of held-out combinations for the picture, a caption a row."""
+    return next(dataset("test").as_numpy_iterator())
 
 
 def sample(model):
