@@ -11,6 +11,7 @@ from kerasgan import (
     losses,
     metrics,
     networks,
+    optimizers,
     penalties,
     playground,
     plots,

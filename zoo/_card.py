@@ -95,6 +95,7 @@ SCHEMA = {
         }
     ],
 }
+TENTH_SCHEMA = {"steps": int, "machine": str, "scores": dict}  # a card may have it as "tenth"
 FILE_SCHEMA = {"size": int, "sha256": str}
 URL = re.compile(r"https?://[^\s<>()\[\]\"'`|]+")
 FILENAME = re.compile(r"\w[\w.-]*", re.ASCII)
@@ -131,6 +132,9 @@ def validate(card, schema=SCHEMA, where="card"):
                     f"`card.files` must be named by letters, digits, '.', '_', '-'. Received: {filename!r}"
                 )
             validate(record, FILE_SCHEMA, f"card.files.{filename}")
+        if "tenth" in card:
+            validate(card["tenth"], TENTH_SCHEMA, "card.tenth")
+            validate(card["tenth"]["scores"], dict.fromkeys(card["tenth"]["scores"], NUMBER), "card.tenth.scores")
         if card["headline"] not in [score["metric"] for score in card["scores"]]:
             raise ValueError(f"`card.headline` must be the metric of a score. Received: {card['headline']!r}")
 
@@ -174,12 +178,14 @@ def card_score(score, floor=None, paper=None, table=True):
     """Returns a score as a card holds it: its stamp, and what to hold it against.
 
     Args:
-        score: `kerasgan.metrics.Score`.
+        score: `kerasgan.metrics.Score`; one that a card holds already comes back as it is.
         floor: float, `Score` or None, the same measure where the data itself is scored, such as between its train and
             test images.
         paper: float or None, the paper's own figure where its protocol is comparable.
         table: bool, whether the main README's table shows it. Default True.
     """
+    if isinstance(score, dict):
+        return score
     floor = None if floor is None else float(floor)
     return dataclasses.asdict(score) | {"floor": floor, "paper": paper, "table": table}
 
@@ -250,7 +256,7 @@ def write_entry(
             "arguments": {k: v for k, v in sample["arguments"].items() if not isinstance(v, np.ndarray)},
         },
         "headline": headline,
-        "scores": [score if isinstance(score, dict) else card_score(score) for score in scores],
+        "scores": [card_score(score) for score in scores],
     }
     write_card(folder, card)
     return card
@@ -340,7 +346,7 @@ BEGIN, END = "<!-- zoo:begin -->", "<!-- zoo:end -->"
 def readme(card):
     """Returns the README.md of an entry as text."""
     card = _without_markup(card)
-    training, data, paper = card["training"], card["data"], card["paper"]
+    training, data, paper, tenth = card["training"], card["data"], card["paper"], card.get("tenth")
     versions = ", ".join(f"{name} {version}" for name, version in training["versions"].items())
     lines = [
         f"# {card['name']}",
@@ -358,12 +364,16 @@ def readme(card):
         f"Paper: {paper['authors']} ({paper['year']}), [{paper['title']}]({paper['url']}).",
         f"Data: [{data['title']}]({data['url']}); licence: {data['licence']}.",
         "",
-        "| score | value | standard deviation | of the data itself | the paper's |",
-        "|---|---|---|---|---|",
+        "| score | value | standard deviation | of the data itself | the paper's |"
+        + " after the first tenth |" * bool(tenth),
+        "|---|---|---|---|---|" + "---|" * bool(tenth),
     ]
     for score in card["scores"]:
         cells = [_number(score[key]) for key in ("value", "sd", "floor", "paper")]
+        cells += [_number(tenth["scores"].get(score["metric"]))] if tenth else []
         lines.append(f"| {score['metric']} | " + " | ".join(cells) + " |")
+    if tenth:
+        lines += ["", f"The first tenth of the training: {tenth['steps']:,} steps on {tenth['machine']}."]
     lines += ["", "| training | |", "|---|---|"]
     lines += [
         f"| steps | {training['steps']:,} |",

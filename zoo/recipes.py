@@ -22,8 +22,9 @@ from kerasgan import plots
 from kerasgan.callbacks import Checkpoint, SampleGrid, ScoreMonitor, StopOnNonFinite
 from kerasgan.files import replacing
 from kerasgan.metrics import FrechetDistance
+from kerasgan.optimizers import Adam
 from kerasgan.schedules import LinearDecay
-from kerasgan.zoo._card import machine, training_record, write_entry
+from kerasgan.zoo._card import card_score, machine, training_record, write_card, write_entry
 
 
 def data_folder(name):
@@ -100,7 +101,7 @@ def falling_adams(steps, rate=2e-4):
     """Returns optimizers for G and D as DCGAN's, whose rate stays for half of `steps` and falls to 0 in the other."""
     half = steps // 2
     rates = [LinearDecay(rate, half, half) for _ in range(2)]
-    return [keras.optimizers.Adam(rate, beta_1=0.5) for rate in rates]
+    return [Adam(rate, beta_1=0.5) for rate in rates]
 
 
 def train_by_distance(recipe, directory, data, epochs, steps_per_epoch):
@@ -133,7 +134,7 @@ def publish(folder, model, recipe, clocks):
         dict, the card.
     """
     hours = sum(clock["seconds"] for clock in clocks) / 3600
-    machines = " and ".join(dict.fromkeys(machine for clock in clocks for machine in clock["machines"]))
+    machines = " and ".join(_machines(clocks))
     batch = next(recipe.dataset().as_numpy_iterator())
     batch_size = len(model.real_images(batch))
     if hasattr(recipe, "examples"):
@@ -160,8 +161,7 @@ def reproduce(recipe, directory):
     """Trains by a recipe and writes its entry into `directory/<name>`."""
     directory = Path(directory)
     model = recipe.train(directory / "run")
-    clocks = [json.loads(path.read_text()) for path in sorted((directory / "run").rglob("clock.json"))]
-    return publish(directory / Path(recipe.__file__).parent.name, model, recipe, clocks)
+    return publish(directory / Path(recipe.__file__).parent.name, model, recipe, _clocks(directory / "run"))
 
 
 def ablate(recipe, variants, directory):
@@ -181,17 +181,49 @@ def ablate(recipe, variants, directory):
     for name, options in variants.items():
         folder = directory / name.replace(" ", "")
         model = recipe.train(folder, **options)
-        clocks.append(json.loads((folder / "clock.json").read_text()))
+        clocks += _clocks(folder)
         scores[name] = {score["metric"]: score["value"] for score in recipe.score(model)}
         print(name, scores[name], flush=True)
         call = recipe.sample(model)
         columns.append(getattr(model, call["method"])(**call["arguments"] | {"images": inputs}))
-    machines = dict.fromkeys(machine for clock in clocks for machine in clock["machines"])
-    about = {"epochs": recipe.EPOCHS, "seed": recipe.SEED, "machines": list(machines)}
+    about = {"epochs": recipe.EPOCHS, "seed": recipe.SEED, "machines": _machines(clocks)}
     with replacing(directory / "ablation.json") as temporary:
         temporary.write_text(json.dumps(about | {"scores": scores}, indent=2) + "\n")
     rows = np.stack([*columns, truths], axis=1)
     plots.save_png(directory / "ablation.png", plots.image_grid(rows))
+
+
+def score_a_tenth(recipe, directory, folder):
+    """Trains for the first tenth of a recipe's epochs, and adds to the card of its entry what the model then scores.
+
+    Rates that fall in the whole training have not begun to. Interrupted and started again, it continues.
+
+    Args:
+        recipe: the recipe's module; its `EPOCHS` is an int, or a dict of those of each stage.
+        directory: folder of the run.
+        folder: the entry's.
+
+    Raises:
+        ValueError: a tenth is no whole number of epochs.
+    """
+    if any(count % 10 for count in keras.tree.flatten(recipe.EPOCHS)):
+        raise ValueError(f"`EPOCHS` must be a multiple of 10 for a tenth to be scored. Received: {recipe.EPOCHS}")
+    model = recipe.train(directory, epochs=keras.tree.map_structure(lambda count: count // 10, recipe.EPOCHS))
+    tenth = {
+        "steps": int(model.step),
+        "machine": " and ".join(_machines(_clocks(directory))),
+        "scores": {score["metric"]: score["value"] for score in map(card_score, recipe.score(model))},
+    }
+    write_card(folder, json.loads((Path(folder) / "card.json").read_text()) | {"tenth": tenth})
+
+
+def _clocks(directory):
+    """Returns what the `clock.json` of a training say, one for each stage of it."""
+    return [json.loads(path.read_text()) for path in sorted(Path(directory).rglob("clock.json"))]
+
+
+def _machines(clocks):
+    return list(dict.fromkeys(machine for clock in clocks for machine in clock["machines"]))
 
 
 class _Clock(keras.callbacks.Callback):

@@ -464,8 +464,13 @@ def _identity(model):
 
 
 def _without_names(value):
-    """Drops automatic names and their numbers in references to layers: they count what the process made before."""
+    """Drops automatic names and their numbers in references to layers: they count what the process made before.
+
+    `kerasgan.optimizers.Adam` goes by the name of Keras's, whose state it continues.
+    """
     if isinstance(value, dict):
+        if value.get("registered_name") == "kerasgan>Adam":
+            value = value | {"module": "keras.optimizers", "registered_name": None}
         return {key: _without_names(item) for key, item in value.items() if key != "name"}
     if isinstance(value, (list, tuple)):
         return [re.sub(r"_\d+$", "", item) if isinstance(item, str) else _without_names(item) for item in value]

@@ -9,6 +9,7 @@ import tensorflow as tf
 from kerasgan import data, distribute, export, losses, penalties, random, replicas
 from kerasgan.augment import AdaptiveAugment
 from kerasgan.augment import get as get_augment
+from kerasgan.optimizers import Adam
 from kerasgan.schedules import LossThreshold
 
 
@@ -86,8 +87,8 @@ class AdversarialModel(keras.Model):
     def defaults(self):
         """Returns the paper's training as keyword arguments of `compile`; optimizers are made anew at each call."""
         return {
-            "g_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.5),
-            "d_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.5),
+            "g_optimizer": Adam(2e-4, beta_1=0.5),
+            "d_optimizer": Adam(2e-4, beta_1=0.5),
         }
 
     def compile(

@@ -85,7 +85,7 @@ class CycleGAN(AdversarialModel):
 
     `compile()` trains with the least-squares loss, where D minimises ((D(real) - 1)^2 + D(fake)^2) / 2 and G
     (D(G(a)) - 1)^2 (section 3.4), a pool of 50 earlier fakes for D (section 4), and Adam(2e-4, beta_1=0.5). The
-    paper's rate falls to 0 over the second half of the steps: `g_optimizer=keras.optimizers.Adam(
+    paper's rate falls to 0 over the second half of the steps: `g_optimizer=kerasgan.optimizers.Adam(
     kerasgan.schedules.LinearDecay(2e-4, n, n), beta_1=0.5)`, and so for D.
 
     A trained one is `kerasgan.zoo.load("cyclegan_glyphs")`; its recipe trains it anew:

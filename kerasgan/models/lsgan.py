@@ -7,6 +7,7 @@ from kerasgan.losses import LeastSquares
 from kerasgan.models.dcgan import dcgan_discriminator, pyramid
 from kerasgan.models.gan import GAN
 from kerasgan.networks import batch_norm, normal
+from kerasgan.optimizers import Adam
 
 
 def lsgan_generator(image_size, channels, latent_dim, width):
@@ -96,7 +97,7 @@ class LSGAN(GAN):
 
     def defaults(self):
         return {
-            "g_optimizer": keras.optimizers.Adam(1e-3, beta_1=0.5),
-            "d_optimizer": keras.optimizers.Adam(1e-3, beta_1=0.5),
+            "g_optimizer": Adam(1e-3, beta_1=0.5),
+            "d_optimizer": Adam(1e-3, beta_1=0.5),
             "loss": LeastSquares(a=0, b=1, c=1),
         }

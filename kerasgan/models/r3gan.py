@@ -9,6 +9,7 @@ from keras import layers
 from kerasgan import penalties
 from kerasgan.models.dcgan import pyramid
 from kerasgan.models.gan import GAN
+from kerasgan.optimizers import Adam
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -222,8 +223,8 @@ class R3GAN(GAN):
 
     def defaults(self):
         return {
-            "g_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.0, beta_2=0.99),
-            "d_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.0, beta_2=0.99),
+            "g_optimizer": Adam(2e-4, beta_1=0.0, beta_2=0.99),
+            "d_optimizer": Adam(2e-4, beta_1=0.0, beta_2=0.99),
             "loss": "relativistic",
             "penalty": [penalties.R1(1.0), penalties.R2(1.0)],
             "ema_decay": 0.999,

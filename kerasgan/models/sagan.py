@@ -8,6 +8,7 @@ from kerasgan.models.conditional import Conditioned, name_conditions
 from kerasgan.models.dcgan import pyramid
 from kerasgan.models.gan import GAN
 from kerasgan.networks import batch_norm
+from kerasgan.optimizers import Adam
 
 
 def _glorot():
@@ -155,7 +156,7 @@ class SAGAN(Conditioned, GAN):
 
     def defaults(self):
         return {
-            "g_optimizer": keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9),
-            "d_optimizer": keras.optimizers.Adam(4e-4, beta_1=0.0, beta_2=0.9),
+            "g_optimizer": Adam(1e-4, beta_1=0.0, beta_2=0.9),
+            "d_optimizer": Adam(4e-4, beta_1=0.0, beta_2=0.9),
             "loss": "hinge",
         }

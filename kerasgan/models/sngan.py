@@ -7,6 +7,7 @@ from kerasgan.layers import SpectralNormalization
 from kerasgan.models.dcgan import pyramid
 from kerasgan.models.gan import GAN
 from kerasgan.networks import batch_norm, normal
+from kerasgan.optimizers import Adam
 
 
 def sngan_generator(image_size, channels, latent_dim, width):
@@ -106,8 +107,8 @@ class SNGAN(GAN):
 
     def defaults(self):
         return {
-            "g_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.0, beta_2=0.9),
-            "d_optimizer": keras.optimizers.Adam(2e-4, beta_1=0.0, beta_2=0.9),
+            "g_optimizer": Adam(2e-4, beta_1=0.0, beta_2=0.9),
+            "d_optimizer": Adam(2e-4, beta_1=0.0, beta_2=0.9),
             "loss": "hinge",
             "d_steps": 5,
         }

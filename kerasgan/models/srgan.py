@@ -12,6 +12,7 @@ from kerasgan.data import checks
 from kerasgan.layers import PixelShuffle
 from kerasgan.models.base import AdversarialModel
 from kerasgan.networks import batch_norm
+from kerasgan.optimizers import Adam
 
 
 def srgan_generator(channels, scale, width=64, blocks=16):
@@ -167,7 +168,7 @@ class SRGAN(AdversarialModel):
         self.image_size, self.channels, self.scale = image_size, channels, scale
 
     def defaults(self):
-        return {"g_optimizer": keras.optimizers.Adam(1e-4), "d_optimizer": keras.optimizers.Adam(1e-4)}
+        return {"g_optimizer": Adam(1e-4), "d_optimizer": Adam(1e-4)}
 
     def compile(self, perceptual=None, adversarial_weight=1e-3, total_variation_weight=0.0, **kwargs):
         """Chooses the training: `AdversarialModel.compile`, and the generator's loss.

@@ -7,6 +7,7 @@ from keras import layers
 from kerasgan.losses import Wasserstein
 from kerasgan.models.dcgan import dcgan_discriminator, dcgan_generator
 from kerasgan.models.gan import GAN
+from kerasgan.optimizers import Adam
 
 
 def _layer_norm():
@@ -178,8 +179,8 @@ class WGANGP(GAN):
 
     def defaults(self):
         return {
-            "g_optimizer": keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9),
-            "d_optimizer": keras.optimizers.Adam(1e-4, beta_1=0.0, beta_2=0.9),
+            "g_optimizer": Adam(1e-4, beta_1=0.0, beta_2=0.9),
+            "d_optimizer": Adam(1e-4, beta_1=0.0, beta_2=0.9),
             "loss": "wasserstein",
             "penalty": "gradient_penalty",
             "d_steps": 5,

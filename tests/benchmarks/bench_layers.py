@@ -1,8 +1,9 @@
-"""Batch normalisation of kerasgan beside Keras's, forward and backward in training, in turns.
+"""Batch normalisation (forward and backward, in training) and Adam of kerasgan beside Keras's, in turns.
 
     python tests/benchmarks/bench_layers.py [rounds]
 
-Printed for each shape: the medians, and the median of the ratios round by round with the smallest and the largest.
+Printed for each shape of the images, and for each number of weights: the medians, and the median of the ratios round by
+round with the smallest and the largest.
 """
 
 import os
@@ -16,7 +17,10 @@ import keras
 import tensorflow as tf
 
 from kerasgan.layers import BatchNormalization
+from kerasgan.optimizers import Adam
 
+# The generators of DCGAN for 28x28 images, with 128 channels next to the image, and of Pix2Pix for 256x256 ones.
+WEIGHTS = (2_080_000, 54_000_000)
 SHAPES = [(128, 6272), (128, 14, 14, 64), (128, 7, 7, 128), (64, 32, 32, 64)]
 
 
@@ -34,20 +38,42 @@ def trained(layer, x):
     return step
 
 
+def updated(optimizer, count):
+    """Returns a function that updates `count` weights, in eight variables."""
+    variables = [keras.Variable(tf.random.normal((count // 8,))) for _ in range(8)]
+    gradients = [tf.random.normal(variable.shape) for variable in variables]
+    optimizer.build(variables)
+
+    @tf.function
+    def step():
+        optimizer.apply(gradients, variables)
+        return [variables[-1].value[0]]
+
+    return step
+
+
+def compare(what, steps, rounds):
+    """Times both of `steps` in turns, and prints the result."""
+    times = {name: [] for name in steps}
+    for turn in range(rounds + 3):  # the first ones are not counted
+        for name, step in steps.items():
+            start = time.perf_counter()
+            float(step()[0])
+            if turn > 2:
+                times[name].append(1000 * (time.perf_counter() - start))
+    ratios = [theirs / ours for theirs, ours in zip(times["keras"], times["kerasgan"])]
+    medians = ", ".join(f"{name} {statistics.median(values):.1f} ms" for name, values in times.items())
+    print(f"{what}: {medians}; {statistics.median(ratios):.2f} times, {min(ratios):.2f} to {max(ratios):.2f}")
+
+
 def main(rounds=20):
     for shape in SHAPES:
         x = tf.random.normal(shape)
         steps = {"keras": trained(keras.layers.BatchNormalization(), x), "kerasgan": trained(BatchNormalization(), x)}
-        times = {name: [] for name in steps}
-        for turn in range(rounds + 3):  # the first ones are not counted
-            for name, step in steps.items():
-                start = time.perf_counter()
-                float(step()[0])
-                if turn > 2:
-                    times[name].append(1000 * (time.perf_counter() - start))
-        ratios = [theirs / ours for theirs, ours in zip(times["keras"], times["kerasgan"])]
-        medians = ", ".join(f"{name} {statistics.median(values):.1f} ms" for name, values in times.items())
-        print(f"{shape}: {medians}; {statistics.median(ratios):.2f} times, {min(ratios):.2f} to {max(ratios):.2f}")
+        compare(shape, steps, rounds)
+    for count in WEIGHTS:
+        steps = {"keras": updated(keras.optimizers.Adam(), count), "kerasgan": updated(Adam(), count)}
+        compare(f"{count:,} weights", steps, rounds)
 
 
 if __name__ == "__main__":

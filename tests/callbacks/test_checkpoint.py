@@ -200,8 +200,17 @@ def test_refuses_other_options(tmp_path, make_model, make_dataset, trained):
     assert "steps_per_execution" not in str(error.value)
     assert int(other.step) == 0
     other = make_model(g_optimizer=keras.optimizers.Adam(1e-3, beta_1=0.5))
-    with pytest.raises(ValueError, match="g_optimizer.config.learning_rate: expected 0.001"):
+    with pytest.raises(
+        ValueError, match="in:\n  compile_config.g_optimizer.config.learning_rate: expected 0.001.*\nCont"
+    ):
         Checkpoint(tmp_path).restore_into(other)
+
+
+def test_adam_of_keras_and_of_kerasgan_continue_each_other(tmp_path, make_model, trained):
+    other = make_model(**{name: keras.optimizers.Adam(2e-4, beta_1=0.5) for name in ("g_optimizer", "d_optimizer")})
+    assert type(other.g_optimizer) is not type(make_model().g_optimizer)
+    Checkpoint(tmp_path).restore_into(other)
+    assert_equal_states(other, trained)
 
 
 def test_other_data(tmp_path, make_model, make_dataset, trained):

@@ -42,12 +42,18 @@ def convolutional():
 
 
 def tiny_model(kind, strategy):
-    """A compiled GAN with averaged weights and descent that is linear in the gradient."""
+    """A compiled GAN with averaged weights. Its descent is linear in the gradient, or nearly: epsilon is large."""
     keras.utils.set_random_seed(0)
     with strategy.scope():
         model = {"dense": dense, "convolutional": convolutional}[kind]()
-        model.compile(g_optimizer=keras.optimizers.SGD(0.05), d_optimizer=keras.optimizers.SGD(0.05), ema_decay=0.9)
+        d_optimizer = kerasgan.optimizers.Adam(0.05, beta_1=0.5, epsilon=1.0)
+        model.compile(g_optimizer=keras.optimizers.SGD(0.05), d_optimizer=d_optimizer, ema_decay=0.9)
     return model
+
+
+def state(model):
+    """Returns the weights, the random states, and those of both optimizers."""
+    return [np.array(v) for v in (*model.variables, *model.g_optimizer.variables, *model.d_optimizer.variables)]
 
 
 class Kill(keras.callbacks.Callback):
@@ -81,7 +87,7 @@ def main(kind, own, shared, epochs, step):
         Kill(int(step), own / "training"),
     ]
     history = model.fit(data(), batch_size=8, epochs=int(epochs), steps_per_epoch=STEPS, verbose=0, callbacks=callbacks)
-    np.savez(own / "state.npz", *[np.asarray(variable) for variable in model.variables])
+    np.savez(own / "state.npz", *state(model))
     logs = model.evaluate(data(), batch_size=8, verbose=0, return_dict=True)
     (own / "logs.json").write_text(json.dumps({"history": history.history, "evaluate": logs}))
 

@@ -179,6 +179,8 @@ def _at(card, keys):
         (put({}, "scores"), "must be a list"),
         (put({"size": 3}, "files", "x.weights.h5"), "must have 'sha256'"),
         (put("accuracy", "headline"), "metric of a score"),
+        (put({"steps": 1, "machine": "an abacus"}, "tenth"), "card.tenth. must have 'scores'"),
+        (put({"steps": 1, "machine": "an abacus", "scores": {"a": "1"}}, "tenth"), "card.tenth.scores.a"),
         (put([], "data"), "card.data. must be an object"),
     ],
 )

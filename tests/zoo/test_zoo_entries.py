@@ -87,6 +87,7 @@ def recipes():
         "dtn",
         "sr",
         "sagan",
+        "dcgan_emoji",
     )
     for name in sorted(path.parent.name for path in zoo.FOLDER.glob("*/recipe.py")):
         yield pytest.param(name, marks=[pytest.mark.slow] * name.startswith(large))

@@ -128,6 +128,27 @@ def test_an_ablation_trains_scores_and_draws_its_variants(tmp_path):
     assert {0, 128, 191, 255} == set(np.round(np.unique(picture) * 255).astype(int))  # -1, 0, 0.5 and 1
 
 
+def test_a_tenth_of_the_training_stands_beside_the_scores(recipe, tmp_path):
+    card = recipes.reproduce(recipe, tmp_path / "out")
+    entry = tmp_path / "out" / "dcgan_toy"
+    recipe.EPOCHS = 10
+    recipes.score_a_tenth(recipe, tmp_path / "tenth", entry)
+    model = recipe.train(tmp_path / "again", epochs=1)
+    tenth = json.loads((entry / "card.json").read_text())["tenth"]
+    expected = recipe.score(model)[0].value
+    assert tenth == {
+        "steps": 2,
+        "machine": machine(),
+        "scores": {"mean": pytest.approx(expected, rel=1e-5)},
+    }
+    assert json.loads((entry / "card.json").read_text()) == card | {"tenth": tenth}
+    recipe.EPOCHS = {"first": 10, "second": 8}
+    with pytest.raises(ValueError, match="multiple of 10.*8"):
+        recipes.score_a_tenth(recipe, tmp_path / "tenth", entry)
+    row = next(line for line in (entry / "README.md").read_text().splitlines() if line.startswith("| mean "))
+    assert row.endswith(f"| {expected:.4g} |") and f"{card['scores'][0]['value']:.4g}" in row
+
+
 def test_the_features_of_the_domain_transfer_are_trained_and_scaled(monkeypatch):
     from kerasgan.zoo.dtn_glyphs_mnist import recipe
 

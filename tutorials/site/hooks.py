@@ -21,6 +21,7 @@ REFERENCE = {
     "losses": ("kerasgan.losses", "Objects for `compile(loss=...)`."),
     "penalties": ("kerasgan.penalties", "Objects for `compile(penalty=...)`."),
     "augment": ("kerasgan.augment", "What `compile(augment=...)` shows the discriminator."),
+    "optimizers": ("kerasgan.optimizers", "Keras's Adam, faster."),
     "schedules": ("kerasgan.schedules", "Schedules of rates and of updates."),
     "layers": ("kerasgan.layers", "Layers that the papers share."),
     "networks": ("kerasgan.networks", "Networks that the papers share, and discriminators made of others."),

@@ -37,7 +37,9 @@ def model():
     model = kerasgan.SRGAN(image_size=64, seed=SEED)
     half = EPOCHS * 512 // 2  # an epoch has 508 steps, so the last rate is a 60th of the first
     rate = kerasgan.schedules.LinearDecay(5e-4, half, half)
-    model.compile(g_optimizer=keras.optimizers.Adam(rate), adversarial_weight=0, ema_decay=0.999, steps_per_execution=4)
+    model.compile(
+        g_optimizer=kerasgan.optimizers.Adam(rate), adversarial_weight=0, ema_decay=0.999, steps_per_execution=4
+    )
     return model
 
 
