@@ -123,12 +123,33 @@ def _onnx(model, function, specs):
 
     graph = tf.function(renamed, input_signature=specs, autograph=False)
     proto, _ = tf2onnx.convert.from_function(graph, input_signature=specs, opset=OPSET)
+    _squeeze_output(proto, 4)
     for value in proto.graph.input:  # rather than unk__12
         for name, dim in zip(("batch", "height", "width"), value.type.tensor_type.shape.dim):
             if not dim.dim_value:
                 dim.dim_param = name
     proto.producer_name, proto.producer_version = f"kerasgan {type(model).__name__}", __version__
     return proto.SerializeToString()
+
+
+def _squeeze_output(proto, rank):
+    """Drops leading ones of the output's shape, down to `rank` dimensions, in place.
+
+    tf2onnx 1.17 writes the last transposition of images of one channel and any size as a `Reshape` to (1, batch,
+    height, width, 1) and a `Squeeze`, and as it works in no fixed order, it loses the `Squeeze` in some runs.
+    """
+    from onnx import TensorProto, helper
+
+    (output,) = proto.graph.output
+    shape = output.type.tensor_type.shape.dim
+    surplus = len(shape) - rank
+    if surplus:
+        (last,) = (node for node in proto.graph.node if output.name in node.output)
+        before, axes = f"{output.name}_before_squeeze", f"{output.name}_axes"
+        last.output[list(last.output).index(output.name)] = before
+        proto.graph.initializer.append(helper.make_tensor(axes, TensorProto.INT64, [surplus], range(surplus)))
+        proto.graph.node.append(helper.make_node("Squeeze", [before, axes], [output.name]))
+        del shape[:surplus]
 
 
 def _litert(model, function, specs):

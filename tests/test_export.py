@@ -104,6 +104,29 @@ def test_onnx_runtime_makes_the_same_images(name, tmp_path):
         np.testing.assert_allclose(session.run([output.name], inputs)[0], images, atol=TOLERANCE)
 
 
+@pytest.mark.parametrize("dimensions", [4, 5])
+def test_an_output_that_the_converter_left_with_a_leading_one_is_squeezed(dimensions):
+    onnx = pytest.importorskip("onnx", reason="onnx is missing: pip install 'kerasgan[export]'")
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is missing: pip install onnxruntime")
+    value, number = onnx.helper.make_tensor_value_info, onnx.TensorProto.FLOAT
+    shape = [1, "a", 4, 5, 1][-dimensions:]
+    target = onnx.helper.make_tensor("shape", onnx.TensorProto.INT64, [dimensions], [1, -1, 4, 5, 1][-dimensions:])
+    graph = onnx.helper.make_graph(
+        [onnx.helper.make_node("Reshape", ["x", "shape"], ["images"])],
+        "as tf2onnx writes it",
+        [value("x", number, ["batch", 1, 4, 5])],
+        [value("images", number, shape)],
+        [target],
+    )
+    proto = onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", export.OPSET)], ir_version=9)
+    export._squeeze_output(proto, 4)
+    onnx.checker.check_model(proto, full_check=True)
+    session = runtime.InferenceSession(proto.SerializeToString(), providers=["CPUExecutionProvider"])
+    assert session.get_outputs()[0].shape == ["a", 4, 5, 1]
+    images = np.arange(60, dtype="float32").reshape(3, 1, 4, 5)
+    np.testing.assert_array_equal(session.run(["images"], {"x": images})[0], images.transpose(0, 2, 3, 1))
+
+
 def interpreter(path):
     """LiteRT's own package where it is there, else the copy within TensorFlow."""
     try:
