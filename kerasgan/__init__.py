@@ -3,6 +3,7 @@
 from kerasgan import (
     augment,
     callbacks,
+    convolutions,
     data,
     distribute,
     export,

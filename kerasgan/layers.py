@@ -71,6 +71,38 @@ class Dropout(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("kerasgan")
+class LeakyReLU(keras.layers.LeakyReLU):
+    """Keras's leaky rectifier (Maas, Hannun, Ng 2013, section 2), whose gradient needs no memory of its inputs.
+
+    The outputs have the sign of the inputs, which is all that the gradient asks for. So inputs are not kept for it, and
+    on CPUs TensorFlow joins the rectifier to a convolution before it.
+
+    Arguments are those of `keras.layers.LeakyReLU`; `negative_slope` must be positive. Input and output of any shape.
+    """
+
+    def __init__(self, negative_slope=0.3, **kwargs):
+        super().__init__(negative_slope, **kwargs)
+        if not self.negative_slope > 0:
+            raise ValueError(f"`negative_slope` must be positive. Received: {negative_slope!r}")
+
+    def call(self, inputs, training=False):
+        slope = float(self.negative_slope)
+        if not training:
+            return tf.nn.leaky_relu(inputs, slope)
+
+        @tf.custom_gradient
+        def rectify(x):
+            outputs = tf.nn.leaky_relu(x, slope)
+
+            def gradient(upstream):
+                return tf.raw_ops.LeakyReluGrad(gradients=upstream, features=outputs, alpha=slope)
+
+            return outputs, gradient
+
+        return rectify(inputs)
+
+
+@keras.saving.register_keras_serializable("kerasgan")
 class BatchNormalization(keras.layers.BatchNormalization):
     """Keras's batch normalisation (Ioffe and Szegedy 2015, algorithm 1), in training by TensorFlow's fused kernel.
 

@@ -3,7 +3,8 @@
 import keras
 from keras import layers
 
-from kerasgan.layers import BatchNormalization, InstanceNormalization, ReflectionPadding2D
+from kerasgan.convolutions import Conv2D, Conv2DTranspose
+from kerasgan.layers import BatchNormalization, InstanceNormalization, LeakyReLU, ReflectionPadding2D
 
 # How many layers of stride 2 give which receptive field (Isola et al. 2017, appendix 6.1.2); 34 lies between.
 RECEPTIVE_FIELDS = {1: 0, 16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
@@ -72,20 +73,20 @@ def patch_discriminator(
         condition = keras.Input((image_size, image_size, condition_channels), name="condition")
         inputs, x = [images, condition], layers.Concatenate()([condition, images])
     if not strided:
-        x = layers.LeakyReLU(0.2)(layers.Conv2D(width, 1, use_bias=bias, kernel_initializer=normal())(x))
-        x = layers.Conv2D(2 * width, 1, use_bias=False, kernel_initializer=normal())(x)
-        x = layers.LeakyReLU(0.2)(norm()(x))
-        logits = layers.Conv2D(1, 1, kernel_initializer=normal(), dtype="float32")(x)
+        x = LeakyReLU(0.2)(Conv2D(width, 1, use_bias=bias, kernel_initializer=normal())(x))
+        x = Conv2D(2 * width, 1, use_bias=False, kernel_initializer=normal())(x)
+        x = LeakyReLU(0.2)(norm()(x))
+        logits = Conv2D(1, 1, kernel_initializer=normal(), dtype="float32")(x)
         return keras.Model(inputs, logits, name="discriminator")
     for level in range(strided):
         filters = width * min(2**level, 8)
-        x = layers.Conv2D(filters, 4, 2, "same", use_bias=bias and not level, kernel_initializer=normal())(x)
-        x = layers.LeakyReLU(0.2)(norm()(x) if level else x)
+        x = Conv2D(filters, 4, 2, "same", use_bias=bias and not level, kernel_initializer=normal())(x)
+        x = LeakyReLU(0.2)(norm()(x) if level else x)
     x = layers.ZeroPadding2D()(x)
-    x = layers.Conv2D(width * min(2**strided, 8), 4, use_bias=False, kernel_initializer=normal())(x)
-    x = layers.LeakyReLU(0.2)(norm()(x))
+    x = Conv2D(width * min(2**strided, 8), 4, use_bias=False, kernel_initializer=normal())(x)
+    x = LeakyReLU(0.2)(norm()(x))
     x = layers.ZeroPadding2D()(x)
-    logits = layers.Conv2D(1, 4, kernel_initializer=normal(), dtype="float32")(x)
+    logits = Conv2D(1, 4, kernel_initializer=normal(), dtype="float32")(x)
     return keras.Model(inputs, logits, name="discriminator")
 
 
@@ -109,7 +110,7 @@ def residual_generator(image_size, channels, source_channels=None, width=64, blo
     blocks = (9 if image_size >= 256 else 6) if blocks is None else blocks
 
     def convolution(x, filters, kernel, stride=1):
-        x = layers.Conv2D(filters, kernel, stride, "same" if stride > 1 else "valid", **plain())(x)
+        x = Conv2D(filters, kernel, stride, "same" if stride > 1 else "valid", **plain())(x)
         return instance_norm()(x)
 
     def plain():
@@ -123,9 +124,9 @@ def residual_generator(image_size, channels, source_channels=None, width=64, blo
         y = layers.ReLU()(convolution(ReflectionPadding2D()(x), 4 * width, 3))
         x = layers.Add()([x, convolution(ReflectionPadding2D()(y), 4 * width, 3)])
     for filters in (2 * width, width):
-        x = layers.Conv2DTranspose(filters, 3, 2, "same", **plain())(x)
+        x = Conv2DTranspose(filters, 3, 2, "same", **plain())(x)
         x = layers.ReLU()(instance_norm()(x))
-    x = layers.Conv2D(channels, 7, kernel_initializer=normal())(ReflectionPadding2D(3)(x))
+    x = Conv2D(channels, 7, kernel_initializer=normal())(ReflectionPadding2D(3)(x))
     return keras.Model(images, layers.Activation("tanh", dtype="float32")(x), name="generator")
 
 

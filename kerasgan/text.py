@@ -13,6 +13,7 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from kerasgan.convolutions import Conv2D
 from kerasgan.networks import batch_norm
 
 
@@ -193,7 +194,7 @@ def image_network(image_size, channels, dim, width):
     """
     x = images = keras.Input((image_size, image_size, channels), name="images")
     while x.shape[1] >= 8:
-        x = layers.Conv2D(width, 3, 2, "same", use_bias=False)(x)
+        x = Conv2D(width, 3, 2, "same", use_bias=False)(x)
         x = layers.ReLU()(batch_norm()(x))
         width *= 2
     return keras.Model(images, layers.Dense(dim)(layers.Flatten()(x)), name="image_network")

@@ -8,6 +8,7 @@ import tensorflow as tf
 from kerasgan.layers import (
     BatchNormalization,
     ConditionalBatchNormalization,
+    LeakyReLU,
     MinibatchDiscrimination,
     MinibatchStdDev,
     Pack,
@@ -109,6 +110,51 @@ def test_self_attention_by_hand_on_two_pixels():
     second = (1 * np.exp(-3) + 3 * np.exp(-9)) / (np.exp(-3) + np.exp(-9))
     expected = [1 + 0.5 * first, 3 + 0.5 * second]
     np.testing.assert_allclose(np.ravel(layer(x)), expected, rtol=1e-5)
+
+
+@pytest.mark.parametrize("way", ["eager", "graph", "xla"])
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
+def test_leaky_relu_has_the_outputs_and_gradients_of_keras_s(dtype, way):
+    x = tf.constant([-3.0, -1e-20, -0.0, 0.0, 1e-20, 2.0], dtype)
+    upstream = tf.constant([1.0, 2.0, 3.0, 4.0, 5.0, 6.0], dtype)
+
+    def gradients(layer, x):
+        with tf.GradientTape() as outer:
+            outer.watch(x)
+            with tf.GradientTape() as tape:
+                tape.watch(x)
+                outputs = layer(x, training=True)
+            first = tape.gradient(outputs, x, upstream * x)
+        return outputs, first, outer.gradient(first, x)
+
+    found = []
+    for kind in (LeakyReLU, keras.layers.LeakyReLU):
+        run = lambda x, layer=kind(0.2, dtype=dtype): gradients(layer, x)  # noqa: E731
+        found.append((run if way == "eager" else tf.function(run, jit_compile=way == "xla"))(x))
+    for value, expected in zip(*found, strict=True):
+        assert value.dtype == dtype
+        np.testing.assert_array_equal(np.float32(value), np.float32(expected))
+    slopes = np.array([0.2, 0.2, 0.2, 0.2, 1.0, 1.0])
+    np.testing.assert_allclose(np.float32(found[0][2]), slopes * np.float32(upstream), rtol=0.01)
+
+
+def test_leaky_relu_keeps_no_inputs_for_its_gradient():
+    def step(x):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            outputs = LeakyReLU(0.2)(x, training=True)
+        return tape.gradient(outputs, x)
+
+    nodes = tf.function(step).get_concrete_function(tf.ones((2, 3))).graph.as_graph_def().node
+    (gradient,) = (node for node in nodes if node.op == "LeakyReluGrad")
+    (forward,) = (node for node in nodes if node.op == "LeakyRelu")
+    assert forward.name in gradient.input and not any(source in gradient.input for source in forward.input)
+
+
+@pytest.mark.parametrize("slope", [0, -0.1])
+def test_leaky_relu_refuses_slopes_that_lose_the_sign(slope):
+    with pytest.raises(ValueError, match="positive. Received: " + str(slope)):
+        LeakyReLU(slope)
 
 
 @pytest.mark.parametrize("shape", [(6, 5), (4, 3, 2, 5)], ids=["dense", "image"])

@@ -4,7 +4,8 @@ import keras
 import tensorflow as tf
 from keras import layers
 
-from kerasgan.layers import Dropout
+from kerasgan.convolutions import Conv2D, Conv2DTranspose
+from kerasgan.layers import Dropout, LeakyReLU
 from kerasgan.models.conditional import Conditioned, condition_inputs, name_conditions
 from kerasgan.models.dcgan import pyramid
 from kerasgan.models.gan import GAN
@@ -24,9 +25,9 @@ def acgan_generator(image_size, channels, latent_dim, num_classes, width):
     x = layers.Dense(base * base * filters[-1], activation="relu", kernel_initializer=normal())(x)
     x = layers.Reshape((base, base, filters[-1]))(x)
     for count in reversed(filters[:-1]):
-        x = layers.Conv2DTranspose(count, 5, 2, "same", use_bias=False, kernel_initializer=normal())(x)
+        x = Conv2DTranspose(count, 5, 2, "same", use_bias=False, kernel_initializer=normal())(x)
         x = layers.ReLU()(batch_norm()(x))
-    x = layers.Conv2DTranspose(channels, 5, 2, "same", kernel_initializer=normal())(x)
+    x = Conv2DTranspose(channels, 5, 2, "same", kernel_initializer=normal())(x)
     images = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model([latents, *labels], images, name="generator")
 
@@ -42,8 +43,8 @@ def acgan_discriminator(image_size, channels, num_classes, width):
     for level in range(2 * depth):
         count = min(width * 2**level, width * 32)
         stride = 1 if level % 2 else 2
-        x = layers.Conv2D(count, 3, stride, "same", use_bias=level == 0, kernel_initializer=normal())(x)
-        x = Dropout(0.5)(layers.LeakyReLU(0.2)(batch_norm()(x) if level else x))
+        x = Conv2D(count, 3, stride, "same", use_bias=level == 0, kernel_initializer=normal())(x)
+        x = Dropout(0.5)(LeakyReLU(0.2)(batch_norm()(x) if level else x))
     x = layers.Flatten()(x)
     logits = layers.Dense(1, kernel_initializer=normal(), dtype="float32", name="logits")(x)
     classes = layers.Dense(num_classes, kernel_initializer=normal(), dtype="float32", name="classes")(x)

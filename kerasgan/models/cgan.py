@@ -3,7 +3,8 @@
 import keras
 from keras import layers
 
-from kerasgan.layers import Dropout, Maxout
+from kerasgan.convolutions import Conv2D, Conv2DTranspose
+from kerasgan.layers import Dropout, LeakyReLU, Maxout
 from kerasgan.models.conditional import Conditioned, condition_inputs, name_conditions
 from kerasgan.models.dcgan import pyramid
 from kerasgan.models.gan import GAN
@@ -59,9 +60,9 @@ def conv_generator(image_size, channels, latent_dim, num_classes, attributes, wi
 
     x = layers.Concatenate()([project(latents), project(condition)])
     for count in reversed(filters[:-1]):
-        x = layers.Conv2DTranspose(count, 5, 2, "same", use_bias=False, kernel_initializer=normal())(x)
+        x = Conv2DTranspose(count, 5, 2, "same", use_bias=False, kernel_initializer=normal())(x)
         x = layers.ReLU()(batch_norm()(x))
-    x = layers.Conv2DTranspose(channels, 5, 2, "same", kernel_initializer=normal())(x)
+    x = Conv2DTranspose(channels, 5, 2, "same", kernel_initializer=normal())(x)
     images = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model([latents, *conditions], images, name="generator")
 
@@ -75,13 +76,13 @@ def conv_discriminator(image_size, channels, num_classes, attributes, width):
     _, filters = pyramid(image_size, width)
     images = keras.Input((image_size, image_size, channels), name="images")
     conditions, condition = condition_inputs(num_classes, attributes)
-    x = layers.LeakyReLU(0.2)(layers.Conv2D(width, 5, 2, "same", kernel_initializer=normal())(images))
-    y = layers.LeakyReLU(0.2)(layers.Dense(width)(condition))
+    x = LeakyReLU(0.2)(Conv2D(width, 5, 2, "same", kernel_initializer=normal())(images))
+    y = LeakyReLU(0.2)(layers.Dense(width)(condition))
     y = layers.UpSampling2D(image_size // 2)(layers.Reshape((1, 1, width))(y))
     x = layers.Concatenate()([x, y])
     for count in filters[1:]:
-        x = layers.Conv2D(count, 5, 2, "same", use_bias=False, kernel_initializer=normal())(x)
-        x = layers.LeakyReLU(0.2)(batch_norm()(x))
+        x = Conv2D(count, 5, 2, "same", use_bias=False, kernel_initializer=normal())(x)
+        x = LeakyReLU(0.2)(batch_norm()(x))
     logits = layers.Dense(1, kernel_initializer=normal(), dtype="float32")(layers.Flatten()(x))
     return keras.Model([images, *conditions], logits, name="discriminator")
 

@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+from kerasgan.convolutions import Conv2D, Conv2DTranspose
+from kerasgan.layers import LeakyReLU
 from kerasgan.models.gan import GAN
 from kerasgan.networks import batch_norm, normal
 
@@ -40,9 +42,9 @@ def dcgan_generator(image_size, channels, latent_dim, width):
     x = layers.Reshape((base, base, filters[-1]))(x)
     x = layers.ReLU()(batch_norm()(x))
     for count in reversed(filters[:-1]):
-        x = layers.Conv2DTranspose(count, 5, 2, "same", use_bias=False, kernel_initializer=normal())(x)
+        x = Conv2DTranspose(count, 5, 2, "same", use_bias=False, kernel_initializer=normal())(x)
         x = layers.ReLU()(batch_norm()(x))
-    x = layers.Conv2DTranspose(channels, 5, 2, "same", kernel_initializer=normal())(x)
+    x = Conv2DTranspose(channels, 5, 2, "same", kernel_initializer=normal())(x)
     images = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model(latents, images, name="generator")
 
@@ -60,8 +62,8 @@ def dcgan_discriminator(image_size, channels, width, norm=batch_norm, use_bias=T
     _, filters = pyramid(image_size, width)
     x = images = keras.Input((image_size, image_size, channels), name="images")
     for level, count in enumerate(filters):
-        x = layers.Conv2D(count, 5, 2, "same", use_bias=level == 0, kernel_initializer=normal())(x)
-        x = layers.LeakyReLU(0.2)(norm()(x) if level else x)
+        x = Conv2D(count, 5, 2, "same", use_bias=level == 0, kernel_initializer=normal())(x)
+        x = LeakyReLU(0.2)(norm()(x) if level else x)
     head = layers.Dense(1, use_bias=use_bias, kernel_initializer=normal(), dtype="float32")
     return keras.Model(images, head(layers.Flatten()(x)), name="discriminator")
 

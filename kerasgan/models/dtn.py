@@ -7,7 +7,9 @@ from keras import layers
 
 from kerasgan.augment import AdaptiveAugment
 from kerasgan.augment import get as get_augment
+from kerasgan.convolutions import Conv2D, Conv2DTranspose
 from kerasgan.data import checks
+from kerasgan.layers import LeakyReLU
 from kerasgan.models.base import AdversarialModel
 from kerasgan.networks import batch_norm
 
@@ -24,9 +26,9 @@ def dtn_features(image_size, channels, width=64):
     """
     x = images = keras.Input((image_size, image_size, channels), name="images")
     for filters in (width, 2 * width, 4 * width):
-        x = layers.Conv2D(filters, 3, padding="same", activation="relu")(x)
+        x = Conv2D(filters, 3, padding="same", activation="relu")(x)
         x = layers.MaxPooling2D()(x)
-    x = layers.Conv2D(2 * width, image_size // 8, activation="relu")(x)
+    x = Conv2D(2 * width, image_size // 8, activation="relu")(x)
     return keras.Model(images, layers.Flatten()(x), name="features")
 
 
@@ -35,11 +37,11 @@ def dtn_generator(features, image_size, channels, width=64):
     base = image_size // 8
     x = inputs = keras.Input((features,), name="features")
     x = layers.Reshape((1, 1, features))(x)
-    x = layers.ReLU()(batch_norm()(layers.Conv2DTranspose(8 * width, base, use_bias=False)(x)))
+    x = layers.ReLU()(batch_norm()(Conv2DTranspose(8 * width, base, use_bias=False)(x)))
     for filters in (4 * width, 2 * width):
-        x = layers.Conv2DTranspose(filters, 4, 2, "same", use_bias=False)(x)
+        x = Conv2DTranspose(filters, 4, 2, "same", use_bias=False)(x)
         x = layers.ReLU()(batch_norm()(x))
-    x = layers.Conv2DTranspose(channels, 4, 2, "same")(x)
+    x = Conv2DTranspose(channels, 4, 2, "same")(x)
     return keras.Model(inputs, layers.Activation("tanh", dtype="float32")(x), name="generator")
 
 
@@ -51,8 +53,8 @@ def dtn_discriminator(image_size, channels, width=64):
     """
     x = images = keras.Input((image_size, image_size, channels), name="images")
     for level in range(4):
-        x = layers.Conv2D(width * 2**level, 3, 2, "same", use_bias=not level)(x)
-        x = layers.LeakyReLU(0.2)(batch_norm()(x) if level else x)
+        x = Conv2D(width * 2**level, 3, 2, "same", use_bias=not level)(x)
+        x = LeakyReLU(0.2)(batch_norm()(x) if level else x)
     return keras.Model(images, layers.Dense(3, dtype="float32")(layers.Flatten()(x)), name="discriminator")
 
 

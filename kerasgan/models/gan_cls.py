@@ -9,7 +9,9 @@ from keras import layers
 
 from kerasgan import random
 from kerasgan import text as texts
+from kerasgan.convolutions import Conv2D, Conv2DTranspose
 from kerasgan.data import checks
+from kerasgan.layers import LeakyReLU
 from kerasgan.models.base import AdversarialModel
 from kerasgan.models.dcgan import pyramid
 from kerasgan.networks import batch_norm, normal
@@ -23,7 +25,7 @@ def even_text(text):
 
 def project_text(text, units):
     """Section 4.1: a fully connected layer to a small dimension, then leaky ReLU."""
-    return layers.LeakyReLU(0.2)(layers.Dense(units)(even_text(text)))
+    return LeakyReLU(0.2)(layers.Dense(units)(even_text(text)))
 
 
 def gan_cls_generator(image_size, channels, latent_dim, text_dim, width, projection_dim):
@@ -39,9 +41,9 @@ def gan_cls_generator(image_size, channels, latent_dim, text_dim, width, project
     x = layers.Reshape((base, base, filters[-1]))(x)
     x = layers.ReLU()(batch_norm()(x))
     for count in reversed(filters[:-1]):
-        x = layers.Conv2DTranspose(count, 4, 2, "same", use_bias=False, kernel_initializer=normal())(x)
+        x = Conv2DTranspose(count, 4, 2, "same", use_bias=False, kernel_initializer=normal())(x)
         x = layers.ReLU()(batch_norm()(x))
-    x = layers.Conv2DTranspose(channels, 4, 2, "same", kernel_initializer=normal())(x)
+    x = Conv2DTranspose(channels, 4, 2, "same", kernel_initializer=normal())(x)
     images = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model([latents, text], images, name="generator")
 
@@ -57,12 +59,12 @@ def matching_discriminator(image_size, channels, text_dim, width, projection_dim
     text = keras.Input((text_dim,), name="text")
     x = images
     for level, count in enumerate(filters):
-        x = layers.Conv2D(count, 4, 2, "same", use_bias=level == 0, kernel_initializer=normal())(x)
-        x = layers.LeakyReLU(0.2)(batch_norm()(x) if level else x)
+        x = Conv2D(count, 4, 2, "same", use_bias=level == 0, kernel_initializer=normal())(x)
+        x = LeakyReLU(0.2)(batch_norm()(x) if level else x)
     replicated = layers.RepeatVector(base * base)(project_text(text, projection_dim))
     x = layers.Concatenate()([x, layers.Reshape((base, base, projection_dim))(replicated)])
-    x = layers.Conv2D(filters[-1], 1, use_bias=False, kernel_initializer=normal())(x)
-    x = layers.LeakyReLU(0.2)(batch_norm()(x))
+    x = Conv2D(filters[-1], 1, use_bias=False, kernel_initializer=normal())(x)
+    x = LeakyReLU(0.2)(batch_norm()(x))
     # A convolution over the whole map is a dense layer.
     logits = layers.Dense(1, kernel_initializer=normal(), dtype="float32")(layers.Flatten()(x))
     return keras.Model([images, text], logits, name="discriminator")

@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from kerasgan.convolutions import Conv2DTranspose
 from kerasgan.losses import LeastSquares
 from kerasgan.models.dcgan import dcgan_discriminator, pyramid
 from kerasgan.models.gan import GAN
@@ -20,7 +21,7 @@ def lsgan_generator(image_size, channels, latent_dim, width):
     filters = [min(count, 4 * width) for count in filters]
 
     def transposed(x, count, stride):
-        x = layers.Conv2DTranspose(count, 3, stride, "same", use_bias=False, kernel_initializer=normal())(x)
+        x = Conv2DTranspose(count, 3, stride, "same", use_bias=False, kernel_initializer=normal())(x)
         return layers.ReLU()(batch_norm()(x))
 
     x = latents = keras.Input((latent_dim,), name="latents")
@@ -30,7 +31,7 @@ def lsgan_generator(image_size, channels, latent_dim, width):
         x = transposed(x, count, 2)
         if count == 4 * width:
             x = transposed(x, count, 1)
-    x = layers.Conv2DTranspose(channels, 3, 1, "same", kernel_initializer=normal())(x)
+    x = Conv2DTranspose(channels, 3, 1, "same", kernel_initializer=normal())(x)
     images = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model(latents, images, name="generator")
 

@@ -7,8 +7,9 @@ import numpy as np
 import tensorflow as tf
 from keras import layers, ops
 
+from kerasgan.convolutions import Conv2D, Conv2DTranspose
 from kerasgan.data import checks
-from kerasgan.layers import BatchNormalization
+from kerasgan.layers import BatchNormalization, LeakyReLU
 from kerasgan.models.base import AdversarialModel, _stateless_latents, join_inputs
 from kerasgan.networks import normal, patch_discriminator, residual_generator
 
@@ -94,16 +95,16 @@ def unet_generator(image_size, channels, source_channels=None, width=64, dropout
     noise = keras.Input((sum(sizes),), name="noise") if dropped else None
     skips = []
     for level, count in enumerate(filters):
-        x = layers.Conv2D(count, 4, 2, "same", use_bias=False, kernel_initializer=normal())(x)
-        x = layers.LeakyReLU(0.2)(norm()(x) if level else x)
+        x = Conv2D(count, 4, 2, "same", use_bias=False, kernel_initializer=normal())(x)
+        x = LeakyReLU(0.2)(norm()(x) if level else x)
         skips.append(x)
     for i, (count, skip) in enumerate(zip(reversed(filters[:-1]), reversed(skips[:-1]))):
-        x = layers.Conv2DTranspose(count, 4, 2, "same", use_bias=False, kernel_initializer=normal())(x)
+        x = Conv2DTranspose(count, 4, 2, "same", use_bias=False, kernel_initializer=normal())(x)
         x = norm()(x)
         if i < dropped:
             x = NoiseDropout(0.5, offset=sum(sizes[:i]))([x, noise])
         x = layers.Concatenate()([layers.ReLU()(x), skip])
-    x = layers.Conv2DTranspose(channels, 4, 2, "same", kernel_initializer=normal())(x)
+    x = Conv2DTranspose(channels, 4, 2, "same", kernel_initializer=normal())(x)
     outputs = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model([images, noise] if dropped else images, outputs, name="generator")
 

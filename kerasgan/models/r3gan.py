@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import layers
 
 from kerasgan import penalties
+from kerasgan.layers import LeakyReLU
 from kerasgan.models.dcgan import pyramid
 from kerasgan.models.gan import GAN
 from kerasgan.optimizers import Adam
@@ -75,9 +76,9 @@ def _residual_block(x, group_width, total_blocks):
     channels = x.shape[-1]
     gain = math.sqrt(2 / (1 + 0.2**2)) * total_blocks ** (-1 / 4)
     groups = max(1, 2 * channels // group_width)
-    y = layers.LeakyReLU(0.2)(layers.Conv2D(2 * channels, 1, kernel_initializer=_scaled(gain))(x))
+    y = LeakyReLU(0.2)(layers.Conv2D(2 * channels, 1, kernel_initializer=_scaled(gain))(x))
     y = GroupedConv2D(2 * channels, 3, padding="same", groups=groups, kernel_initializer=_scaled(gain))(y)
-    y = layers.Conv2D(channels, 1, use_bias=False, kernel_initializer=_scaled(0))(layers.LeakyReLU(0.2)(y))
+    y = layers.Conv2D(channels, 1, use_bias=False, kernel_initializer=_scaled(0))(LeakyReLU(0.2)(y))
     return layers.Add()([x, y])
 
 

@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from kerasgan.convolutions import Conv2D
 from kerasgan.layers import ConditionalBatchNormalization, SelfAttention, SpectralNormalization
 from kerasgan.models.conditional import Conditioned, name_conditions
 from kerasgan.models.dcgan import pyramid
@@ -17,7 +18,7 @@ def _glorot():
 
 
 def _convolution(filters, kernel_size=3):
-    return SpectralNormalization(layers.Conv2D(filters, kernel_size, padding="same", kernel_initializer=_glorot()))
+    return SpectralNormalization(Conv2D(filters, kernel_size, padding="same", kernel_initializer=_glorot()))
 
 
 def _stages(image_size, width, attention_size):

@@ -3,7 +3,8 @@
 import keras
 from keras import layers
 
-from kerasgan.layers import SpectralNormalization
+from kerasgan.convolutions import Conv2D, Conv2DTranspose
+from kerasgan.layers import LeakyReLU, SpectralNormalization
 from kerasgan.models.dcgan import pyramid
 from kerasgan.models.gan import GAN
 from kerasgan.networks import batch_norm, normal
@@ -21,9 +22,9 @@ def sngan_generator(image_size, channels, latent_dim, width):
     x = layers.Dense(base * base * 2 * filters[-1], kernel_initializer=normal())(x)
     x = layers.Reshape((base, base, 2 * filters[-1]))(x)
     for count in reversed(filters):
-        x = layers.Conv2DTranspose(count, 4, 2, "same", use_bias=False, kernel_initializer=normal())(x)
+        x = Conv2DTranspose(count, 4, 2, "same", use_bias=False, kernel_initializer=normal())(x)
         x = layers.ReLU()(batch_norm()(x))
-    x = layers.Conv2D(channels, 3, padding="same", kernel_initializer=normal())(x)
+    x = Conv2D(channels, 3, padding="same", kernel_initializer=normal())(x)
     return keras.Model(latents, layers.Activation("tanh", dtype="float32")(x), name="generator")
 
 
@@ -36,8 +37,8 @@ def sngan_discriminator(image_size, channels, width):
     _, filters = pyramid(image_size, width)
 
     def convolution(x, count, kernel, stride):
-        layer = layers.Conv2D(count, kernel, stride, "same", kernel_initializer=normal())
-        return layers.LeakyReLU(0.1)(SpectralNormalization(layer)(x))
+        layer = Conv2D(count, kernel, stride, "same", kernel_initializer=normal())
+        return LeakyReLU(0.1)(SpectralNormalization(layer)(x))
 
     x = images = keras.Input((image_size, image_size, channels), name="images")
     for count in filters:

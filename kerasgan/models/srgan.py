@@ -8,8 +8,9 @@ import numpy as np
 import tensorflow as tf
 from keras import layers
 
+from kerasgan.convolutions import Conv2D
 from kerasgan.data import checks
-from kerasgan.layers import PixelShuffle
+from kerasgan.layers import LeakyReLU, PixelShuffle
 from kerasgan.models.base import AdversarialModel
 from kerasgan.networks import batch_norm
 from kerasgan.optimizers import Adam
@@ -29,16 +30,16 @@ def srgan_generator(channels, scale, width=64, blocks=16):
         return layers.PReLU(shared_axes=[1, 2])  # one slope a channel: the layer then takes any size
 
     def normed(x):
-        return batch_norm()(layers.Conv2D(width, 3, padding="same", use_bias=False)(x))
+        return batch_norm()(Conv2D(width, 3, padding="same", use_bias=False)(x))
 
     images = keras.Input((None, None, channels), name="images")
-    x = first = prelu()(layers.Conv2D(width, 9, padding="same")(images))
+    x = first = prelu()(Conv2D(width, 9, padding="same")(images))
     for _ in range(blocks):
         x = layers.Add()([x, normed(prelu()(normed(x)))])
     x = layers.Add()([first, normed(x)])
     for _ in range(doublings):
-        x = prelu()(PixelShuffle(2)(layers.Conv2D(4 * width, 3, padding="same")(x)))
-    outputs = layers.Conv2D(channels, 9, padding="same", dtype="float32")(x)
+        x = prelu()(PixelShuffle(2)(Conv2D(4 * width, 3, padding="same")(x)))
+    outputs = Conv2D(channels, 9, padding="same", dtype="float32")(x)
     return keras.Model(images, outputs, name="generator")
 
 
@@ -51,9 +52,9 @@ def srgan_discriminator(image_size, channels, width=64):
     x = images = keras.Input((image_size, image_size, channels), name="images")
     for level in range(8):
         filters, first = width * 2 ** (level // 2), level == 0
-        x = layers.Conv2D(filters, 3, 1 + level % 2, "same", use_bias=first)(x)
-        x = layers.LeakyReLU(0.2)(x if first else batch_norm()(x))
-    x = layers.LeakyReLU(0.2)(layers.Dense(16 * width)(layers.Flatten()(x)))
+        x = Conv2D(filters, 3, 1 + level % 2, "same", use_bias=first)(x)
+        x = LeakyReLU(0.2)(x if first else batch_norm()(x))
+    x = LeakyReLU(0.2)(layers.Dense(16 * width)(layers.Flatten()(x)))
     return keras.Model(images, layers.Dense(1, dtype="float32")(x), name="discriminator")
 
 

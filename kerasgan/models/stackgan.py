@@ -6,6 +6,7 @@ import keras
 import numpy as np
 from keras import layers, ops
 
+from kerasgan.convolutions import Conv2D
 from kerasgan.models.dcgan import pyramid
 from kerasgan.models.gan_cls import GANCLS, matching_discriminator
 from kerasgan.networks import batch_norm, normal
@@ -57,7 +58,7 @@ class ConditioningAugmentation(layers.Layer):
 
 
 def _convolve(x, filters, kernel_size=3, strides=1):
-    x = layers.Conv2D(filters, kernel_size, strides, "same", use_bias=False, kernel_initializer=normal())(x)
+    x = Conv2D(filters, kernel_size, strides, "same", use_bias=False, kernel_initializer=normal())(x)
     return batch_norm()(x)
 
 
@@ -67,7 +68,7 @@ def _enlarge(x, filters):
 
 
 def _paint(x, channels):
-    x = layers.Conv2D(channels, 3, 1, "same", kernel_initializer=normal())(x)
+    x = Conv2D(channels, 3, 1, "same", kernel_initializer=normal())(x)
     return layers.Activation("tanh", dtype="float32")(x)
 
 
@@ -107,7 +108,7 @@ def stage2_refiner(stage1_size, image_size, channels, text_dim, width, condition
         )
     images = keras.Input((stage1_size, stage1_size, channels), name="images")
     text, noise, condition = _text_inputs(text_dim, condition_dim)
-    x = layers.ReLU()(layers.Conv2D(width, 3, 1, "same", kernel_initializer=normal())(images))
+    x = layers.ReLU()(Conv2D(width, 3, 1, "same", kernel_initializer=normal())(images))
     x = layers.ReLU()(_convolve(x, 2 * width, 4, 2))
     x = layers.ReLU()(_convolve(x, 4 * width, 4, 2))
     side = stage1_size // 4

@@ -69,7 +69,7 @@ def test_a_field_too_large_for_the_image_is_refused():
 def test_the_unet_goes_down_to_one_pixel_at_any_size(size, noisy):
     network = pix2pix.unet_generator(size, 3, 1, width=1)
     assert network.output_shape == (None, size, size, 3)
-    down = [layer for layer in network.layers if type(layer) is keras.layers.Conv2D]
+    down = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
     assert down[-1].output.shape[1:3] == (1, 1)
     assert sum(isinstance(layer, pix2pix.NoiseDropout) for layer in network.layers) == noisy
 

@@ -24,6 +24,7 @@ REFERENCE = {
     "optimizers": ("kerasgan.optimizers", "Keras's Adam, faster."),
     "schedules": ("kerasgan.schedules", "Schedules of rates and of updates."),
     "layers": ("kerasgan.layers", "Layers that the papers share."),
+    "convolutions": ("kerasgan.convolutions", "Keras's convolutions, faster."),
     "networks": ("kerasgan.networks", "Networks that the papers share, and discriminators made of others."),
     "text": ("kerasgan.text", "What turns strings into vectors."),
     "data": ("kerasgan.data", "Datasets in the structure that the models train on."),

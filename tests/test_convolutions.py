@@ -1,0 +1,172 @@
+"""The convolutions against Keras's, whose gradients are TensorFlow's own."""
+
+import keras
+import numpy as np
+import pytest
+import tensorflow as tf
+
+from kerasgan import convolutions
+from kerasgan.convolutions import Conv2D, Conv2DTranspose
+from kerasgan.layers import SpectralNormalization
+
+# Layer, inputs: all small enough for the product, in odd sizes, both paddings, and kernels that do not meet.
+CASES = {
+    "same": (Conv2D, dict(filters=5, kernel_size=4, strides=2, padding="same"), (3, 9, 8, 256)),
+    "valid": (Conv2D, dict(filters=5, kernel_size=(3, 2), strides=(2, 3), use_bias=False), (3, 9, 8, 256)),
+    "whole": (Conv2D, dict(filters=5, kernel_size=4, activation="relu"), (3, 4, 4, 256)),
+    "stride 1": (Conv2D, dict(filters=5, kernel_size=3, padding="same"), (3, 4, 3, 256)),
+    "far apart": (Conv2D, dict(filters=5, kernel_size=2, strides=3, padding="same"), (3, 8, 8, 256)),
+    "transposed": (Conv2DTranspose, dict(filters=256, kernel_size=5, strides=2, padding="same"), (3, 3, 4, 5)),
+    "transposed, valid": (Conv2DTranspose, dict(filters=256, kernel_size=4, use_bias=False), (3, 1, 1, 5)),
+    "transposed, odd": (Conv2DTranspose, dict(filters=256, kernel_size=3, strides=2, output_padding=0), (3, 2, 3, 5)),
+}
+
+
+IN_BFLOAT16 = {
+    "one channel": (Conv2D, dict(filters=5, kernel_size=(5, 3), strides=2, padding="same"), (3, 19, 18, 1)),
+    "transposed, one channel": (Conv2DTranspose, dict(filters=1, kernel_size=4, strides=2), (3, 9, 10, 5)),
+}
+
+
+def both(name, dtype="float32"):
+    """A layer and Keras's with the same weights, and inputs."""
+    kind, arguments, shape = (CASES | IN_BFLOAT16)[name]
+    ours = kind(dtype=dtype, **arguments)
+    keras_s = kind.__mro__[1](dtype=dtype, **arguments)
+    rng = np.random.default_rng(0)
+    for layer in (ours, keras_s):
+        layer.build(shape)
+    ours.set_weights([rng.normal(0, 0.3, weight.shape) for weight in ours.weights])
+    keras_s.set_weights(ours.get_weights())
+    return ours, keras_s, tf.constant(rng.normal(size=shape), tf.float32)
+
+
+def gradients(layer, x):
+    """Of a function of the outputs: those of the inputs, of the weights, and of the length of the former."""
+    with tf.GradientTape() as outer:
+        with tf.GradientTape(persistent=True) as tape:
+            tape.watch(x)
+            outputs = layer(x, training=True)
+            goal = tf.reduce_sum(tf.sin(tf.cast(outputs, tf.float32)))
+        first = tape.gradient(goal, [x, *(weight.value for weight in layer.weights)])
+        penalty = tf.reduce_sum(first[0] ** 2)
+    return [outputs, *first, *outer.gradient(penalty, [weight.value for weight in layer.weights])]
+
+
+def operations(layer, x):
+    """The kinds of operations of a step that takes the gradient of the kernel."""
+
+    def step(x):
+        with tf.GradientTape() as tape:
+            goal = tf.reduce_sum(tf.cast(layer(x, training=True), tf.float32))
+        return tape.gradient(goal, layer.kernel.value)
+
+    return {node.op for node in tf.function(step).get_concrete_function(x).graph.as_graph_def().node}
+
+
+@pytest.mark.parametrize("way", ["eager", "graph", "xla", "any batch"])
+@pytest.mark.parametrize("name", CASES)
+def test_gradients_of_first_and_second_order_are_keras_s(name, way):
+    ours, keras_s, x = both(name)
+    signature = [tf.TensorSpec((None, *x.shape[1:]))] if way == "any batch" else None
+    compiled = [
+        (lambda x, layer=layer: gradients(layer, x))
+        if way == "eager"
+        else tf.function(lambda x, layer=layer: gradients(layer, x), signature, jit_compile=way == "xla")
+        for layer in (ours, keras_s)
+    ]
+    values, expected = (run(x) for run in compiled)
+    assert "Conv2DBackpropFilter" not in operations(ours, x) and "Conv2DBackpropFilter" in operations(keras_s, x)
+    for value, other in zip(values, expected, strict=True):
+        if other is None:
+            assert value is None
+            continue
+        assert value.shape == other.shape
+        np.testing.assert_allclose(value, other, rtol=2e-4, atol=2e-4 * np.abs(other).max())
+
+
+@pytest.mark.parametrize("name", ["same", "transposed", "one channel", "transposed, one channel"])
+def test_in_mixed_precision_the_gradient_is_the_exact_one_to_the_precision_of_bfloat16(name):
+    ours, _, x = both(name, "mixed_bfloat16")
+    exact = both(name)[1]
+    rounded = tf.cast(tf.cast(x, tf.bfloat16), tf.float32)
+    exact.set_weights([tf.cast(tf.cast(weight, tf.bfloat16), tf.float32) for weight in ours.get_weights()])
+    values = []
+    for layer, images in ((ours, x), (exact, rounded)):
+        with tf.GradientTape() as tape:
+            goal = tf.reduce_sum(tf.cast(layer(images, training=True), tf.float32))
+        values.append(tape.gradient(goal, layer.kernel.value))
+    assert "Conv2DBackpropFilter" not in operations(ours, x)
+    assert values[0].dtype == tf.float32
+    np.testing.assert_allclose(values[0], values[1], rtol=0.01, atol=0.01 * np.abs(values[1]).max())
+
+
+@pytest.mark.parametrize(
+    "shape, arguments, dtype, product",
+    [
+        ((2, 16, 16, 256), {}, "float32", True),
+        ((2, 18, 16, 256), {}, "float32", False),  # nine places
+        ((2, 16, 16, 255), {}, "float32", False),
+        ((2, 16, 16, 64), {}, "mixed_bfloat16", True),
+        ((2, 16, 16, 63), {}, "mixed_bfloat16", False),
+        ((2, 64, 64, 1), {}, "mixed_bfloat16", True),
+        ((2, 64, 64, 1), {"kernel_size": 1}, "mixed_bfloat16", False),
+        ((2, 64, 64, 1), {}, "float32", False),
+        ((2, 16, 16, 256), {}, "mixed_float16", False),
+        ((2, 4, 4, 256), {"strides": 1}, "float32", True),
+        ((2, 5, 5, 256), {"strides": 1}, "float32", False),
+        ((2, 8, 8, 256), {"kernel_size": 1}, "float32", False),
+        ((2, 4, 4, 256), {"strides": 1, "dilation_rate": 2}, "float32", False),
+        ((2, 8, 8, 256), {"groups": 2}, "float32", False),
+    ],
+)
+def test_the_product_is_taken_where_it_is_faster(shape, arguments, dtype, product):
+    layer = Conv2D(**{"filters": 4, "kernel_size": 4, "strides": 2, "padding": "same", "dtype": dtype, **arguments})
+    assert convolutions._product_is_faster(layer, shape[1:], tf.as_dtype(layer.compute_dtype)) is product
+
+
+def test_sizes_that_are_not_known_before_take_the_plain_way():
+    layer = Conv2D(4, 4, 2, "same")
+    layer.build((None, None, None, 256))
+
+    def step(x):
+        with tf.GradientTape() as tape:
+            goal = tf.reduce_sum(layer(x, training=True))
+        return tape.gradient(goal, layer.kernel.value)
+
+    free = tf.function(step, [tf.TensorSpec((None, None, None, 256))])
+    x = tf.random.stateless_normal((2, 8, 8, 256), (0, 1))
+    np.testing.assert_allclose(free(x), step(x), rtol=1e-4, atol=1e-4)
+
+
+def test_other_devices_and_inference_take_the_plain_way(monkeypatch):
+    ours, _, x = both("same")
+    graph = tf.function(lambda x: ours(x, training=False)).get_concrete_function(x).graph
+    assert not any("CustomGradient" in node.name or node.op == "IdentityN" for node in graph.as_graph_def().node)
+    devices = [*tf.config.list_logical_devices(), tf.config.LogicalDevice("/device:GPU:0", "GPU")]
+    monkeypatch.setattr(tf.config, "list_logical_devices", lambda device_type=None: devices)
+    assert "Conv2DBackpropFilter" in operations(ours, x)
+
+
+def test_under_spectral_normalisation_the_gradient_goes_through_the_norm():
+    found = []
+    for kind in (Conv2D, keras.layers.Conv2D):
+        layer = SpectralNormalization(kind(5, 4, 2, "same", use_bias=False))
+        x = tf.random.stateless_normal((2, 8, 8, 256), (0, 1))
+        layer.build(x.shape)
+        rng = np.random.default_rng(0)
+        layer.set_weights([rng.normal(size=weight.shape) for weight in layer.weights])
+        with tf.GradientTape() as tape:
+            goal = tf.reduce_sum(tf.sin(layer(x, training=True)))
+        found.append(tape.gradient(goal, layer.kernel.value))
+    np.testing.assert_allclose(*found, rtol=1e-4, atol=1e-6)
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_a_saved_layer_is_the_same_class_with_the_same_outputs(name, tmp_path):
+    ours, _, x = both(name)
+    images = keras.Input(x.shape[1:])
+    keras.Model(images, ours(images)).save(tmp_path / "layer.keras")
+    again = keras.models.load_model(tmp_path / "layer.keras")
+    assert type(again.layers[-1]) is type(ours)
+    np.testing.assert_array_equal(again(x), ours(x))
