@@ -2,10 +2,11 @@
 
 The gradient of a kernel is a convolution too, over the rows of the outputs. Where these are short, the CPU's routines
 for it idle, as they do, in bfloat16, for images of one channel. To gather what each output sees (the unrolled
-convolution of Chellapilla, Puri, Simard 2006, section 3) and to multiply that with the outputs' gradient is 1.1 to 4.7
-times as fast then in bfloat16, and 1.4 to 2.5 times in float32 (`tests/benchmarks/bench_layers.py`). The same products
-are summed; the ways differ by rounding. What is gathered is (kernel size / stride)^2 times as large as the inputs. The
-same holds for transposed convolutions, whose outputs are the inputs of the convolution that they transpose.
+convolution of Chellapilla, Puri, Simard 2006, section 3) and to multiply that with the outputs' gradient is faster
+then; `tests/benchmarks/README.md` says by how much. The same products are summed; the ways differ by rounding. What is
+gathered is (kernel size / stride)^2 times as large as the inputs. The same holds for transposed convolutions, whose
+outputs are the inputs of the convolution that they transpose. What a gradient penalty adds to the gradient of a kernel
+is computed as ever.
 """
 
 import keras
@@ -21,7 +22,8 @@ class Conv2D(keras.layers.Conv2D):
     """
 
     def call(self, inputs, training=False):
-        if not (training and _product_is_faster(self, inputs.shape[1:], inputs.dtype)):
+        plain = type(self).convolution_op is keras.layers.Conv2D.convolution_op  # no subclass computes something else
+        if not (training and plain and _takes_product(self, inputs.shape[1:], inputs.dtype)):
             return super().call(inputs)
         strides, padding = self.strides, self.padding.upper()
 
@@ -45,13 +47,14 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
 
     def call(self, inputs, training=False):
         shape = self.compute_output_shape(inputs.shape)[1:]
-        if not (training and _product_is_faster(self, shape, inputs.dtype)):
+        if not (training and _takes_product(self, shape, inputs.dtype)):
             return super().call(inputs)
         strides, padding = self.strides, self.padding.upper()
 
         @tf.custom_gradient
         def convolve(images, kernel):
             def gradients(upstream):
+                upstream = tf.ensure_shape(upstream, (None, *shape))  # a tape does not say
                 back = tf.nn.conv2d(upstream, kernel, strides, padding)
                 return back, _kernel_gradient(upstream, images, kernel.shape, strides, padding)
 
@@ -60,21 +63,26 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
         return _biased(self, convolve(inputs, keras.ops.cast(self.kernel, inputs.dtype)))
 
 
-def _product_is_faster(layer, shape, dtype):
-    """Whether gathering and one product beat the CPU's routines, for images of `shape` on the side of the pixels."""
+def _takes_product(layer, shape, dtype):
+    """Whether the gradient of the kernel is to be a product, for images of `shape` on the side of the pixels."""
     *sizes, channels = shape
     known = None not in sizes and dtype in ("float32", "bfloat16")
     simple = layer.data_format == "channels_last" and layer.dilation_rate in (1, (1, 1))
     simple = simple and getattr(layer, "groups", 1) == 1 and layer.padding in ("same", "valid")
     if not (known and simple) or {device.device_type for device in tf.config.list_logical_devices()} != {"CPU"}:
         return False
-    if max(layer.kernel_size) == 1:
+    places = [_places(*axis, layer.padding.upper())[0] for axis in zip(sizes, layer.kernel_size, layer.strides)]
+    return min(places) > 0 and _product_is_faster(max(places), channels, layer.kernel_size, layer.strides, dtype)
+
+
+def _product_is_faster(places, channels, kernel_size, strides, dtype):
+    if max(kernel_size) == 1:
         return False  # that is a product already
-    places = max(_places(*axis, layer.padding.upper())[0] for axis in zip(sizes, layer.kernel_size, layer.strides))
-    short = places <= 4 or (places <= 8 and min(layer.strides) > 1)
+    strided = min(strides) > 1
+    short = places <= 4 or (places <= 8 and strided)
     if dtype == "bfloat16":
-        return channels == 1 or (short and channels >= 64)
-    return short and channels >= 256
+        return (channels == 1 and strided) or (channels >= 64 and short)
+    return channels >= 256 and short
 
 
 def _places(size, kernel, stride, padding):

@@ -143,7 +143,7 @@ def _squeeze_output(proto, rank):
     (output,) = proto.graph.output
     shape = output.type.tensor_type.shape.dim
     surplus = len(shape) - rank
-    if surplus:
+    if surplus > 0 and all(dimension.dim_value == 1 for dimension in shape[:surplus]):
         (last,) = (node for node in proto.graph.node if output.name in node.output)
         before, axes = f"{output.name}_before_squeeze", f"{output.name}_axes"
         last.output[list(last.output).index(output.name)] = before

@@ -72,18 +72,13 @@ class Dropout(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class LeakyReLU(keras.layers.LeakyReLU):
-    """Keras's leaky rectifier (Maas, Hannun, Ng 2013, section 2), whose gradient needs no memory of its inputs.
+    """Keras's leaky rectifier (Maas, Hannun, Ng 2013, section 2), whose gradient asks for its outputs only.
 
-    The outputs have the sign of the inputs, which is all that the gradient asks for. So inputs are not kept for it, and
-    on CPUs TensorFlow joins the rectifier to a convolution before it.
+    They have the sign of the inputs, which is all that matters. So a compiled step does not keep the inputs, and on
+    CPUs TensorFlow joins the rectifier to a convolution before it.
 
-    Arguments are those of `keras.layers.LeakyReLU`; `negative_slope` must be positive. Input and output of any shape.
+    Arguments are those of `keras.layers.LeakyReLU`. Input and output of any shape.
     """
-
-    def __init__(self, negative_slope=0.3, **kwargs):
-        super().__init__(negative_slope, **kwargs)
-        if not self.negative_slope > 0:
-            raise ValueError(f"`negative_slope` must be positive. Received: {negative_slope!r}")
 
     def call(self, inputs, training=False):
         slope = float(self.negative_slope)
@@ -93,9 +88,10 @@ class LeakyReLU(keras.layers.LeakyReLU):
         @tf.custom_gradient
         def rectify(x):
             outputs = tf.nn.leaky_relu(x, slope)
+            sign = tf.stop_gradient(outputs)
 
             def gradient(upstream):
-                return tf.raw_ops.LeakyReluGrad(gradients=upstream, features=outputs, alpha=slope)
+                return tf.raw_ops.LeakyReluGrad(gradients=upstream, features=sign, alpha=slope)
 
             return outputs, gradient
 

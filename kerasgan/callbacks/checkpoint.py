@@ -24,6 +24,13 @@ from kerasgan.version import __version__
 STATE = "state.weights.h5"
 MANIFEST = "manifest.json"
 FOLDER = re.compile(r"step_\d+")
+# Classes of kerasgan's that compute what Keras's of the same name do, by the module of these.
+KERAS_S = {
+    "kerasgan>Adam": "keras.optimizers",
+    "kerasgan>Conv2D": "keras.layers",
+    "kerasgan>Conv2DTranspose": "keras.layers",
+    "kerasgan>LeakyReLU": "keras.layers",
+}
 # How a step is executed, not what it computes: these may differ between a run and its continuation.
 EXECUTION = ("jit_compile", "run_eagerly", "steps_per_execution")
 
@@ -466,11 +473,11 @@ def _identity(model):
 def _without_names(value):
     """Drops automatic names and their numbers in references to layers: they count what the process made before.
 
-    `kerasgan.optimizers.Adam` goes by the name of Keras's, whose state it continues.
+    Faster ways to compute what Keras does go by Keras's name, whose state they continue.
     """
     if isinstance(value, dict):
-        if value.get("registered_name") == "kerasgan>Adam":
-            value = value | {"module": "keras.optimizers", "registered_name": None}
+        if value.get("registered_name") in KERAS_S:
+            value = value | {"module": KERAS_S[value["registered_name"]], "registered_name": None}
         return {key: _without_names(item) for key, item in value.items() if key != "name"}
     if isinstance(value, (list, tuple)):
         return [re.sub(r"_\d+$", "", item) if isinstance(item, str) else _without_names(item) for item in value]

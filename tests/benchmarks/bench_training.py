@@ -7,7 +7,8 @@ Every contender is a process of its own that trains on random images when told t
 that a machine whose speed drifts is fair to all, and only one works at a time. A turn lasts about `--seconds`; the
 first is not counted. Printed and written are the median of the images a second, the median of the ratios to the first
 row turn by turn with the smallest and the largest, and the peak memory. "roof" is how many images a second the
-machine's own rate for a large convolution, measured in the same turns, would allow for the arithmetic of the step.
+machine's own rate for a large convolution, measured in the same turns, would allow for the arithmetic of the step;
+"roof bf16" the same by its rate in bfloat16, where it has instructions for that.
 All have networks of the same arithmetic; those of the hand-written loops consist of Keras's own layers.
 
 Contenders: "tutorial", the loop of TensorFlow's tutorials (one `tf.function`, two tapes, both losses from one pass);
@@ -291,12 +292,12 @@ def torch_loop(case):
     return loop(case, BATCH[case], SIDE[case], has_bfloat16())
 
 
-def roof(case):
+def roof(case, dtype):
     """A large convolution, as many multiplications at a time as a step's graph has: one "step" is one step's worth."""
     import tensorflow as tf
 
     work = arithmetic(case)
-    x, kernel = tf.random.normal((32, 32, 32, 128)), tf.random.normal((5, 5, 128, 128))
+    x, kernel = (tf.cast(tf.random.normal(shape), dtype) for shape in ((32, 32, 32, 128), (5, 5, 128, 128)))
     share = 2 * 32 * 32 * 32 * 128 * 128 * 25 / work
 
     @tf.function
@@ -342,7 +343,8 @@ def work(case, name):
         "by hand": loop_by_hand,
         "keras.io": keras_io_fit,
         "torch": torch_loop,
-        "roof": roof,
+        "roof": lambda case: roof(case, "float32"),
+        "roof bf16": lambda case: roof(case, "bfloat16"),
         "default": lambda case: kerasgan_fit(case, best=False),
         "best": lambda case: kerasgan_fit(case, best=True),
     }
@@ -357,7 +359,8 @@ def work(case, name):
 
 def compete(case, rounds, seconds, torch_python, about):
     names = {"tutorial": sys.executable, RIVALS.get(case, "tutorial"): sys.executable}
-    names |= dict.fromkeys(["by hand"] * case.startswith("dcgan") + ["default", "best", "roof"], sys.executable)
+    ours = ["by hand"] * case.startswith("dcgan") + ["default", "best", "roof"] + ["roof bf16"] * has_bfloat16()
+    names |= dict.fromkeys(ours, sys.executable)
     if case == "wgangp64":
         del names["tutorial"]
     if torch_python and case != "cyclegan256":

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import kerasgan
 from kerasgan.callbacks import Checkpoint, EquilibriumStopping, StopOnNonFinite
 
 
@@ -211,6 +212,25 @@ def test_adam_of_keras_and_of_kerasgan_continue_each_other(tmp_path, make_model,
     assert type(other.g_optimizer) is not type(make_model().g_optimizer)
     Checkpoint(tmp_path).restore_into(other)
     assert_equal_states(other, trained)
+
+
+def test_layers_of_keras_and_of_kerasgan_continue_each_other(tmp_path):
+    def model(convolution, rectifier):
+        images = keras.Input((8, 8, 1), name="images")
+        x = keras.layers.Flatten()(rectifier(0.2)(convolution(2, 3, 2, "same")(images)))
+        judge = keras.Model(images, keras.layers.Dense(1, dtype="float32")(x))
+        model = kerasgan.GAN(image_size=8, latent_dim=4, discriminator=judge, seed=3)
+        model.compile()
+        return model
+
+    trained = model(kerasgan.convolutions.Conv2D, kerasgan.layers.LeakyReLU)
+    data = kerasgan.data.from_arrays(np.zeros((16, 8, 8, 1), "float32"), 8, seed=1)
+    trained.fit(data, verbose=0, callbacks=[Checkpoint(tmp_path)])
+    other = model(keras.layers.Conv2D, keras.layers.LeakyReLU)
+    Checkpoint(tmp_path).restore_into(other)
+    assert_equal_states(other, trained)
+    with pytest.raises(ValueError, match="negative_slope|ReLU"):
+        Checkpoint(tmp_path).restore_into(model(keras.layers.Conv2D, keras.layers.ReLU))
 
 
 def test_other_data(tmp_path, make_model, make_dataset, trained):
