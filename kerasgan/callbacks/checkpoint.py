@@ -478,7 +478,8 @@ def _without_names(value):
     if isinstance(value, dict):
         if value.get("registered_name") in KERAS_S:
             value = value | {"module": KERAS_S[value["registered_name"]], "registered_name": None}
-        return {key: _without_names(item) for key, item in value.items() if key != "name"}
+        dropped = {"name"} if value.get("training") else {"name", "training"}  # an argument that Keras's do not take
+        return {key: _without_names(item) for key, item in value.items() if key not in dropped}
     if isinstance(value, (list, tuple)):
         return [re.sub(r"_\d+$", "", item) if isinstance(item, str) else _without_names(item) for item in value]
     return value
