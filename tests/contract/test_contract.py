@@ -168,6 +168,11 @@ def test_interrupted_training_equals_uninterrupted(case, tmp_path):
     assert_same_state(straight, resumed, rtol=0)
 
 
+def learn_by_products(monkeypatch):
+    """Lets small kernels learn as large ones do, which must not matter."""
+    monkeypatch.setattr(convolutions, "_product_is_faster", lambda *_: True)
+
+
 @pytest.mark.parametrize(
     "mode",
     [
@@ -178,8 +183,8 @@ def test_interrupted_training_equals_uninterrupted(case, tmp_path):
     ids=lambda mode: next(iter(mode)),
 )
 def test_ways_of_executing_agree(case, reference, mode, monkeypatch):
-    if "run_eagerly" not in mode:  # nor does it matter how kernels learn, which at these widths is by Keras's way
-        monkeypatch.setattr(convolutions, "_product_is_faster", lambda *_: True)
+    if "run_eagerly" not in mode:
+        learn_by_products(monkeypatch)
     assert_same_training(reference, train(case, optimizers=plain_descent, **mode), rtol=1e-4, atol=1e-5)
 
 
@@ -220,9 +225,10 @@ def test_mixed_precision_trains(case, policy):
     assert scaled == [policy == "mixed_float16"] * 2
 
 
-def test_two_devices_equal_one(case, reference):
+def test_two_devices_equal_one(case, reference, monkeypatch):
     if case.differs_by_device:
         pytest.skip(case.differs_by_device)
+    learn_by_products(monkeypatch)
     devices = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice())
     mirrored = train(case, strategy=devices, optimizers=plain_descent)
     assert_same_training(reference, mirrored, rtol=1e-4, atol=1e-5)
