@@ -97,19 +97,20 @@ def _places(size, kernel, stride, padding):
 def _kernel_gradient(images, upstream, shape, strides, padding):
     """The gradient of the kernel of a convolution of `images` that receives the gradient `upstream`."""
     height, width, channels = images.shape[1:]
-    upstream = tf.reshape(upstream, (-1, shape[-1]))
+    seen = shape[0] * shape[1]  # pixels, by each output
     if channels == 1:  # a convolution gathers faster then
-        each = tf.reshape(tf.eye(shape[0] * shape[1], dtype=images.dtype), (shape[0], shape[1], 1, -1))
-        pixels = tf.reshape(tf.nn.conv2d(images, each, strides, padding), (-1, shape[0] * shape[1]))
-        return tf.reshape(tf.matmul(pixels, upstream, transpose_a=True), shape)
-    (rows, top, bottom), (columns, left, right) = (
-        _places(*axis, padding) for axis in zip((height, width), shape, strides)
-    )
-    i, j, k, m = np.ix_(range(rows), range(columns), range(shape[0]), range(shape[1]))
-    seen = (i * strides[0] + k) * (left + width + right) + j * strides[1] + m
-    pixels = tf.pad(images, [[0, 0], [top, bottom], [left, right], [0, 0]])
-    pixels = tf.reshape(pixels, (-1, (top + height + bottom) * (left + width + right), channels))
-    pixels = tf.reshape(tf.gather(pixels, seen.reshape(-1), axis=1), (-1, shape[0] * shape[1] * channels))
+        each = tf.reshape(tf.eye(seen, dtype=images.dtype), (*shape[:2], 1, seen))
+        pixels = tf.nn.conv2d(images, each, strides, padding)
+    else:
+        (rows, top, bottom), (columns, left, right) = (
+            _places(*axis, padding) for axis in zip((height, width), shape, strides)
+        )
+        height, width = top + height + bottom, left + width + right
+        i, j, k, m = np.ix_(range(rows), range(columns), range(shape[0]), range(shape[1]))
+        places = (i * strides[0] + k) * width + j * strides[1] + m
+        padded = tf.pad(images, [[0, 0], [top, bottom], [left, right], [0, 0]])
+        pixels = tf.gather(tf.reshape(padded, (-1, height * width, channels)), places.reshape(-1), axis=1)
+    pixels, upstream = tf.reshape(pixels, (-1, seen * channels)), tf.reshape(upstream, (-1, shape[-1]))
     return tf.reshape(tf.matmul(pixels, upstream, transpose_a=True), shape)
 
 

@@ -81,9 +81,9 @@ class LeakyReLU(keras.layers.LeakyReLU):
     """
 
     def call(self, inputs, training=False):
-        slope = float(self.negative_slope)
         if not training:
-            return tf.nn.leaky_relu(inputs, slope)
+            return super().call(inputs)
+        slope = float(self.negative_slope)
 
         @tf.custom_gradient
         def rectify(x):
