@@ -48,6 +48,15 @@ def gan_cls_generator(image_size, channels, latent_dim, text_dim, width, project
     return keras.Model([latents, text], images, name="generator")
 
 
+def _feature_map(images, filters):
+    """Halves the size by strided convolutions, the discriminator's way from the image to 4x4 places."""
+    x = images
+    for level, count in enumerate(filters):
+        x = Conv2D(count, 4, 2, "same", use_bias=level == 0, kernel_initializer=normal())(x)
+        x = LeakyReLU(0.2)(batch_norm()(x) if level else x)
+    return x
+
+
 def matching_discriminator(image_size, channels, text_dim, width, projection_dim):
     """Halves the size to 4x4, replicates the projected text there, and judges both (figure 2 of the paper).
 
@@ -57,10 +66,7 @@ def matching_discriminator(image_size, channels, text_dim, width, projection_dim
     base, filters = pyramid(image_size, width)
     images = keras.Input((image_size, image_size, channels), name="images")
     text = keras.Input((text_dim,), name="text")
-    x = images
-    for level, count in enumerate(filters):
-        x = Conv2D(count, 4, 2, "same", use_bias=level == 0, kernel_initializer=normal())(x)
-        x = LeakyReLU(0.2)(batch_norm()(x) if level else x)
+    x = _feature_map(images, filters)
     replicated = layers.RepeatVector(base * base)(project_text(text, projection_dim))
     x = layers.Concatenate()([x, layers.Reshape((base, base, projection_dim))(replicated)])
     x = Conv2D(filters[-1], 1, use_bias=False, kernel_initializer=normal())(x)
@@ -68,6 +74,28 @@ def matching_discriminator(image_size, channels, text_dim, width, projection_dim
     # A convolution over the whole map is a dense layer.
     logits = layers.Dense(1, kernel_initializer=normal(), dtype="float32")(layers.Flatten()(x))
     return keras.Model([images, text], logits, name="discriminator")
+
+
+def projection_discriminator(image_size, channels, text_dim, width, projection_dim):
+    """Judges by psi(phi) + <V text, phi> (Miyato & Koyama 2018, equation 4); phi is made of the whole 4x4 map.
+
+    No normalisation follows where the text comes in, so that a pair is judged by itself alone.
+
+    Returns:
+        A `keras.Model`, [images, text] -> (batch, 1) logits: are the images real, and of this text?
+    """
+    _, filters = pyramid(image_size, width)
+    images = keras.Input((image_size, image_size, channels), name="images")
+    text = keras.Input((text_dim,), name="text")
+    features = layers.Flatten()(_feature_map(images, filters))
+    features = LeakyReLU(0.2)(layers.Dense(projection_dim, kernel_initializer=normal())(features))
+    projected = layers.Dense(projection_dim, use_bias=False)(even_text(text))
+    matches = layers.Dot(axes=1, dtype="float32")([projected, features])
+    real = layers.Dense(1, dtype="float32")(features)
+    return keras.Model([images, text], layers.Add(dtype="float32")([real, matches]), name="discriminator")
+
+
+MATCHING = {"concatenation": matching_discriminator, "projection": projection_discriminator}
 
 
 def mismatched(text, labels=None):
@@ -130,6 +158,9 @@ class GANCLS(AdversarialModel):
         width: int. Channels of the layer next to the image, doubled at each halving of the size, up to 8 times.
             Defaults to 64.
         projection_dim: int. Length of the text inside G and D. Defaults to 128.
+        matching: how D learns whether image and text match: `"concatenation"`, the paper's, which joins the text to the
+            4x4 feature map; or `"projection"`, the inner product of Miyato & Koyama (2018,
+            https://arxiv.org/abs/1802.05637). Defaults to `"concatenation"`.
         interpolation: float in (0, 1), beta in the paper, which takes 0.5 for GAN-INT; or None for GAN-CLS. Defaults to
             None.
         encoder: what turns strings into text vectors: a callable from a list of strings to (n, text_dim). Defaults to
@@ -159,6 +190,7 @@ class GANCLS(AdversarialModel):
         text_dim=1024,
         width=64,
         projection_dim=128,
+        matching="concatenation",
         interpolation=None,
         encoder=None,
         generator=None,
@@ -167,10 +199,12 @@ class GANCLS(AdversarialModel):
     ):
         if interpolation is not None and not 0 < interpolation < 1:
             raise ValueError(f"`interpolation` must be in (0, 1), or None for none. Received: {interpolation!r}")
+        if matching not in MATCHING:
+            raise ValueError(f"`matching` must be one of {tuple(MATCHING)}. Received: {matching!r}")
         super().__init__(
             generator=generator or gan_cls_generator(image_size, channels, latent_dim, text_dim, width, projection_dim),
             discriminator=discriminator
-            or matching_discriminator(image_size, channels, text_dim, width, projection_dim),
+            or MATCHING[matching](image_size, channels, text_dim, width, projection_dim),
             **kwargs,
         )
         self.image_size, self.channels, self.latent_dim, self.text_dim = image_size, channels, latent_dim, text_dim

@@ -228,7 +228,14 @@ CASES = {
     ),
     "GANCLS with options": Case(
         make=lambda: kerasgan.GANCLS(
-            image_size=16, channels=1, latent_dim=4, text_dim=5, width=2, interpolation=0.5, seed=3
+            image_size=16,
+            channels=1,
+            latent_dim=4,
+            text_dim=5,
+            width=2,
+            matching="projection",
+            interpolation=0.5,
+            seed=3,
         ),
         arrays=lambda n: (images(n, 16, 1), vectors(n), np.arange(n, dtype="int32") % 3),
         default=kerasgan.GANCLS,

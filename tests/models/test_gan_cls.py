@@ -154,6 +154,37 @@ def test_the_text_is_the_same_at_every_place_of_the_map():
     assert not np.array_equal(replicated[0], replicated[1])
 
 
+def test_projection_adds_the_inner_product_of_text_and_features():
+    """Equation 4 of Miyato & Koyama by hand, from the features in front of the last layers."""
+    network = kerasgan.GANCLS(
+        image_size=16, channels=1, text_dim=5, width=2, projection_dim=3, matching="projection"
+    ).discriminator
+    inputs = [np.random.normal(size=(4, 16, 16, 1)), np.random.normal(size=(4, 5))]
+    of_text, psi = [layer for layer in network.layers if isinstance(layer, keras.layers.Dense)][1:]
+    assert of_text.units == 3 and not of_text.use_bias
+    features, logits = (np.asarray(x) for x in keras.Model(network.inputs, [psi.input, network.output])(inputs))
+    text = inputs[1] / np.sqrt((inputs[1] ** 2).mean(axis=1, keepdims=True))
+    projected = text @ of_text.get_weights()[0]
+    expected = (projected * features).sum(axis=1) + features @ psi.get_weights()[0][:, 0] + psi.get_weights()[1]
+    np.testing.assert_allclose(logits[:, 0], expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize("matching, itself", [("concatenation", False), ("projection", True)])
+def test_whether_a_pair_is_judged_by_itself(matching, itself):
+    """Other texts in the batch change the paper's judgement of a pair, by batch normalisation, but no projection's."""
+    model = kerasgan.GANCLS(image_size=16, channels=1, text_dim=2, width=4, projection_dim=3, matching=matching, seed=0)
+    images = np.random.default_rng(0).normal(size=(4, 16, 16, 1)).astype("float32")
+    text = np.array([[1, 0], [1, 0], [0, 1], [0, 1]], "float32")
+    others = np.array([[1, 0], [0, 1], [1, 0], [1, 0]], "float32")  # the first text alone is the same
+    first, second = (float(model.discriminator([images, each], training=True)[0, 0]) for each in (text, others))
+    assert (abs(first - second) < 1e-7) == itself
+
+
+def test_an_unknown_way_of_matching_is_an_error():
+    with pytest.raises(ValueError, match=r"`matching` must be one of \('concatenation', 'projection'\).*'inner'"):
+        kerasgan.GANCLS(image_size=16, matching="inner")
+
+
 @pytest.mark.parametrize("scale", [0.05, 1.0, 30.0])
 def test_texts_of_any_scale_are_made_even(scale):
     text = keras.Input((4,))

@@ -1,0 +1,79 @@
+"""Does D learn to read? It alone, on right and wrong pairs of real images, by either way of matching.
+
+Command:   python -m kerasgan.zoo.gan_cls_glyphs.matching matching.json
+
+The paper's D normalises over the batch where image and text have been joined. Right pairs make one batch and wrong
+ones another; in the statistics of a batch D sees which it is, and need not read a word.
+"""
+
+import json
+import sys
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+import kerasgan
+from kerasgan.data import glyphs
+from kerasgan.models.gan_cls import MATCHING, mismatched
+from kerasgan.zoo.gan_cls_glyphs import recipe
+
+STEPS = 2000
+NUM_PAIRS = 1000
+
+
+def train(discriminator, data):
+    """Minimises the loss of right against wrong pairs for `STEPS` steps; returns its mean over the last hundred."""
+    optimizer = kerasgan.optimizers.Adam(2e-4, beta_1=0.5)
+    optimizer.build(discriminator.trainable_variables)
+    loss = kerasgan.losses.get("non_saturating")
+
+    @tf.function
+    def step(images, text):
+        wrong, _ = mismatched(text)
+        with tf.GradientTape() as tape:
+            right_logits = discriminator([images, text], training=True)
+            value = loss.discriminator_loss(right_logits, discriminator([images, wrong], training=True))
+        gradients = tape.gradient(value, discriminator.trainable_variables)
+        optimizer.apply_gradients(zip(gradients, discriminator.trainable_variables))
+        return value
+
+    return float(np.mean([step(*batch) for batch in data.take(STEPS)][-100:]))
+
+
+def read(discriminator, words):
+    """Returns the share of held-out images whose caption gets a higher logit than the one with another letter.
+
+    Right and wrong pairs share each batch, half and half, so that its statistics tell nothing.
+    """
+    table = glyphs.attributes(NUM_PAIRS, "test", seed=recipe.SEED, held_out=recipe.HELD_OUT)
+    images = glyphs.render(table, image_size=32) / np.float32(127.5) - 1
+    others = np.random.default_rng(recipe.SEED).integers(1, len(glyphs.CHARACTERS), NUM_PAIRS)
+    wrong = table | {"letter": (table["letter"] + others) % len(glyphs.CHARACTERS)}
+    right, wrong = (words(glyphs.captions(each)) for each in (table, wrong))
+    even = (np.arange(NUM_PAIRS) % 2 == 0)[:, None]
+
+    def logits(text):
+        batches = tf.data.Dataset.from_tensor_slices((images, text)).batch(100)
+        return np.concatenate([discriminator(list(batch), training=True) for batch in batches])
+
+    first, second = logits(np.where(even, right, wrong)), logits(np.where(even, wrong, right))
+    return float(((first > second) == even).mean())
+
+
+def main(path):
+    """Writes for each way of matching the loss, and the share of letters read, as JSON; guessing reads one half."""
+    words, results = recipe.encoder(), {}
+    for matching in MATCHING:
+        keras.utils.set_random_seed(recipe.SEED)
+        model = kerasgan.GANCLS(image_size=32, text_dim=words.dim, width=32, matching=matching)
+        loss = train(model.discriminator, recipe.dataset().repeat())
+        results[matching] = {"loss": round(loss, 3), "letters_read": round(read(model.discriminator, words), 3)}
+        print(matching, results[matching], flush=True)
+    settings = {"steps": STEPS, "batch_size": 64, "seed": recipe.SEED, "pairs": NUM_PAIRS}
+    with open(path, "w") as file:
+        json.dump(settings | {"results": results}, file, indent=2)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])
