@@ -3,8 +3,8 @@
 A recipe defines `SEED`, `ABOUT` (the description, paper, data and headline of its card), `model()`, `dataset()`,
 `train(directory, dataset=None, ...)` and `score(model)`. It may define `examples()`, a batch that the picture of its
 entry shows (default: the first of `dataset()`), `sample(model)`, the call whose answer the entry records (default:
-`generate` one image for seed 1, of class 0 where there are classes), and `NETWORKS`, the names of those that the entry
-stores (default: all). It ends with
+`generate` one image for seed 1, of class 0 where there are classes), `NETWORKS`, the names of those that the entry
+stores (default: all), and `PRECISION`, the dtype policy to train in (default: that which is set). It ends with
 
     if __name__ == "__main__":
         recipes.reproduce(sys.modules[__name__], sys.argv[1])
@@ -135,6 +135,7 @@ def publish(folder, model, recipe, clocks):
     """
     hours = sum(clock["seconds"] for clock in clocks) / 3600
     machines = " and ".join(_machines(clocks))
+    precision = getattr(recipe, "PRECISION", model.dtype_policy.name)
     batch = next(recipe.dataset().as_numpy_iterator())
     batch_size = len(model.real_images(batch))
     if hasattr(recipe, "examples"):
@@ -143,7 +144,7 @@ def publish(folder, model, recipe, clocks):
         folder,
         model,
         **recipe.ABOUT,
-        training=training_record(model.step, batch_size, recipe.SEED, hours, model.dtype_policy.name, machines),
+        training=training_record(model.step, batch_size, recipe.SEED, hours, precision, machines),
         # Of the weights as they are stored, in half precision, since that is what a user loads.
         scores=recipe.score,
         pictures=model.preview(batch, num_images=64, seed=0),
@@ -157,10 +158,27 @@ def _first_image(model):
     return {"method": "generate", "arguments": {"num_images": 1, "seed": 1} | labels}
 
 
+def _trained(recipe, directory, **options):
+    """Trains by a recipe in its `PRECISION`; the model that is returned computes in the policy that is set."""
+    before = keras.config.dtype_policy()
+    precision = getattr(recipe, "PRECISION", before)
+    keras.config.set_dtype_policy(precision)
+    try:
+        model = recipe.train(directory, **options)
+    finally:
+        keras.config.set_dtype_policy(before)
+    if precision == before:
+        return model
+    model.save_weights(Path(directory) / "trained.weights.h5")
+    model = recipe.model()
+    model.load_weights(Path(directory) / "trained.weights.h5")
+    return model
+
+
 def reproduce(recipe, directory):
     """Trains by a recipe and writes its entry into `directory/<name>`."""
     directory = Path(directory)
-    model = recipe.train(directory / "run")
+    model = _trained(recipe, directory / "run")
     return publish(directory / Path(recipe.__file__).parent.name, model, recipe, _clocks(directory / "run"))
 
 
@@ -208,7 +226,7 @@ def score_a_tenth(recipe, directory, folder):
     """
     if any(count % 10 for count in keras.tree.flatten(recipe.EPOCHS)):
         raise ValueError(f"`EPOCHS` must be a multiple of 10 for a tenth to be scored. Received: {recipe.EPOCHS}")
-    model = recipe.train(directory, epochs=keras.tree.map_structure(lambda count: count // 10, recipe.EPOCHS))
+    model = _trained(recipe, directory, epochs=keras.tree.map_structure(lambda count: count // 10, recipe.EPOCHS))
     tenth = {
         "steps": int(model.step),
         "machine": " and ".join(_machines(_clocks(directory))),

@@ -203,8 +203,7 @@ class GANCLS(AdversarialModel):
             raise ValueError(f"`matching` must be one of {tuple(MATCHING)}. Received: {matching!r}")
         super().__init__(
             generator=generator or gan_cls_generator(image_size, channels, latent_dim, text_dim, width, projection_dim),
-            discriminator=discriminator
-            or MATCHING[matching](image_size, channels, text_dim, width, projection_dim),
+            discriminator=discriminator or MATCHING[matching](image_size, channels, text_dim, width, projection_dim),
             **kwargs,
         )
         self.image_size, self.channels, self.latent_dim, self.text_dim = image_size, channels, latent_dim, text_dim

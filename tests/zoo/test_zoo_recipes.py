@@ -4,6 +4,7 @@ import importlib.util
 import json
 import types
 
+import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
@@ -85,6 +86,28 @@ def test_reproduce_publishes_the_best_weights(recipe, tmp_path):
     assert card["scores"][0]["value"] == pytest.approx(recipe.score(model)[0].value, rel=1e-2, abs=1e-5)
     with np.load(tmp_path / "out" / "dcgan_toy" / "sample.npz") as sample:
         np.testing.assert_allclose(sample["output"], model.generate(1, seed=1), atol=1e-3)
+
+
+def test_a_recipe_may_train_in_another_precision(recipe, tmp_path, monkeypatch):
+    """The training is in the recipe's precision; what is scored and recorded computes as the user's model will."""
+    recipe.PRECISION = "mixed_bfloat16"
+    policies, score = [], recipe.score
+    monkeypatch.setattr(recipe, "train", lambda *a, train=recipe.train: _note(train(*a), policies))
+    monkeypatch.setattr(recipe, "score", lambda model: score(_note(model, policies)))
+    card = recipes.reproduce(recipe, tmp_path / "out")
+    assert policies == ["mixed_bfloat16", "float32"]
+    assert keras.config.dtype_policy().name == "float32"
+    assert card["training"]["precision"] == "mixed_bfloat16"
+    best = recipe.model()
+    best.load_weights(tmp_path / "out" / "run" / "scores" / "best.weights.h5")
+    assert card["training"]["steps"] == int(best.step) > 0
+    with np.load(tmp_path / "out" / "dcgan_toy" / "sample.npz") as sample:
+        np.testing.assert_allclose(sample["output"], best.generate(1, seed=1), atol=1e-3)
+
+
+def _note(model, policies):
+    policies.append(model.dtype_policy.name)
+    return model
 
 
 def test_an_interrupted_run_continues_and_counts_all_its_time(recipe, tmp_path):
