@@ -146,6 +146,10 @@ class GANCLS(AdversarialModel):
     `compile()` trains with Adam(2e-4, beta_1=0.5), batches of 64 in the paper. As in `GAN`, G's step follows D's and is
     judged by the improved D. Text vectors are first brought to a root mean square of 1.
 
+    The paper's D normalises over the batch behind the place where image and text are joined. As right and wrong pairs
+    come in batches of their own, it can tell these by their statistics, and need not read: alone, trained on glyphs, it
+    reads 58 % of the letters, by `matching="projection"` 98 % (`zoo/gan_cls_glyphs/matching.py`; guessing reads half).
+
     A trained one is `kerasgan.zoo.load("gan_cls_glyphs")`; its recipe trains it anew:
 
         python -m kerasgan.zoo.gan_cls_glyphs.recipe runs

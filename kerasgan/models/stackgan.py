@@ -8,7 +8,7 @@ from keras import layers, ops
 
 from kerasgan.convolutions import Conv2D
 from kerasgan.models.dcgan import pyramid
-from kerasgan.models.gan_cls import GANCLS, matching_discriminator
+from kerasgan.models.gan_cls import GANCLS
 from kerasgan.networks import batch_norm, normal
 
 
@@ -174,6 +174,7 @@ class StackGANStage1(GANCLS):
         encoder: what turns strings into text vectors; see `GANCLS.set_encoder`. Defaults to none.
         generator, discriminator: `keras.Model`s, [latents, text, noise] -> images in [-1, 1] with a
             `ConditioningAugmentation` among its layers, and [images, text] -> logits. Default to the paper's.
+        matching: `"concatenation"`, the paper's, or `"projection"`; see `GANCLS`.
         seed: int. Seed of the noise.
 
     Logs `d_loss`, `g_loss`, `kl_loss` (the weighted divergence, not in `g_loss`), `d_real`, `d_wrong`, `d_fake`.
@@ -209,7 +210,9 @@ class StackGANStage1(GANCLS):
             text_dim=text_dim,
             encoder=encoder,
             generator=generator or stage1_generator(image_size, channels, latent_dim, text_dim, width, condition_dim),
-            discriminator=discriminator or matching_discriminator(image_size, channels, text_dim, width, condition_dim),
+            width=width,
+            projection_dim=condition_dim,
+            discriminator=discriminator,
             **kwargs,
         )
         if kl_weight < 0:
@@ -240,6 +243,7 @@ class StackGANStage2(GANCLS):
         generator: `keras.Model`, [latents, text, noise, noise] -> images in [-1, 1]. Defaults to Stage-I and the
             paper's refiner.
         discriminator: `keras.Model`, [images, text] -> logits. Defaults to the paper's.
+        matching: `"concatenation"`, the paper's, or `"projection"`; see `GANCLS`.
         seed: int. Seed of the noise.
 
     Logs as `StackGANStage1`.
@@ -287,7 +291,9 @@ class StackGANStage2(GANCLS):
             text_dim=text_dim,
             encoder=known or encoder,
             generator=generator,
-            discriminator=discriminator or matching_discriminator(image_size, channels, text_dim, width, condition_dim),
+            width=width,
+            projection_dim=condition_dim,
+            discriminator=discriminator,
             **kwargs,
         )
         if kl_weight < 0:

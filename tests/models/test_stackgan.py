@@ -172,3 +172,13 @@ def test_bad_arguments_are_refused():
     with pytest.raises(ValueError, match="`stage2` must be a `StackGANStage2`"):
         stage1 = small_stage1()
         kerasgan.StackGAN(stage1, stage1)
+
+
+def test_both_stages_match_by_projection_if_asked():
+    options = {"condition_dim": 3, "width": 2, "matching": "projection"}
+    stage1 = kerasgan.StackGANStage1(image_size=16, channels=1, latent_dim=4, text_dim=5, **options)
+    stage2 = kerasgan.StackGANStage2(stage1, image_size=32, blocks=1, **options)
+    for stage in (stage1, stage2, kerasgan.StackGANStage1.from_config(stage1.get_config())):
+        (product,) = [layer for layer in stage.discriminator.layers if isinstance(layer, keras.layers.Dot)]
+        assert [x.shape[-1] for x in product.input] == [3, 3]
+        assert stage.get_config()["matching"] == "projection"
