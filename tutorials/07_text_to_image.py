@@ -11,7 +11,7 @@ import numpy as np
 import kerasgan
 from kerasgan.data import glyphs
 
-EPOCHS = 10
+EPOCHS = 20
 NUM_IMAGES = 8000
 BATCH_SIZE = 64
 FOLDER = "texts"
@@ -39,11 +39,13 @@ dataset = glyphs.captioned(embeddings=encoder, image_size=32, num_images=NUM_IMA
 # ## Model and training
 #
 # `d_wrong` in the logs is D's mean probability for real images with wrong texts. At first it is as high as `d_real`: D
-# looks at the image only. When it falls, D has begun to read.
+# looks at the image only. When it falls, this D has begun to read (the paper's may only have learned to tell batches:
+# see below).
 
 # %%
-model = kerasgan.GANCLS(image_size=32, text_dim=encoder.dim, width=16, projection_dim=32, encoder=encoder, seed=0)
-model.compile(ema_decay=0.99, steps_per_execution=5)
+sizes = {"image_size": 32, "text_dim": encoder.dim, "width": 16, "projection_dim": 64}
+model = kerasgan.GANCLS(matching="projection", encoder=encoder, seed=0, **sizes)
+model.compile(penalty=kerasgan.penalties.R1(0.01), ema_decay=0.99, steps_per_execution=5)
 history = model.fit(
     dataset,
     epochs=EPOCHS,
@@ -53,17 +55,29 @@ history = model.fit(
 kerasgan.plots.history(history, f"{FOLDER}/curves.png")
 
 # %% [markdown]
-# ![Eight captions, eight drawings of each, after eight of the ten epochs](pictures/07_samples.png)
+# ![Eight captions, eight drawings of each, after twenty epochs](pictures/07_samples.png)
 #
-# A row for each caption of the first batch, after 1,000 steps: colours come first, then where the ink lies. Legible
-# letters take longer. `kerasgan.zoo.load("gan_cls_glyphs")` is a model of four times the width after 31,000 steps on
-# all letters and colours, a fifth of the combinations held out, with augmentation and the R1 penalty. A row for each of
-# eight held-out captions:
+# A row for each caption of the first batch, after 2,500 steps: colours come first, then letters.
+# `kerasgan.zoo.load("gan_cls_glyphs")` is a model of three times the width after 18,600 steps on all letters and
+# colours, a fifth of the combinations held out. A row for each of eight held-out captions:
 #
 # ![The same grid of the zoo's model: letters](pictures/07_longer.png)
 #
-# Now there are letters, of which 73 % are those asked for; the colours are, in 98 %. But the eight drawings of a row
-# are nearly one: text models like to ignore their noise, and a single sample would never have shown it.
+# 96 % of its letters are those asked for, and 98 % of its colours. But the eight drawings of a row are nearly
+# one: text models like to ignore their noise, and a single sample would never have shown it.
+#
+# ## How D reads
+#
+# The paper's D joins the text to its last map of features, and normalises over the batch behind that
+# (`matching="concatenation"`, the default). Right pairs form one batch and wrong pairs another, and the statistics of a
+# batch give away which it is. `matching="projection"` is the inner product of Miyato and Koyama (2018,
+# https://arxiv.org/abs/1802.05637), in which the other texts of the batch have no say.
+#
+# `python -m kerasgan.zoo.gan_cls_glyphs.matching matching.json` trains a D of width 32, without a G, to tell right pairs
+# of glyphs and captions from wrong ones, for 2,000 steps from one seed. The paper's comes to a loss of 0.006; guessing
+# has 1.39. But where right and wrong pairs share a batch, it prefers the caption with the right letter to one with a
+# wrong letter for 58 % of 1,000 held-out images, and guessing would for half: it has learned to tell batches. By
+# projection the loss is 0.31, and 98 % are right. What is too easy to win teaches G little.
 #
 # ## Held-out combinations
 #
@@ -86,15 +100,17 @@ kerasgan.plots.labelled_grid(
 # %% [markdown]
 # ## Are the colours right?
 #
-# The background is what the corners show. Of 400 new captions, how often is it, of all the backgrounds, the one that
-# was asked for? Guessing would be right in a third.
+# The background is what most pixels near the edge show. Of 400 new captions, how often is it, of all the backgrounds,
+# the one that was asked for? Guessing would be right in a third.
 
 
 # %%
 def background(images):
-    corners = (np.asarray(images)[:, [0, 0, -1, -1], [0, -1, 0, -1]].mean(axis=1) + 1) * 127.5
+    edge = np.ones(images.shape[1:3], bool)
+    edge[3:-3, 3:-3] = False
+    shown = (np.median(images[:, edge], axis=1) + 1) * 127.5
     known = np.array(list(glyphs.BACKGROUNDS.values()), "float32")
-    return np.linalg.norm(corners[:, None] - known, axis=-1).argmin(axis=1)
+    return np.linalg.norm(shown[:, None] - known, axis=-1).argmin(axis=1)
 
 
 share = (background(model.generate(texts, seed=1)) == table["background"]).mean()

@@ -4,7 +4,8 @@ A recipe defines `SEED`, `ABOUT` (the description, paper, data and headline of i
 `train(directory, dataset=None, ...)` and `score(model)`. It may define `examples()`, a batch that the picture of its
 entry shows (default: the first of `dataset()`), `sample(model)`, the call whose answer the entry records (default:
 `generate` one image for seed 1, of class 0 where there are classes), `NETWORKS`, the names of those that the entry
-stores (default: all), and `PRECISION`, the dtype policy to train in (default: that which is set). It ends with
+stores (default: all), and `PRECISION`, the dtype policy in which the functions here train it (default: that which is
+set). It ends with
 
     if __name__ == "__main__":
         recipes.reproduce(sys.modules[__name__], sys.argv[1])
@@ -160,18 +161,16 @@ def _first_image(model):
 
 def _trained(recipe, directory, **options):
     """Trains by a recipe in its `PRECISION`; the model that is returned computes in the policy that is set."""
+    if not hasattr(recipe, "PRECISION"):
+        return recipe.train(directory, **options)
     before = keras.config.dtype_policy()
-    precision = getattr(recipe, "PRECISION", before)
-    keras.config.set_dtype_policy(precision)
+    keras.config.set_dtype_policy(recipe.PRECISION)
     try:
-        model = recipe.train(directory, **options)
+        weights = recipe.train(directory, **options).get_weights()
     finally:
         keras.config.set_dtype_policy(before)
-    if precision == before:
-        return model
-    model.save_weights(Path(directory) / "trained.weights.h5")
     model = recipe.model()
-    model.load_weights(Path(directory) / "trained.weights.h5")
+    model.set_weights(weights)
     return model
 
 
@@ -198,7 +197,7 @@ def ablate(recipe, variants, directory):
     scores, columns, clocks = {}, [inputs], []
     for name, options in variants.items():
         folder = directory / name.replace(" ", "")
-        model = recipe.train(folder, **options)
+        model = _trained(recipe, folder, **options)
         clocks += _clocks(folder)
         scores[name] = {score["metric"]: score["value"] for score in recipe.score(model)}
         print(name, scores[name], flush=True)

@@ -79,7 +79,8 @@ def matching_discriminator(image_size, channels, text_dim, width, projection_dim
 def projection_discriminator(image_size, channels, text_dim, width, projection_dim):
     """Judges by psi(phi) + <V text, phi> (Miyato & Koyama 2018, equation 4); phi is made of the whole 4x4 map.
 
-    No normalisation follows where the text comes in, so that a pair is judged by itself alone.
+    No normalisation follows where the text comes in: the other texts of a batch do not change how a pair is judged. Its
+    other images do, as in the paper.
 
     Returns:
         A `keras.Model`, [images, text] -> (batch, 1) logits: are the images real, and of this text?
@@ -146,9 +147,10 @@ class GANCLS(AdversarialModel):
     `compile()` trains with Adam(2e-4, beta_1=0.5), batches of 64 in the paper. As in `GAN`, G's step follows D's and is
     judged by the improved D. Text vectors are first brought to a root mean square of 1.
 
-    The paper's D normalises over the batch behind the place where image and text are joined. As right and wrong pairs
-    come in batches of their own, it can tell these by their statistics, and need not read: alone, trained on glyphs, it
-    reads 58 % of the letters, by `matching="projection"` 98 % (`zoo/gan_cls_glyphs/matching.py`; guessing reads half).
+    The paper's D normalises over the batch behind the place where image and text are joined, so that it can tell right
+    from wrong pairs, which come in batches of their own, without reading. Trained alone on glyphs it prefers the caption
+    with the right letter to one with a wrong letter for 58 % of the images, by `matching="projection"` for 98 %
+    (guessing: half; `zoo/gan_cls_glyphs/matching.py`).
 
     A trained one is `kerasgan.zoo.load("gan_cls_glyphs")`; its recipe trains it anew:
 
@@ -162,7 +164,7 @@ class GANCLS(AdversarialModel):
         width: int. Channels of the layer next to the image, doubled at each halving of the size, up to 8 times.
             Defaults to 64.
         projection_dim: int. Length of the text inside G and D. Defaults to 128.
-        matching: how D learns whether image and text match: `"concatenation"`, the paper's, which joins the text to the
+        matching: str, how D learns whether image and text match: `"concatenation"`, the paper's, which joins the text to the
             4x4 feature map; or `"projection"`, the inner product of Miyato & Koyama (2018,
             https://arxiv.org/abs/1802.05637). Defaults to `"concatenation"`.
         interpolation: float in (0, 1), beta in the paper, which takes 0.5 for GAN-INT; or None for GAN-CLS. Defaults to
@@ -171,7 +173,8 @@ class GANCLS(AdversarialModel):
             none; see `set_encoder`.
         generator: `keras.Model`, [latents, text] -> images in [-1, 1]. Further inputs of it get normal noise. Defaults
             to the paper's.
-        discriminator: `keras.Model`, [images, text] -> logits. Defaults to the paper's.
+        discriminator: `keras.Model`, [images, text] -> logits. Defaults to that of `matching`, which is of no effect
+            beside a given one.
         seed: int. Seed of the noise.
 
     Logs `d_loss`, `g_loss`, and the mean probabilities `d_real`, `d_wrong`, `d_fake`: s_r, s_w, s_f.

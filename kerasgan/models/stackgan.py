@@ -173,8 +173,9 @@ class StackGANStage1(GANCLS):
             the text shall decide.
         encoder: what turns strings into text vectors; see `GANCLS.set_encoder`. Defaults to none.
         generator, discriminator: `keras.Model`s, [latents, text, noise] -> images in [-1, 1] with a
-            `ConditioningAugmentation` among its layers, and [images, text] -> logits. Default to the paper's.
-        matching: `"concatenation"`, the paper's, or `"projection"`; see `GANCLS`.
+            `ConditioningAugmentation` among its layers, and [images, text] -> logits. Default to the paper's and that of
+            `matching`.
+        matching: str, `"concatenation"`, the paper's, or `"projection"`; see `GANCLS`.
         seed: int. Seed of the noise.
 
     Logs `d_loss`, `g_loss`, `kl_loss` (the weighted divergence, not in `g_loss`), `d_real`, `d_wrong`, `d_fake`.
@@ -242,8 +243,8 @@ class StackGANStage2(GANCLS):
         encoder: what turns strings into text vectors. Defaults to that of `stage1`.
         generator: `keras.Model`, [latents, text, noise, noise] -> images in [-1, 1]. Defaults to Stage-I and the
             paper's refiner.
-        discriminator: `keras.Model`, [images, text] -> logits. Defaults to the paper's.
-        matching: `"concatenation"`, the paper's, or `"projection"`; see `GANCLS`.
+        discriminator: `keras.Model`, [images, text] -> logits. Defaults to that of `matching`.
+        matching: str, `"concatenation"`, the paper's, or `"projection"`; see `GANCLS`.
         seed: int. Seed of the noise.
 
     Logs as `StackGANStage1`.

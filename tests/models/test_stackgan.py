@@ -178,7 +178,8 @@ def test_both_stages_match_by_projection_if_asked():
     options = {"condition_dim": 3, "width": 2, "matching": "projection"}
     stage1 = kerasgan.StackGANStage1(image_size=16, channels=1, latent_dim=4, text_dim=5, **options)
     stage2 = kerasgan.StackGANStage2(stage1, image_size=32, blocks=1, **options)
-    for stage in (stage1, stage2, kerasgan.StackGANStage1.from_config(stage1.get_config())):
+    loaded = [type(stage).from_config(stage.get_config()) for stage in (stage1, stage2)]
+    for stage in (stage1, stage2, *loaded):
         (product,) = [layer for layer in stage.discriminator.layers if isinstance(layer, keras.layers.Dot)]
         assert [x.shape[-1] for x in product.input] == [3, 3]
         assert stage.get_config()["matching"] == "projection"

@@ -8,10 +8,13 @@ import keras
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kerasgan import callbacks
+from kerasgan.data import glyphs
 from kerasgan.zoo import recipes
 from kerasgan.zoo._card import machine
+from kerasgan.zoo.gan_cls_glyphs import matching
 
 RECIPE = '''"""A toy."""
 
@@ -92,7 +95,7 @@ def test_a_recipe_may_train_in_another_precision(recipe, tmp_path, monkeypatch):
     """The training is in the recipe's precision; what is scored and recorded computes as the user's model will."""
     recipe.PRECISION = "mixed_bfloat16"
     policies, score = [], recipe.score
-    monkeypatch.setattr(recipe, "train", lambda *a, train=recipe.train: _note(train(*a), policies))
+    monkeypatch.setattr(recipe, "train", lambda *a, train=recipe.train, **k: _note(train(*a, **k), policies))
     monkeypatch.setattr(recipe, "score", lambda model: score(_note(model, policies)))
     card = recipes.reproduce(recipe, tmp_path / "out")
     assert policies == ["mixed_bfloat16", "float32"]
@@ -103,6 +106,17 @@ def test_a_recipe_may_train_in_another_precision(recipe, tmp_path, monkeypatch):
     assert card["training"]["steps"] == int(best.step) > 0
     with np.load(tmp_path / "out" / "dcgan_toy" / "sample.npz") as sample:
         np.testing.assert_allclose(sample["output"], best.generate(1, seed=1), atol=1e-3)
+    recipe.EPOCHS = 10
+    recipes.score_a_tenth(recipe, tmp_path / "tenth", tmp_path / "out" / "dcgan_toy")
+    assert policies == 2 * ["mixed_bfloat16", "float32"]
+
+    def fail(directory):
+        raise RuntimeError(keras.config.dtype_policy().name)
+
+    monkeypatch.setattr(recipe, "train", fail)
+    with pytest.raises(RuntimeError, match="mixed_bfloat16"):
+        recipes.reproduce(recipe, tmp_path / "other")
+    assert keras.config.dtype_policy().name == "float32"
 
 
 def _note(model, policies):
@@ -192,3 +206,18 @@ def test_accelerators_are_part_of_the_machine(monkeypatch):
     monkeypatch.setattr("tensorflow.config.list_physical_devices", lambda kind: ["a", "b"])
     monkeypatch.setattr("tensorflow.config.experimental.get_device_details", lambda device: {"device_name": "Z1"})
     assert machine() == f"2 x Z1, {plain}"
+
+
+def test_letters_are_read_by_the_logits_of_right_and_wrong_captions(monkeypatch):
+    """Whoever knows the right captions reads all letters; whoever knows nothing, or the colours alone, half of them."""
+    words = matching.recipe.encoder()
+    monkeypatch.setattr(matching, "NUM_PAIRS", 100)
+    table = glyphs.attributes(100, "test", seed=0, held_out=matching.recipe.HELD_OUT)
+    right = words(glyphs.captions(table))
+
+    def knows(pairs, training):
+        return tf.cast(tf.reduce_all(pairs[1] == right, axis=1, keepdims=True), tf.float32)
+
+    assert matching.read(knows, words) == 1
+    assert matching.read(lambda pairs, training: -knows(pairs, training), words) == 0
+    assert matching.read(lambda pairs, training: tf.zeros((100, 1)), words) == 0.5

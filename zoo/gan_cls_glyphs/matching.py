@@ -2,8 +2,8 @@
 
 Command:   python -m kerasgan.zoo.gan_cls_glyphs.matching matching.json
 
-The paper's D normalises over the batch where image and text have been joined. Right pairs make one batch and wrong
-ones another; in the statistics of a batch D sees which it is, and need not read a word.
+The paper's D normalises over the batch where image and text have been joined. Right pairs form one batch and wrong
+pairs another; the statistics of a batch give away which it is, and D need not read a word.
 """
 
 import json
@@ -15,10 +15,12 @@ import tensorflow as tf
 
 import kerasgan
 from kerasgan.data import glyphs
+from kerasgan.files import replacing
 from kerasgan.models.gan_cls import MATCHING, mismatched
 from kerasgan.zoo.gan_cls_glyphs import recipe
 
 STEPS = 2000
+SIZES = {"image_size": 32, "width": 32, "projection_dim": 128}
 NUM_PAIRS = 1000
 
 
@@ -66,13 +68,13 @@ def main(path):
     words, results = recipe.encoder(), {}
     for matching in MATCHING:
         keras.utils.set_random_seed(recipe.SEED)
-        model = kerasgan.GANCLS(image_size=32, text_dim=words.dim, width=32, matching=matching)
+        model = kerasgan.GANCLS(text_dim=words.dim, matching=matching, **SIZES)
         loss = train(model.discriminator, recipe.dataset().repeat())
         results[matching] = {"loss": round(loss, 3), "letters_read": round(read(model.discriminator, words), 3)}
         print(matching, results[matching], flush=True)
-    settings = {"steps": STEPS, "batch_size": 64, "seed": recipe.SEED, "pairs": NUM_PAIRS}
-    with open(path, "w") as file:
-        json.dump(settings | {"results": results}, file, indent=2)
+    settings = SIZES | {"steps": STEPS, "seed": recipe.SEED, "pairs": NUM_PAIRS}
+    with replacing(path) as temporary:
+        temporary.write_text(json.dumps(settings | {"results": results}, indent=2) + "\n")
 
 
 if __name__ == "__main__":
