@@ -63,8 +63,8 @@ kerasgan.plots.history(history, f"{FOLDER}/curves.png")
 #
 # ![The same grid of the zoo's model: letters](pictures/07_longer.png)
 #
-# 96 % of its letters are those asked for, and 98 % of its colours. But the eight drawings of a row are nearly
-# one: text models like to ignore their noise, and a single sample would never have shown it.
+# 96 % of its letters are those asked for, and 98 % of its colours. But the eight drawings of a row are nearly one:
+# text models like to ignore their noise, and a single sample would never have shown it.
 #
 # ## How D reads
 #
@@ -73,10 +73,10 @@ kerasgan.plots.history(history, f"{FOLDER}/curves.png")
 # batch give away which it is. `matching="projection"` is the inner product of Miyato and Koyama (2018,
 # https://arxiv.org/abs/1802.05637), in which the other texts of the batch have no say.
 #
-# `python -m kerasgan.zoo.gan_cls_glyphs.matching matching.json` trains a D of width 32, without a G, to tell right pairs
-# of glyphs and captions from wrong ones, for 2,000 steps from one seed. The paper's comes to a loss of 0.006; guessing
-# has 1.39. But where right and wrong pairs share a batch, it prefers the caption with the right letter to one with a
-# wrong letter for 58 % of 1,000 held-out images, and guessing would for half: it has learned to tell batches. By
+# `python -m kerasgan.zoo.gan_cls_glyphs.matching matching.json` trains a D of width 32, without a G, to tell right
+# pairs of glyphs and captions from wrong ones, for 2,000 steps from one seed. The paper's comes to a loss of 0.006;
+# guessing has 1.39. But where right and wrong pairs share a batch, it prefers the caption with the right letter to one
+# with a wrong letter for 58 % of 1,000 held-out images, and guessing would for half: it has learned to tell batches. By
 # projection the loss is 0.31, and 98 % are right. What is too easy to win teaches G little.
 #
 # ## Held-out combinations

@@ -148,8 +148,8 @@ class GANCLS(AdversarialModel):
     judged by the improved D. Text vectors are first brought to a root mean square of 1.
 
     The paper's D normalises over the batch behind the place where image and text are joined, so that it can tell right
-    from wrong pairs, which come in batches of their own, without reading. Trained alone on glyphs it prefers the caption
-    with the right letter to one with a wrong letter for 58 % of the images, by `matching="projection"` for 98 %
+    from wrong pairs, which come in batches of their own, without reading. Trained alone on glyphs it prefers the
+    caption with the right letter to one with a wrong letter for 58 % of the images, by `matching="projection"` for 98 %
     (guessing: half; `zoo/gan_cls_glyphs/matching.py`).
 
     A trained one is `kerasgan.zoo.load("gan_cls_glyphs")`; its recipe trains it anew:
@@ -164,8 +164,8 @@ class GANCLS(AdversarialModel):
         width: int. Channels of the layer next to the image, doubled at each halving of the size, up to 8 times.
             Defaults to 64.
         projection_dim: int. Length of the text inside G and D. Defaults to 128.
-        matching: str, how D learns whether image and text match: `"concatenation"`, the paper's, which joins the text to the
-            4x4 feature map; or `"projection"`, the inner product of Miyato & Koyama (2018,
+        matching: str, how D learns whether image and text match: `"concatenation"`, the paper's, which joins the text
+            to the 4x4 feature map; or `"projection"`, the inner product of Miyato & Koyama (2018,
             https://arxiv.org/abs/1802.05637). Defaults to `"concatenation"`.
         interpolation: float in (0, 1), beta in the paper, which takes 0.5 for GAN-INT; or None for GAN-CLS. Defaults to
             None.

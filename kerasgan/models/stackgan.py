@@ -173,8 +173,8 @@ class StackGANStage1(GANCLS):
             the text shall decide.
         encoder: what turns strings into text vectors; see `GANCLS.set_encoder`. Defaults to none.
         generator, discriminator: `keras.Model`s, [latents, text, noise] -> images in [-1, 1] with a
-            `ConditioningAugmentation` among its layers, and [images, text] -> logits. Default to the paper's and that of
-            `matching`.
+            `ConditioningAugmentation` among its layers, and [images, text] -> logits. Default to the paper's and that
+            of `matching`.
         matching: str, `"concatenation"`, the paper's, or `"projection"`; see `GANCLS`.
         seed: int. Seed of the noise.
 
