@@ -5,6 +5,8 @@ import pathlib
 import re
 import shutil
 import struct
+import subprocess
+import sys
 
 import keras
 import numpy as np
@@ -229,3 +231,19 @@ def test_classifiers_give_logits_and_features(data, shape, num_classes):
     assert features(images).shape == (3, 128)
     # One image's logits do not depend on the others in its batch.
     np.testing.assert_allclose(network(images)[1:2], network(images[1:2]), atol=1e-4)
+
+
+def test_python_started_in_a_clone_finds_the_zoo():
+    """As after `pip install .`, with no finder of an editable installation: the clone's own folder comes first."""
+    clone = README.parent
+    code = (
+        "import sys; sys.meta_path[:] = [f for f in sys.meta_path if 'editable' not in repr(f)];"
+        "import kerasgan; print(kerasgan.__file__); print(kerasgan.zoo.__file__);"
+        "print(len(kerasgan.zoo.list_models()))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=clone, capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines() == [
+        str(clone / "kerasgan" / "__init__.py"),
+        str(clone / "zoo" / "__init__.py"),
+        str(len(zoo.list_models())),
+    ]
