@@ -28,7 +28,8 @@ def traced(run):
     for plane in space.planes:
         for event in (event for line in plane.lines for event in line.events):
             name, _, operation = plane.event_metadata[event.metadata_id].name.rpartition(":")
-            if name and not operation.startswith(":") and "::" not in name:  # "conv2d_1/Conv2D:_MklNativeConv2D"
+            # "conv2d_1/Conv2D:_MklNativeConv2D"; not "ExecutorState::Process", "EagerExecute: MakeIterator" and the like.
+            if name and not name.endswith(":") and not operation.startswith(" "):
                 milliseconds[operation] += event.duration_ps / 1e9
                 calls[operation] += 1
     return milliseconds, calls
