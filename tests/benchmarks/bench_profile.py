@@ -28,7 +28,7 @@ def traced(run):
     for plane in space.planes:
         for event in (event for line in plane.lines for event in line.events):
             name, _, operation = plane.event_metadata[event.metadata_id].name.rpartition(":")
-            # "conv2d_1/Conv2D:_MklNativeConv2D"; not "ExecutorState::Process", "EagerExecute: MakeIterator" and the like.
+            # "conv2d_1/Conv2D:_MklNativeConv2D", but not "ExecutorState::Process" or "EagerExecute: MakeIterator"
             if name and not name.endswith(":") and not operation.startswith(" "):
                 milliseconds[operation] += event.duration_ps / 1e9
                 calls[operation] += 1
