@@ -1,10 +1,10 @@
 """Generative adversarial networks for Keras 3 and TensorFlow."""
 
-from pathlib import Path as _Path
+import pathlib as _pathlib
 
 # In a clone `zoo` lies beside this folder. Python, started there, takes this folder, whatever is installed.
-if not _Path(__file__).with_name("zoo").is_dir():
-    __path__.append(str(_Path(__file__).parents[1]))
+if not _pathlib.Path(__file__).with_name("zoo").is_dir():
+    __path__.append(str(_pathlib.Path(__file__).parents[1]))
 
 from kerasgan import (
     augment,
