@@ -209,7 +209,7 @@ def test_accelerators_are_part_of_the_machine(monkeypatch):
 
 
 def test_letters_are_read_by_the_logits_of_right_and_wrong_captions(monkeypatch):
-    """Whoever knows the right captions reads all letters; whoever knows nothing, or the colours alone, half of them."""
+    """Who prefers the right captions reads all letters, who prefers wrong ones none, who knows nothing half of them."""
     words = matching.recipe.encoder()
     monkeypatch.setattr(matching, "NUM_PAIRS", 100)
     table = glyphs.attributes(100, "test", seed=0, held_out=matching.recipe.HELD_OUT)
