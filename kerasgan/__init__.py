@@ -44,6 +44,7 @@ from kerasgan.models import (
     CycleGAN,
     DomainTransferNetwork,
     Pix2Pix,
+    ResumableModel,
     StackGAN,
     StackGANStage1,
     StackGANStage2,

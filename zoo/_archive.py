@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from kerasgan.models import AdversarialModel
+from kerasgan.models import ResumableModel
 from kerasgan.zoo._weights import WeightFileError, load_content
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
@@ -52,7 +52,7 @@ def load_archive(path):
         path: the file.
 
     Returns:
-        An `AdversarialModel`, compiled as it was saved.
+        An `ResumableModel`, compiled as it was saved.
 
     Raises:
         WeightFileError: (a ValueError) the file is not what it has to be; the message names the file and the reason.
@@ -133,7 +133,7 @@ def _build(path, config):
         model = keras.saving.deserialize_keras_object(config, safe_mode=True)
     except (TypeError, ValueError, KeyError, AttributeError) as error:
         raise WeightFileError(f"{path} must describe a model. Received: {error}") from error
-    if not isinstance(model, AdversarialModel) or not model.compiled:
+    if not isinstance(model, ResumableModel) or not model.compiled:
         raise WeightFileError(f"{path} must hold a compiled model of kerasgan. Received: {type(model).__name__}")
     return model
 
