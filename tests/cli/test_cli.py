@@ -11,8 +11,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-import kerasgan_cli
-from kerasgan_cli import main
+from kerasgan_cli import generate, main, train
 
 
 def run(*arguments):
@@ -54,7 +53,7 @@ def test_a_run_folder_holds_everything_and_the_output_names_it(folder):
 def test_the_run_tells_how_long_it_will_take(folder):
     _, output = folder
     assert re.search(r"about (\d+ s|\d+ min) left", output)
-    told = [kerasgan_cli._duration(seconds) for seconds in (0.2, 29, 61, 3599, 9000)]
+    told = [train._duration(seconds) for seconds in (0.2, 29, 61, 3599, 9000)]
     assert told == ["1 s", "29 s", "1 min", "1 h 0 min", "2 h 30 min"]
 
 
@@ -235,7 +234,7 @@ def test_an_unexpected_error_is_named_and_points_to_debug(monkeypatch):
     def broken():
         raise ZeroDivisionError("by 0")
 
-    monkeypatch.setattr(kerasgan_cli, "library", broken)
+    monkeypatch.setattr(generate, "library", broken)
     result = run("generate", "dcgan_mnist")
     assert result.exit_code == 1 and "ZeroDivisionError: by 0" in result.output and "--debug" in result.output
 
@@ -264,8 +263,8 @@ def test_the_help_has_the_line_for_each_shell(shell):
 def test_the_models_are_those_of_the_library():
     import kerasgan
 
-    assert sorted(kerasgan_cli._classes(kerasgan)) == list(kerasgan_cli.MODELS)
-    assert all(name in run("train", "--help").output for name in kerasgan_cli.MODELS)
+    assert sorted(train._classes(kerasgan)) == list(train.MODELS)
+    assert all(name in run("train", "--help").output for name in train.MODELS)
 
 
 def commands(group=main, path=()):

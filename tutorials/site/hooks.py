@@ -6,6 +6,7 @@ import html
 import importlib.util
 import pathlib
 import re
+import sys
 
 import click
 import jupytext
@@ -90,7 +91,9 @@ def command_line():
     """Returns the helps of all commands."""
     spec = importlib.util.spec_from_file_location("kerasgan_cli", ROOT / "kerasgan" / "cli" / "__init__.py")
     module = importlib.util.module_from_spec(spec)  # no package is installed here, nor TensorFlow needed
-    spec.loader.exec_module(module)
+    module = sys.modules.setdefault("kerasgan_cli", module)  # so that its rooms find each other
+    if not hasattr(module, "main"):
+        spec.loader.exec_module(module)
     parts = ["# Command line"]
 
     def describe(command, context):

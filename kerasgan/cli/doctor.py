@@ -1,0 +1,30 @@
+"""What this machine offers."""
+
+import sys
+
+import click
+
+from kerasgan_cli.common import errors_without_traceback
+
+
+@click.command("doctor")
+@errors_without_traceback
+def command():
+    """Print versions, devices, precision and folders, and what is missing. Ends with 1 where something is.
+
+    \b
+    Example:
+        kerasgan doctor
+    """
+    from kerasgan_cli.machine import examine
+
+    sections, missing = examine()
+    for title, rows in sections.items():
+        click.secho(title, bold=True)
+        for name, value in rows:
+            click.echo(f"  {name:34} {value}")
+    click.secho("Missing", bold=True)
+    for sentence in missing or ["nothing that kerasgan needs"]:
+        click.echo(f"  {sentence}")
+    if missing:
+        sys.exit(1)

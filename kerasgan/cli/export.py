@@ -1,0 +1,36 @@
+"""A model for other programs."""
+
+from pathlib import Path
+
+import click
+
+from kerasgan_cli.common import errors_without_traceback, library, load_model
+
+
+@click.command("export")
+@click.argument("source")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of a SavedModel, or file.")
+@click.option(
+    "--format",
+    type=click.Choice(["saved_model", "onnx", "litert"]),
+    help="[default: by the ending of --out: .onnx, .tflite, else saved_model]",
+)
+@click.option("--endpoint", help="Which function goes into an ONNX or LiteRT file.  [default: serving_default]")
+@click.option("--batch-size", type=click.IntRange(1), help="Fixes the number of images of an ONNX or LiteRT file.")
+@errors_without_traceback
+def command(source, out, format, endpoint, batch_size):
+    """Write a model for others: a SavedModel for model servers, ONNX, or LiteRT.
+
+    SOURCE is the folder of a finished run, or the name of a model of the zoo (kerasgan zoo list). A SavedModel goes
+    into a numbered folder of --out, as model servers expect.
+
+    \b
+    Examples:
+        kerasgan export runs/digits --out served/digits
+        kerasgan export dcgan_mnist --out digits.onnx
+        kerasgan export dcgan_mnist --out digits.tflite
+    """
+    endings = {".onnx": "onnx", ".tflite": "litert"}
+    model = load_model(library(), source)
+    format = format or endings.get(out.suffix, "saved_model")
+    click.echo(model.export(out, format=format, endpoint=endpoint, batch_size=batch_size))

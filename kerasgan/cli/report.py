@@ -1,0 +1,23 @@
+"""A page about a run."""
+
+from pathlib import Path
+
+import click
+
+from kerasgan_cli.common import errors_without_traceback, library
+
+
+@click.command("report")
+@click.argument("run", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--out", type=click.Path(path_type=Path), help="The page.  [default: report.html in RUN]")
+@errors_without_traceback
+def command(run, out):
+    """Write one page about the folder RUN: curves, samples, scores, options, and what looks wrong.
+
+    The page needs no other file and no network. RUN may be still under way, or be written from Python.
+
+    \b
+    Example:
+        kerasgan report runs/digits --out digits.html
+    """
+    click.echo(library().report.write(run, out))

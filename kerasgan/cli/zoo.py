@@ -1,0 +1,73 @@
+"""The pretrained models."""
+
+import json
+import sys
+
+import click
+
+from kerasgan_cli.common import errors_without_traceback, library, say
+
+
+@click.group("zoo")
+def command():
+    """List, show and verify the pretrained models.
+
+    \b
+    Example:
+        kerasgan zoo list
+    """
+
+
+@command.command("list")
+@click.argument("pattern", default="*")
+@errors_without_traceback
+def zoo_list(pattern):
+    """List the models whose names match PATTERN.
+
+    \b
+    Example:
+        kerasgan zoo list 'dcgan_*'
+    """
+    for entry in library().zoo.list_models(pattern):
+        size = f"{entry['size'] / 1e6:.1f} MB"
+        click.echo(f"{entry['name']:28} {size:>8}  {entry['metric']} {entry['value']:.4g}  {entry['description']}")
+
+
+@command.command("show")
+@click.argument("name")
+@errors_without_traceback
+def zoo_show(name):
+    """Print the card of the model NAME: data, training, scores, files.
+
+    \b
+    Example:
+        kerasgan zoo show dcgan_mnist
+    """
+    click.echo(json.dumps(library().zoo.card(name), indent=2))
+
+
+@command.command("verify")
+@click.argument("name")
+@click.option("--scores", is_flag=True, help="Also compute the scores anew: needs the data, takes minutes.")
+@click.option("--dry-run", is_flag=True, help="Print what would be checked; check nothing.")
+@errors_without_traceback
+def zoo_verify(name, scores, dry_run):
+    """Check the files, the recorded sample and, with --scores, the scores of the model NAME.
+
+    \b
+    Examples:
+        kerasgan zoo verify dcgan_mnist --scores
+        kerasgan zoo verify dcgan_mnist --scores --dry-run
+    """
+    if dry_run:
+        card = library().zoo.card(name)
+        click.echo(f"the SHA-256 of {', '.join(card['files'])}, and the recorded sample")
+        if scores:
+            click.echo(f"{', '.join(score['metric'] for score in card['scores'])} on {card['data']['name']}")
+        return
+    if scores:
+        say(f"Computing {', '.join(score['metric'] for score in library().zoo.card(name)['scores'])}: minutes ...")
+    report = library().zoo.verify(name, scores=scores)
+    click.echo(json.dumps(report, indent=2))
+    if not report["holds"]:
+        sys.exit(1)
