@@ -166,11 +166,12 @@ def _trained(recipe, directory, **options):
     before = keras.config.dtype_policy()
     keras.config.set_dtype_policy(recipe.PRECISION)
     try:
-        weights = recipe.train(directory, **options).get_weights()
+        trained = recipe.train(directory, **options)
     finally:
         keras.config.set_dtype_policy(before)
     model = recipe.model()
-    model.set_weights(weights)
+    model.set_weights(trained.get_weights())
+    model.step.assign(trained.step)
     return model
 
 

@@ -39,11 +39,15 @@ class Checkpoint(keras.callbacks.Callback):
     """Saves the complete state of a training and continues an interrupted one exactly where it stood.
 
     A checkpoint is a folder `step_00000120` with `state.weights.h5` (networks, averaged weights, both optimizers,
-    seed generators, the step: `model.save_weights` of a compiled model) and `manifest.json` (step, epoch, the
-    configurations of the model and of its `compile()`, the data's first batch, other callbacks' state, versions,
-    and a SHA-256 of all that). It appears at once, by a rename, after everything has reached the disk.
+    seed generators, the step: `model.save_weights` of a compiled model) and `manifest.json` (step, epoch, where
+    the training began, the configurations of the model and of its `compile()`, the data's first batch, other callbacks'
+    state, versions, and a SHA-256 of all that). It appears at once, by a rename, after everything has reached the disk.
 
     `fit` of a kerasgan model calls `restore_into` before training, so that the same script, started again, continues.
+    The checkpoint knows the step and the epoch at which the training in its folder began, which may be those of a
+    loaded model or of a second `fit`: `epochs` means the same to a run and to its continuation. Of callbacks that set
+    the model's weights, see `fit`.
+
     A state with a non-finite weight or log is never saved. Of several workers only the chief writes, and all restore
     from the same folder, which they must share.
 
@@ -88,6 +92,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._first_batch_hash = None
         self._stateful = {}
         self._saved_step = None
+        self._began = None
         self._epoch = 0
         self._finite = True
         self._due = False
@@ -127,6 +132,7 @@ class Checkpoint(keras.callbacks.Callback):
         self._identity = _identity(model)
         self._first_batch_hash = _first_batch_hash(model)
         self._stateful = {}
+        self._saved_step = self._began = None
         for callback in callbacks:
             if hasattr(callback, "get_state") and hasattr(callback, "set_state"):
                 name = type(callback).__name__
@@ -149,7 +155,8 @@ class Checkpoint(keras.callbacks.Callback):
         if not self._identity["first_batch"]:
             # Restored by hand, not by `fit`: there are no data to compare.
             differences = [difference for difference in differences if difference[0] != "first_batch"]
-        if step > 0:
+        began = manifest.get("began", {"step": 0, "epoch": 0})
+        if step > began["step"]:
             # What has trained already may have had its rate moved by a schedule, as its configuration then shows.
             differences = [difference for difference in differences if not difference[0].endswith("learning_rate")]
         elif self._first_batch_hash not in (None, manifest["first_batch_sha256"]) and self.same_data:
@@ -172,7 +179,7 @@ class Checkpoint(keras.callbacks.Callback):
             if name in manifest["state"]:
                 callback.set_state(manifest["state"][name])
         self._identity = manifest["identity"]
-        self._saved_step, self._epoch = manifest["step"], manifest["epoch"]
+        self._saved_step, self._epoch, self._began = manifest["step"], manifest["epoch"], began
         return manifest
 
     def on_train_begin(self, logs=None):
@@ -189,6 +196,8 @@ class Checkpoint(keras.callbacks.Callback):
                 self._old_handlers[number] = signal.signal(number, self._on_signal)
 
     def on_epoch_begin(self, epoch, logs=None):
+        if self._began is None:
+            self._began = {"step": int(self.model.step.numpy()), "epoch": epoch}
         if self._due:
             self._save()
         self._epoch = epoch
@@ -259,6 +268,7 @@ class Checkpoint(keras.callbacks.Callback):
         manifest = {
             "step": int(self.model.step.numpy()),
             "epoch": self._epoch,
+            "began": self._began,
             "identity": self._identity,
             "first_batch_sha256": self._first_batch_hash,
             "state": {name: callback.get_state() for name, callback in self._stateful.items()},
@@ -461,9 +471,11 @@ def _identity(model):
     compile_config = dict(serialized.get("compile_config") or {})
     for name in EXECUTION:
         compile_config.pop(name, None)
+    config = dict(serialized["config"])
+    changes = {key: value for key, value in config.pop("after_init", {}).items() if key != "ema_decay"}
     identity = {
         "model": serialized["class_name"],
-        "config": serialized["config"],
+        "config": config | ({"after_init": changes} if changes else {}),
         "compile_config": compile_config,
         "first_batch": [[list(array.shape), str(array.dtype)] for array in _first_batch(model)],
     }

@@ -83,6 +83,8 @@ class AdversarialModel(ResumableModel):
     ):
         """Chooses the training. Without arguments it is the paper's: see the class.
 
+        Compiling again changes the training, never the model: weights, the average and `step` stay.
+
         Args:
             g_optimizer, d_optimizer: `keras.optimizers.Optimizer`, a name or a config, for the generators' and the
                 discriminators' variables. Under `mixed_float16` both are wrapped for loss scaling.
@@ -93,7 +95,8 @@ class AdversarialModel(ResumableModel):
                 sees new data; the batch size must be a multiple of it. Or a `kerasgan.schedules.LossThreshold`, which
                 trains each player until its loss is low enough.
             ema_decay: float in [0, 1). Per-step decay of the averaged copy of the sampling networks, batch
-                statistics included, which `generate` then uses. 0 for none.
+                statistics included, which `generate` then uses. Defaults to that of the average there is, which
+                compiling keeps, or to the paper's. 0 for none: it drops the average there is.
             metrics: list of `keras.metrics.Metric`s over (real images, generated images), for `evaluate`.
             run_eagerly, steps_per_execution, jit_compile: as in `keras.Model.compile`.
 
@@ -102,7 +105,8 @@ class AdversarialModel(ResumableModel):
         """
         given = {name: value for name, value in locals().items() if name in _COMPILE_ARGUMENTS and value is not None}
         options = {"loss": "non_saturating", "penalty": None, "augment": None, "d_steps": 1, "ema_decay": 0.0}
-        options |= {"metrics": []} | self.defaults() | given
+        kept = {"ema_decay": self.ema_decay} if self.ema_decay else {}
+        options |= {"metrics": []} | self.defaults() | kept | given
         d_steps, scheduled = options["d_steps"], isinstance(options["d_steps"], LossThreshold)
         if not scheduled and (not isinstance(d_steps, (int, float)) or d_steps != int(d_steps) or d_steps < 1):
             raise ValueError(f"`d_steps` must be an int of at least 1, or a `LossThreshold`. Received: {d_steps!r}")
@@ -111,7 +115,7 @@ class AdversarialModel(ResumableModel):
                 f"`d_steps` must be an int for {type(self).__name__}, which has no step of G apart from that of D. "
                 f"Received: {type(d_steps).__name__}"
             )
-        self.augment = get_augment(options["augment"])
+        self._replace("augment", get_augment(options["augment"]))
         for layer in self.augment:
             if not layer.built:
                 layer.build((None, self.image_size, self.image_size, self.channels))

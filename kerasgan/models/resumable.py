@@ -1,10 +1,19 @@
 """What every model shares: training that resumes exactly, averaged networks, logged means, saving and export."""
 
+import contextlib
+import io
+import warnings
+import zipfile
+
 import keras
+import numpy as np
 import tensorflow as tf
 
 from kerasgan import data, distribute, export
 from kerasgan.models.saving import SavesEverything
+
+# Of the random numbers of `evaluate`.
+EVALUATION_SEED = 1406_2661
 
 
 class ResumableModel(SavesEverything, keras.Model):
@@ -40,7 +49,10 @@ class ResumableModel(SavesEverything, keras.Model):
                 raise ValueError(f"`{attribute}` must be a `keras.Model`. Received: {network!r}")
             if not network.built:
                 raise ValueError(f"`{attribute}` has no weights yet: call it once, or give it an `Input`, first.")
+            _settle_trainable(network)
             setattr(self, attribute, network)
+        object.__setattr__(self, "_network_names", tuple(networks))
+        self.ema_decay = 0.0
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.step = self.add_weight(shape=(), dtype="int64", initializer="zeros", trainable=False, name="step")
         self.means = {name: keras.metrics.Mean(name=name) for name in self.log_names()}
@@ -51,19 +63,99 @@ class ResumableModel(SavesEverything, keras.Model):
         """Returns the names of all entries of the logs, in their order."""
         return self.loss_names
 
-    # Compiling -------------------------------------------------------------------------------------------------------
+    @property
+    def weights(self):
+        """The weights of all networks, what `get_weights` and `set_weights` handle.
 
-    def start_compiling(self, ema_decay=0.0, metrics=(), **execution):
-        """Checks and keeps the arguments of `compile` that every model has. Builds the averaged networks.
+        `step` is not among them, as an optimizer's `iterations` are not: a callback that sets weights during `fit`,
+        such as `keras.callbacks.EarlyStopping`, changes what the networks compute, not how long was trained.
+        """
+        return [weight for weight in super().weights if weight is not getattr(self, "step", None)]
+
+    # Freezing --------------------------------------------------------------------------------------------------------
+
+    def freeze(self, network, layers=None):
+        """Holds the first layers of a network fixed in training. Call `compile` afterwards.
+
+        Freezing the first layers of the discriminator is FreezeD (Mo et al. 2020, https://arxiv.org/abs/2002.10964),
+        which fine-tunes a trained model on few images. What is frozen is saved with the model and belongs to the
+        identity of a training that `kerasgan.callbacks.Checkpoint` continues. It is Keras's `trainable`: setting that
+        of a layer yourself does the same, and `model.discriminator.trainable = True` lets all layers train again.
 
         Args:
-            ema_decay: float in [0, 1). Per-step decay of the averaged copies of `sampling_networks`. 0 for none.
+            network: str, the name of the attribute, such as `"discriminator"`.
+            layers: int, how many of the layers that have weights, counted from the network's input; a normalization is
+                one. A frozen batch normalization uses its moving statistics in training. Defaults to all layers.
+
+        Raises:
+            ValueError: if there is no such network, or it has fewer layers with weights.
+
+        Example:
+
+        >>> model = kerasgan.DCGAN(image_size=16, width=4)
+        >>> model.freeze("discriminator", layers=1)
+        >>> model.compile()
+        """
+        if network not in self._network_names:
+            raise ValueError(f"`network` must be one of {list(self._network_names)}. Received: {network!r}")
+        found = list(_layers_with_weights(getattr(self, network)))
+        count = len(found) if layers is None else layers
+        if not isinstance(count, (int, np.integer)) or not 1 <= count <= len(found):
+            raise ValueError(f"`layers` must be an int from 1 to {len(found)}, or None for all. Received: {layers!r}")
+        for layer in found[:count]:
+            layer.trainable = False
+
+    def changes(self):
+        frozen = {name: _frozen(getattr(self, name)) for name in self._network_names}
+        frozen = {name: numbers for name, numbers in frozen.items() if numbers}
+        return ({"frozen": frozen} if frozen else {}) | ({"ema_decay": self.ema_decay} if self.ema_decay else {})
+
+    def repeat_changes(self, changes):
+        frozen = changes.get("frozen", {})
+        for name in self._network_names:
+            network, numbers = getattr(self, name), frozen.get(name, [])
+            if _frozen(network) != numbers:
+                for i, layer in enumerate(network._flatten_layers()):  # each before its own parts
+                    layer.trainable = i not in numbers
+        self._keep_average(changes.get("ema_decay", 0.0))
+
+    def _trained_variables(self):
+        return {id(v) for name in self._network_names for v in getattr(self, name).trainable_variables}
+
+    def _assert_compile_called(self, method_name=None):
+        super()._assert_compile_called(method_name)
+        if method_name in ("fit", "train_on_batch") and self._trained_variables() != self._compiled_for:
+            raise ValueError(
+                "Which layers are trainable has changed since `compile()`. Call `compile()` again, so that the optimizers "
+                "hold what is to be trained."
+            )
+
+    def get_compile_config(self):
+        if self.compiled and self._trained_variables() != self._compiled_for:
+            warnings.warn(
+                "Which layers are trainable has changed since `compile()`: the model is saved without its `compile()`.",
+                stacklevel=2,
+            )
+            return {}
+        return super().get_compile_config()
+
+    # Compiling -------------------------------------------------------------------------------------------------------
+
+    def start_compiling(self, ema_decay=None, metrics=(), **execution):
+        """Checks and keeps the arguments of `compile` that every model has. Builds the averaged networks.
+
+        Compiling changes the training, never the model: weights, averages and `step` stay.
+
+        Args:
+            ema_decay: float in [0, 1). Per-step decay of the averaged copies of `sampling_networks`. Defaults to that of
+                the averages there are, or none. 0 drops them.
             metrics: list of `keras.metrics.Metric`s over (real images, generated images), for `evaluate`.
             **execution: `run_eagerly`, `steps_per_execution` and `jit_compile` of `keras.Model.compile`.
 
         Raises:
             ValueError: if an argument is out of its range.
         """
+        ema_decay = self.ema_decay if ema_decay is None else ema_decay
         if not 0 <= ema_decay < 1:
             raise ValueError(f"`ema_decay` must be in [0, 1). Received: {ema_decay!r}")
         # Keras would install, and save, an RMSprop without `optimizer=None`.
@@ -71,11 +163,27 @@ class ResumableModel(SavesEverything, keras.Model):
         for name in self.loss_names:
             if name not in self.means:
                 self.means[name] = keras.metrics.Mean(name=name)
-        self.ema_decay = float(ema_decay)
+        object.__setattr__(self, "_execution", execution)  # as given: Keras replaces "auto"
+        object.__setattr__(self, "_compiled_for", self._trained_variables())
         # Kept from Keras's tracking: their results are wanted once an evaluation, not at each training batch.
         object.__setattr__(self, "sample_metrics", list(metrics))
+        self._keep_average(ema_decay)
+
+    def _keep_average(self, decay):
+        """Makes the averages that are missing, from the networks as they are; with `decay` 0 removes those there are."""
         for name in self.sampling_networks:
-            setattr(self, f"ema_{name}", self._average_of(getattr(self, name)) if self.ema_decay else None)
+            average = getattr(self, f"ema_{name}", None)
+            if not decay:
+                self._replace(f"ema_{name}", None)
+            elif average is None:
+                self._replace(f"ema_{name}", self._average_of(getattr(self, name)))
+        self.ema_decay = float(decay)
+
+    def _replace(self, attribute, value):
+        """Sets an attribute that may hold layers. Keras would go on counting the former ones as parts of the model."""
+        for former in keras.tree.flatten(getattr(self, attribute, None)):
+            self._tracker.untrack(former)
+        setattr(self, attribute, value)
 
     def _optimizer(self, identifier, variables):
         optimizer = keras.optimizers.get(identifier)
@@ -96,9 +204,7 @@ class ResumableModel(SavesEverything, keras.Model):
             average.build(network.input_shape)
         average.set_weights(network.get_weights())
         average.trainable = False
-        # Inside layers that were frozen when they were cloned, Keras 3.15 leaves weights trainable.
-        for weight in average.weights:
-            weight.trainable = False
+        _settle_trainable(average)
         return average
 
     def sampler(self, name="generator"):
@@ -132,7 +238,9 @@ class ResumableModel(SavesEverything, keras.Model):
     def update_ema(self):
         """Counts the step and moves the averaged networks: average <- decay average + (1 - decay) weight.
 
-        At step t the decay is at most (1 + t) / (10 + t), so that the first weights do not linger.
+        At step t of the model the decay is at most (1 + t) / (10 + t), so that the random first weights do not linger.
+        An average that is begun later begins from trained weights and needs no such ramp; re-compiling restarts none.
+        Whole numbers, such as the count of `keras.layers.Normalization`, are copied.
         """
         self.step.assign_add(1)
         if not self.ema_decay:
@@ -141,7 +249,8 @@ class ResumableModel(SavesEverything, keras.Model):
         decay = tf.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
         for name in self.sampling_networks:
             for average, weight in zip(getattr(self, f"ema_{name}").weights, getattr(self, name).weights, strict=True):
-                average.assign(weight + decay * (average - weight))
+                is_float = keras.backend.is_float_dtype(average.dtype)
+                average.assign(weight + decay * (average - weight) if is_float else weight)
 
     # Training and evaluating -----------------------------------------------------------------------------------------
 
@@ -169,9 +278,15 @@ class ResumableModel(SavesEverything, keras.Model):
         """Trains, as `keras.Model.fit` does, on one continuous stream of batches.
 
         The first batch is looked at before step 0, kept as `model.first_batch`, and refused where the model could not
-        learn from it. A finite dataset is repeated, so that the position in the data is `model.step`: a callback with
-        a method `restore_into(model, callbacks)`, such as `kerasgan.callbacks.Checkpoint`, continues at the next
-        batch, in the middle of an epoch too.
+        learn from it. A finite dataset is repeated, so that the steps made tell the position in the data: a callback
+        with a method `restore_into(model, callbacks)`, such as `kerasgan.callbacks.Checkpoint`, continues at the next
+        batch, in the middle of an epoch too. Then `initial_epoch` is that of the training's beginning, callbacks hear
+        of the steps that this process makes, and the logs of a begun epoch are means over these.
+
+        When training ends, such callbacks come first: what other callbacks then do to the weights is not saved by
+        them. With `keras.callbacks.EarlyStopping(restore_best_weights=True)` the model holds the weights of the best
+        epoch, averages included, while `step`, optimizers and random states, and the last checkpoint, are those of the
+        real end.
 
         Args:
             x: `tf.data.Dataset` of batches, or arrays, in the structure that the model's class states.
@@ -215,23 +330,42 @@ class ResumableModel(SavesEverything, keras.Model):
             x = distribute.share(x, self.distribute_strategy, self.steps_per_execution)
 
         callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
-        restored = any([c.restore_into(self, callbacks) is not None for c in callbacks if hasattr(c, "restore_into")])
+        restored = [c.restore_into(self, callbacks) for c in callbacks if hasattr(c, "restore_into")]
+        restored = next((manifest for manifest in restored if manifest is not None), None)
+        offset = 0
+        if restored is not None:
+            initial_epoch, offset, done = self._position(restored, steps)
+            x = x.skip(done)
+            if initial_epoch >= epochs and verbose:
+                print(f"Nothing is left to train: {initial_epoch} of {epochs} epochs are done.")
+            elif offset and initial_epoch < epochs:
+                self._pass_over(offset)
+        callbacks = _Callbacks(
+            callbacks,
+            passed_over=offset,
+            model=self,
+            add_history=True,
+            add_progbar=verbose != 0,
+            verbose=verbose,
+            epochs=epochs,
+            steps=steps,
+        )
         run = dict(kwargs, shuffle=False, verbose=verbose, callbacks=callbacks, validation_data=validation_data)
-        if not restored:
-            return super().fit(x, epochs=epochs, initial_epoch=initial_epoch, steps_per_epoch=steps, **run)
+        return super().fit(x, epochs=epochs, initial_epoch=initial_epoch, steps_per_epoch=steps, **run)
 
+    def _position(self, restored, steps):
+        """Returns where a restored training stands: its epoch, the steps made in it, and those made in all."""
         if steps is None:
             raise ValueError("To resume, `fit` needs `steps_per_epoch`, as the dataset does not tell its length.")
-        done = int(self.step.numpy())
-        epoch, offset = divmod(done, steps)
+        began = restored.get("began", {"step": 0, "epoch": 0})
+        done = int(self.step.numpy()) - began["step"]
+        epochs, offset = divmod(done, steps)
         if offset % self.steps_per_execution:
             raise ValueError(
                 f"The checkpoint stands {offset} steps into an epoch: `steps_per_execution` must divide that. "
                 f"Received: {self.steps_per_execution}"
             )
-        if offset and epoch < epochs:
-            self._pass_over(offset)
-        return super().fit(x.skip(done), epochs=epochs, initial_epoch=epoch, steps_per_epoch=steps, **run)
+        return began["epoch"] + epochs, offset, done
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Does nothing, as the networks are built.
@@ -275,6 +409,9 @@ class ResumableModel(SavesEverything, keras.Model):
     def evaluate(self, x=None, y=None, batch_size=None, return_dict=False, **kwargs):
         """Returns the mean losses on `x`, without training, and the compiled metrics over (real, generated) images.
 
+        Evaluation leaves no trace in the training: its random numbers come from a fixed seed, the same for every model,
+        so that a second evaluation gives the same numbers; random states and the means logged so far are put back.
+
         Args:
             x, y, batch_size: as in `fit`.
             return_dict: bool. A dict by name instead of a list in the order of its names. Defaults to False.
@@ -284,17 +421,65 @@ class ResumableModel(SavesEverything, keras.Model):
             x = data.from_arrays(x if y is None else (x, y), batch_size or 32, shuffle=False)
         for metric in self.sample_metrics:
             metric.reset_state()
-        logs = super().evaluate(x, return_dict=True, **kwargs)
+        with self._untouched():
+            logs = super().evaluate(x, return_dict=True, **kwargs)
         for metric in self.sample_metrics:
             result = metric.result()
             results = result if isinstance(result, dict) else {metric.name: result}
             logs |= {name: float(value) for name, value in results.items()}
         return logs if return_dict else list(logs.values())
 
+    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+        with self._untouched():
+            return super().test_on_batch(x, y, sample_weight, return_dict)
+
+    @contextlib.contextmanager
+    def _untouched(self):
+        """Lends the model to an evaluation: random states start from `EVALUATION_SEED`, and are put back afterwards."""
+        states = self._random_states()
+        before = [np.array(state) for state in states]
+        means = {id(variable) for metric in self.metrics for variable in metric.variables}
+        for i, state in enumerate(state for state in states if id(state) not in means):
+            state.assign([EVALUATION_SEED + i, 0])  # each its own: two layers of one shape draw different numbers
+        try:
+            yield
+        finally:
+            for state, value in zip(states, before):
+                state.assign(value)
+
     def compare(self, real, fake):
         """Shows a batch of real and one of generated images to the compiled metrics; for `test_step`."""
         for metric in self.sample_metrics:
             metric.update_state(tf.cast(real, tf.float32), tf.cast(fake, tf.float32))
+
+    # Loading ---------------------------------------------------------------------------------------------------------
+
+    def load_weights(self, filepath, skip_mismatch=False, **kwargs):
+        """Loads what `save_weights` wrote, `step`, random states and a compiled model's optimizers included.
+
+        Averages that the file lacks begin from the loaded weights.
+
+        Args:
+            filepath, skip_mismatch: as in `keras.Model.load_weights`.
+
+        Raises:
+            ValueError: if the file holds averages and this model none: they would be lost.
+        """
+        held = _attributes_in(filepath)
+        averages = {name: getattr(self, f"ema_{name}", None) for name in self.sampling_networks}
+        if held is not None:
+            lost = [f"ema_{name}" for name, average in averages.items() if average is None and f"ema_{name}" in held]
+            if lost and not skip_mismatch:
+                raise ValueError(
+                    f"This model must average its weights, as {str(filepath)!r} does: it would lose {lost}. Compile with "
+                    "the `ema_decay` of the run that wrote the file; `compile(ema_decay=0)` after loading drops them."
+                )
+            averages = {n: a for n, a in averages.items() if a is not None and f"ema_{n}" not in held}
+            if averages:
+                kwargs["objects_to_skip"] = [*kwargs.get("objects_to_skip", ()), *averages.values()]
+        super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
+        for name, average in averages.items() if held is not None else ():
+            average.set_weights(getattr(self, name).get_weights())
 
     # Exporting -------------------------------------------------------------------------------------------------------
 
@@ -324,3 +509,67 @@ class ResumableModel(SavesEverything, keras.Model):
                 become ONNX or LiteRT.
         """
         return export.export(self, filepath, format, version, endpoint, batch_size)
+
+
+class _Callbacks(keras.callbacks.CallbackList):
+    """The callbacks of a `fit`: they hear of no step that another process made; who saves comes first at the end.
+
+    Args:
+        passed_over: int, the steps of the first epoch that an earlier process made.
+    """
+
+    def __init__(self, callbacks, passed_over, **kwargs):
+        super().__init__(callbacks, **kwargs)
+        self.passed_over = passed_over
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch >= self.passed_over:
+            super().on_train_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch >= self.passed_over:
+            super().on_train_batch_end(batch, logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.passed_over = 0
+        super().on_epoch_end(epoch, logs)
+
+    def on_train_end(self, logs=None):
+        self.callbacks.sort(key=lambda callback: not hasattr(callback, "restore_into"))
+        super().on_train_end(logs)
+
+
+def _layers_with_weights(network):
+    """Yields the layers that have weights from the input on, those of nested models one by one."""
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            yield from _layers_with_weights(layer)
+        elif layer.weights:
+            yield layer
+
+
+def _frozen(network):
+    """Returns the numbers of the layers that are not trainable, in the order of all that the network is made of."""
+    return [i for i, layer in enumerate(network._flatten_layers()) if not layer.trainable]
+
+
+def _settle_trainable(network):
+    """Holds the weights of layers that are not trainable: of layers made so, Keras 3.15 leaves them trainable."""
+    for layer in network._flatten_layers():
+        if not layer.trainable:
+            for weight in layer._trainable_variables:
+                weight.trainable = False
+
+
+def _attributes_in(filepath):
+    """Returns the names of the attributes that a weights file has weights of; None where that cannot be told."""
+    import h5py
+
+    name = str(filepath)
+    if name.endswith(".keras"):
+        with zipfile.ZipFile(filepath) as archive:
+            filepath = io.BytesIO(archive.read("model.weights.h5"))
+    elif not name.endswith("weights.h5") or "://" in name:
+        return None
+    with h5py.File(filepath, "r") as file:
+        return set(file)

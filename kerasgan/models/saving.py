@@ -1,16 +1,33 @@
 """How a model is saved: its arguments, its compile arguments, and every random state."""
 
+import contextlib
+import functools
 import inspect
 
 import keras
+
+# The entry of a configuration that is no argument: what has become of the model since it was made.
+AFTER_INIT = "after_init"
+KINDS = inspect.Parameter
 
 
 class SavesEverything:
     """Makes `save()`, `keras.models.load_model()` and `get_config()` keep what Keras alone would lose.
 
     The arguments of `__init__` are the configuration, and those of `compile` the compile configuration; no class
-    repeats them. The random states are saved beside the weights.
+    repeats them. Arguments that are None are saved too, and so are those that a catch-all such as `**options` or
+    `*args` passes on. An argument of `compile` must be kept as an attribute of its name. The random states are saved
+    beside the weights.
+
+    The dtype policy given as `dtype`, or the global one at the making, holds for every layer that `__init__` and
+    `compile` make, in subclasses too. A network that was made before keeps its own.
     """
+
+    def __init_subclass__(cls, **kwargs):
+        super().__init_subclass__(**kwargs)
+        for name in ("__init__", "compile"):
+            if name in vars(cls):
+                setattr(cls, name, _in_own_policy(vars(cls)[name]))
 
     def __new__(cls, *args, **kwargs):
         model = super().__new__(cls)
@@ -18,20 +35,38 @@ class SavesEverything:
         bound = inspect.signature(cls.__init__).bind(model, *args, **kwargs)
         bound.apply_defaults()
         arguments = dict(list(bound.arguments.items())[1:])
-        arguments |= arguments.pop("kwargs", {})
+        for parameter in _parameters(cls.__init__):
+            if parameter.kind is KINDS.VAR_KEYWORD:
+                arguments |= arguments.pop(parameter.name)
+            elif parameter.kind is KINDS.VAR_POSITIONAL and not arguments[parameter.name]:
+                del arguments[parameter.name]
         object.__setattr__(model, "_init_arguments", arguments)
         return model
 
     def get_config(self):
         config = {"name": self.name, "dtype": self.dtype_policy.name}
         for name, value in self._init_arguments.items():
-            if name not in config and value is not None:
+            if name not in config:
                 config[name] = keras.saving.serialize_keras_object(value)
-        return config
+        changes = self.changes()
+        return config | ({AFTER_INIT: changes} if changes else {})
 
     @classmethod
     def from_config(cls, config):
-        return cls(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
+        config = dict(config)
+        changes = config.pop(AFTER_INIT, {})
+        with policy(config.get("dtype")):
+            values = {name: keras.saving.deserialize_keras_object(value) for name, value in config.items()}
+            model = _construct(cls, values)
+        model.repeat_changes(changes)
+        return model
+
+    def changes(self):
+        """Returns, as plain JSON values, what has become of the model since it was made; {} for nothing."""
+        return {}
+
+    def repeat_changes(self, changes):
+        """Makes of a new model what `changes()` of the saved one returned."""
 
     def get_compile_config(self):
         if not self.compiled:
@@ -39,15 +74,26 @@ class SavesEverything:
         names = set()
         for cls in type(self).__mro__[: type(self).__mro__.index(SavesEverything)]:
             if "compile" in vars(cls):
-                names |= set(inspect.signature(cls.compile).parameters) - {"self", "kwargs", "metrics"}
-        values = {name: getattr(self, name) for name in sorted(names)} | {"metrics": self.sample_metrics}
+                names |= {p.name for p in _parameters(cls.compile) if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
+        values = {name: self._compile_value(name) for name in sorted(names - {"metrics"})}
+        values["metrics"] = self.sample_metrics
         return {name: keras.saving.serialize_keras_object(value) for name, value in values.items()}
+
+    def _compile_value(self, name):
+        if name in self._execution:
+            return self._execution[name]
+        if not hasattr(self, name):
+            raise ValueError(
+                f"To be saved, `{type(self).__name__}.compile` must keep its argument `{name}` as an attribute: write "
+                f"`self.{name} = {name}`."
+            )
+        return getattr(self, name)
 
     def compile_from_config(self, config):
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
 
     def _random_states(self):
-        saved = {id(variable) for variable in self.weights}
+        saved = {id(variable) for variable in super().weights}
         return [variable for variable in self.variables if id(variable) not in saved]
 
     def save_own_variables(self, store):
@@ -62,3 +108,54 @@ class SavesEverything:
         for i, state in enumerate(self._random_states()):
             if f"random_state_{i}" in states:
                 state.assign(states[f"random_state_{i}"][()])
+
+
+@contextlib.contextmanager
+def policy(dtype):
+    """Makes `dtype`, as `keras.Model` takes it, the global dtype policy of a block; None leaves it as it is."""
+    before = keras.config.dtype_policy()
+    if dtype is not None:
+        keras.config.set_dtype_policy(keras.dtype_policies.get(dtype))
+    try:
+        yield
+    finally:
+        keras.config.set_dtype_policy(before)
+
+
+def _in_own_policy(method):
+    """Lets an `__init__` or `compile` make layers in the model's dtype policy instead of the global one."""
+
+    @functools.wraps(method)
+    def wrapped(self, *args, **kwargs):
+        # In `__init__` the policy is known from the arguments only.
+        own = getattr(self, "_dtype_policy", None) or kwargs.get("dtype") or self._init_arguments.get("dtype")
+        with policy(own):
+            return method(self, *args, **kwargs)
+
+    # For `inspect.getfullargspec`, which Keras asks and which looks at no wrapped function.
+    wrapped.__signature__ = inspect.signature(method)
+    return wrapped
+
+
+def _parameters(method):
+    return list(inspect.signature(method).parameters.values())[1:]
+
+
+def _construct(cls, values):
+    """Calls `cls` with arguments by name: by position where its signature asks for it."""
+    parameters = _parameters(cls.__init__)
+    rest = [values.pop(p.name, ()) for p in parameters if p.kind is p.VAR_POSITIONAL]
+    first = []
+    for parameter in parameters:
+        by_position = parameter.kind is KINDS.POSITIONAL_ONLY
+        by_position |= parameter.kind is KINDS.POSITIONAL_OR_KEYWORD and any(rest)
+        if by_position and parameter.name in values:
+            first.append(values.pop(parameter.name))
+    known = {p.name for p in parameters}
+    open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
+    # Every configuration has these two; a subclass may take neither.
+    aside = {key: values.pop(key) for key in ("name", "dtype") if key in values and key not in known and not open_ended}
+    model = cls(*first, *(value for values_ in rest for value in values_), **values)
+    if "name" in aside:
+        model.name = aside["name"]
+    return model
