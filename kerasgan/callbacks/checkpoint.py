@@ -52,7 +52,8 @@ class Checkpoint(keras.callbacks.Callback):
     from the same folder, which they must share.
 
     A training is continued with its own options and data only. The data are known by their first batch, so a `shuffle`
-    needs a seed, as those of `kerasgan.data` have.
+    needs a seed, as those of `kerasgan.data` have. One `tf.data` object that shuffles gives each `fit` another order:
+    a script that calls `fit` twice makes a new one for each.
 
     SIGTERM and SIGINT (Ctrl-C) save at the next step boundary and then raise `SystemExit` with status 143 or 130; the
     second signal acts at once, as if this callback were not there. Of several workers each obeys its own signal, and

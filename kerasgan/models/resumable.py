@@ -126,8 +126,8 @@ class ResumableModel(SavesEverything, keras.Model):
         super()._assert_compile_called(method_name)
         if method_name in ("fit", "train_on_batch") and self._trained_variables() != self._compiled_for:
             raise ValueError(
-                "Which layers are trainable has changed since `compile()`. Call `compile()` again, so that the optimizers "
-                "hold what is to be trained."
+                "Which layers are trainable has changed since `compile()`. Call `compile()` again, so that the "
+                "optimizers hold what is to be trained."
             )
 
     def get_compile_config(self):
@@ -147,8 +147,8 @@ class ResumableModel(SavesEverything, keras.Model):
         Compiling changes the training, never the model: weights, averages and `step` stay.
 
         Args:
-            ema_decay: float in [0, 1). Per-step decay of the averaged copies of `sampling_networks`. Defaults to that of
-                the averages there are, or none. 0 drops them.
+            ema_decay: float in [0, 1). Per-step decay of the averaged copies of `sampling_networks`. Defaults to that
+                of the averages there are, or none. 0 drops them.
             metrics: list of `keras.metrics.Metric`s over (real images, generated images), for `evaluate`.
             **execution: `run_eagerly`, `steps_per_execution` and `jit_compile` of `keras.Model.compile`.
 
@@ -170,7 +170,7 @@ class ResumableModel(SavesEverything, keras.Model):
         self._keep_average(ema_decay)
 
     def _keep_average(self, decay):
-        """Makes the averages that are missing, from the networks as they are; with `decay` 0 removes those there are."""
+        """Makes the averages that are missing, of the networks as they are; `decay=0` removes those there are."""
         for name in self.sampling_networks:
             average = getattr(self, f"ema_{name}", None)
             if not decay:
@@ -471,8 +471,8 @@ class ResumableModel(SavesEverything, keras.Model):
             lost = [f"ema_{name}" for name, average in averages.items() if average is None and f"ema_{name}" in held]
             if lost and not skip_mismatch:
                 raise ValueError(
-                    f"This model must average its weights, as {str(filepath)!r} does: it would lose {lost}. Compile with "
-                    "the `ema_decay` of the run that wrote the file; `compile(ema_decay=0)` after loading drops them."
+                    f"{str(filepath)!r} holds {lost}, for which this model has no place: they would be lost. Compile "
+                    "with the `ema_decay` of the run that wrote the file; `compile(ema_decay=0)`, later, drops them."
                 )
             averages = {n: a for n, a in averages.items() if a is not None and f"ema_{n}" not in held}
             if averages:

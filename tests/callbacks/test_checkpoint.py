@@ -90,6 +90,163 @@ def test_resumed_equals_uninterrupted(tmp_path, make_model, make_dataset, uninte
     assert Checkpoint.latest(tmp_path) == tmp_path / "step_00000015"
 
 
+@pytest.fixture(scope="module")
+def begun(tmp_path_factory, make_model, make_dataset):
+    """A file of a model after seven steps of another training."""
+    path = tmp_path_factory.mktemp("begun") / "model.keras"
+    model = make_model()
+    model.fit(make_dataset(), steps_per_epoch=7, verbose=0)
+    model.save(path)
+    return path
+
+
+@pytest.mark.parametrize(
+    "killed_at, options",
+    [(8, {}), (13, {"initial_epoch": 1}), (17, {"steps_per_execution": 2, "steps_per_epoch": 4})],
+    ids=["before the first checkpoint", "in the second epoch", "steps_per_execution"],
+)
+def test_a_loaded_model_s_training_resumes(tmp_path, make_dataset, begun, killed_at, options):
+    """`epochs` counts from the beginning of this training, whatever `step` the model had."""
+    at_once = options.pop("steps_per_execution", 1)
+
+    def fit(callbacks):
+        model = keras.models.load_model(begun)
+        model.compile(steps_per_execution=at_once)
+        history = model.fit(make_dataset(), epochs=4, verbose=0, callbacks=callbacks, **options)
+        return model, history
+
+    straight, history = fit([])
+    assert int(straight.step) == 7 + len(history.epoch) * options.get("steps_per_epoch", 5)
+    with pytest.raises(InterruptedError):
+        fit([Checkpoint(tmp_path, every_n_steps=3), StopAt(killed_at)])
+    resumed, rest = fit([Checkpoint(tmp_path, every_n_steps=3)])
+    assert_equal_states(resumed, state_of(straight))
+    assert rest.epoch == history.epoch[-len(rest.epoch) :]
+    assert rest.history["g_loss"][-1] == history.history["g_loss"][-1]
+    if killed_at == 8:
+        return
+    finished, nothing = fit([Checkpoint(tmp_path)])
+    assert nothing.epoch == [] and int(finished.step) == int(straight.step)
+    with pytest.raises(ValueError, match="differs in:\n  first_batch_sha256"):
+        keras.models.load_model(begun).fit(
+            make_dataset().map(lambda x: -x), verbose=0, callbacks=[Checkpoint(tmp_path)]
+        )
+
+
+def test_a_second_fit_resumes(tmp_path, make_model, make_dataset):
+    def fit(*more):
+        model = make_model()
+        model.fit(make_dataset(), verbose=0, callbacks=[Checkpoint(tmp_path / "first")])
+        model.fit(make_dataset(), epochs=2, verbose=0, callbacks=[Checkpoint(tmp_path / "second", 1), *more])
+        return state_of(model)
+
+    with pytest.raises(InterruptedError):
+        fit(StopAt(8))
+    resumed = fit()
+    for folder in ("first", "second"):
+        shutil.rmtree(tmp_path / folder)
+    for a, b in zip(resumed, fit(), strict=True):
+        np.testing.assert_array_equal(a, b)
+
+
+def test_nothing_left_to_train_is_said(make_model, make_dataset, trained, tmp_path, capsys):
+    make_model().fit(make_dataset(), epochs=2, verbose=2, callbacks=[Checkpoint(tmp_path)])
+    assert "Nothing is left to train: 2 of 2 epochs are done." in capsys.readouterr().out
+
+
+class Listener(keras.callbacks.Callback):
+    """Notes the batches of which it hears, and that there is something in the logs."""
+
+    def __init__(self):
+        super().__init__()
+        self.begun, self.ended, self.at = [], [], []
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.begun.append(batch)
+
+    def on_train_batch_end(self, batch, logs=None):
+        assert np.isfinite(logs["g_loss"])
+        self.ended.append(batch)
+        self.at.append(int(self.model.step))
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_callbacks_hear_of_no_step_of_another_process(tmp_path, make_model, make_dataset, at_once):
+    data = make_dataset().repeat()
+    with pytest.raises(InterruptedError):
+        model = make_model(steps_per_execution=at_once)
+        model.fit(data, epochs=2, steps_per_epoch=6, verbose=0, callbacks=[Checkpoint(tmp_path, 2), StopAt(10)])
+    listener = Listener()
+    resumed = make_model(steps_per_execution=at_once)
+    resumed.fit(
+        make_dataset().repeat(), epochs=3, steps_per_epoch=6, verbose=1, callbacks=[Checkpoint(tmp_path, 2), listener]
+    )
+    begins = [*range(4, 6), *range(6)] if at_once == 1 else [4, 0, 2, 4]
+    assert listener.begun == begins
+    assert listener.ended == [batch + at_once - 1 for batch in begins]
+    assert listener.at == list(range(10 + at_once, 19, at_once))
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_early_stopping_that_restores_weights(tmp_path, make_model, make_dataset, first):
+    """The checkpoint holds the real end, not the best weights beside the optimizers of the end."""
+
+    def stopping():
+        return keras.callbacks.EarlyStopping("d_real", mode="max", baseline=9, restore_best_weights=True, patience=2)
+
+    saver = Checkpoint(tmp_path)
+    model = make_model()
+    best = []
+    note = keras.callbacks.LambdaCallback(
+        on_epoch_end=lambda epoch, logs: best.append((logs["d_real"], state_of(model)))
+    )
+    others = [note, stopping()]
+    model.fit(make_dataset(), epochs=9, verbose=0, callbacks=[saver, *others] if first else [*others, saver])
+    step = int(model.step)
+    assert step == 5 * len(best) < 45 and Checkpoint.latest(tmp_path).name == f"step_{step:08d}"
+    score, state = max(best, key=lambda pair: pair[0])
+    networks = len(model.generator.weights + model.discriminator.weights + model.ema_generator.weights)
+    for a, b in zip(state_of(model)[:networks], state[:networks], strict=True):
+        np.testing.assert_array_equal(a, b)  # the model holds the best weights
+    for a, b in zip(state_of(model)[networks:], best[-1][1][networks:], strict=True):
+        np.testing.assert_array_equal(a, b)  # and all else of the end
+    restored = make_model()
+    Checkpoint(tmp_path).restore_into(restored)
+    assert_equal_states(restored, best[-1][1])
+    straight = make_model()
+    straight.fit(make_dataset(), epochs=len(best) + 1, verbose=0)
+    restored = make_model()
+    restored.fit(make_dataset(), epochs=len(best) + 1, verbose=0, callbacks=[Checkpoint(tmp_path)])
+    assert_equal_states(restored, state_of(straight))
+
+
+def test_weights_set_within_a_training_resume(tmp_path, make_model, make_dataset):
+    """A callback that goes back to earlier weights goes on with the data and the optimizers."""
+
+    class Back(keras.callbacks.Callback):
+        def on_epoch_end(self, epoch, logs=None):
+            if epoch == 0:
+                self.model.set_weights([0.5 * weight for weight in self.model.get_weights()])
+
+    straight = make_model()
+    straight.fit(make_dataset(), epochs=2, verbose=0, callbacks=[Back()])
+    with pytest.raises(InterruptedError):
+        make_model().fit(make_dataset(), epochs=2, verbose=0, callbacks=[Back(), Checkpoint(tmp_path), StopAt(7)])
+    resumed = make_model()
+    resumed.fit(make_dataset(), epochs=2, verbose=0, callbacks=[Back(), Checkpoint(tmp_path)])
+    assert int(resumed.step) == 10
+    assert_equal_states(resumed, state_of(straight))
+
+
+def test_refuses_other_frozen_layers(tmp_path, make_model, make_dataset, trained):
+    model = make_model()
+    model.freeze("discriminator", layers=1)
+    model.compile(ema_decay=0.9)
+    with pytest.raises(ValueError, match=r"config.after_init: expected \{'frozen': .*, found None"):
+        model.fit(make_dataset(), epochs=3, verbose=0, callbacks=[Checkpoint(tmp_path)])
+    assert int(model.step) == 0
+
+
 @pytest.mark.slow
 def test_resumed_equals_uninterrupted_on_two_devices(tmp_path, make_dataset, make_model):
     def fit(callbacks):

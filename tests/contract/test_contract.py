@@ -1,5 +1,6 @@
 """The contract that every model keeps, whatever its paper. The cases are in `cases.py`."""
 
+import copy
 import json
 import os
 import pathlib
@@ -15,6 +16,7 @@ import tensorflow as tf
 
 import kerasgan
 from kerasgan import convolutions
+from kerasgan.callbacks import checkpoint
 
 
 @pytest.fixture(
@@ -120,18 +122,68 @@ def test_preview_is_a_grid(case, trained):
     assert model.real_images(model.first_batch).ndim == 4
 
 
-def test_evaluate_returns_losses_and_compiled_metrics_and_trains_nothing(case):
+def test_evaluate_returns_losses_and_compiled_metrics_and_leaves_no_trace(case):
     class Distance(keras.metrics.MeanAbsoluteError):
         pass
 
     model = case.model(metrics=[Distance(name="distance")])
-    before = [np.asarray(v) for v in model.trainable_variables]
+    model.means["d_loss"].update_state(3.0)  # as in the middle of an epoch
+    before = state(model)
     logs = model.evaluate(case.dataset(), return_dict=True, verbose=0)
     assert set(model.loss_names) | {"d_real", "d_fake", "distance"} == set(logs)
     assert all(np.isfinite(value) for value in logs.values())
     assert logs["distance"] > 0
-    for old, new in zip(before, model.trainable_variables):
+    for (name, old), new in zip(before.items(), state(model).values(), strict=True):
+        np.testing.assert_array_equal(old, new, err_msg=name)
+    assert model.evaluate(case.dataset(), return_dict=True, verbose=0) == logs
+
+
+def policies(model):
+    networks = [getattr(model, name) for name in model._network_names]
+    networks += [getattr(model, f"ema_{name}") for name in model.sampling_networks]
+    return [layer.dtype_policy.name for network in networks for layer in network._flatten_layers()]
+
+
+def test_precision_belongs_to_every_layer_and_to_the_file(case):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = case.make()
+    model.compile(ema_decay=0.5)
+    keras.config.set_dtype_policy("float32")
+    clone = type(model).from_config(model.get_config())  # as `load_model` makes it
+    assert policies(clone) == policies(model)
+    assert clone.dtype_policy.name == "mixed_bfloat16"
+    assert policies(model).count("mixed_bfloat16") > 5
+    if not any(isinstance(value, keras.Model) for value in model._init_arguments.values()):
+        given = type(model).from_config(case.make().get_config() | {"dtype": "mixed_bfloat16"})
+        given.compile(ema_decay=0.5)
+        assert policies(given) == policies(model)
+    assert keras.config.dtype_policy().name == "float32"
+
+
+def test_frozen_layers_stay_as_they_are_and_are_remembered(case):
+    model = case.make()
+    everything = model.d_variables
+    judge = model.d_networks[0]
+    model.freeze(judge, layers=1)
+    model.compile(**(case.compile | {"run_eagerly": True, "jit_compile": False}))
+    frozen = [v for v in everything if not v.trainable]
+    before = [np.array(v) for v in frozen]
+    assert 1 <= len(frozen) < len(everything)
+    moments = {v.shape for v in model.d_optimizer.variables if v.shape != ()}
+    assert moments <= {v.shape for v in model.d_variables}
+    model.fit(case.dataset(), steps_per_epoch=1, verbose=0)
+    for old, new in zip(before, frozen):
         np.testing.assert_array_equal(old, new)
+    copied = copy.deepcopy(model)  # saves and loads
+    assert [v.shape for v in copied.d_variables] == [v.shape for v in model.d_variables]
+    assert_same_state(model, copied, rtol=0)
+    differences = dict(checkpoint._differences(checkpoint._identity(model), checkpoint._identity(copied)))
+    assert differences == {}
+    getattr(copied, judge).trainable = True
+    copied.compile(**case.compile)
+    assert len(copied.d_variables) == len(everything)
+    names = [name for name, *_ in checkpoint._differences(checkpoint._identity(model), checkpoint._identity(copied))]
+    assert any(name.startswith("config.after_init") for name in names)
 
 
 def test_save_and_load_restore_everything(case, trained, tmp_path):
@@ -156,14 +208,14 @@ def test_interrupted_training_equals_uninterrupted(case, tmp_path):
                 raise KeyboardInterrupt
 
     keras.utils.set_random_seed(0)
-    checkpoint = kerasgan.callbacks.Checkpoint(tmp_path, every_n_steps=3)
+    saver = kerasgan.callbacks.Checkpoint(tmp_path, every_n_steps=3)
     with pytest.raises(KeyboardInterrupt):
-        case.model().fit(case.dataset(), epochs=2, verbose=0, callbacks=[checkpoint, Death()])
+        case.model().fit(case.dataset(), epochs=2, verbose=0, callbacks=[saver, Death()])
 
     keras.utils.set_random_seed(99)
     resumed = case.model()  # starts from other weights
-    checkpoint = kerasgan.callbacks.Checkpoint(tmp_path, every_n_steps=3)
-    resumed.fit(case.dataset(), epochs=2, verbose=0, callbacks=[checkpoint])
+    saver = kerasgan.callbacks.Checkpoint(tmp_path, every_n_steps=3)
+    resumed.fit(case.dataset(), epochs=2, verbose=0, callbacks=[saver])
     assert int(resumed.step) == 8
     assert_same_state(straight, resumed, rtol=0)
 
