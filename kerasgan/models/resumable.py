@@ -80,7 +80,7 @@ class ResumableModel(SavesEverything, keras.Model):
         Freezing the first layers of the discriminator is FreezeD (Mo et al. 2020, https://arxiv.org/abs/2002.10964),
         which fine-tunes a trained model on few images. What is frozen is saved with the model and belongs to the
         identity of a training that `kerasgan.callbacks.Checkpoint` continues. It is Keras's `trainable`: setting that
-        of a layer yourself does the same, and `model.discriminator.trainable = True` lets all layers train again.
+        of a layer yourself does the same.
 
         Args:
             network: str, the name of the attribute, such as `"discriminator"`.
@@ -96,14 +96,27 @@ class ResumableModel(SavesEverything, keras.Model):
         >>> model.freeze("discriminator", layers=1)
         >>> model.compile()
         """
-        if network not in self._network_names:
-            raise ValueError(f"`network` must be one of {list(self._network_names)}. Received: {network!r}")
-        found = list(_layers_with_weights(getattr(self, network)))
+        found = list(_layers_with_weights(self._network(network)))
         count = len(found) if layers is None else layers
         if not isinstance(count, (int, np.integer)) or not 1 <= count <= len(found):
             raise ValueError(f"`layers` must be an int from 1 to {len(found)}, or None for all. Received: {layers!r}")
         for layer in found[:count]:
             layer.trainable = False
+
+    def unfreeze(self, network):
+        """Lets all layers of a network train again, which takes a new `compile`.
+
+        Args:
+            network: str, the name of the attribute, such as `"discriminator"`.
+        """
+        # One by one: TensorFlow drops `network.trainable = True` where the network as a whole was not frozen.
+        for layer in self._network(network)._flatten_layers():
+            layer.trainable = True
+
+    def _network(self, name):
+        if name not in self._network_names:
+            raise ValueError(f"`network` must be one of {list(self._network_names)}. Received: {name!r}")
+        return getattr(self, name)
 
     def changes(self):
         frozen = {name: _frozen(getattr(self, name)) for name in self._network_names}
@@ -467,6 +480,7 @@ class ResumableModel(SavesEverything, keras.Model):
         """
         held = _attributes_in(filepath)
         averages = {name: getattr(self, f"ema_{name}", None) for name in self.sampling_networks}
+        begun = {}
         if held is not None:
             lost = [f"ema_{name}" for name, average in averages.items() if average is None and f"ema_{name}" in held]
             if lost and not skip_mismatch:
@@ -474,11 +488,13 @@ class ResumableModel(SavesEverything, keras.Model):
                     f"{str(filepath)!r} holds {lost}, for which this model has no place: they would be lost. Compile "
                     "with the `ema_decay` of the run that wrote the file; `compile(ema_decay=0)`, later, drops them."
                 )
-            averages = {n: a for n, a in averages.items() if a is not None and f"ema_{n}" not in held}
-            if averages:
-                kwargs["objects_to_skip"] = [*kwargs.get("objects_to_skip", ()), *averages.values()]
-        super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
-        for name, average in averages.items() if held is not None else ():
+            begun = {n: a for n, a in averages.items() if a is not None and f"ema_{n}" not in held}
+        vars(self).update({f"ema_{name}": None for name in begun})  # out of Keras's sight
+        try:
+            super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
+        finally:
+            vars(self).update({f"ema_{name}": average for name, average in begun.items()})
+        for name, average in begun.items():
             average.set_weights(getattr(self, name).get_weights())
 
     # Exporting -------------------------------------------------------------------------------------------------------

@@ -101,13 +101,18 @@ def begun(tmp_path_factory, make_model, make_dataset):
 
 
 @pytest.mark.parametrize(
-    "killed_at, options",
-    [(8, {}), (13, {"initial_epoch": 1}), (17, {"steps_per_execution": 2, "steps_per_epoch": 4})],
+    "every, killed_at, resumed_at, at_once, options",
+    [
+        (3, 8, 7, 1, {}),
+        (2, 14, 14, 1, {"initial_epoch": 1}),
+        (2, 17, 17, 2, {"initial_epoch": 2, "steps_per_epoch": 8}),
+    ],
     ids=["before the first checkpoint", "in the second epoch", "steps_per_execution"],
 )
-def test_a_loaded_model_s_training_resumes(tmp_path, make_dataset, begun, killed_at, options):
+def test_a_loaded_model_s_training_resumes(
+    tmp_path, make_dataset, begun, every, killed_at, resumed_at, at_once, options
+):
     """`epochs` counts from the beginning of this training, whatever `step` the model had."""
-    at_once = options.pop("steps_per_execution", 1)
 
     def fit(callbacks):
         model = keras.models.load_model(begun)
@@ -118,12 +123,14 @@ def test_a_loaded_model_s_training_resumes(tmp_path, make_dataset, begun, killed
     straight, history = fit([])
     assert int(straight.step) == 7 + len(history.epoch) * options.get("steps_per_epoch", 5)
     with pytest.raises(InterruptedError):
-        fit([Checkpoint(tmp_path, every_n_steps=3), StopAt(killed_at)])
-    resumed, rest = fit([Checkpoint(tmp_path, every_n_steps=3)])
+        fit([Checkpoint(tmp_path, every), StopAt(killed_at)])
+    newest = Checkpoint.latest(tmp_path)
+    assert resumed_at == (7 if newest is None else int(newest.name[5:]))
+    resumed, rest = fit([Checkpoint(tmp_path, every)])
     assert_equal_states(resumed, state_of(straight))
     assert rest.epoch == history.epoch[-len(rest.epoch) :]
     assert rest.history["g_loss"][-1] == history.history["g_loss"][-1]
-    if killed_at == 8:
+    if every == 3:
         return
     finished, nothing = fit([Checkpoint(tmp_path)])
     assert nothing.epoch == [] and int(finished.step) == int(straight.step)

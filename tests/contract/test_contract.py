@@ -179,7 +179,7 @@ def test_frozen_layers_stay_as_they_are_and_are_remembered(case):
     assert_same_state(model, copied, rtol=0)
     differences = dict(checkpoint._differences(checkpoint._identity(model), checkpoint._identity(copied)))
     assert differences == {}
-    getattr(copied, judge).trainable = True
+    copied.unfreeze(judge)
     copied.compile(**case.compile)
     assert len(copied.d_variables) == len(everything)
     names = [name for name, *_ in checkpoint._differences(checkpoint._identity(model), checkpoint._identity(copied))]

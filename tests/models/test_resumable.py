@@ -157,7 +157,7 @@ def test_freeze_counts_layers_with_weights():
     assert [v.shape for v in model.d_variables] == [(6, 1), (1,)]
     model.freeze("discriminator", layers=1)  # frees none
     assert len(model.d_variables) == 2
-    model.discriminator.trainable = True
+    model.unfreeze("discriminator")
     assert len(model.d_variables) == 8
     for network, count, message in (
         ("judge", 1, r"must be one of \['generator', 'discriminator'\]. Received: 'judge'"),
@@ -300,7 +300,7 @@ def test_validation_does_not_change_training():
 
 def test_evaluation_within_an_epoch_leaves_its_logs(averaged):
     model = copy.deepcopy(averaged[0])
-    ask = keras.callbacks.LambdaCallback(on_train_batch_end=lambda *_: model.evaluate(IMAGES, verbose=0))
+    ask = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: model.evaluate(IMAGES, verbose=0))
     logs = model.fit(IMAGES, batch_size=4, verbose=0, callbacks=[ask]).history
     alone = copy.deepcopy(averaged[0])
     assert logs == alone.fit(IMAGES, batch_size=4, verbose=0).history
