@@ -63,6 +63,14 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
         return _biased(self, convolve(inputs, keras.ops.cast(self.kernel, inputs.dtype)))
 
 
+@keras.saving.register_keras_serializable("kerasgan")
+class GroupedConv2D(keras.layers.Conv2D):
+    """Keras hands convolutions in groups to XLA, which on CPUs is many times slower than TensorFlow's own kernels."""
+
+    def convolution_op(self, inputs, kernel):
+        return tf.nn.conv2d(inputs, tf.convert_to_tensor(kernel), self.strides, self.padding.upper())
+
+
 def _takes_product(layer, shape, dtype):
     """Whether the gradient of the kernel is to be a product, for images of `shape` on the side of the pixels."""
     *sizes, channels = shape

@@ -22,7 +22,7 @@ from kerasgan.metrics import (
     score_images,
     ssim,
 )
-from kerasgan.models.srgan import vgg_features
+from kerasgan.networks import vgg_features
 from kerasgan.zoo._card import card_score
 
 LEVEL = 0.95
@@ -163,7 +163,7 @@ def score_enlargements(upscale, folders, published=None, features="vgg16_33", sc
         upscale: callable, images (1, height, width, 3) in [-1, 1] to images `scale` times as large.
         folders: list of paths; a folder's name is its set's.
         published: dict, the paper's own figures by the names above. Default none.
-        features: what `perceptual_distance` takes, or a name that `kerasgan.models.srgan.vgg_features` knows. Default
+        features: what `perceptual_distance` takes, or a name that `kerasgan.networks.vgg_features` knows. Default
             "vgg16_33", from the extra `natural`.
         scale: int, default 4.
 

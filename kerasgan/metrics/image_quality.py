@@ -124,7 +124,7 @@ def perceptual_distance(real, fake, features):
         real: float array (n, height, width, channels) in [-1, 1].
         fake: the same shape; values outside [-1, 1] are clipped.
         features: callable, images to (n, rows, columns, channels), such as `SRGAN.features` of a compiled model or
-            `kerasgan.models.srgan.vgg_features("vgg16_33")`.
+            `kerasgan.networks.vgg_features("vgg16_33")`.
 
     Returns:
         float32 tensor (n,), from 0 to 4; at most 2 for features that are never negative.

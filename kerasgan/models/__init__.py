@@ -13,5 +13,6 @@ from kerasgan.models.resumable import ResumableModel
 from kerasgan.models.sagan import SAGAN
 from kerasgan.models.sngan import SNGAN
 from kerasgan.models.srgan import SRGAN
-from kerasgan.models.stackgan import StackGAN, StackGANStage1, StackGANStage2
+from kerasgan.models.stackgan import StackGANStage1, StackGANStage2
+from kerasgan.models.stackgan_both import StackGAN
 from kerasgan.models.wgan import WGAN, WGANGP

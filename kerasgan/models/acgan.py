@@ -6,10 +6,9 @@ from keras import layers
 
 from kerasgan.convolutions import Conv2D, Conv2DTranspose
 from kerasgan.layers import Dropout, LeakyReLU
-from kerasgan.models.conditional import Conditioned, condition_inputs, name_conditions
-from kerasgan.models.dcgan import pyramid
 from kerasgan.models.gan import GAN
-from kerasgan.networks import batch_norm, normal
+from kerasgan.models.tasks import FromLabels, condition_inputs, name_conditions
+from kerasgan.networks import batch_norm, normal, pyramid
 
 
 def acgan_generator(image_size, channels, latent_dim, num_classes, width):
@@ -61,7 +60,7 @@ def _accuracy(class_logits, labels):
 
 
 @keras.saving.register_keras_serializable("kerasgan")
-class ACGAN(Conditioned, GAN):
+class ACGAN(FromLabels, GAN):
     """Auxiliary classifier GAN (Odena et al. 2017, https://arxiv.org/abs/1610.09585).
 
     G(c, z) is told the class; D is not, and gives both the probability of the source, P(S|X), and of the class,

@@ -1,7 +1,6 @@
 """What every adversarial model shares. No algorithm lives here: those are the papers' files."""
 
 import keras
-import numpy as np
 import tensorflow as tf
 
 from kerasgan import losses, penalties, random, replicas
@@ -10,19 +9,6 @@ from kerasgan.augment import get as get_augment
 from kerasgan.models.resumable import ResumableModel
 from kerasgan.optimizers import Adam
 from kerasgan.schedules import LossThreshold
-
-
-def join_inputs(x, condition):
-    """Returns what a network with the main input `x` and a tuple of further inputs is called on."""
-    return [x, *condition] if condition else x
-
-
-def _stateless_latents(prior, num_images, latent_dim, seed):
-    """Philox numbers: the same for a seed on every device and in an exported model."""
-    draw = tf.random.stateless_uniform if prior == "uniform" else tf.random.stateless_normal
-    span = {"minval": -1.0, "maxval": 1.0} if prior == "uniform" else {}
-    return draw((num_images, latent_dim), seed=tf.stack([seed, 0]), alg="philox", **span)
-
 
 _COMPILE_ARGUMENTS = ("g_optimizer", "d_optimizer", "loss", "penalty", "augment", "d_steps", "ema_decay", "metrics")
 
@@ -138,6 +124,17 @@ class AdversarialModel(ResumableModel):
         self.g_optimizer = self._optimizer(options["g_optimizer"], self.g_variables)
         self.d_optimizer = self._optimizer(options["d_optimizer"], self.d_variables)
 
+    def weigh(self, **weights):
+        """Keeps the weights of a paper's terms, arguments of its `compile`, as attributes of their names.
+
+        Raises:
+            ValueError: if one is below 0.
+        """
+        for name, weight in weights.items():
+            if weight < 0:
+                raise ValueError(f"`{name}` must be at least 0. Received: {weight!r}")
+            setattr(self, name, float(weight))
+
     @property
     def g_variables(self):
         """The trainable variables of the generating networks."""
@@ -219,6 +216,11 @@ class AdversarialModel(ResumableModel):
         """Returns the sum of the compiled penalties, a float32 scalar."""
         return sum((p(judge, real, fake, self.seed_generator) for p in self.penalty), start=tf.zeros(()))
 
+    def probabilities(self, real_logits, fake_logits):
+        """Returns the mean probabilities D(x) and D(G(z)) by the names under which they are logged."""
+        d_real, d_fake = self.loss.probabilities(real_logits, fake_logits)
+        return {"d_real": d_real, "d_fake": d_fake}
+
     def check_batch_size(self, batch):
         """Refuses a size that `d_steps` does not divide."""
         self.fresh_batches(batch)
@@ -228,51 +230,3 @@ class AdversarialModel(ResumableModel):
     def call(self, inputs, training=False):
         """Maps the generator's inputs to images, with the averaged weights where there are any."""
         return self.sampler()(inputs, training=training)
-
-    def sample_latents(self, num_images, seed=None):
-        """Draws z for sampling, apart from the training's noise.
-
-        Args:
-            num_images: int.
-            seed: int. The first rows do not depend on how many are drawn. Defaults to a random one.
-
-        Returns:
-            float32 array (num_images, latent_dim).
-        """
-        if num_images != int(num_images) or num_images < 1:
-            raise ValueError(f"`num_images` must be an int of at least 1. Received: {num_images!r}")
-        seed = int(np.random.default_rng().integers(2**31)) if seed is None else seed
-        return _stateless_latents(self.prior, int(num_images), self.latent_dim, seed).numpy()
-
-    def decode(self, latents, condition=(), batch_size=64):
-        """Turns latents into images with the sampling network.
-
-        Args:
-            latents: (n, latent_dim).
-            condition: tuple of the further inputs of a conditional generator, n rows each. Defaults to none.
-            batch_size: int. Defaults to 64.
-
-        Returns:
-            float32 array (n, image_size, image_size, channels) in [-1, 1].
-        """
-        inputs = join_inputs(np.asarray(latents, "float32"), condition)
-        return self.sampler().predict(inputs, batch_size=batch_size, verbose=0)
-
-    # Exporting -------------------------------------------------------------------------------------------------------
-
-    def serving_functions(self):
-        """Returns what a SavedModel offers, as {endpoint: (function, list of `tf.TensorSpec`)}."""
-        network = self.sampler()
-
-        def serve(latents):
-            return {"images": network(latents, training=False)}
-
-        def generate(num_images, seed):
-            latents = _stateless_latents(self.prior, num_images, self.latent_dim, seed)
-            return {"images": network(latents, training=False)}
-
-        count, seed = tf.TensorSpec((), tf.int32, "num_images"), tf.TensorSpec((), tf.int32, "seed")
-        return {
-            "serving_default": (serve, [tf.TensorSpec((None, self.latent_dim), tf.float32, "latents")]),
-            "generate": (generate, [count, seed]),
-        }

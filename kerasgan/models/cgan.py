@@ -5,10 +5,9 @@ from keras import layers
 
 from kerasgan.convolutions import Conv2D, Conv2DTranspose
 from kerasgan.layers import Dropout, LeakyReLU, Maxout
-from kerasgan.models.conditional import Conditioned, condition_inputs, name_conditions
-from kerasgan.models.dcgan import pyramid
 from kerasgan.models.gan import GAN
-from kerasgan.networks import batch_norm, normal
+from kerasgan.models.tasks import FromLabels, condition_inputs, name_conditions
+from kerasgan.networks import batch_norm, normal, pyramid
 
 
 def mlp_generator(image_size, channels, latent_dim, num_classes, attributes, width=None):
@@ -91,7 +90,7 @@ NETWORKS = {"mlp": (mlp_generator, mlp_discriminator), "conv": (conv_generator, 
 
 
 @keras.saving.register_keras_serializable("kerasgan")
-class ConditionalGAN(Conditioned, GAN):
+class ConditionalGAN(FromLabels, GAN):
     """Conditional GAN (Mirza & Osindero 2014, https://arxiv.org/abs/1411.1784).
 
     Both players are told y: min_G max_D E log D(x|y) + E log(1 - D(G(z|y)|y)) (equation 2). y is one set of classes,

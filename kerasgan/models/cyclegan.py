@@ -1,78 +1,17 @@
 """Unpaired translation between two domains: two GANs, held together by translating there and back."""
 
 import keras
-import numpy as np
 import tensorflow as tf
 
-from kerasgan import random
-from kerasgan.data import checks
 from kerasgan.models.base import AdversarialModel
+from kerasgan.models.tasks import BetweenDomains
 from kerasgan.networks import patch_discriminator, residual_generator
+from kerasgan.pool import ImagePool
+from kerasgan.reconstruction import mean_absolute
 
 
 @keras.saving.register_keras_serializable("kerasgan")
-class ImagePool(keras.layers.Layer):
-    """A store of earlier fakes from which D is also trained (Shrivastava et al. 2017, section 2.3).
-
-    Image by image, in the order of the batch, as CycleGAN's authors have it: while the pool has room an image is kept
-    and passed on; after that, with probability 1/2, it takes the place of a random one in the pool, which is passed
-    on instead.
-
-    The pool lives in the graph and is saved with the model. Replicas hold the same pool: each sees the images of all,
-    so two devices with half a batch each exchange exactly what one would.
-
-    Args:
-        image_shape: tuple (height, width, channels).
-        size: int. Images in the pool; 0 passes everything on. Defaults to 50, CycleGAN's.
-    """
-
-    def __init__(self, image_shape, size=50, **kwargs):
-        super().__init__(**kwargs)
-        self.image_shape, self.size = tuple(image_shape), size
-        fixed = {"initializer": "zeros", "trainable": False, "autocast": False}
-        self.images = self.add_weight(shape=(size, *self.image_shape), dtype="float32", name="images", **fixed)
-        # Not int32: TensorFlow keeps such variables in the host's memory, out of reach of a step compiled for a GPU.
-        self.count = self.add_weight(shape=(), dtype="int64", name="count", **fixed)
-        self.built = True
-
-    def exchange(self, fakes, seed):
-        """Returns as many images as `fakes` holds; `seed` is a `keras.random.SeedGenerator`."""
-        if not self.size:
-            return fakes
-        context = tf.distribute.get_replica_context()
-        replicas = context.num_replicas_in_sync if context else 1
-        rows = tf.shape(fakes)[0]
-        everyone = context.all_gather(fakes, axis=0) if replicas > 1 else fakes
-        total = replicas * rows
-        # The same numbers on every replica, as all seed states are equal.
-        draws = random.unit((total, 2), seed)
-        swap, place = draws[:, 0] < 0.5, tf.cast(draws[:, 1] * self.size, tf.int32)
-
-        # `held` and `given` are places in [pool, batch]: the images themselves move once, at the end. By `gather`, as
-        # XLA takes the bounds of a slice for constants, and would compile the step anew for every draw.
-        def one(i, count, held, given):
-            filling, new = count < self.size, self.size + i
-            slot = tf.where(filling, count, tf.gather(place, i))
-            gives_old, old = tf.gather(swap, i) & ~filling, tf.gather(held, slot)
-            given = tf.tensor_scatter_nd_update(given, [[i]], [tf.where(gives_old, old, new)])
-            held = tf.tensor_scatter_nd_update(held, [[slot]], [tf.where(gives_old | filling, new, old)])
-            return i + 1, count + tf.cast(filling, tf.int32), held, given
-
-        start = (tf.constant(0), tf.cast(self.count, tf.int32), tf.range(self.size), tf.zeros((total,), tf.int32))
-        _, count, held, given = tf.while_loop(lambda i, *_: i < total, one, start)
-        choice = tf.concat([self.images, tf.cast(everyone, tf.float32)], axis=0)
-        first = context.replica_id_in_sync_group * rows if replicas > 1 else 0
-        passed_on = tf.gather(choice, given[first : first + rows])
-        self.images.assign(tf.gather(choice, held))
-        self.count.assign(tf.cast(count, tf.int64))
-        return passed_on
-
-    def get_config(self):
-        return {**super().get_config(), "image_shape": self.image_shape, "size": self.size}
-
-
-@keras.saving.register_keras_serializable("kerasgan")
-class CycleGAN(AdversarialModel):
+class CycleGAN(BetweenDomains, AdversarialModel):
     """Cycle-consistent adversarial networks (Zhu et al. 2017, https://arxiv.org/abs/1703.10593).
 
     Translators G: A -> B and F: B -> A, judges D_B and D_A, and no pairs. Equation 3: the adversarial losses of both
@@ -148,7 +87,7 @@ class CycleGAN(AdversarialModel):
         )
         if pool_size != int(pool_size) or pool_size < 0:
             raise ValueError(f"`pool_size` must be an int of at least 0. Received: {pool_size!r}")
-        self.image_size, self.channels = image_size, channels
+        self.image_size, self.channels, self.source_channels = image_size, channels, channels
         shape = (image_size, image_size, channels)
         self.pool_a, self.pool_b = ImagePool(shape, pool_size), ImagePool(shape, pool_size)
 
@@ -166,21 +105,15 @@ class CycleGAN(AdversarialModel):
                 its paper does, and CycleGAN does not. 1 goes with the other losses.
             **kwargs: those of `AdversarialModel.compile`.
         """
-        weights = {"cycle_weight": cycle_weight, "identity_weight": identity_weight}
-        for name, weight in (weights | {"adversarial_weight": adversarial_weight}).items():
-            if weight < 0:
-                raise ValueError(f"`{name}` must be at least 0. Received: {weight!r}")
-        self.cycle_weight, self.identity_weight = float(cycle_weight), float(identity_weight)
-        self.adversarial_weight = float(adversarial_weight)
+        self.weigh(cycle_weight=cycle_weight, identity_weight=identity_weight, adversarial_weight=adversarial_weight)
         super().compile(**kwargs)
 
     def train_step(self, data):
         """One step of G and F, then one of both D on the pools' exchange of the same fakes."""
         *earlier, (a, b) = self.fresh_batches(data)
         for a_, b_ in earlier:
-            self.update_discriminators(
-                a_, b_, self.generator_ba(b_, training=True), self.generator_ab(a_, training=True)
-            )
+            fakes = self.generator_ba(b_, training=True), self.generator_ab(a_, training=True)
+            self.update_discriminators(a_, b_, *fakes)
 
         with tf.GradientTape() as g_tape:
             fake_a, fake_b, g_logs = self.translation_losses(a, b, self.generator_ab, self.generator_ba, training=True)
@@ -192,10 +125,14 @@ class CycleGAN(AdversarialModel):
     def translation_losses(self, a, b, g, f, training):
         """Translates both batches there and back; returns the fakes and the generators' losses (equation 3)."""
         fake_b, fake_a = g(a, training=training), f(b, training=training)
-        cycle_loss = l1(f(fake_b, training=training), a) + l1(g(fake_a, training=training), b)  # equation 2
+        cycle_loss = mean_absolute(f(fake_b, training=training), a) + mean_absolute(
+            g(fake_a, training=training), b
+        )  # equation 2
         identity_loss = tf.zeros(())
         if self.identity_weight:
-            identity_loss = l1(g(b, training=training), b) + l1(f(a, training=training), a)  # section 5.2
+            identity_loss = mean_absolute(g(b, training=training), b) + mean_absolute(
+                f(a, training=training), a
+            )  # section 5.2
         adversarial_loss = self.generator_loss(self.discriminator_a, a, fake_a, training)
         adversarial_loss += self.generator_loss(self.discriminator_b, b, fake_b, training)
         g_loss = self.adversarial_weight * adversarial_loss
@@ -219,16 +156,13 @@ class CycleGAN(AdversarialModel):
         return {"d_loss": d_loss, **logs}
 
     def judgement_losses(self, a, b, fake_a, fake_b, training):
-        real_logits = [self.judge(self.discriminator_a, a, training), self.judge(self.discriminator_b, b, training)]
-        fake_logits = [
-            self.judge(self.discriminator_a, fake_a, training),
-            self.judge(self.discriminator_b, fake_b, training),
-        ]
+        judges = self.discriminator_a, self.discriminator_b
+        real_logits = [self.judge(judge, images, training) for judge, images in zip(judges, (a, b))]
+        fake_logits = [self.judge(judge, images, training) for judge, images in zip(judges, (fake_a, fake_b))]
         d_loss = sum(self.loss.discriminator_loss(real, fake) for real, fake in zip(real_logits, fake_logits))
         if training:
             self.adapt(a, real_logits, fake_logits)
-        d_real, d_fake = self.loss.probabilities(real_logits, fake_logits)
-        return d_loss, {"d_real": d_real, "d_fake": d_fake}
+        return d_loss, self.probabilities(real_logits, fake_logits)
 
     def judge(self, discriminator, images, training=True):
         """A discriminator's logits for `images`, augmented as compiled."""
@@ -242,58 +176,3 @@ class CycleGAN(AdversarialModel):
         d_loss, d_logs = self.judgement_losses(a, b, fake_a, fake_b, training=False)
         self.compare(b, fake_b)
         return self.track(d_loss=d_loss, **g_logs, **d_logs)
-
-    def call(self, inputs, training=False):
-        """Translates images of domain A to B, with the averaged weights where there are any."""
-        return self.sampler("generator_ab")(inputs, training=training)
-
-    # Data and pictures -----------------------------------------------------------------------------------------------
-
-    def check_batch(self, batch, check_range=True):
-        for name, images in zip(("domain_a", "domain_b"), checks.check_pair(batch, "domain_a", "domain_b")):
-            checks.check_images(
-                images, image_size=self.image_size, channels=self.channels, name=name, check_range=check_range
-            )
-
-    def real_images(self, batch):
-        """Returns the images of domain B of a dataset element."""
-        return np.asarray(batch[1])
-
-    def translate(self, images, to="B", batch_size=16):
-        """Translates images, with the averaged translator where there is one.
-
-        Args:
-            images: float32 (n, image_size, image_size, channels) in [-1, 1], of the other domain.
-            to: `"B"` or `"A"`. Defaults to `"B"`.
-            batch_size: int. Defaults to 16.
-
-        Returns:
-            float32 array of the same shape, in [-1, 1].
-        """
-        networks = {"B": "generator_ab", "A": "generator_ba"}
-        if to not in networks:
-            raise ValueError(f"`to` must be 'A' or 'B'. Received: {to!r}")
-        checks.check_images(images, image_size=self.image_size, channels=self.channels, check_range=False)
-        network = self.sampler(networks[to])
-        return network.predict(np.asarray(images, "float32"), batch_size=batch_size, verbose=0)
-
-    def preview(self, batch, num_images=64, seed=0):
-        """Returns rows of a | G(a) | F(G(a)) | b | F(b) | G(F(b)), as many as make `num_images` images."""
-        a, b = (np.asarray(images)[: max(1, num_images // 6)] for images in batch)
-        fake_b, fake_a = self.translate(a, to="B"), self.translate(b, to="A")
-        columns = [a, fake_b, self.translate(fake_b, to="A"), b, fake_a, self.translate(fake_a, to="B")]
-        return np.stack(columns, axis=1)
-
-    def serving_functions(self):
-        """Returns the endpoints of a SavedModel, from `images` to `images`: A to B is the default, `to_a` the other."""
-        to_b, to_a = self.sampler("generator_ab"), self.sampler("generator_ba")
-        images = tf.TensorSpec((None, self.image_size, self.image_size, self.channels), tf.float32, "images")
-        return {
-            "serving_default": (lambda images: {"images": to_b(images, training=False)}, [images]),
-            "to_a": (lambda images: {"images": to_a(images, training=False)}, [images]),
-        }
-
-
-def l1(x, y):
-    """The mean absolute difference."""
-    return tf.reduce_mean(tf.abs(x - y))

@@ -6,28 +6,7 @@ from keras import layers
 from kerasgan.convolutions import Conv2D, Conv2DTranspose
 from kerasgan.layers import LeakyReLU
 from kerasgan.models.gan import GAN
-from kerasgan.networks import batch_norm, normal
-
-
-def pyramid(image_size, width):
-    """Splits an image size into a small base and doublings.
-
-    Args:
-        image_size: int, 4 to 7 times a power of two: 28 = 7 * 4, 64 = 4 * 16, 96 = 6 * 16.
-        width: int. Channels of the layer next to the image; doubled at each halving of the size, up to 8 times.
-
-    Returns:
-        The base size, and the list of channels from the image inwards.
-    """
-    base, depth = image_size, 0
-    while base >= 8 and base % 2 == 0:
-        base, depth = base // 2, depth + 1
-    if not 4 <= base <= 7 or depth < 2:
-        raise ValueError(
-            "`image_size` must be 4, 5, 6 or 7 times a power of two from 4 on: 16, 20, 24, 28, 32, ... 64, 96, 128, "
-            f"256. Received: {image_size!r}"
-        )
-    return base, [width * min(2**level, 8) for level in range(depth)]
+from kerasgan.networks import batch_norm, normal, pyramid
 
 
 def dcgan_generator(image_size, channels, latent_dim, width):

@@ -1,65 +1,20 @@
 """Domain transfer: a generator on top of features that must not change, and a judge of three kinds of images."""
 
 import keras
-import numpy as np
 import tensorflow as tf
-from keras import layers
 
 from kerasgan.augment import AdaptiveAugment
 from kerasgan.augment import get as get_augment
-from kerasgan.convolutions import Conv2D, Conv2DTranspose
-from kerasgan.data import checks
-from kerasgan.layers import LeakyReLU
 from kerasgan.models.base import AdversarialModel
-from kerasgan.networks import batch_norm
+from kerasgan.models.tasks import FromImage
+from kerasgan.networks import dtn_discriminator, dtn_features, dtn_generator
+from kerasgan.reconstruction import mean_gradient, mean_square
 
 MADE_FROM_SOURCE, MADE_FROM_TARGET, REAL = 0, 1, 2  # what D tells apart: D_1, D_2 and D_3 of the paper
 
 
-def dtn_features(image_size, channels, width=64):
-    """The feature function f of the paper's digits (section 5.1): four convolutions, 64, 128, 256 and 128 channels.
-
-    Untrained: see `DomainTransferNetwork`.
-
-    Returns:
-        A `keras.Model`, images -> features (batch, 2 width).
-    """
-    x = images = keras.Input((image_size, image_size, channels), name="images")
-    for filters in (width, 2 * width, 4 * width):
-        x = Conv2D(filters, 3, padding="same", activation="relu")(x)
-        x = layers.MaxPooling2D()(x)
-    x = Conv2D(2 * width, image_size // 8, activation="relu")(x)
-    return keras.Model(images, layers.Flatten()(x), name="features")
-
-
-def dtn_generator(features, image_size, channels, width=64):
-    """Maps features to images by transposed convolutions (section 5.1); `features` is their number."""
-    base = image_size // 8
-    x = inputs = keras.Input((features,), name="features")
-    x = layers.Reshape((1, 1, features))(x)
-    x = layers.ReLU()(batch_norm()(Conv2DTranspose(8 * width, base, use_bias=False)(x)))
-    for filters in (4 * width, 2 * width):
-        x = Conv2DTranspose(filters, 4, 2, "same", use_bias=False)(x)
-        x = layers.ReLU()(batch_norm()(x))
-    x = Conv2DTranspose(channels, 4, 2, "same")(x)
-    return keras.Model(inputs, layers.Activation("tanh", dtype="float32")(x), name="generator")
-
-
-def dtn_discriminator(image_size, channels, width=64):
-    """Four strided convolutions, three of them batch-normalised, and logits of three classes (section 5.1).
-
-    Returns:
-        A `keras.Model`, images -> (batch, 3) logits.
-    """
-    x = images = keras.Input((image_size, image_size, channels), name="images")
-    for level in range(4):
-        x = Conv2D(width * 2**level, 3, 2, "same", use_bias=not level)(x)
-        x = LeakyReLU(0.2)(batch_norm()(x) if level else x)
-    return keras.Model(images, layers.Dense(3, dtype="float32")(layers.Flatten()(x)), name="discriminator")
-
-
 @keras.saving.register_keras_serializable("kerasgan")
-class DomainTransferNetwork(AdversarialModel):
+class DomainTransferNetwork(FromImage, AdversarialModel):
     """Unsupervised cross-domain image generation (Taigman et al. 2017, https://arxiv.org/abs/1611.02200).
 
     G = g o f maps images of a source domain to a target domain. f is given and fixed; what f says of an image is what
@@ -107,6 +62,7 @@ class DomainTransferNetwork(AdversarialModel):
 
     loss_names = ("d_loss", "g_loss", "const_loss", "tid_loss")
     fixed_networks = ("features",)
+    num_columns = 4
 
     def __init__(
         self, image_size=32, channels=1, width=64, features=None, generator=None, discriminator=None, **kwargs
@@ -120,7 +76,7 @@ class DomainTransferNetwork(AdversarialModel):
             discriminator=discriminator or dtn_discriminator(image_size, channels, width),
             **kwargs,
         )
-        self.image_size, self.channels = image_size, channels
+        self.image_size, self.channels, self.source_channels = image_size, channels, channels
 
     def compile(self, const_weight=15.0, tid_weight=15.0, total_variation_weight=0.0, **kwargs):
         """Chooses the training: `AdversarialModel.compile`, and the weights of g's terms; freezes `features`.
@@ -135,11 +91,7 @@ class DomainTransferNetwork(AdversarialModel):
             if kwargs.get(name) is not None:
                 raise ValueError(f"`{name}` cannot be chosen: equation 3 has three classes. Received: {kwargs[name]!r}")
         weights = {"const_weight": const_weight, "tid_weight": tid_weight}
-        weights |= {"total_variation_weight": total_variation_weight}
-        for name, weight in weights.items():
-            if weight < 0:
-                raise ValueError(f"`{name}` must be at least 0. Received: {weight!r}")
-            setattr(self, name, float(weight))
+        self.weigh(**weights, total_variation_weight=total_variation_weight)
         if any(isinstance(layer, AdaptiveAugment) for layer in get_augment(kwargs.get("augment"))):
             raise ValueError("`augment` cannot be adaptive: D has three classes. Received: AdaptiveAugment")
         self.features.trainable = False
@@ -179,7 +131,7 @@ class DomainTransferNetwork(AdversarialModel):
         g_loss = gang_loss + self.const_weight * const_loss + self.tid_weight * tid_loss
         if self.total_variation_weight:
             made = tf.concat([from_source, from_target], axis=0)
-            g_loss += self.total_variation_weight * anisotropy(made)  # equation 7
+            g_loss += self.total_variation_weight * mean_gradient(made)  # equation 7
         return {"g_loss": g_loss, "const_loss": const_loss, "tid_loss": tid_loss}
 
     def update_discriminator(self, target, from_source, from_target):
@@ -216,41 +168,12 @@ class DomainTransferNetwork(AdversarialModel):
         """Maps images to the target domain, with the averaged weights where there are any."""
         return self.sampler()(self.features(inputs, training=False), training=training)
 
-    # Data and pictures -----------------------------------------------------------------------------------------------
+    def route(self):
+        return [self.features, self.sampler()]
 
-    def check_batch(self, batch, check_range=True):
-        for name, images in zip(("source", "target"), checks.check_pair(batch, "source", "target")):
-            checks.check_images(
-                images, image_size=self.image_size, channels=self.channels, name=name, check_range=check_range
-            )
-
-    def real_images(self, batch):
-        """Returns the images of the target domain of a dataset element."""
-        return np.asarray(batch[1])
-
-    def translate(self, images, batch_size=64):
-        """Maps images to the target domain, with the averaged generator where there is one.
-
-        Args:
-            images: float32 (n, image_size, image_size, channels) in [-1, 1], of either domain.
-            batch_size: int. Defaults to 64.
-
-        Returns:
-            float32 array of the same shape, in [-1, 1].
-        """
-        checks.check_images(images, image_size=self.image_size, channels=self.channels, check_range=False)
-        described = self.features.predict(np.asarray(images, "float32"), batch_size=batch_size, verbose=0)
-        return self.sampler().predict(described, batch_size=batch_size, verbose=0)
-
-    def preview(self, batch, num_images=64, seed=0):
-        """Returns rows of source | G(source) | target | G(target), as many as make `num_images` images."""
-        source, target = (np.asarray(images)[: max(1, num_images // 4)] for images in batch)
-        return np.stack([source, self.translate(source), target, self.translate(target)], axis=1)
-
-    def serving_functions(self):
-        """Returns the endpoint of a SavedModel: from `images` to `images`."""
-        images = tf.TensorSpec((None, self.image_size, self.image_size, self.channels), tf.float32, "images")
-        return {"serving_default": (lambda images: {"images": self(images)}, [images])}
+    def preview_row(self, source, target, seed):
+        """Source | G(source) | target | G(target)."""
+        return [source, self.translate(source), target, self.translate(target)]
 
 
 def cross_entropy(logits, kind):
@@ -261,15 +184,3 @@ def cross_entropy(logits, kind):
 def probability(logits, kind):
     """E D_kind."""
     return tf.reduce_mean(tf.nn.softmax(tf.cast(logits, tf.float32))[:, kind])
-
-
-def mean_square(x, y):
-    """The mean squared difference, in float32."""
-    return tf.reduce_mean(tf.square(tf.cast(x, tf.float32) - tf.cast(y, tf.float32)))
-
-
-def anisotropy(images):
-    """Equation 7 with B = 1: the mean length of the gradient of the image."""
-    right = images[:, :-1, 1:] - images[:, :-1, :-1]
-    down = images[:, 1:, :-1] - images[:, :-1, :-1]
-    return tf.reduce_mean(tf.sqrt(tf.square(right) + tf.square(down) + 1e-12))

@@ -1,15 +1,12 @@
 """Generative adversarial networks: the game, Algorithm 1, and the paper's fully connected networks."""
 
-import math
-
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import layers
 
-from kerasgan.data import checks
 from kerasgan.layers import Dropout, Maxout
-from kerasgan.models.base import AdversarialModel, join_inputs
+from kerasgan.models.base import AdversarialModel
+from kerasgan.models.tasks import FromNoise, join_inputs
 from kerasgan.penalties import Recorded
 from kerasgan.schedules import LossThreshold
 
@@ -47,7 +44,7 @@ def gan_discriminator(image_size, channels):
 
 
 @keras.saving.register_keras_serializable("kerasgan")
-class GAN(AdversarialModel):
+class GAN(FromNoise, AdversarialModel):
     """Generative adversarial network (Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661).
 
     G and D play the game of equation 1, min_G max_D V(D, G) = E_x log D(x) + E_z log(1 - D(G(z))). For a fixed G the
@@ -156,8 +153,7 @@ class GAN(AdversarialModel):
 
     def measure(self, real_logits, fake_logits, condition):
         """Returns what is logged besides the losses, by name."""
-        d_real, d_fake = self.loss.probabilities(real_logits, fake_logits)
-        return {"d_real": d_real, "d_fake": d_fake}
+        return self.probabilities(real_logits, fake_logits)
 
     def test_step(self, data):
         """Losses and probabilities without training, and the compiled metrics."""
@@ -174,10 +170,6 @@ class GAN(AdversarialModel):
 
     # What conditional variants change: `condition` is a tuple of inputs that G and D get besides z and x ---------
 
-    def unpack(self, data):
-        """Splits a dataset element into (real images, condition); `GAN` has no condition and drops labels."""
-        return (data[0] if isinstance(data, (tuple, list)) else data), ()
-
     def draw(self, real, condition, generator=None, training=True):
         """Samples as many images as `real` holds."""
         latents = self.latents(keras.ops.shape(real)[0])
@@ -186,33 +178,3 @@ class GAN(AdversarialModel):
     def judge(self, images, condition, training=True):
         """D's logits for `images`, augmented as compiled."""
         return self.discriminator(join_inputs(self.augmented(images, training), condition), training=training)
-
-    # Data and pictures -----------------------------------------------------------------------------------------------
-
-    def check_batch(self, batch, check_range=True):
-        images, _ = self.unpack(batch)
-        checks.check_images(images, image_size=self.image_size, channels=self.channels, check_range=check_range)
-
-    def real_images(self, batch):
-        """Returns the real images of a dataset element."""
-        return np.asarray(self.unpack(batch)[0])
-
-    def generate(self, num_images, seed=None, batch_size=64):
-        """Draws images, from the averaged generator where there is one.
-
-        Args:
-            num_images: int.
-            seed: int. The same seed gives the same images, whatever the batch size. Defaults to a random one.
-            batch_size: int. Defaults to 64.
-
-        Returns:
-            float32 array (num_images, image_size, image_size, channels) in [-1, 1].
-        """
-        return self.decode(self.sample_latents(num_images, seed), batch_size=batch_size)
-
-    def preview(self, batch, num_images=64, seed=0):
-        """Returns samples as a (rows, columns, height, width, channels) array: what a sample grid shows."""
-        rows = max(1, math.isqrt(num_images))
-        columns = num_images // rows
-        images = self.generate(rows * columns, seed=seed)
-        return images.reshape((rows, columns, *images.shape[1:]))

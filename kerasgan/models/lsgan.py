@@ -5,9 +5,9 @@ from keras import layers
 
 from kerasgan.convolutions import Conv2DTranspose
 from kerasgan.losses import LeastSquares
-from kerasgan.models.dcgan import dcgan_discriminator, pyramid
+from kerasgan.models.dcgan import dcgan_discriminator
 from kerasgan.models.gan import GAN
-from kerasgan.networks import batch_norm, normal
+from kerasgan.networks import batch_norm, normal, pyramid
 from kerasgan.optimizers import Adam
 
 

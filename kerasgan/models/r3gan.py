@@ -3,56 +3,14 @@
 import math
 
 import keras
-import tensorflow as tf
 from keras import layers
 
 from kerasgan import penalties
-from kerasgan.layers import LeakyReLU
-from kerasgan.models.dcgan import pyramid
+from kerasgan.convolutions import GroupedConv2D
+from kerasgan.layers import ClippedSamples, LeakyReLU, LearnedBasis
 from kerasgan.models.gan import GAN
+from kerasgan.networks import pyramid
 from kerasgan.optimizers import Adam
-
-
-@keras.saving.register_keras_serializable("kerasgan")
-class LearnedBasis(layers.Layer):
-    """Spreads features over a small image: each channel has a learned picture, which its feature scales."""
-
-    def __init__(self, size, **kwargs):
-        super().__init__(**kwargs)
-        self.size = size
-
-    def build(self, input_shape):
-        shape = (self.size, self.size, input_shape[-1])
-        self.pictures = self.add_weight(shape=shape, initializer=keras.initializers.RandomNormal(stddev=1.0))
-        self.built = True
-
-    def call(self, inputs):
-        return inputs[:, None, None, :] * self.pictures
-
-    def compute_output_shape(self, input_shape):
-        return (input_shape[0], self.size, self.size, input_shape[-1])
-
-    def get_config(self):
-        return {**super().get_config(), "size": self.size}
-
-
-@keras.saving.register_keras_serializable("kerasgan")
-class ClippedSamples(layers.Layer):
-    """Images come from a linear layer: free while G learns, cut to [-1, 1] when they are looked at."""
-
-    def call(self, inputs, training=False):
-        return inputs if training else tf.clip_by_value(inputs, -1.0, 1.0)
-
-    def compute_output_shape(self, input_shape):
-        return input_shape
-
-
-@keras.saving.register_keras_serializable("kerasgan")
-class GroupedConv2D(layers.Conv2D):
-    """Keras hands convolutions in groups to XLA, which on CPUs is many times slower than TensorFlow's own kernels."""
-
-    def convolution_op(self, inputs, kernel):
-        return tf.nn.conv2d(inputs, tf.convert_to_tensor(kernel), self.strides, self.padding.upper())
 
 
 def _scaled(gain=1.0):

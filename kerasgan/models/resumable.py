@@ -9,14 +9,15 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasgan import data, distribute, export
+from kerasgan import data, distribute
+from kerasgan.models.exporting import Exports
 from kerasgan.models.saving import SavesEverything
 
 # Of the random numbers of `evaluate`.
 EVALUATION_SEED = 1406_2661
 
 
-class ResumableModel(SavesEverything, keras.Model):
+class ResumableModel(Exports, SavesEverything, keras.Model):
     """Base of all models, adversarial or not: exact resuming, averaged networks, logged means, saving, export.
 
     A model that is no game derives from this class. It compiles by `start_compiling`, and its `train_step` is written
@@ -496,35 +497,6 @@ class ResumableModel(SavesEverything, keras.Model):
             vars(self).update({f"ema_{name}": average for name, average in begun.items()})
         for name, average in begun.items():
             average.set_weights(getattr(self, name).get_weights())
-
-    # Exporting -------------------------------------------------------------------------------------------------------
-
-    def export(self, filepath, format="saved_model", version=None, endpoint=None, batch_size=None):
-        """Writes the sampling network, averaged weights where there are any, in a format that others open.
-
-        - `"saved_model"`, for model servers: `serving_default`, from the generator's named inputs (`latents`, ...) to
-          `images`, and `generate`, from `num_images` and `seed` to the images that `generate` of this class gives.
-        - `"onnx"`, for ONNX Runtime and browsers (needs the extra `kerasgan[export]`), and `"litert"`, for phones: one
-          endpoint a file. These formats have no random numbers of TensorFlow's, so latents and noise are inputs. In
-          ONNX, where a name stands for one value, a network from `images` to images answers with `output_images`.
-
-        Args:
-            filepath: str. For a SavedModel the model's folder: it goes to the numbered folder `filepath/<version>`
-                that model servers expect. For the others a file that ends in `.onnx` or `.tflite`. What is written
-                appears complete or not at all.
-            format: `"saved_model"` (default), `"onnx"` or `"litert"`.
-            version: int, of a SavedModel. Defaults to one more than the highest there, or 1.
-            endpoint: str, of ONNX and LiteRT: which of `serving_functions()`. Defaults to `"serving_default"`.
-            batch_size: int, of ONNX and LiteRT: fixes the number of images. Defaults to any number.
-
-        Returns:
-            The path of what was written.
-
-        Raises:
-            ValueError: if the version exists, an argument does not go with the format, or a mixed-precision model is to
-                become ONNX or LiteRT.
-        """
-        return export.export(self, filepath, format, version, endpoint, batch_size)
 
 
 class _Callbacks(keras.callbacks.CallbackList):

@@ -5,10 +5,9 @@ from keras import layers
 
 from kerasgan.convolutions import Conv2D
 from kerasgan.layers import ConditionalBatchNormalization, SelfAttention, SpectralNormalization
-from kerasgan.models.conditional import Conditioned, name_conditions
-from kerasgan.models.dcgan import pyramid
 from kerasgan.models.gan import GAN
-from kerasgan.networks import batch_norm
+from kerasgan.models.tasks import FromLabels, name_conditions
+from kerasgan.networks import batch_norm, pyramid
 from kerasgan.optimizers import Adam
 
 
@@ -88,7 +87,7 @@ def sagan_discriminator(image_size, channels, num_classes, width, attention_size
 
 
 @keras.saving.register_keras_serializable("kerasgan")
-class SAGAN(Conditioned, GAN):
+class SAGAN(FromLabels, GAN):
     """Self-attention GAN (Zhang et al. 2019, https://arxiv.org/abs/1805.08318).
 
     In both networks one feature map attends to itself (`kerasgan.layers.SelfAttention`, equations 1 to 3), and both

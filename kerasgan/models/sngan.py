@@ -5,9 +5,8 @@ from keras import layers
 
 from kerasgan.convolutions import Conv2D, Conv2DTranspose
 from kerasgan.layers import LeakyReLU, SpectralNormalization
-from kerasgan.models.dcgan import pyramid
 from kerasgan.models.gan import GAN
-from kerasgan.networks import batch_norm, normal
+from kerasgan.networks import batch_norm, normal, pyramid
 from kerasgan.optimizers import Adam
 
 

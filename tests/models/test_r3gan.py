@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 import kerasgan
-from kerasgan.models.r3gan import GroupedConv2D, r3gan_stages
+from kerasgan.convolutions import GroupedConv2D
+from kerasgan.models.r3gan import r3gan_stages
 
 
 def small(**options):

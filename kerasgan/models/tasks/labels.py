@@ -1,4 +1,4 @@
-"""What models with known labels share: names of the conditions, their checks, sampling, pictures and serving."""
+"""The task of drawing images from noise and labels or attributes."""
 
 import math
 
@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan.data import checks
-from kerasgan.models.base import _stateless_latents
+from kerasgan.models.tasks.noise import FromNoise
 
 
 def condition_inputs(num_classes, attributes):
@@ -50,8 +50,11 @@ def name_conditions(num_classes, attributes=None):
     return classes, dims
 
 
-class Conditioned:
-    """Mixed into a `GAN` whose networks also take labels or attributes; a constructor calls `set_conditions`."""
+class FromLabels(FromNoise):
+    """Draws images from noise and labels or attributes; a constructor also calls `set_conditions`.
+
+    `fit` takes `(images, labels)`.
+    """
 
     def set_conditions(self, label_sets, attribute_sets):
         """Keeps the conditions' names and sizes: dicts of numbers of classes and of dimensions."""
@@ -110,7 +113,7 @@ class Conditioned:
             batch_size: int. Defaults to 64.
 
         Returns:
-            float32 array (num_images, image_size, image_size, channels) in [-1, 1].
+            float32 array (num_images, height, width, channels) in [-1, 1].
 
         Raises:
             ValueError: if a label is out of range, a name is missing or unknown, or the numbers of rows differ.
@@ -159,18 +162,6 @@ class Conditioned:
         images = self.decode(latents, tuple(condition))
         return images.reshape((rows, columns, *images.shape[1:]))
 
-    def serving_functions(self):
-        """As those of every model, with the conditions as further named inputs."""
-        network = self.sampler()
-
-        def serve(latents, *condition):
-            return {"images": network([latents, *condition], training=False)}
-
-        def generate(num_images, seed, *condition):
-            return serve(_stateless_latents(self.prior, num_images, self.latent_dim, seed), *condition)
-
-        conditions = [tf.TensorSpec((None,), tf.int32, name) for name in self.label_sets]
-        conditions += [tf.TensorSpec((None, dim), tf.float32, name) for name, dim in self.attribute_sets.items()]
-        count, seed = tf.TensorSpec((), tf.int32, "num_images"), tf.TensorSpec((), tf.int32, "seed")
-        latents = tf.TensorSpec((None, self.latent_dim), tf.float32, "latents")
-        return {"serving_default": (serve, [latents, *conditions]), "generate": (generate, [count, seed, *conditions])}
+    def condition_specs(self):
+        labels = [tf.TensorSpec((None,), tf.int32, name) for name in self.label_sets]
+        return labels + [tf.TensorSpec((None, dim), tf.float32, name) for name, dim in self.attribute_sets.items()]

@@ -1,0 +1,11 @@
+"""What a model needs for its task, whatever its algorithm: batches, sampling, pictures, serving.
+
+A paper's class names its task before its base, `class DCGAN(FromNoise, AdversarialModel)`, and adds networks, defaults
+and `train_step`.
+"""
+
+from kerasgan.models.tasks.domains import BetweenDomains
+from kerasgan.models.tasks.image import FromImage
+from kerasgan.models.tasks.labels import FromLabels, condition_inputs, name_conditions
+from kerasgan.models.tasks.noise import FromNoise, join_inputs, stateless_latents
+from kerasgan.models.tasks.text import FromText, mismatched

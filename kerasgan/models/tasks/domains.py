@@ -1,0 +1,44 @@
+"""The task of translating between two domains, in both directions."""
+
+from kerasgan.models.tasks.image import FromImage
+
+
+class BetweenDomains(FromImage):
+    """Translates images between domains A and B; mixed into a model with `generator_ab` and `generator_ba`.
+
+    `fit` takes (domain_a, domain_b), batches whose rows are not related. A is the source, B the target.
+    """
+
+    pair_names = ("domain_a", "domain_b")
+    num_columns = 6
+
+    def route(self, to="B"):
+        """Returns the networks of a direction, averaged ones where there are any."""
+        generators = {"B": "generator_ab", "A": "generator_ba"}
+        if to not in generators:
+            raise ValueError(f"`to` must be 'A' or 'B'. Received: {to!r}")
+        return [self.sampler(generators[to])]
+
+    def translate(self, images, to="B", batch_size=16):
+        """Translates images, with the averaged translator where there is one.
+
+        Args:
+            images: float32 (n, height, width, channels) in [-1, 1], of the other domain.
+            to: `"B"` or `"A"`. Defaults to `"B"`.
+            batch_size: int. Defaults to 16.
+
+        Returns:
+            float32 array of the same shape, in [-1, 1].
+        """
+        return self.predict_along(self.route(to), images, self.channels, None, batch_size)
+
+    def preview_row(self, a, b, seed):
+        """a | G(a) | F(G(a)) | b | F(b) | G(F(b))."""
+        fake_b, fake_a = self.translate(a, to="B"), self.translate(b, to="A")
+        return [a, fake_b, self.translate(fake_b, to="A"), b, fake_a, self.translate(fake_a, to="B")]
+
+    def serving_functions(self):
+        """Returns the endpoints of a SavedModel, from `images` to `images`: A to B is the default, `to_a` the other."""
+        to_a = self.route("A")
+        images = self.served_images(to_a, self.channels)
+        return super().serving_functions() | {"to_a": (lambda images: self.serve_along(to_a, images), [images])}

@@ -1,0 +1,129 @@
+"""The task of drawing images from noise."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from kerasgan.data import checks
+
+
+def join_inputs(x, condition):
+    """Returns what a network with the main input `x` and a tuple of further inputs is called on."""
+    return [x, *condition] if condition else x
+
+
+def stateless_latents(prior, num_images, latent_dim, seed):
+    """Philox numbers: the same for a seed on every device and in an exported model."""
+    draw = tf.random.stateless_uniform if prior == "uniform" else tf.random.stateless_normal
+    span = {"minval": -1.0, "maxval": 1.0} if prior == "uniform" else {}
+    return draw((num_images, latent_dim), seed=tf.stack([seed, 0]), alg="philox", **span)
+
+
+def random_seed():
+    """Returns a seed for a caller who gave none."""
+    return int(np.random.default_rng().integers(2**31))
+
+
+class FromNoise:
+    """Draws images from noise; mixed into a model before its base. `fit` takes images and drops labels beside them.
+
+    A constructor sets `image_size`, `channels` and `latent_dim`; `prior` is the noise's distribution, `"normal"` or
+    `"uniform"`. A task with a condition redefines `unpack`, `condition_specs` and, where the network takes more than
+    the condition, `further_inputs`.
+    """
+
+    # Data ------------------------------------------------------------------------------------------------------------
+
+    def unpack(self, data):
+        """Splits a dataset element into (real images, condition): no condition here; labels are dropped."""
+        return (data[0] if isinstance(data, (tuple, list)) else data), ()
+
+    def check_batch(self, batch, check_range=True):
+        images, *_ = self.unpack(batch)
+        checks.check_images(images, image_size=self.image_size, channels=self.channels, check_range=check_range)
+
+    def real_images(self, batch):
+        """Returns the real images of a dataset element."""
+        return np.asarray(batch[0] if isinstance(batch, (tuple, list)) else batch)
+
+    # Sampling --------------------------------------------------------------------------------------------------------
+
+    def sample_latents(self, num_images, seed=None):
+        """Draws z for sampling, apart from the training's noise.
+
+        Args:
+            num_images: int.
+            seed: int. The first rows do not depend on how many are drawn. Defaults to a random one.
+
+        Returns:
+            float32 array (num_images, latent_dim).
+        """
+        if num_images != int(num_images) or num_images < 1:
+            raise ValueError(f"`num_images` must be an int of at least 1. Received: {num_images!r}")
+        seed = random_seed() if seed is None else seed
+        return stateless_latents(self.prior, int(num_images), self.latent_dim, seed).numpy()
+
+    def decode(self, latents, condition=(), batch_size=64):
+        """Turns latents into images with the sampling network.
+
+        Args:
+            latents: (n, latent_dim).
+            condition: tuple of the further inputs of a conditional generator, n rows each. Defaults to none.
+            batch_size: int. Defaults to 64.
+
+        Returns:
+            float32 array (n, height, width, channels) in [-1, 1].
+        """
+        inputs = join_inputs(np.asarray(latents, "float32"), condition)
+        return self.sampler().predict(inputs, batch_size=batch_size, verbose=0)
+
+    def generate(self, num_images, seed=None, batch_size=64):
+        """Draws images, from the averaged generator where there is one.
+
+        Args:
+            num_images: int.
+            seed: int. The same seed gives the same images, whatever the batch size. Defaults to a random one.
+            batch_size: int. Defaults to 64.
+
+        Returns:
+            float32 array (num_images, height, width, channels) in [-1, 1].
+        """
+        return self.decode(self.sample_latents(num_images, seed), batch_size=batch_size)
+
+    def preview(self, batch, num_images=64, seed=0):
+        """Returns samples as a (rows, columns, height, width, channels) array: what a sample grid shows."""
+        rows = max(1, math.isqrt(num_images))
+        columns = num_images // rows
+        images = self.generate(rows * columns, seed=seed)
+        return images.reshape((rows, columns, *images.shape[1:]))
+
+    # Serving ---------------------------------------------------------------------------------------------------------
+
+    def condition_specs(self):
+        """Returns the `tf.TensorSpec`s of the condition, which a caller of an exported model gives."""
+        return []
+
+    def further_inputs(self, condition, num_images, seed):
+        """Returns the network's inputs after z, as tensors, for the condition that a caller gives."""
+        return condition
+
+    def serving_functions(self):
+        """Returns what a SavedModel offers, as {endpoint: (function, list of `tf.TensorSpec`)}."""
+        network = self.sampler()
+
+        def serve(latents, *further):
+            return {"images": network(join_inputs(latents, further), training=False)}
+
+        def generate(num_images, seed, *condition):
+            latents = stateless_latents(self.prior, num_images, self.latent_dim, seed)
+            return serve(latents, *self.further_inputs(condition, num_images, seed))
+
+        conditions = self.condition_specs()
+        latents = tf.TensorSpec((None, self.latent_dim), tf.float32, "latents")
+        noise = [tf.TensorSpec(x.shape, x.dtype, x.name) for x in network.inputs[1 + len(conditions) :]]
+        count, seed = tf.TensorSpec((), tf.int32, "num_images"), tf.TensorSpec((), tf.int32, "seed")
+        return {
+            "serving_default": (serve, [latents, *conditions, *noise]),
+            "generate": (generate, [count, seed, *conditions]),
+        }

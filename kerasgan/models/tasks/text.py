@@ -1,0 +1,175 @@
+"""The task of drawing images from texts."""
+
+import math
+
+import numpy as np
+import tensorflow as tf
+
+from kerasgan import text as texts
+from kerasgan.data import checks
+from kerasgan.models.tasks.noise import FromNoise, random_seed
+
+
+def mismatched(text, labels=None):
+    """Draws a wrong text for each row from the batch: that of the nearest following row which differs.
+
+    Under a strategy of several replicas the texts of all of them are drawn from.
+
+    Args:
+        text: (batch, text_dim).
+        labels: None, or ints (batch,): texts of the same class are then no wrong texts either.
+
+    Returns:
+        The wrong texts (batch, text_dim), and a bool tensor (batch,): False in rows for which the batch holds no
+        wrong text, which get their own back.
+    """
+    n = tf.shape(text)[0]
+    everyone, classes, first = text, labels, 0
+    context = tf.distribute.get_replica_context()
+    if context and context.num_replicas_in_sync > 1:
+        everyone = context.all_gather(text, axis=0)
+        classes = None if labels is None else context.all_gather(labels, axis=0)
+        first = n * tf.cast(context.replica_id_in_sync_group, tf.int32)
+    same = tf.reduce_all(text[:, None] == everyone[None], axis=-1)
+    if labels is not None:
+        same |= labels[:, None] == classes[None]
+    total = tf.shape(everyone)[0]
+    following = (first + tf.range(n)[:, None] + tf.range(total)[None]) % total  # row i: i, i + 1, ..., i - 1
+    differs = ~tf.gather(same, following, batch_dims=1)
+    nearest = tf.argmax(tf.cast(differs, tf.int32), axis=1, output_type=tf.int32)  # 0, itself, where none differs
+    wrong = tf.gather(everyone, tf.gather(following, nearest, batch_dims=1))
+    return wrong, tf.reduce_any(differs, axis=1)
+
+
+class FromText(FromNoise):
+    """Draws images from noise and text vectors; a constructor also calls `set_text`.
+
+    `fit` takes `(images, text vectors)` or `(images, text vectors, labels)`.
+    """
+
+    def set_text(self, text_dim, encoder=None):
+        """Keeps the text vectors' length, and their encoder, its identity from a config, or None."""
+        self.text_dim = text_dim
+        self.encoder_identity = None
+        # Past Keras's tracking, like the arguments: an encoder is not a part of the model and is not saved with it.
+        object.__setattr__(self, "encoder", None)
+        if isinstance(encoder, str):
+            self._check_identity(encoder)
+        elif encoder is not None:
+            self.set_encoder(encoder)
+
+    def set_encoder(self, encoder):
+        """Gives the model what turns strings into text vectors.
+
+        A model remembers the identity (name and hash) of its encoder, in files too, but not the encoder itself: a
+        loaded model gets it by this method.
+
+        Args:
+            encoder: callable from a list of strings to an array (n, text_dim), such as `kerasgan.text.BagOfWords`.
+
+        Raises:
+            ValueError: if the model's vectors came from another encoder.
+        """
+        self._check_identity(texts.identity(encoder))
+        object.__setattr__(self, "encoder", encoder)
+
+    def _check_identity(self, identity):
+        if self.encoder_identity not in (None, identity):
+            raise ValueError(
+                f"`encoder` must be the one this model was made with, {self.encoder_identity!r}. Received: "
+                f"{identity!r}, whose vectors mean something else."
+            )
+        self.encoder_identity = self._init_arguments["encoder"] = identity
+
+    def unpack(self, data):
+        """Splits a dataset element into (real images, text vectors, labels or None)."""
+        real, text, *labels = data
+        return real, tf.cast(text, tf.float32), labels[0] if labels else None
+
+    def check_batch(self, batch, check_range=True):
+        if not isinstance(batch, (tuple, list)) or len(batch) not in (2, 3):
+            raise ValueError(
+                "A dataset element must be `(images, text_embeddings)` or `(images, text_embeddings, labels)`. "
+                f"Received: {tf.nest.map_structure(lambda x: np.asarray(x).shape, batch)}"
+            )
+        images, text, *labels = batch
+        checks.check_images(images, image_size=self.image_size, channels=self.channels, check_range=check_range)
+        if np.asarray(text).dtype.kind in "SUO":
+            raise ValueError(
+                f"Texts must be float32 vectors of shape (batch, {self.text_dim}). Received: strings. Remedy: give "
+                "the dataset an encoder, `embeddings=encoder`."
+            )
+        checks.check_vectors(text, dim=self.text_dim, name="text_embeddings")
+        for values in labels:
+            if np.asarray(values).dtype.kind not in "iu" or np.ndim(values) != 1:
+                received = f"shape {np.shape(values)}, dtype {np.asarray(values).dtype}"
+                raise ValueError(f"Labels must be integers of shape (batch,). Received: {received}")
+
+    def embed(self, text):
+        """Returns text vectors (n, text_dim) for a string, a list of strings, a vector or an array of vectors."""
+        if isinstance(text, str) or (isinstance(text, (list, tuple)) and all(isinstance(t, str) for t in text)):
+            if self.encoder is None:
+                which = f", here that of {self.encoder_identity!r}" if self.encoder_identity else ""
+                raise ValueError(
+                    f"`text` must be vectors of length {self.text_dim}, or the model needs an encoder{which}: "
+                    f"`model.set_encoder(encoder)`. Received: {text!r}"
+                )
+            text = self.encoder([text] if isinstance(text, str) else list(text))
+        text = np.atleast_2d(np.asarray(text, "float32"))
+        checks.check_vectors(text, dim=self.text_dim, name="text")
+        if not len(text):
+            raise ValueError("`text` must hold at least one text. Received: none")
+        return text
+
+    @property
+    def noise_dims(self):
+        """Lengths of the noise vectors that G takes after z and the text."""
+        return [noise.shape[-1] for noise in self.sampler().inputs[2:]]
+
+    def generate(self, text, num_images=None, seed=None, batch_size=64):
+        """Draws images of texts, from the averaged generator where there is one.
+
+        Args:
+            text: a string or a list of strings, where the model has an encoder; or text vectors, (text_dim,) or
+                (n, text_dim).
+            num_images: int. Several texts take turns: image i is of text i modulo n. Defaults to one image a text.
+            seed: int. The same seed gives the same latents, whatever the texts. Defaults to a random one.
+            batch_size: int. Defaults to 64.
+
+        Returns:
+            float32 array (num_images, height, width, channels) in [-1, 1].
+        """
+        inputs = self.sampling_inputs(text, num_images, seed)
+        return self.sampler().predict(inputs, batch_size=batch_size, verbose=0)
+
+    def sampling_inputs(self, text, num_images=None, seed=None):
+        """Returns the generator's inputs [latents, text, ...] for `generate` with the same arguments."""
+        text = self.embed(text)
+        num_images = len(text) if num_images is None else num_images
+        seed = random_seed() if seed is None else seed
+        latents = self.sample_latents(num_images, seed)
+        noise = [np.asarray(x) for x in self._stateless_noise(num_images, seed)]
+        return [latents, text[np.arange(num_images) % len(text)], *noise]
+
+    def _stateless_noise(self, num_images, seed):
+        """Philox numbers for `noise_dims`, apart from those of the latents."""
+        return [
+            tf.random.stateless_normal((num_images, dim), seed=tf.stack([seed, i]), alg="philox")
+            for i, dim in enumerate(self.noise_dims, 1)
+        ]
+
+    def preview(self, batch, num_images=64, seed=0):
+        """Returns a row of samples for each of the batch's first texts, the same latents in every row."""
+        text = np.asarray(batch[1], "float32")
+        _, first = np.unique(text, axis=0, return_index=True)
+        rows = text[np.sort(first)][: max(1, math.isqrt(num_images))]
+        columns = max(1, num_images // len(rows))
+        return np.stack([self.generate(row, columns, seed=seed) for row in rows])
+
+    def condition_specs(self):
+        return [tf.TensorSpec((None, self.text_dim), tf.float32, self.sampler().inputs[1].name)]
+
+    def further_inputs(self, condition, num_images, seed):
+        """Text vectors (n, text_dim) take turns; noise that the network takes besides is drawn."""
+        (text,) = condition
+        return [tf.gather(text, tf.range(num_images) % tf.shape(text)[0]), *self._stateless_noise(num_images, seed)]

@@ -1,0 +1,11 @@
+"""Networks that several papers share, by their ideas, and discriminators made of others."""
+
+from kerasgan.networks.composed import at_regions, at_scales, with_features
+from kerasgan.networks.parts import batch_norm, instance_norm, normal, pyramid
+from kerasgan.networks.patches import patch_discriminator
+from kerasgan.networks.residual import residual_generator
+from kerasgan.networks.stages import stage1_generator, stage2_generator, stage2_refiner
+from kerasgan.networks.text import matching_discriminator, projection_discriminator
+from kerasgan.networks.transfer import dtn_discriminator, dtn_features, dtn_generator
+from kerasgan.networks.unet import unet_generator
+from kerasgan.networks.vgg import vgg_features

@@ -1,0 +1,111 @@
+"""Discriminators that are made of others."""
+
+import keras
+from keras import layers
+
+
+def with_features(discriminator, layer=-2):
+    """Makes a discriminator that also outputs its activations: what `kerasgan.losses.FeatureMatching` compares.
+
+    Args:
+        discriminator: `keras.Model` of the functional kind; its weights are shared, not copied.
+        layer: name or index of the layer whose output is matched. Defaults to -2, before the last one. ACGAN's
+            discriminator ends in two, so there it is -3.
+
+    Returns:
+        A `keras.Model` with the same inputs, whose output is {"logits": ..., "features": ...}.
+
+    Raises:
+        ValueError: if `discriminator` is not functional, or has no such layer.
+    """
+    if not hasattr(discriminator, "operations"):
+        raise ValueError(f"`discriminator` must be a functional `keras.Model`. Received: {discriminator!r}")
+    found = discriminator.get_layer(layer) if isinstance(layer, str) else discriminator.get_layer(index=layer)
+    outputs = {"logits": discriminator.output, "features": found.output}
+    return keras.Model(discriminator.input, outputs, name=discriminator.name)
+
+
+def at_scales(make, image_size, scales=3):
+    """Several discriminators of one architecture, each on images of half the size of those before.
+
+    As in pix2pixHD (Wang et al. 2018, https://arxiv.org/abs/1711.11585, section 3.2): the one on the smallest images
+    sees the most of the whole. A pixel of a smaller image is the mean of those it stands for. Losses are the mean over
+    the discriminators, where the paper has the sum.
+
+    Args:
+        make: callable, image size -> `keras.Model`, images (or [images, ...]) of that size -> logits.
+        image_size: int. Side of the largest images, a multiple of 2^(scales - 1).
+        scales: int. How many. Defaults to 3, the paper's.
+
+    Returns:
+        A `keras.Model` with the inputs of `make(image_size)` -> the list of all logits. Inputs that are images are
+        halved, others, such as labels, go to each discriminator.
+
+    Raises:
+        ValueError: if `image_size` cannot be halved so often.
+
+    Example:
+
+    >>> from kerasgan.networks import at_scales, patch_discriminator
+    >>> judge = at_scales(lambda size: patch_discriminator(size, 3, 3, width=8, receptive_field=16), 64, scales=2)
+    >>> model = kerasgan.Pix2Pix(image_size=64, width=8, discriminator=judge)
+    """
+    if scales != int(scales) or scales < 1 or image_size % 2 ** (scales - 1):
+        raise ValueError(
+            f"`image_size` must be a multiple of 2^(scales - 1), for at least 1 scale. Received: {image_size} and "
+            f"scales={scales!r}"
+        )
+    views = [(image_size // 2**i, layers.AveragePooling2D(2**i) if i else None) for i in range(scales)]
+    return _on_views(make, image_size, views)
+
+
+def at_regions(make, image_size, regions):
+    """Several discriminators of one architecture, each on a square region of the image.
+
+    Where images are aligned, as faces are, each region has its own details to be judged by (Li et al. 2017,
+    https://arxiv.org/abs/1704.05838, section 3.2). A region of (0, 0, image_size) is the image itself.
+
+    Args:
+        make: callable, side of a region -> `keras.Model`, images (or [images, ...]) of that size -> logits.
+        image_size: int. Side of the images.
+        regions: list of (top, left, side) in pixels.
+
+    Returns:
+        A `keras.Model`, as `at_scales` does.
+
+    Raises:
+        ValueError: if a region is not inside the image, or there is none.
+
+    Example:
+
+    >>> from kerasgan.models.dcgan import dcgan_discriminator
+    >>> corners = [(0, 0, 32), (0, 0, 16), (0, 16, 16), (16, 0, 16), (16, 16, 16)]
+    >>> judge = kerasgan.networks.at_regions(lambda size: dcgan_discriminator(size, 3, width=8), 32, corners)
+    >>> model = kerasgan.DCGAN(image_size=32, width=8, discriminator=judge)
+    """
+    views = []
+    for top, left, side in regions:
+        bottom, right = image_size - top - side, image_size - left - side
+        if min(top, left, bottom, right) < 0 or side < 1:
+            raise ValueError(f"`regions` must lie inside {image_size} pixels. Received: {(top, left, side)}")
+        views.append((side, layers.Cropping2D(((top, bottom), (left, right)))))
+    if not views:
+        raise ValueError("`regions` must name at least one region. Received: none")
+    return _on_views(make, image_size, views)
+
+
+def _on_views(make, image_size, views):
+    """Joins a network `make(size)` for each (size, layer or None) of `views`, called on what the layer shows it."""
+    networks = [make(size) for size, _ in views]
+    inputs = [
+        keras.Input(
+            (image_size, image_size, x.shape[-1]) if len(x.shape) == 4 else x.shape[1:], None, x.dtype, name=x.name
+        )
+        for x in networks[0].inputs
+    ]
+    outputs = []
+    for i, (network, (_, view)) in enumerate(zip(networks, views)):
+        network.name = f"discriminator_{i}"  # names must differ in one network
+        seen = [view(x) if view and len(x.shape) == 4 else x for x in inputs]
+        outputs.append(network(seen if len(seen) > 1 else seen[0]))
+    return keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name="discriminator")

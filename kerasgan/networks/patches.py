@@ -1,0 +1,66 @@
+"""The PatchGAN: a discriminator of overlapping patches."""
+
+import keras
+from keras import layers
+
+from kerasgan.convolutions import Conv2D
+from kerasgan.layers import LeakyReLU
+from kerasgan.networks.parts import NORMALIZATIONS, normal
+
+# How many layers of stride 2 give which receptive field (Isola et al. 2017, appendix 6.1.2); 34 lies between.
+RECEPTIVE_FIELDS = {1: 0, 16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
+
+
+def patch_discriminator(
+    image_size, channels, condition_channels=0, width=64, receptive_field=70, normalization="batch"
+):
+    """The PatchGAN (Isola et al. 2017, section 3.2.2): logits for overlapping patches instead of one for the image.
+
+    4x4 convolutions: n of stride 2 and two of stride 1 see patches of 16, 34, 70, 142 or 286 pixels for n = 1 to 5;
+    a field of 1 pixel has 1x1 convolutions throughout.
+
+    Args:
+        image_size: int. Side of the images.
+        channels: int. Of the images that are judged.
+        condition_channels: int. Of the images that the judgement depends on; 0 for none. Defaults to 0.
+        width: int. Channels of the first layer, doubled at each further one, up to 8 times. Defaults to 64.
+        receptive_field: int, one of 1, 16, 34, 70, 142, 286. Defaults to 70.
+        normalization: `"batch"` or `"instance"`; none next to the image. Defaults to `"batch"`.
+
+    Returns:
+        A `keras.Model`, images or [images, condition] -> a map of logits (batch, rows, columns, 1).
+
+    Raises:
+        ValueError: if `receptive_field` is none of these, or the image is too small for it.
+    """
+    if receptive_field not in RECEPTIVE_FIELDS:
+        raise ValueError(f"`receptive_field` must be one of {list(RECEPTIVE_FIELDS)}. Received: {receptive_field!r}")
+    strided = RECEPTIVE_FIELDS[receptive_field]
+    if strided and image_size < 3 * 2**strided:
+        raise ValueError(
+            f"`receptive_field={receptive_field}` needs images of at least {3 * 2**strided} pixels, so that its two "
+            f"last layers find something to look at. Received: image_size={image_size}. Use a smaller field."
+        )
+    norm, bias = NORMALIZATIONS[normalization], normalization == "instance"
+
+    images = keras.Input((image_size, image_size, channels), name="images")
+    inputs, x = images, images
+    if condition_channels:
+        condition = keras.Input((image_size, image_size, condition_channels), name="condition")
+        inputs, x = [images, condition], layers.Concatenate()([condition, images])
+    if not strided:
+        x = LeakyReLU(0.2)(Conv2D(width, 1, use_bias=bias, kernel_initializer=normal())(x))
+        x = Conv2D(2 * width, 1, use_bias=False, kernel_initializer=normal())(x)
+        x = LeakyReLU(0.2)(norm()(x))
+        logits = Conv2D(1, 1, kernel_initializer=normal(), dtype="float32")(x)
+        return keras.Model(inputs, logits, name="discriminator")
+    for level in range(strided):
+        filters = width * min(2**level, 8)
+        x = Conv2D(filters, 4, 2, "same", use_bias=bias and not level, kernel_initializer=normal())(x)
+        x = LeakyReLU(0.2)(norm()(x) if level else x)
+    x = layers.ZeroPadding2D()(x)
+    x = Conv2D(width * min(2**strided, 8), 4, use_bias=False, kernel_initializer=normal())(x)
+    x = LeakyReLU(0.2)(norm()(x))
+    x = layers.ZeroPadding2D()(x)
+    logits = Conv2D(1, 4, kernel_initializer=normal(), dtype="float32")(x)
+    return keras.Model(inputs, logits, name="discriminator")

@@ -1,0 +1,100 @@
+"""Networks that draw an image of a text in stages, each larger than the one before."""
+
+import keras
+from keras import layers, ops
+
+from kerasgan.convolutions import Conv2D
+from kerasgan.networks.parts import batch_norm, normal, pyramid
+from kerasgan.networks.text import ConditioningAugmentation
+
+
+def convolve(x, filters, kernel_size=3, strides=1):
+    x = Conv2D(filters, kernel_size, strides, "same", use_bias=False, kernel_initializer=normal())(x)
+    return batch_norm()(x)
+
+
+def enlarge(x, filters):
+    """Nearest neighbours, a convolution of 3x3, batch norm and ReLU (section 3.5)."""
+    return layers.ReLU()(convolve(layers.UpSampling2D(2)(x), filters))
+
+
+def paint(x, channels):
+    x = Conv2D(channels, 3, 1, "same", kernel_initializer=normal())(x)
+    return layers.Activation("tanh", dtype="float32")(x)
+
+
+def text_inputs(text_dim, condition_dim):
+    text, noise = keras.Input((text_dim,), name="text"), keras.Input((condition_dim,), name="noise")
+    return text, noise, ConditioningAugmentation(condition_dim, name="conditioning")([text, noise])
+
+
+def stage1_generator(image_size, channels, latent_dim, text_dim, width, condition_dim):
+    """Joins the sampled condition to z and doubles the size by upsampling blocks (section 3.3).
+
+    Returns:
+        A `keras.Model`, [latents, text, noise] -> (batch, image_size, image_size, channels) in [-1, 1].
+    """
+    base, filters = pyramid(image_size, width)
+    latents = keras.Input((latent_dim,), name="latents")
+    text, noise, condition = text_inputs(text_dim, condition_dim)
+    x = layers.Concatenate()([latents, condition])
+    x = layers.Dense(base * base * 2 * filters[-1], use_bias=False, kernel_initializer=normal())(x)
+    x = layers.Reshape((base, base, 2 * filters[-1]))(layers.ReLU()(batch_norm()(x)))
+    for count in reversed(filters):
+        x = enlarge(x, count)
+    return keras.Model([latents, text, noise], paint(x, channels), name="generator")
+
+
+def stage2_refiner(stage1_size, image_size, channels, text_dim, width, condition_dim, blocks):
+    """Encodes the Stage-I image, joins a new condition everywhere, and enlarges after residual blocks (section 3.4).
+
+    Returns:
+        A `keras.Model`, [images of Stage-I, text, noise] -> (batch, image_size, image_size, channels) in [-1, 1].
+    """
+    factor = image_size // stage1_size
+    if stage1_size % 4 or image_size != stage1_size * factor or factor < 2 or factor & (factor - 1):
+        raise ValueError(
+            "`image_size` must be 2, 4, 8 ... times the size of Stage-I, which must be a multiple of 4. Received: "
+            f"{image_size!r} after {stage1_size!r}"
+        )
+    images = keras.Input((stage1_size, stage1_size, channels), name="images")
+    text, noise, condition = text_inputs(text_dim, condition_dim)
+    x = layers.ReLU()(Conv2D(width, 3, 1, "same", kernel_initializer=normal())(images))
+    x = layers.ReLU()(convolve(x, 2 * width, 4, 2))
+    x = layers.ReLU()(convolve(x, 4 * width, 4, 2))
+    side = stage1_size // 4
+    replicated = layers.Reshape((side, side, condition_dim))(layers.RepeatVector(side * side)(condition))
+    x = layers.ReLU()(convolve(layers.Concatenate()([x, replicated]), 4 * width))
+    for _ in range(blocks):
+        y = layers.ReLU()(convolve(x, 4 * width))
+        x = layers.ReLU()(layers.Add()([x, convolve(y, 4 * width)]))
+    count = 2 * width
+    while x.shape[1] < image_size:
+        x = enlarge(x, count)
+        count = max(1, count // 2)
+    return keras.Model([images, text, noise], paint(x, channels), name="refiner")
+
+
+def stage2_generator(sketcher, refiner, latent_dim, condition_dim):
+    """Joins both stages, each with its own condition of the text.
+
+    Returns:
+        A `keras.Model`, [latents, text, noise, noise of Stage-II] -> images of Stage-II in [-1, 1].
+    """
+    latents = keras.Input((latent_dim,), name="latents")
+    text = keras.Input((refiner.inputs[1].shape[-1],), name="text")
+    noise = keras.Input((sketcher.inputs[2].shape[-1],), name="noise")
+    refiner_noise = keras.Input((condition_dim,), name="refiner_noise")
+    images = refiner([sketcher([latents, text, noise]), text, refiner_noise])
+    return keras.Model([latents, text, noise, refiner_noise], images, name="generator")
+
+
+def divergence(network, text):
+    """The mean divergence of the conditioning layers that are being trained."""
+    total = 0.0
+    for layer in network.layers:
+        if isinstance(layer, ConditioningAugmentation):
+            total += ops.mean(layer.divergence(text))
+        elif isinstance(layer, keras.Model) and layer.trainable_variables:
+            total += divergence(layer, text)
+    return total

@@ -1,0 +1,106 @@
+"""The U-Net of image-to-image translation, with the noise and the statistics that its paper gives it."""
+
+import math
+
+import keras
+import tensorflow as tf
+from keras import layers, ops
+
+from kerasgan.convolutions import Conv2D, Conv2DTranspose
+from kerasgan.layers import BatchNormalization, LeakyReLU
+from kerasgan.networks.parts import normal
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class NoiseDropout(layers.Layer):
+    """Dropout whose random numbers are an input of the network: they are the paper's z (section 3.2).
+
+    Whoever calls the network decides the mask, so that a seed repeats a translation, on any device and once exported.
+
+    Args:
+        rate: float in [0, 1). Share of the units that are set to 0. Defaults to 0.5.
+        offset: int. Where in the noise the numbers of this layer begin. Defaults to 0.
+
+    Inputs: features (batch, height, width, channels), and noise (batch, n), uniform on [-1, 1). Output: features.
+    """
+
+    def __init__(self, rate=0.5, offset=0, **kwargs):
+        super().__init__(**kwargs)
+        self.rate, self.offset = rate, offset
+
+    def call(self, inputs):
+        x, noise = inputs
+        shape = x.shape[1:]
+        noise = ops.reshape(noise[:, self.offset : self.offset + math.prod(shape)], (-1, *shape))
+        keep = ops.cast(noise >= 2 * self.rate - 1, x.dtype)
+        return x * keep / (1 - self.rate)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape[0]
+
+    def get_config(self):
+        return {**super().get_config(), "rate": self.rate, "offset": self.offset}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class ImageBatchNormalization(BatchNormalization):
+    """Batch normalization that outside of training takes the statistics of each image itself.
+
+    Section 3.3: the generator is run at test time exactly as in training, with the statistics of the test batch. For
+    the paper's batches of one image that is this layer; and no image changes by what it shares a batch with.
+    """
+
+    def call(self, inputs, training=None, mask=None):
+        if training:
+            return super().call(inputs, training=True, mask=mask)
+        x = tf.cast(inputs, tf.float32)
+        mean, variance = tf.nn.moments(x, [1, 2], keepdims=True)
+        beta, gamma = tf.cast(self.beta, tf.float32), tf.cast(self.gamma, tf.float32)
+        return tf.cast(tf.nn.batch_normalization(x, mean, variance, beta, gamma, self.epsilon), inputs.dtype)
+
+
+STATISTICS = {"image": ImageBatchNormalization, "moving": BatchNormalization}
+
+
+def unet_generator(image_size, channels, source_channels=None, width=64, dropout=True, sampling_statistics="image"):
+    """The U-Net (appendix 6.1.1): halves the image down to one pixel and back, with skips between equal sizes.
+
+    Encoder C64-C128-C256-C512-C512-C512-C512-C512, decoder CD512-CD512-CD512-C512-C256-C128-C64 for 256 pixels; other
+    sizes have as many layers as they have halvings. Dropout is in the first three layers of the decoder that are
+    followed by two without.
+
+    Args: as in `Pix2Pix`.
+
+    Returns:
+        A `keras.Model`, images, or [images, noise] with dropout, -> images in [-1, 1].
+    """
+    depth = round(math.log2(max(image_size, 1)))
+    if image_size != 2**depth or depth < 3:
+        raise ValueError(f"`image_size` must be a power of two from 8 on. Received: {image_size!r}")
+    if sampling_statistics not in STATISTICS:
+        raise ValueError(f"`sampling_statistics` must be one of {list(STATISTICS)}. Received: {sampling_statistics!r}")
+
+    def norm():
+        return STATISTICS[sampling_statistics](momentum=0.9, epsilon=1e-5, synchronized=True)
+
+    filters = [width * min(2**level, 8) for level in range(depth)]
+    dropped = min(3, depth - 3) if dropout else 0
+    # Numbers that each dropout needs: the first layer of the decoder is 2x2 pixels large, the next 4x4 ...
+    sizes = [4 ** (i + 1) * filters[-2 - i] for i in range(dropped)]
+
+    x = images = keras.Input((image_size, image_size, source_channels or channels), name="images")
+    noise = keras.Input((sum(sizes),), name="noise") if dropped else None
+    skips = []
+    for level, count in enumerate(filters):
+        x = Conv2D(count, 4, 2, "same", use_bias=False, kernel_initializer=normal())(x)
+        x = LeakyReLU(0.2)(norm()(x) if level else x)
+        skips.append(x)
+    for i, (count, skip) in enumerate(zip(reversed(filters[:-1]), reversed(skips[:-1]))):
+        x = Conv2DTranspose(count, 4, 2, "same", use_bias=False, kernel_initializer=normal())(x)
+        x = norm()(x)
+        if i < dropped:
+            x = NoiseDropout(0.5, offset=sum(sizes[:i]))([x, noise])
+        x = layers.Concatenate()([layers.ReLU()(x), skip])
+    x = Conv2DTranspose(channels, 4, 2, "same", kernel_initializer=normal())(x)
+    outputs = layers.Activation("tanh", dtype="float32")(x)
+    return keras.Model([images, noise] if dropped else images, outputs, name="generator")

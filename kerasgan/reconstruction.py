@@ -1,0 +1,26 @@
+"""Terms of losses that compare images with each other or with themselves, in float32."""
+
+import tensorflow as tf
+
+
+def mean_absolute(x, y):
+    """The mean absolute difference of two tensors."""
+    return tf.reduce_mean(tf.abs(x - y))
+
+
+def mean_square(x, y):
+    """The mean squared difference of two tensors."""
+    return tf.reduce_mean(tf.square(tf.cast(x, tf.float32) - tf.cast(y, tf.float32)))
+
+
+def total_variation(images):
+    """The mean absolute difference of pixels that are neighbours in a row, plus that of those in a column."""
+    rows = tf.reduce_mean(tf.abs(images[:, :, 1:] - images[:, :, :-1]))
+    return rows + tf.reduce_mean(tf.abs(images[:, 1:] - images[:, :-1]))
+
+
+def mean_gradient(images):
+    """The mean length of the gradient of the images: total variation that is the same in all directions."""
+    right = images[:, :-1, 1:] - images[:, :-1, :-1]
+    down = images[:, 1:, :-1] - images[:, :-1, :-1]
+    return tf.reduce_mean(tf.sqrt(tf.square(right) + tf.square(down) + 1e-12))
