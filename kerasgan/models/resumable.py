@@ -218,7 +218,9 @@ class ResumableModel(Exports, SavesEverything, keras.Model):
             average.build(network.input_shape)
         average.set_weights(network.get_weights())
         average.trainable = False
-        _settle_trainable(average)
+        # Inside layers that were frozen when they were cloned, Keras 3.15 leaves weights trainable.
+        for weight in average.weights:
+            weight.trainable = False
         return average
 
     def sampler(self, name="generator"):

@@ -58,7 +58,8 @@ class SavesEverything:
         with policy(config.get("dtype")):
             values = {name: keras.saving.deserialize_keras_object(value) for name, value in config.items()}
             model = _construct(cls, values)
-        model.repeat_changes(changes)
+        if changes:
+            model.repeat_changes(changes)
         return model
 
     def changes(self):
