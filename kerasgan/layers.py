@@ -6,6 +6,28 @@ import tensorflow as tf
 from kerasgan import random, replicas
 
 
+def wide(x):
+    """Returns `x` in the precision of sums and norms: float32, or float64 where it is that already."""
+    return tf.cast(x, keras.backend.result_type(x.dtype, "float32"))
+
+
+def moments(x, axes):
+    """Returns mean and variance over `axes`, which are kept; their gradients of any order are exact.
+
+    `tf.nn.moments`, and with it Keras's normalisations, stops the gradient of the mean within the variance. The first
+    gradient does not notice, but the second one, which a gradient penalty needs, lacks a term.
+    """
+    mean = tf.reduce_mean(x, axes, keepdims=True)
+    return mean, tf.reduce_mean(tf.square(x - mean), axes, keepdims=True)
+
+
+def normalize(x, axes, gamma, beta, epsilon):
+    """Returns (x - mean) / sqrt(variance + epsilon) over `axes`, times `gamma`, plus `beta`, which may be None."""
+    mean, variance = moments(x, axes)
+    gamma, beta = (None if weight is None else tf.cast(weight, x.dtype) for weight in (gamma, beta))
+    return tf.nn.batch_normalization(x, mean, variance, beta, gamma, epsilon)
+
+
 @keras.saving.register_keras_serializable("kerasgan")
 class Maxout(keras.layers.Layer):
     """Maxout (Goodfellow et al. 2013, https://arxiv.org/abs/1302.4389, equation 1): the largest of several linear maps.
@@ -106,7 +128,8 @@ class BatchNormalization(keras.layers.BatchNormalization):
     float32: two to three times the work, and more memory under mixed precision. Where several replicas share a batch,
     whose statistics they then average, and for what the kernel does not do (masks, renormalisation, float64), it is
     Keras's own arithmetic, but for the variance over replicas, which is the mean square of the deviations: Keras's is a
-    difference of two means, which is rounded away where a channel varies little. The ways differ by rounding.
+    difference of two means, which is rounded away where a channel varies little. The ways differ by rounding. Second
+    gradients, which a gradient penalty needs, are exact in all of them; Keras's lack a term.
 
     Args:
         **kwargs: as of `keras.layers.BatchNormalization`.
@@ -137,21 +160,20 @@ class BatchNormalization(keras.layers.BatchNormalization):
         return tf.cast(outputs if rank == 4 else outputs[:, 0, 0, :], self.compute_dtype)
 
     def _moments(self, inputs, mask):
-        shared = self.synchronized and replicas.count() > 1 and tf.distribute.get_replica_context()
-        if mask is not None or not shared:
+        if mask is not None:
             return super()._moments(inputs, mask)
-        mean = replicas.mean(tf.reduce_mean(inputs, self._reduction_axes))
-        axis = self.axis % len(inputs.shape)
-        there = [size if i == axis else 1 for i, size in enumerate(inputs.shape)]
-        deviations = inputs - tf.reshape(mean, there)
-        return mean, replicas.mean(tf.reduce_mean(tf.square(deviations), self._reduction_axes))
+        shared = self.synchronized and replicas.count() > 1 and tf.distribute.get_replica_context()
+        mean_of_all = replicas.mean if shared else tf.identity
+        mean = mean_of_all(tf.reduce_mean(inputs, self._reduction_axes, keepdims=True))
+        variance = mean_of_all(tf.reduce_mean(tf.square(inputs - mean), self._reduction_axes, keepdims=True))
+        return tf.reshape(mean, (-1,)), tf.reshape(variance, (-1,))
 
 
 @keras.saving.register_keras_serializable("kerasgan")
 class InstanceNormalization(keras.layers.Layer):
     """Normalises each channel of each image by its own mean and variance (Ulyanov et al. 2016).
 
-    https://arxiv.org/abs/1607.08022, equation 7. The arithmetic is in float32 whatever the dtype policy.
+    https://arxiv.org/abs/1607.08022, equation 7. The arithmetic is in float32 under mixed precision, too.
 
     Args:
         epsilon: float, added to the variance. Defaults to 1e-5, the paper's.
@@ -172,14 +194,62 @@ class InstanceNormalization(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs):
-        x = tf.cast(inputs, tf.float32)
-        mean, variance = tf.nn.moments(x, [1, 2], keepdims=True)
-        gamma = tf.cast(self.gamma, tf.float32) if self.scale else None
-        beta = tf.cast(self.beta, tf.float32) if self.center else None
-        return tf.cast(tf.nn.batch_normalization(x, mean, variance, beta, gamma, self.epsilon), inputs.dtype)
+        return tf.cast(normalize(wide(inputs), [1, 2], self.gamma, self.beta, self.epsilon), inputs.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
 
     def get_config(self):
         return {**super().get_config(), "epsilon": self.epsilon, "center": self.center, "scale": self.scale}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class GroupNormalization(keras.layers.GroupNormalization):
+    """Keras's group normalisation (Wu and He 2018), whose second gradients are exact, as a gradient penalty needs them.
+
+    https://arxiv.org/abs/1803.08494, equation 7. `groups=1` is layer normalisation over a whole image, with a scale and
+    an offset a channel. Arguments, weights and arithmetic are those of `keras.layers.GroupNormalization`.
+
+    Args:
+        **kwargs: as of `keras.layers.GroupNormalization`.
+
+    Input and output of one shape, (batch, ..., channels) with the default `axis=-1`.
+    """
+
+    def call(self, inputs):
+        x, shape = wide(inputs), keras.ops.shape(inputs)
+        axis = self.axis % len(shape)
+        groups = (*shape[:axis], self.groups, shape[axis] // self.groups, *shape[axis + 1 :])
+        axes = [i for i in range(1, len(groups)) if i != axis]
+        there = [size if i == axis else 1 for i, size in enumerate(inputs.shape)]
+        x = keras.ops.reshape(normalize(keras.ops.reshape(x, groups), axes, None, None, self.epsilon), shape)
+        if self.scale:
+            x *= tf.cast(keras.ops.reshape(self.gamma, there), x.dtype)
+        if self.center:
+            x += tf.cast(keras.ops.reshape(self.beta, there), x.dtype)
+        return tf.cast(x, self.compute_dtype)
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class LayerNormalization(keras.layers.LayerNormalization):
+    """Keras's layer normalisation (Ba et al. 2016), whose second gradients are exact, as a gradient penalty needs them.
+
+    https://arxiv.org/abs/1607.06450, equation 3. Arguments, weights and arithmetic are those of
+    `keras.layers.LayerNormalization`.
+
+    Args:
+        **kwargs: as of `keras.layers.LayerNormalization`.
+
+    Input and output of one shape.
+    """
+
+    def call(self, inputs):
+        if getattr(self, "rms_scaling", False):  # no mean, so nothing is amiss
+            return super().call(inputs)
+        axes = [axis % len(inputs.shape) for axis in (self.axis if isinstance(self.axis, (list, tuple)) else [self.axis])]
+        there = [size if i in axes else 1 for i, size in enumerate(inputs.shape)]
+        weights = [None if w is None else keras.ops.reshape(w, there) for w in (self.gamma, self.beta)]
+        return tf.cast(normalize(wide(inputs), axes, *weights, self.epsilon), self.compute_dtype)
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -271,7 +341,8 @@ class SpectralNormalization(keras.layers.Wrapper):
         self.output_axis = len(self.kernel.shape) - (2 if transposed else 1)
         start = keras.initializers.RandomNormal(stddev=1.0)
         shape = (self.kernel.shape[self.output_axis],)
-        self.u = self.add_weight(shape=shape, initializer=start, trainable=False, dtype="float32", name="u")
+        dtype = keras.backend.result_type(self.kernel.dtype, "float32")
+        self.u = self.add_weight(shape=shape, initializer=start, trainable=False, dtype=dtype, name="u")
         self.built = True
 
     @property
@@ -347,7 +418,7 @@ class SelfAttention(keras.layers.Layer):
             return tf.reshape(x, (-1, height * width, x.shape[-1]))
 
         scores = tf.matmul(positions(self.g), positions(self.f), transpose_b=True)  # row j, column i
-        attention = tf.cast(tf.nn.softmax(tf.cast(scores, tf.float32)), inputs.dtype)
+        attention = tf.cast(tf.nn.softmax(wide(scores)), inputs.dtype)
         seen = tf.matmul(attention, positions(self.h))
         seen = self.v(tf.reshape(seen, (-1, height, width, seen.shape[-1])), training=training)
         return inputs + tf.cast(self.gamma, inputs.dtype) * seen
@@ -444,7 +515,7 @@ class MinibatchStdDev(keras.layers.Layer):
             sizes = tf.range(1, self.group_size + 1)
             group = tf.reduce_max(tf.where(rows % sizes == 0, sizes, 1))
         shape = inputs.shape[1:]
-        x = tf.reshape(tf.cast(inputs, tf.float32), (-1, group, *shape))
+        x = tf.reshape(wide(inputs), (-1, group, *shape))
         variance = tf.reduce_mean((x - tf.reduce_mean(x, axis=1, keepdims=True)) ** 2, axis=1)
         deviation = tf.reduce_mean(tf.sqrt(variance + 1e-8), axis=range(1, len(shape) + 1))
         extra = tf.reshape(tf.repeat(deviation, group), (-1,) + (1,) * len(shape))
@@ -497,7 +568,7 @@ class MinibatchDiscrimination(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs):
-        m = tf.cast(tf.matmul(inputs, tf.cast(self.kernel, inputs.dtype)), tf.float32)
+        m = wide(tf.matmul(inputs, tf.cast(self.kernel, inputs.dtype)))
         m = tf.reshape(m, (-1, self.num_kernels, self.kernel_dim))
         distances = tf.reduce_sum(tf.abs(m[:, None] - replicas.gather(m)[None]), axis=-1)
         near = tf.reduce_sum(tf.exp(-distances), axis=1)

@@ -4,10 +4,12 @@ A penalty is called as `penalty(judge, real, fake, seed)`, where `judge` maps im
 that already holds its weight. The norms are computed in float32 whatever the networks' precision.
 """
 
+import warnings
+
 import keras
 import tensorflow as tf
 
-from kerasgan import random
+from kerasgan import layers, random
 from kerasgan.losses import entry
 
 
@@ -185,3 +187,34 @@ def get(penalty):
     raise ValueError(
         f"`penalty` must be None, one of {sorted(NAMES)}, a callable, or a list of these. Received: {penalty!r}"
     )
+
+
+# Their second gradients lack a term: see `layers.moments`.
+INEXACT = ("BatchNormalization", "GroupNormalization", "LayerNormalization")
+
+
+def warn_of_inexact_norms(penalty, network):
+    """Warns of each layer of `network` whose second gradients are wrong, where the list `penalty` needs them.
+
+    These are Keras's normalisations by statistics of what they are called on. Its `BatchNormalization` is exact where
+    it is frozen or `synchronized`.
+
+    Args:
+        penalty: list of penalties, as `get` returns it.
+        network: `keras.Model`, a discriminator.
+    """
+    if not any(getattr(each, "weight", 1) for each in penalty):
+        return
+    for layer in network._flatten_layers():
+        for name in INEXACT:
+            if not isinstance(layer, getattr(keras.layers, name)) or isinstance(layer, getattr(layers, name)):
+                continue
+            batch = name == "BatchNormalization"
+            if (batch and (layer.synchronized or not layer.trainable)) or getattr(layer, "rms_scaling", False):
+                continue
+            warnings.warn(
+                f"The layer {layer.name!r} of the discriminator, a `keras.layers.{name}`, gives a gradient penalty wrong "
+                f"gradients: the second gradient of its statistics lacks a term. Use `kerasgan.layers.{name}`, which "
+                "takes the same arguments and weights.",
+                stacklevel=3,
+            )

@@ -120,6 +120,8 @@ class AdversarialModel(ResumableModel):
         if hasattr(self.loss, "draw_from"):
             self.loss.draw_from(self.seed_generator)
         self.penalty = penalties.get(options["penalty"])
+        for name in self.d_networks:
+            penalties.warn_of_inexact_norms(self.penalty, getattr(self, name))
         # An optimizer that is not built here loses its moments on resume and fails under MirroredStrategy.
         self.g_optimizer = self._optimizer(options["g_optimizer"], self.g_variables)
         self.d_optimizer = self._optimizer(options["d_optimizer"], self.d_variables)

@@ -2,8 +2,8 @@
 
 import keras
 import tensorflow as tf
-from keras import layers
 
+from kerasgan.layers import GroupNormalization
 from kerasgan.losses import Wasserstein
 from kerasgan.models.dcgan import dcgan_discriminator, dcgan_generator
 from kerasgan.models.gan import GAN
@@ -12,7 +12,7 @@ from kerasgan.optimizers import Adam
 
 def _layer_norm():
     """Layer norm over a whole image, with a scale and an offset a channel: what one group is."""
-    return layers.GroupNormalization(groups=1, epsilon=1e-5)
+    return GroupNormalization(groups=1, epsilon=1e-5)
 
 
 def critic(image_size, channels, width, **options):

@@ -7,7 +7,7 @@ import tensorflow as tf
 from keras import layers, ops
 
 from kerasgan.convolutions import Conv2D, Conv2DTranspose
-from kerasgan.layers import BatchNormalization, LeakyReLU
+from kerasgan.layers import BatchNormalization, LeakyReLU, normalize, wide
 from kerasgan.networks.parts import normal
 
 
@@ -53,10 +53,7 @@ class ImageBatchNormalization(BatchNormalization):
     def call(self, inputs, training=None, mask=None):
         if training:
             return super().call(inputs, training=True, mask=mask)
-        x = tf.cast(inputs, tf.float32)
-        mean, variance = tf.nn.moments(x, [1, 2], keepdims=True)
-        beta, gamma = tf.cast(self.beta, tf.float32), tf.cast(self.gamma, tf.float32)
-        return tf.cast(tf.nn.batch_normalization(x, mean, variance, beta, gamma, self.epsilon), inputs.dtype)
+        return tf.cast(normalize(wide(inputs), [1, 2], self.gamma, self.beta, self.epsilon), inputs.dtype)
 
 
 STATISTICS = {"image": ImageBatchNormalization, "moving": BatchNormalization}
