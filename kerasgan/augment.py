@@ -49,8 +49,8 @@ class DiffAugment(keras.layers.Layer):
 
     def _translation(self, images):
         height, width = images.shape[1:3]
-        dy, ys = self._offsets(images, height, round(height / 8))
-        dx, xs = self._offsets(images, width, round(width / 8))
+        dy, ys = self._offsets(images, height, int(height / 8 + 0.5))
+        dx, xs = self._offsets(images, width, int(width / 8 + 0.5))
         # Shifts as products with 0-1 matrices: exact, differentiable, and zero where nothing is shifted in.
         rows = tf.one_hot(ys - dy, height, dtype=images.dtype)
         columns = tf.one_hot(xs - dx, width, dtype=images.dtype)
@@ -58,13 +58,18 @@ class DiffAugment(keras.layers.Layer):
 
     def _cutout(self, images):
         height, width = images.shape[1:3]
-        cut_height, cut_width = height // 2, width // 2
-        shape = (keras.ops.shape(images)[0], 1)
-        top = random.integers(shape, self.seed_generator, -(cut_height // 2), height - cut_height // 2)
-        left = random.integers(shape, self.seed_generator, -(cut_width // 2), width - cut_width // 2)
-        ys, xs = tf.range(height)[None] - top, tf.range(width)[None] - left
-        inside = ((ys >= 0) & (ys < cut_height))[:, :, None] & ((xs >= 0) & (xs < cut_width))[:, None, :]
+        inside = self._cut(images, height)[:, :, None] & self._cut(images, width)[:, None, :]
         return images * tf.cast(~inside, images.dtype)[..., None]
+
+    def _cut(self, images, size):
+        """Which of the coordinates 0 .. size-1 are cut of each image: half of them around a place of the image."""
+        cut = int(size / 2 + 0.5)
+        first = -(cut // 2)
+        shape = (keras.ops.shape(images)[0], 1)
+        # As the authors draw it: an even cut-out has its middle between pixels, at one place more than an odd one.
+        start = random.integers(shape, self.seed_generator, first, first + size + 1 - cut % 2)
+        places = tf.range(size)[None] - start
+        return (places >= 0) & (places < cut)
 
     def call(self, images, training=True):
         if training:

@@ -36,7 +36,7 @@ class Maxout(keras.layers.Layer):
         units: int. Length of the output.
         pieces: int. Linear maps per unit. Defaults to 5.
 
-    Input (batch, n), output (batch, units).
+    Input (..., n), output (..., units).
     """
 
     def __init__(self, units, pieces=5, **kwargs):
@@ -50,7 +50,8 @@ class Maxout(keras.layers.Layer):
         self.built = True
 
     def call(self, inputs):
-        return keras.ops.max(keras.ops.reshape(self.linear(inputs), (-1, self.units, self.pieces)), axis=-1)
+        x = self.linear(inputs)
+        return keras.ops.max(keras.ops.reshape(x, (*keras.ops.shape(x)[:-1], self.units, self.pieces)), axis=-1)
 
     def compute_output_shape(self, input_shape):
         return (*input_shape[:-1], self.units)

@@ -1,4 +1,4 @@
-"""Adam, as Keras's, in one pass over the weights."""
+"""Adam, as Keras's, in one pass over the weights; and RMSprop as Wasserstein GANs were trained."""
 
 import keras
 import tensorflow as tf
@@ -45,3 +45,50 @@ class Adam(keras.optimizers.Adam):
 def _handle(variable):
     # Keras's variables hold TensorFlow's, of which a strategy gives each replica its own.
     return (variable.value if isinstance(variable, keras.Variable) else variable).handle
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class RMSprop(keras.optimizers.RMSprop):
+    """RMSprop (Tieleman, Hinton 2012) with epsilon beside the root, as the authors of WGAN trained.
+
+    v <- rho v + (1 - rho) g^2, then w <- w - rate g / (sqrt(v) + epsilon). Keras has g / sqrt(v + epsilon): its 1e-7
+    outweighs v where gradients are below 1e-3, as those of a clipped critic are. At a gradient of 1e-5 its first step is
+    3 % of this one.
+
+    The defaults are those of the authors' code (https://arxiv.org/abs/1701.07875, algorithm 1 states the rate; the
+    others are their framework's). With `centered`, g's running mean squared is taken from v; with `momentum`, steps add
+    up. State is that of `keras.optimizers.RMSprop`.
+
+    Args:
+        learning_rate: float or a schedule. Defaults to 5e-5.
+        rho: float. Decay of the mean square. Defaults to 0.99.
+        momentum: float. Defaults to 0.
+        epsilon: float. Defaults to 1e-8.
+        **kwargs: the others of `keras.optimizers.RMSprop`.
+
+    Example:
+
+    >>> weight = keras.Variable([1.0])
+    >>> kerasgan.optimizers.RMSprop(learning_rate=0.01).apply([tf.constant([1e-6])], [weight])
+    >>> round(float(weight[0]), 3)  # 0.01 * 1e-6 / (0.1 * 1e-6 + 1e-8) = 0.091
+    0.909
+    """
+
+    def __init__(self, learning_rate=5e-5, rho=0.99, momentum=0.0, epsilon=1e-8, **kwargs):
+        super().__init__(learning_rate, rho=rho, momentum=momentum, epsilon=epsilon, **kwargs)
+
+    def update_step(self, gradient, variable, learning_rate):
+        i = self._get_variable_index(variable)
+        gradient = tf.cast(tf.convert_to_tensor(gradient), variable.dtype)
+        square = tf.convert_to_tensor(self._velocities[i])
+        square = self.rho * square + (1 - self.rho) * tf.square(gradient)
+        self.assign(self._velocities[i], square)
+        if self.centered:
+            mean = self.rho * tf.convert_to_tensor(self._average_gradients[i]) + (1 - self.rho) * gradient
+            self.assign(self._average_gradients[i], mean)
+            square -= tf.square(mean)
+        step = tf.cast(learning_rate, variable.dtype) * gradient / (tf.sqrt(square) + self.epsilon)
+        if self.momentum > 0:
+            step += self.momentum * tf.convert_to_tensor(self._momentums[i])
+            self.assign(self._momentums[i], step)
+        self.assign_sub(variable, step)

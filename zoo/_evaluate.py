@@ -22,6 +22,7 @@ from kerasgan.metrics import (
     score_images,
     ssim,
 )
+from kerasgan.metrics.score import size_in_words
 from kerasgan.networks import vgg_features
 from kerasgan.zoo._card import card_score
 
@@ -79,6 +80,7 @@ def score_generator(generate, data="mnist", num_images=10_000, seed=1, condition
             resize=extractor.resize,
             num_real=len(real_features),
             num_generated=num_images,
+            image_size="28x28",
             dataset=data,
             split="test",
             seed=seed,
@@ -142,6 +144,7 @@ def score_translations(fake, real, other, data, paired, seed=None, extractor="ef
         for metric, name in ((l1, "l1"), (ssim, "ssim")):
             values = metric(real, fake).numpy()
             stamp = about | {"num_real": len(real), "num_generated": len(fake), "seed": seed}
+            stamp |= {"image_size": size_in_words({fake.shape[1:3]})}
             sd = float(values.std() / np.sqrt(len(values)))
             scores.append(card_score(Score(float(values.mean()), name, sd=sd, **stamp)))
     found = score_images(real, fake, ("fd", "kd"), extractor=extractor, seed=seed, **about)

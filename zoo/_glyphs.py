@@ -4,6 +4,7 @@ import numpy as np
 
 from kerasgan.data import glyphs
 from kerasgan.metrics import Score, extract_features, get_classifier
+from kerasgan.metrics.score import size_in_words
 from kerasgan.zoo._card import card_score
 
 
@@ -101,6 +102,7 @@ def score_glyphs(images, table, conditions, seed, split="test", **settings):
         value, floor = (np.mean(tests[name](*shown)) for shown in seen)
         spread = 1 - value**2 if name == "slant_correlation" else np.sqrt(value * (1 - value))
         stamp = {"num_generated": len(images), "dataset": "glyphs", "split": split, "seed": seed, "settings": settings}
+        stamp |= {"image_size": size_in_words({images.shape[1:3]})}
         stamp |= by if name == "letter_right" else {}
         scores.append(card_score(Score(float(value), name, sd=float(spread / np.sqrt(len(images))), **stamp), floor))
     return scores

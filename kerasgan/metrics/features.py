@@ -248,12 +248,18 @@ def extract_features(images, extractor, batch_size=64, verbose=0):
     >>> extract_features(np.zeros((3, 4, 4, 1), "float32"), lambda images: images[:, 0, 0]).shape
     (3, 1)
     """
+    return features_and_sizes(images, extractor, batch_size, verbose)[0]
+
+
+def features_and_sizes(images, extractor, batch_size=64, verbose=0):
+    """Returns what `extract_features` does, and the set of (height, width) of the images."""
     extractor = get_extractor(extractor)
     batches, total = batches_of(images, batch_size)
     bar = keras.utils.Progbar(total, unit_name="batch") if verbose else None
-    features, low, high = [], np.inf, -np.inf
+    features, sizes, low, high = [], set(), np.inf, -np.inf
     for batch in batches:
         batch = check_images(batch, "images")
+        sizes.add(tuple(batch.shape[1:3]))
         low, high = min(low, float(tf.reduce_min(batch))), max(high, float(tf.reduce_max(batch)))
         features.append(extractor._graph(batch).numpy())
         if bar:
@@ -265,7 +271,7 @@ def extract_features(images, extractor, batch_size=64, verbose=0):
             f"`images` must be in [-1, 1]. Received values from {low:.3g} to {high:.3g}, which look like [0, 1]: "
             "use images * 2 - 1"
         )
-    return np.concatenate(features)
+    return np.concatenate(features), sizes
 
 
 def batches_of(images, batch_size):

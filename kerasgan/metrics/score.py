@@ -16,6 +16,14 @@ def library_versions():
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
 
 
+def size_in_words(generated, real=()):
+    """Returns `Score.image_size` for sets of (height, width) of generated and of real images."""
+    words = lambda sizes: ", ".join(f"{h or 'any'}x{w or 'any'}" for h, w in sorted(sizes, key=str))  # noqa: E731
+    if not generated:
+        return None
+    return words(generated) + (f" (real {words(real)})" if real and real != generated else "")
+
+
 @functools.total_ordering
 @dataclasses.dataclass(frozen=True, eq=False)
 class Score:
@@ -30,6 +38,8 @@ class Score:
         extractor: str, the extractor's name; None for metrics of pixels.
         weights_hash: str, SHA-256 of its weights (`weights_hash`); None when they cannot be seen.
         resize: str, the resize rule.
+        image_size: str, height and width of the generated images before they are resized, such as "64x64", and of the
+            real ones where they differ; None where no images are shown. Smaller images are easier to make.
         num_real: int, real images; 0 for metrics that use none.
         num_generated: int, generated images.
         dataset: str, the real images' data set.
@@ -64,6 +74,7 @@ class Score:
     precision: str = "float32"
     sd: float | None = None
     settings: dict = dataclasses.field(default_factory=dict)
+    image_size: str | None = None
     versions: dict = dataclasses.field(default_factory=library_versions)
 
     def protocol(self):
@@ -105,6 +116,7 @@ class Score:
         parts = [
             f"{self.metric} {self.value:.6g}{sd}",
             self.extractor and f"extractor {self.extractor} ({(self.weights_hash or 'weights unknown')[:15]})",
+            self.image_size and f"images {self.image_size}",
             self.resize and f"resize {self.resize}",
             f"{self.num_real} real / {self.num_generated} generated",
             self.dataset and f"data {self.dataset}{'/' + self.split if self.split else ''}",
@@ -122,14 +134,15 @@ class Score:
 
     @classmethod
     def from_json(cls, text):
-        """The score that `to_json` wrote.
+        """The score that `to_json` wrote; `image_size` may be missing.
 
         Raises:
             ValueError: for text that is no JSON object, or fields that are missing or unknown.
         """
         fields = json.loads(text)
         known = {field.name for field in dataclasses.fields(cls)}
-        if not isinstance(fields, dict) or set(fields) != known:
+        # Scores of before the size was stated lack it.
+        if not isinstance(fields, dict) or set(fields) | {"image_size"} != known:
             raise ValueError(
                 f"A score must hold the fields {sorted(known)}. Received: "
                 f"{sorted(fields) if isinstance(fields, dict) else type(fields).__name__}"

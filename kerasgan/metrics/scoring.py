@@ -1,12 +1,12 @@
 """Images against images, by several metrics at once, each score with its protocol."""
 
 from kerasgan.metrics.checks import check_images
-from kerasgan.metrics.features import extract_features, get_classifier, get_extractor
+from kerasgan.metrics.features import features_and_sizes, get_classifier, get_extractor
 from kerasgan.metrics.frechet import frechet_distance_from_features
 from kerasgan.metrics.inception_score import inception_score
 from kerasgan.metrics.kernel import kernel_distance
 from kerasgan.metrics.precision_recall import density_coverage, precision_recall
-from kerasgan.metrics.score import Score
+from kerasgan.metrics.score import Score, size_in_words
 
 SUBSET = 1000
 
@@ -112,11 +112,13 @@ def score_images(
     scores = {}
     if compared:
         extractor = get_extractor(extractor)
-        sets = []
+        sets, sizes = [], []
         for name, images in (("real", real), ("generated", fake)):
             _tell(f"Features of the {name} images, by {extractor.name}:", verbose)
-            sets.append(extract_features(images, extractor, batch_size, verbose))
-        facts = about | _facts(extractor, *sets)
+            features, found = features_and_sizes(images, extractor, batch_size, verbose)
+            sets.append(features)
+            sizes.append(found)
+        facts = about | _facts(extractor, *sets) | {"image_size": size_in_words(sizes[1], sizes[0])}
         for name in compared:
             _tell(f"{NAMES[name]} ...", verbose)
             for metric, (value, sd, settings) in COMPARISONS[name](*sets).items():
@@ -124,9 +126,9 @@ def score_images(
     if "is" in metrics:
         classifier = get_classifier(classifier)
         _tell(f"Classes of the generated images, by {classifier.name}:", verbose)
-        probabilities = extract_features(fake, classifier, batch_size, verbose)
+        probabilities, sizes = features_and_sizes(fake, classifier, batch_size, verbose)
         mean, sd = inception_score(probabilities)
-        facts = about | _facts(classifier, (), probabilities)
+        facts = about | _facts(classifier, (), probabilities) | {"image_size": size_in_words(sizes)}
         scores["inception_score"] = Score(mean, "inception_score", sd=sd, settings={"splits": 10}, **facts)
     return scores
 

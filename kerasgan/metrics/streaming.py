@@ -6,13 +6,14 @@ import tensorflow as tf
 
 from kerasgan.metrics.checks import TOLERANCE
 from kerasgan.metrics.features import Extractor, get_extractor
-from kerasgan.metrics.score import Score
+from kerasgan.metrics.score import Score, size_in_words
 
 
 class StampedMetric(keras.metrics.Metric):
     """A metric that knows the protocol of its numbers."""
 
     extractor = None
+    sizes = (frozenset(),)  # (height, width) of the generated images, and of the real ones
 
     @property
     def settings(self):
@@ -23,6 +24,7 @@ class StampedMetric(keras.metrics.Metric):
         """The numbers of a result, a dict, as a dict of `Score`s; `about` holds further fields of `Score`."""
         if self.extractor is not None:
             about |= self.extractor.protocol
+        about |= {"image_size": size_in_words(*self.sizes)}
         return {name: Score(value, name, settings=self.settings, **about) for name, value in numbers.items()}
 
 
@@ -40,6 +42,8 @@ class ImageMetric(StampedMetric):
         super().__init__(name=name)
         # real not finite, fake not finite, real outside [-1, 1], real with negatives, real that varies within [0, 1]
         self.faults = self.add_variable((5,), "zeros", dtype="float64", name="faults")
+        # Kept from Keras's tracking, which knows no sets.
+        object.__setattr__(self, "sizes", (set(), set()))
 
     def result(self):
         if not tf.executing_eagerly():
@@ -65,6 +69,8 @@ class ImageMetric(StampedMetric):
         """Both batches in float32 and within [-1, 1]; what is wrong with them is counted."""
         if sample_weight is not None:
             raise ValueError(f"`sample_weight` must be None: a set has no weights. Received: {sample_weight!r}")
+        for sizes, images in zip(self.sizes, (generated_images, real_images)):
+            sizes.add(tuple(images.shape[1:3]))
         return self._check(real_images, 0), self._check(generated_images, 1)
 
     def _check(self, images, which):

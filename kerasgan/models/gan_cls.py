@@ -7,7 +7,7 @@ from keras import layers
 from kerasgan import random
 from kerasgan.convolutions import Conv2DTranspose
 from kerasgan.models.base import AdversarialModel
-from kerasgan.models.tasks import FromText, mismatched
+from kerasgan.models.tasks import FromText, choose_rows, mismatched
 from kerasgan.networks import batch_norm, normal, pyramid
 from kerasgan.networks.text import MATCHING, project_text
 
@@ -132,11 +132,7 @@ class GANCLS(FromText, AdversarialModel):
             fake = self.draw(text)  # line 6: x^ <- G(z, h)
             with g_tape.stop_recording():
                 d_logs = self.update_discriminator(real, fake, text, wrong, found)
-            g_loss = self.generator_loss(real, fake, text)
-            if self.interpolation is not None:
-                beta = self.interpolation
-                between = beta * text + (1 - beta) * wrong
-                g_loss += self.generator_loss(real, self.draw(between), between)  # eq. 5
+            g_loss = self.generator_loss(real, fake, text) + self.interpolated_loss(real, text, wrong)
             terms = self.generator_terms(text)
             total = g_loss + sum(terms.values(), start=tf.zeros(()))
         self.descend(g_tape, total, self.g_variables, self.g_optimizer)
@@ -156,7 +152,7 @@ class GANCLS(FromText, AdversarialModel):
         right_logits = self.judge(real, text, training)
         wrong_logits = self.judge(real, wrong, training)
         fake_logits = self.judge(fake, text, training)
-        wrong_logits = tf.where(found[:, None], wrong_logits, fake_logits)
+        wrong_logits = choose_rows(found, wrong_logits, fake_logits)
         against_fake = self.loss.discriminator_loss(right_logits, fake_logits)
         against_wrong = self.loss.discriminator_loss(right_logits, wrong_logits)
         if training:
@@ -170,6 +166,13 @@ class GANCLS(FromText, AdversarialModel):
         real_logits = self.judge(real, text, training) if self.loss.needs_real_logits else None
         return self.loss.generator_loss(self.judge(fake, text, training), real_logits)
 
+    def interpolated_loss(self, real, text, wrong, generator=None, training=True):
+        """What G descends besides for texts between right and wrong ones (equation 5); 0 without `interpolation`."""
+        if self.interpolation is None:
+            return tf.zeros(())
+        between = self.interpolation * text + (1 - self.interpolation) * wrong
+        return self.generator_loss(real, self.draw(between, generator, training), between, training)
+
     def generator_terms(self, text):
         """Further terms of G's loss by the name under which they are logged; GAN-CLS has none."""
         return {}
@@ -177,9 +180,11 @@ class GANCLS(FromText, AdversarialModel):
     def test_step(self, data):
         """Losses and probabilities without training, and the compiled metrics."""
         real, text, labels = self.unpack(data)
+        wrong, found = mismatched(text, labels)
         fake = self.draw(text, self.sampler(), training=False)
-        d_loss, logs = self.matching_loss(real, fake, text, *mismatched(text, labels), training=False)
+        d_loss, logs = self.matching_loss(real, fake, text, wrong, found, training=False)
         g_loss = self.generator_loss(real, fake, text, training=False)
+        g_loss += self.interpolated_loss(real, text, wrong, self.sampler(), training=False)
         self.compare(real, fake)
         return self.track(d_loss=d_loss, g_loss=g_loss, **self.generator_terms(text), **logs)
 

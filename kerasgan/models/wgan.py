@@ -7,7 +7,7 @@ from kerasgan.layers import GroupNormalization
 from kerasgan.losses import Wasserstein
 from kerasgan.models.dcgan import dcgan_discriminator, dcgan_generator
 from kerasgan.models.gan import GAN
-from kerasgan.optimizers import Adam
+from kerasgan.optimizers import Adam, RMSprop
 
 
 def _layer_norm():
@@ -96,10 +96,9 @@ class WGAN(GAN):
         self.clip = clip
 
     def defaults(self):
-        # rho is the default of the framework that the authors used: the paper states the rate alone.
         return {
-            "g_optimizer": keras.optimizers.RMSprop(5e-5, rho=0.99),
-            "d_optimizer": keras.optimizers.RMSprop(5e-5, rho=0.99),
+            "g_optimizer": RMSprop(5e-5),
+            "d_optimizer": RMSprop(5e-5),
             "loss": "wasserstein",
             "d_steps": 5,
         }

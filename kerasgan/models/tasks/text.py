@@ -41,6 +41,13 @@ def mismatched(text, labels=None):
     return wrong, tf.reduce_any(differs, axis=1)
 
 
+def choose_rows(chosen, outputs, others):
+    """Returns what D says: the rows of `outputs` where `chosen` (batch,) is True, those of `others` elsewhere."""
+    return tf.nest.map_structure(
+        lambda x, y: tf.where(tf.reshape(chosen, (-1,) + (1,) * (len(x.shape) - 1)), x, y), outputs, others
+    )
+
+
 class FromText(FromNoise):
     """Draws images from noise and text vectors; a constructor also calls `set_text`.
 
