@@ -77,6 +77,9 @@ class DiffAugment(keras.layers.Layer):
                 images = step(images)
         return images
 
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
     def get_config(self):
         return {**super().get_config(), "policy": self.policy}
 
@@ -174,6 +177,9 @@ class InstanceNoise(keras.layers.Layer):
             self.passes.assign_add(1.0)
         noise = random.normal(keras.ops.shape(images), self.seed_generator)
         return images + tf.cast(stddev * noise, images.dtype)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
 
     def get_config(self):
         return {**super().get_config(), "stddev": self.stddev, "decay_steps": self.decay_steps}

@@ -247,7 +247,8 @@ class LayerNormalization(keras.layers.LayerNormalization):
     def call(self, inputs):
         if getattr(self, "rms_scaling", False):  # no mean, so nothing is amiss
             return super().call(inputs)
-        axes = [axis % len(inputs.shape) for axis in (self.axis if isinstance(self.axis, (list, tuple)) else [self.axis])]
+        axes = self.axis if isinstance(self.axis, (list, tuple)) else [self.axis]
+        axes = [axis % len(inputs.shape) for axis in axes]
         there = [size if i in axes else 1 for i, size in enumerate(inputs.shape)]
         weights = [None if w is None else keras.ops.reshape(w, there) for w in (self.gamma, self.beta)]
         return tf.cast(normalize(wide(inputs), axes, *weights, self.epsilon), self.compute_dtype)
@@ -622,7 +623,8 @@ class Pack(keras.layers.Layer):
         return tf.reshape(x, (packs, height, width, self.num_images * channels))
 
     def compute_output_shape(self, input_shape):
-        return (None, *input_shape[1:-1], self.num_images * input_shape[-1])
+        packs = None if input_shape[0] is None else input_shape[0] // self.num_images
+        return (packs, *input_shape[1:-1], self.num_images * input_shape[-1])
 
     def get_config(self):
         return {**super().get_config(), "num_images": self.num_images}

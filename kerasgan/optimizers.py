@@ -52,8 +52,8 @@ class RMSprop(keras.optimizers.RMSprop):
     """RMSprop (Tieleman, Hinton 2012) with epsilon beside the root, as the authors of WGAN trained.
 
     v <- rho v + (1 - rho) g^2, then w <- w - rate g / (sqrt(v) + epsilon). Keras has g / sqrt(v + epsilon): its 1e-7
-    outweighs v where gradients are below 1e-3, as those of a clipped critic are. At a gradient of 1e-5 its first step is
-    3 % of this one.
+    outweighs v where gradients are below 1e-3, as those of a clipped critic are. At a gradient of 1e-5 its first step
+    is 0.3 % of this one.
 
     The defaults are those of the authors' code (https://arxiv.org/abs/1701.07875, algorithm 1 states the rate; the
     others are their framework's). With `centered`, g's running mean squared is taken from v; with `momentum`, steps add

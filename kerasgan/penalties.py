@@ -213,8 +213,8 @@ def warn_of_inexact_norms(penalty, network):
             if (batch and (layer.synchronized or not layer.trainable)) or getattr(layer, "rms_scaling", False):
                 continue
             warnings.warn(
-                f"The layer {layer.name!r} of the discriminator, a `keras.layers.{name}`, gives a gradient penalty wrong "
-                f"gradients: the second gradient of its statistics lacks a term. Use `kerasgan.layers.{name}`, which "
-                "takes the same arguments and weights.",
+                f"The layer {layer.name!r} of the discriminator, a `keras.layers.{name}`, gives a gradient penalty "
+                "wrong gradients: the second gradient of its statistics lacks a term. Use "
+                f"`kerasgan.layers.{name}`, which takes the same arguments and weights.",
                 stacklevel=3,
             )
