@@ -91,7 +91,9 @@ class AdaptiveAugment(DiffAugment):
     Each transformation of `DiffAugment` is made with probability p, drawn for each image and transformation. p starts
     at 0 and follows how far D overfits: r_t = E sign(D(x)) over the real images that D is trained on (equation 1).
     Every `interval` updates of D, p rises by a fixed amount where r_t exceeds the target and falls where it does not,
-    so that it takes `ramp` images from 0 to 1. While p is below 1 no augmentation leaks into the samples (section 2.2).
+    so that it takes `ramp` images from 0 to 1. An augmentation leaks into the samples where G can show augmented images
+    and no D can tell (section 2.2). While p is small that cannot be; how far p may rise depends on the transformation:
+    cut-outs never leak below p = 1, brightness does from p = 0.82 on. The paper names 0.8 as a safe limit in practice.
 
     p is a weight of this layer, the same on all devices, and saved with the model; its mean joins the logs as
     `augment_p`. For losses whose decision is not at 0, D(x) stands for P(x) - 1/2, with the probability that `d_real`

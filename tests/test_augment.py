@@ -57,10 +57,36 @@ def test_cutout_is_a_rectangle_around_a_centre_in_the_image():
     widths = (changed.min(axis=1) == 0).sum(axis=1)
     np.testing.assert_array_equal((changed == 0).sum(axis=(1, 2)), heights * widths)
     assert (heights.min(), heights.max(), widths.min(), widths.max()) == (4, 8, 4, 8)
-    # Tops are uniform on -4 .. 11. Nine leave 8 rows, the others 4, 5, 6, 7, 7, 6 and 5: a mean of 112 / 16 = 7 and a
-    # deviation of 1.3, so that the mean of 512 lies within 0.25 (four standard errors).
-    assert heights.mean() == pytest.approx(7, abs=0.25)
-    assert widths.mean() == pytest.approx(7, abs=0.25)
+    # Tops are uniform on -4 .. 12. Nine leave 8 rows, the others 4, 5, 6, 7, 7, 6, 5 and 4: a mean of 116 / 17 = 6.82
+    # and a deviation of 1.46, so that the mean of 512 lies within 0.26 (four standard errors).
+    assert heights.mean() == pytest.approx(116 / 17, abs=0.26)
+    assert widths.mean() == pytest.approx(116 / 17, abs=0.26)
+
+
+def drawn_places(policy, size):
+    """The ranges of rows, and of columns, that are black in images of ones."""
+    changed = augment.DiffAugment(policy, seed=0)(np.ones((1500, size, size, 1), "float32")).numpy()[..., 0]
+    found = []
+    for axis in (2, 1):
+        black = changed.max(axis=axis) == 0 if policy == "translation" else changed.min(axis=axis) == 0
+        found.append({(int(np.argmax(row)), int(row.sum())) for row in black})
+    return found
+
+
+@pytest.mark.parametrize(("size", "shift"), [(16, 2), (20, 3), (28, 4), (36, 5), (52, 7), (12, 2), (10, 1)])
+def test_shifts_are_rounded_as_the_authors_do(size, shift):
+    """int(size / 8 + 0.5): 2.5 pixels become 3, where Python's `round` says 2. Black comes in at either side."""
+    expected = {(0, i) for i in range(shift + 1)} | {(size - i, i) for i in range(1, shift + 1)}
+    assert drawn_places("translation", size) == [expected] * 2
+
+
+@pytest.mark.parametrize("size", [16, 10, 7, 28])
+def test_cut_outs_lie_where_the_authors_have_them(size):
+    """The authors draw an offset in [0, size + (1 - cut % 2)) and take cut // 2 from it."""
+    cut = int(size * 0.5 + 0.5)
+    tops = np.arange(size + (1 - cut % 2)) - cut // 2
+    expected = {(max(top, 0), min(top + cut, size) - max(top, 0)) for top in tops}
+    assert drawn_places("cutout", size) == [expected] * 2
 
 
 def test_color_shifts_brightness_by_up_to_a_half():

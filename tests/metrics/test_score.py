@@ -3,8 +3,13 @@ import json
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 
 from kerasgan.metrics import (
+    Extractor,
+    FrechetDistance,
+    GeneratorScore,
+    ImageQuality,
     Score,
     extract_features,
     frechet_distance_from_features,
@@ -26,6 +31,7 @@ PROTOCOL = {
     "split": "test",
     "truncation": 0.7,
     "settings": {"k": 3},
+    "image_size": "64x64",
 }
 
 
@@ -84,6 +90,49 @@ def test_json_round_trip():
         Score.from_json('{"value": 1.0}')
     with pytest.raises(ValueError, match="Received: list"):
         Score.from_json("[]")
+
+
+def test_a_score_of_before_the_size_was_stated_is_read():
+    fields = json.loads(Score(1.0, **PROTOCOL).to_json())
+    del fields["image_size"]
+    old = Score.from_json(json.dumps(fields))
+    assert old.image_size is None and old.value == 1.0
+    with pytest.raises(ValueError, match="They differ in image_size: None != '64x64'"):
+        old < Score(2.0, **PROTOCOL)  # noqa: B015
+
+
+def sized(size, count=24):
+    return np.random.default_rng(size).uniform(-1, 1, (count, size, size, 1)).astype("float32")
+
+
+def test_scores_of_models_of_two_sizes_are_not_compared():
+    """The extractor brings both to one size, so that nothing else differs."""
+    extractor = Extractor(lambda images: images[:, :2, 0, 0], name="pixels", size=(4, 4))
+    classifier = Extractor(lambda images: keras.ops.softmax(images[:, 0, :3, 0]), name="classes", size=(4, 4))
+
+    def score(size, real, metrics=("fd", "is")):
+        return score_images(real, sized(size), metrics, extractor, classifier)
+
+    large, small = score(8, sized(8)), score(6, sized(6))
+    for name in ("frechet_distance", "inception_score"):
+        with pytest.raises(ValueError, match="They differ in image_size: '8x8' != '6x6'$"):
+            large[name] < small[name]  # noqa: B015
+        assert "images 8x8" in str(large[name])
+        assert large[name] - score(8, sized(8))[name] == 0
+    # Real images of another size are stated, too; batches of several sizes as well.
+    assert score(6, sized(8), ["fd"])["frechet_distance"].image_size == "6x6 (real 8x8)"
+    mixed = [sized(6), sized(8)]
+    assert score_images(sized(8), mixed, ["fd"], extractor)["frechet_distance"].image_size == "6x6, 8x8 (real 8x8)"
+
+
+def test_metrics_that_stream_state_the_size():
+    metric = FrechetDistance(Extractor(lambda images: images[:, :2, 0, 0], name="pixels", num_features=2))
+    metric.update_state(sized(8), sized(6))
+    assert metric.stamps({"frechet_distance": 1.0})["frechet_distance"].image_size == "6x6 (real 8x8)"
+    metric = ImageQuality("psnr")
+    tf.function(metric.update_state)(sized(8), sized(8))
+    assert metric.stamps({"psnr": 1.0})["psnr"].image_size == "8x8"
+    assert GeneratorScore(lambda: 1.0, "length").stamps({"length": 1.0})["length"].image_size is None
 
 
 def test_score_images_stamps_what_it_did():

@@ -7,7 +7,7 @@ import tensorflow as tf
 
 import kerasgan
 from kerasgan.models.gan_cls import gan_cls_generator
-from kerasgan.models.tasks import mismatched
+from kerasgan.models.tasks import choose_rows, mismatched
 from kerasgan.networks import matching_discriminator
 from kerasgan.networks.text import even_text
 
@@ -81,6 +81,57 @@ def test_interpolation_adds_the_loss_of_texts_between():
     expected = -np.mean(np.log(score(TEXTS @ [0.1, 0.2], TEXTS)))
     expected -= np.mean(np.log(score(between @ [0.1, 0.2], between)))
     assert float(logs["g_loss"]) == pytest.approx(expected, abs=1e-5)
+
+
+def test_evaluation_has_the_term_of_texts_between():
+    """G and D stand still and are the same in training and outside: so are the losses."""
+    batch = (tf.constant(real_images(BRIGHTNESS)), tf.constant(TEXTS))
+    model = linear_model(interpolation=0.25)
+    trained = {name: float(value) for name, value in model.train_step(batch).items()}
+    for mean in model.means.values():
+        mean.reset_state()
+    assert {name: float(value) for name, value in model.test_step(batch).items()} == pytest.approx(trained, rel=1e-5)
+
+
+OUTPUTS = {
+    "a map": lambda x: keras.layers.Reshape((1, 1, 1))(x),
+    "a list": lambda x: [x, keras.layers.Reshape((1, 1, 1))(x)],
+    "a dict": lambda x: {"logits": x, "features": keras.layers.Rescaling(2.0)(x)},
+    "vectors": lambda x: keras.layers.Flatten()(x),
+}
+
+
+@pytest.mark.parametrize("shape", OUTPUTS)
+def test_logits_of_any_structure_give_the_losses_of_plain_ones(shape):
+    """Three rows of four have a wrong text; of one class, the first and the last have theirs in the middle."""
+    batch = (tf.constant(real_images(BRIGHTNESS)), tf.constant(TEXTS), tf.constant([0, 1, 0, 0]))
+    lonely = (batch[0], tf.constant(TEXTS[[0, 0, 0, 0]]))
+    networks = linear_networks()
+    judge = networks["discriminator"]
+    other = keras.Model(judge.inputs, OUTPUTS[shape](judge.output))
+    for data in (batch, lonely):
+        logs = []
+        for discriminator in (judge, other):
+            model = kerasgan.GANCLS(
+                image_size=4,
+                channels=1,
+                latent_dim=2,
+                text_dim=2,
+                generator=networks["generator"],
+                discriminator=discriminator,
+            )
+            model.compile(g_optimizer=keras.optimizers.SGD(0.0), d_optimizer=keras.optimizers.SGD(0.0))
+            logs.append({name: float(value) for name, value in model.train_step(data).items()})
+        assert logs[1] == pytest.approx(logs[0], rel=1e-5)
+
+
+def test_rows_are_chosen_and_not_mixed():
+    chosen = tf.constant([True, False, True])
+    outputs = {"logits": tf.ones((3, 2, 2, 1)), "features": [tf.ones((3,)), tf.ones((3, 5))]}
+    others = tf.nest.map_structure(tf.zeros_like, outputs)
+    found = choose_rows(chosen, outputs, others)
+    for x in tf.nest.flatten(found):
+        assert [set(np.ravel(row)) for row in x.numpy()] == [{1.0}, {0.0}, {1.0}]
 
 
 def test_without_any_wrong_text_the_game_is_the_conditional_one():

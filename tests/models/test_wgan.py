@@ -1,5 +1,7 @@
 """WGAN and WGAN-GP: clipping, the logged estimate, the critic's norm, the papers' training."""
 
+import re
+
 import keras
 import numpy as np
 import pytest
@@ -7,6 +9,8 @@ import tensorflow as tf
 from keras import layers
 
 import kerasgan
+from kerasgan.layers import GroupNormalization
+from kerasgan.models.wgan import critic
 
 
 def images(count=40, size=16):
@@ -101,7 +105,7 @@ def test_the_critic_of_wgan_gp_has_layer_norm_instead_of_batch_norm():
     batch = images(6)
     together, alone = model.discriminator(batch), model.discriminator(batch[:1])
     np.testing.assert_allclose(together[:1], alone, rtol=1e-4, atol=1e-7)
-    norm = next(layer for layer in model.discriminator.layers if isinstance(layer, layers.GroupNormalization))
+    norm = next(layer for layer in model.discriminator.layers if type(layer) is GroupNormalization)
     x = np.random.default_rng(0).normal(2, 3, (5, *norm.input.shape[1:])).astype("float32")
     centred = x - x.mean(axis=(1, 2, 3), keepdims=True)
     expected = centred / np.sqrt(x.var(axis=(1, 2, 3), keepdims=True) + 1e-5)
@@ -113,8 +117,10 @@ def test_the_papers_training():
     model.compile()
     assert model.d_steps == 5 and not model.penalty and model.clip == 0.01
     for optimizer in (model.g_optimizer, model.d_optimizer):
-        assert isinstance(optimizer, keras.optimizers.RMSprop)
+        assert type(optimizer) is kerasgan.optimizers.RMSprop
         assert float(optimizer.learning_rate) == pytest.approx(5e-5)
+        assert (optimizer.rho, optimizer.epsilon, optimizer.momentum) == (0.99, 1e-8, 0.0)
+        assert not optimizer.centered
     model = tiny(kerasgan.WGANGP)
     model.compile()
     assert model.d_steps == 5 and [(p.weight, p.target) for p in model.penalty] == [(10.0, 1.0)]
@@ -127,3 +133,17 @@ def test_the_papers_training():
 def test_a_bound_must_be_positive():
     with pytest.raises(ValueError, match="`clip`.*must be above 0. Received: 0"):
         tiny(kerasgan.WGAN, clip=0)
+
+
+def test_a_critic_of_keras_s_layers_takes_the_weights_of_ours_and_warns(tmp_path):
+    """Files of critics with Keras's group norm stay readable: names and weights are the same."""
+    old = tiny(kerasgan.WGANGP, discriminator=critic(16, 1, 2, norm=lambda: layers.GroupNormalization(1, epsilon=1e-5)))
+    new = tiny(kerasgan.WGANGP)
+    paths = [[re.sub(r"_\d+/", "/", w.path) for w in model.discriminator.weights] for model in (old, new)]
+    assert paths[0] == paths[1]
+    old.save_weights(tmp_path / "old.weights.h5")
+    new.load_weights(tmp_path / "old.weights.h5")
+    np.testing.assert_allclose(old.discriminator(images(4)), new.discriminator(images(4)), rtol=1e-4, atol=1e-6)
+    with pytest.warns(UserWarning, match="'group_normalization.*kerasgan.layers.GroupNormalization"):
+        old.compile()
+    new.compile()  # every warning is an error here
