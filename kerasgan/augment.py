@@ -85,7 +85,43 @@ class DiffAugment(keras.layers.Layer):
 
 
 @keras.saving.register_keras_serializable("kerasgan")
-class AdaptiveAugment(DiffAugment):
+class OccasionalAugment(DiffAugment):
+    """`DiffAugment`, of which each transformation is made with probability p, drawn for each image and transformation.
+
+    p is a weight of this layer, the same on all devices, and saved with the model; `kerasgan.schedules.R3GANSchedule`
+    moves it.
+
+    Args:
+        policy: str, as in `DiffAugment`.
+        p: float in [0, 1]. Defaults to 0.
+
+    Raises:
+        ValueError: if an argument is out of its range.
+    """
+
+    def __init__(self, policy="color,translation,cutout", p=0.0, seed=None, **kwargs):
+        super().__init__(policy, seed, **kwargs)
+        if not 0 <= p <= 1:
+            raise ValueError(f"`p` must be in [0, 1]. Received: {p!r}")
+        self.initial_p = p
+        start = keras.initializers.Constant(p)
+        self.p = self.add_weight(
+            shape=(), name="p", initializer=start, trainable=False, autocast=False, dtype="float32"
+        )
+
+    def call(self, images, training=True):
+        if training:
+            for step in self._steps:
+                draw = random.uniform((keras.ops.shape(images)[0], 1, 1, 1), self.seed_generator)
+                images = tf.where(draw < self.p, step(images), images)
+        return images
+
+    def get_config(self):
+        return {**super().get_config(), "p": self.initial_p}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class AdaptiveAugment(OccasionalAugment):
     """Adaptive discriminator augmentation, ADA (Karras et al. 2020, https://arxiv.org/abs/2006.06676, section 3).
 
     Each transformation of `DiffAugment` is made with probability p, drawn for each image and transformation. p starts
@@ -117,7 +153,7 @@ class AdaptiveAugment(DiffAugment):
     """
 
     def __init__(self, policy="color,translation,cutout", target=0.6, ramp=500_000, interval=4, seed=None, **kwargs):
-        super().__init__(policy, seed, **kwargs)
+        super().__init__(policy, seed=seed, **kwargs)
         if not -1 < target < 1:
             raise ValueError(f"`target` must be in (-1, 1). Received: {target!r}")
         for name, value in (("ramp", ramp), ("interval", interval)):
@@ -125,16 +161,8 @@ class AdaptiveAugment(DiffAugment):
                 raise ValueError(f"`{name}` must be an int of at least 1. Received: {value!r}")
         self.target, self.ramp, self.interval = target, int(ramp), int(interval)
         fixed = {"shape": (), "initializer": "zeros", "trainable": False, "autocast": False, "dtype": "float32"}
-        self.p = self.add_weight(name="p", **fixed)
         self.certainty = self.add_weight(name="certainty", **fixed)
         self.seen = self.add_weight(name="seen", **fixed)
-
-    def call(self, images, training=True):
-        if training:
-            for step in self._steps:
-                draw = random.uniform((keras.ops.shape(images)[0], 1, 1, 1), self.seed_generator)
-                images = tf.where(draw < self.p, step(images), images)
-        return images
 
     def observe(self, certainty, rows):
         """Takes r_t of one update of D and how many images this replica trained it on; moves p when it is due."""
@@ -148,7 +176,9 @@ class AdaptiveAugment(DiffAugment):
             total.assign(tf.where(due, 0.0, total))
 
     def get_config(self):
-        return {**super().get_config(), "target": self.target, "ramp": self.ramp, "interval": self.interval}
+        config = super().get_config() | {"target": self.target, "ramp": self.ramp, "interval": self.interval}
+        del config["p"]  # a weight, which starts at 0
+        return config
 
 
 @keras.saving.register_keras_serializable("kerasgan")

@@ -15,7 +15,8 @@ class Adam(keras.optimizers.Adam):
 
     The kernel subtracts beta_2 from 1 in float32, which changes the second moment by a hundred-thousandth. Where a
     batch looks up a row of an embedding several times, this class squares the sum of these gradients, as the formula
-    does; Keras sums their squares.
+    does; Keras sums their squares. `beta_2` may be a schedule over the steps, such as `kerasgan.schedules.Cosine`; the
+    correction of the second moment takes its present value.
 
     Example:
 
@@ -24,22 +25,33 @@ class Adam(keras.optimizers.Adam):
     """
 
     def update_step(self, gradient, variable, learning_rate):
+        scheduled = callable(self.beta_2)
+        if self.amsgrad and scheduled:
+            raise ValueError("`beta_2` must be a float with `amsgrad`. Received: a schedule")
         if self.amsgrad:
             return super().update_step(gradient, variable, learning_rate)
         i = self._get_variable_index(variable)
         step = tf.cast(self.iterations + 1, variable.dtype)
+        beta_2 = tf.cast(self.beta_2(self.iterations), variable.dtype) if scheduled else self.beta_2
         tf.raw_ops.ResourceApplyAdam(
             var=_handle(variable),
             m=_handle(self._momentums[i]),
             v=_handle(self._velocities[i]),
             beta1_power=self.beta_1**step,
-            beta2_power=self.beta_2**step,
+            beta2_power=beta_2**step,
             lr=tf.cast(learning_rate, variable.dtype),
             beta1=self.beta_1,
-            beta2=self.beta_2,
+            beta2=beta_2,
             epsilon=self.epsilon,
             grad=tf.cast(tf.convert_to_tensor(gradient), variable.dtype),
         )
+
+    def get_config(self):
+        return {**super().get_config(), "beta_2": keras.saving.serialize_keras_object(self.beta_2)}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        return super().from_config(config | {"beta_2": keras.saving.deserialize_keras_object(config["beta_2"])})
 
 
 def _handle(variable):

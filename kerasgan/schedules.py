@@ -1,4 +1,6 @@
-"""Learning rates over time that papers use and Keras lacks."""
+"""Rates, weights and other quantities over time that papers use and Keras lacks."""
+
+import math
 
 import keras
 from keras import ops
@@ -35,6 +37,115 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
     def get_config(self):
         names = ("initial", "constant_steps", "decay_steps")
         return {name: getattr(self, name) for name in names}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class Cosine(keras.optimizers.schedules.LearningRateSchedule):
+    """From one value to another along half a cosine wave, then constant.
+
+    `keras.optimizers.schedules.CosineDecay` falls to a share of its start; this one also rises, from 0 too.
+
+    Args:
+        initial: float. The value at step 0.
+        final: float. The value from step `steps` on.
+        steps: int.
+
+    Example:
+
+    >>> beta_2 = kerasgan.schedules.Cosine(0.9, 0.99, steps=1000)
+    >>> [round(float(beta_2(step)), 4) for step in (0, 500, 1000, 5000)]
+    [0.9, 0.945, 0.99, 0.99]
+    """
+
+    def __init__(self, initial, final, steps):
+        if steps != int(steps) or steps < 1:
+            raise ValueError(f"`steps` must be an int of at least 1. Received: {steps!r}")
+        self.initial, self.final, self.steps = float(initial), float(final), int(steps)
+
+    def __call__(self, step):
+        done = ops.clip(ops.cast(step, "float32") / self.steps, 0.0, 1.0)
+        return self.final + (self.initial - self.final) * 0.5 * (1 + ops.cos(math.pi * done))
+
+    def get_config(self):
+        return {name: getattr(self, name) for name in ("initial", "final", "steps")}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class R3GANSchedule:
+    """How R3GAN's authors train (Huang et al. 2024, https://arxiv.org/abs/2501.05441): a burn-in, then steady.
+
+    Given as `R3GAN.compile(schedule=...)`. Over the `burn_in` steps, each along half a cosine wave as in the authors'
+    program,
+
+    - the learning rate falls from 2e-4 to 5e-5;
+    - beta_2 of Adam rises from 0.9 to 0.99: long means of squares would be out of date while D and G change fast;
+    - gamma, the weight of R1 and R2, falls from `gamma` to a tenth of it;
+    - the half-life of the averaged generator rises from 0, where it is G itself, to `half_life`. It takes the place of
+      the constant `ema_decay`;
+    - the probability of augmentation rises from 0 to `augment_p`.
+
+    All of it depends on the step alone, which is saved with the model: a training that is continued continues it.
+
+    The authors' settings, in images:
+
+    | data | burn-in | gamma | half-life | augmentation |
+    |---|---|---|---|---|
+    | CIFAR-10 | 20,000,000 | 0.05 | 5,000,000 | 0.55 |
+    | FFHQ-64 | 20,000,000 | 2 | 500,000 | 0.3 |
+    | FFHQ-256 | 20,000,000 | 150 | 500,000 | 0.3 |
+    | ImageNet-32 | 200,000,000 | 0.5 | 50,000,000 | 0.5 |
+    | ImageNet-64 | 200,000,000 | 1 | 50,000,000 | 0.4 |
+
+    Args:
+        burn_in: int. Steps; images over the batch size.
+        gamma: float. Gamma at the start. Defaults to 1.
+        half_life: int. Steps after which a weight of G counts half in the average, at the end of the burn-in. Defaults
+            to a fortieth of `burn_in`, the ratio of the authors' faces.
+        augment_p: float in [0, 1). Defaults to 0, no augmentation. Above 0 `compile` takes a
+            `kerasgan.augment.OccasionalAugment`, or makes one.
+        learning_rate, beta_2: pairs of floats, at the start and at the end. Default to the authors'.
+
+    Raises:
+        ValueError: if an argument is out of its range.
+
+    Example:
+
+    >>> model = kerasgan.R3GAN(image_size=28, channels=1, width=32, wide_until=7)
+    >>> model.compile(schedule=kerasgan.schedules.R3GANSchedule(burn_in=10_000, gamma=0.5))
+    >>> float(model.g_optimizer.learning_rate), model.penalty[0].weight
+    (0.00019999999494757503, 0.5)
+    """
+
+    def __init__(
+        self, burn_in, gamma=1.0, half_life=None, augment_p=0.0, learning_rate=(2e-4, 5e-5), beta_2=(0.9, 0.99)
+    ):
+        half_life = burn_in / 40 if half_life is None else half_life
+        for name, value in (("gamma", gamma), ("half_life", half_life)):
+            if not value > 0:
+                raise ValueError(f"`{name}` must be above 0. Received: {value!r}")
+        if not 0 <= augment_p < 1:
+            raise ValueError(f"`augment_p` must be in [0, 1). Received: {augment_p!r}")
+        self.learning_rate, self.beta_2 = Cosine(*learning_rate, burn_in), Cosine(*beta_2, burn_in)
+        self.gamma, self.half_life = Cosine(gamma, gamma / 10, burn_in), Cosine(0.0, half_life, burn_in)
+        self.augment_p = Cosine(0.0, augment_p, burn_in)
+
+    def ema_decay(self, step):
+        """Returns the share of the average that stays at `step`: 0.5^(1 / half-life)."""
+        return ops.power(0.5, 1 / ops.maximum(self.half_life(step), 1e-8))
+
+    def get_config(self):
+        return {
+            "burn_in": self.gamma.steps,
+            "gamma": self.gamma.initial,
+            "half_life": self.half_life.final,
+            "augment_p": self.augment_p.final,
+            "learning_rate": [self.learning_rate.initial, self.learning_rate.final],
+            "beta_2": [self.beta_2.initial, self.beta_2.final],
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
 
 
 @keras.saving.register_keras_serializable("kerasgan")

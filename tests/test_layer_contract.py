@@ -36,18 +36,21 @@ CASES = {
     "Maxout": (lambda **o: layers.Maxout(3, **o), [VECTOR, (2, 3, 4), IMAGE]),
     "MinibatchDiscrimination": (lambda **o: layers.MinibatchDiscrimination(3, 2, **o), [VECTOR]),
     "MinibatchStdDev": (layers.MinibatchStdDev, [IMAGE, VECTOR]),
+    "OccasionalAugment": (augment.OccasionalAugment, [IMAGE]),
     "NoiseDropout": (NoiseDropout, [[IMAGE, (4, 144)]]),
     "Pack": (layers.Pack, [IMAGE, LARGE]),
     "PixelShuffle": (layers.PixelShuffle, [IMAGE, LARGE]),
     "ReflectionPadding2D": (layers.ReflectionPadding2D, [IMAGE, LARGE]),
     "SelfAttention": (layers.SelfAttention, [IMAGE, LARGE]),
+    "SmoothDownSampling2D": (layers.SmoothDownSampling2D, [IMAGE, (2, 4, 8, 4)]),
+    "SmoothUpSampling2D": (layers.SmoothUpSampling2D, [IMAGE, LARGE]),
     "SpectralNormalization": (
         lambda **o: layers.SpectralNormalization(keras.layers.Conv2D(3, 3, **o), **o),
         [IMAGE, LARGE],
     ),
 }
 # These draw random numbers, stand in G and compute in float32, or have no gradient in float64 on CPUs.
-NOT_PENALISED = ("AdaptiveAugment", "DiffAugment", "Dropout", "InstanceNoise")
+NOT_PENALISED = ("AdaptiveAugment", "DiffAugment", "Dropout", "InstanceNoise", "OccasionalAugment")
 NOT_PENALISED += ("ConditioningAugmentation", "GroupedConv2D")
 
 

@@ -13,6 +13,8 @@ from kerasgan.layers import (
     MinibatchStdDev,
     Pack,
     SelfAttention,
+    SmoothDownSampling2D,
+    SmoothUpSampling2D,
     SpectralNormalization,
 )
 
@@ -284,3 +286,47 @@ def test_config_round_trip(layer):
 def test_sizes_below_one_are_refused(layer):
     with pytest.raises(ValueError, match="must be an int of at least 1. Received: 0"):
         layer(0)
+
+
+KERNEL = np.outer([1, 3, 3, 1], [1, 3, 3, 1]) / 64  # what [1, 2, 1] and [1, 1] make, normalised, as the authors do
+
+
+def strided(x, kernel):
+    """A convolution of stride 2 with a border of one zero, pixel by pixel: how R3GAN's authors halve an image."""
+    padded = np.pad(x, [(0, 0), (1, 1), (1, 1), (0, 0)])
+    rows, columns = x.shape[1] // 2, x.shape[2] // 2
+    found = np.zeros((len(x), rows, columns, x.shape[-1]))
+    for i in range(rows):
+        for j in range(columns):
+            found[:, i, j] = np.einsum("bkmc,km->bc", padded[:, 2 * i : 2 * i + 4, 2 * j : 2 * j + 4], kernel)
+    return found
+
+
+def transposed(x, kernel):
+    """The transposed convolution of stride 2 whose border of one pixel is cut: how they double it."""
+    found = np.zeros((len(x), 2 * x.shape[1] + 2, 2 * x.shape[2] + 2, x.shape[-1]))
+    for i in range(x.shape[1]):
+        for j in range(x.shape[2]):
+            found[:, 2 * i : 2 * i + 4, 2 * j : 2 * j + 4] += np.einsum("bc,km->bkmc", x[:, i, j], kernel)
+    return found[:, 1:-1, 1:-1]
+
+
+def test_smooth_resampling_is_that_of_the_authors_of_r3gan():
+    x = RNG.normal(size=(2, 6, 8, 3))
+    np.testing.assert_allclose(SmoothDownSampling2D(dtype="float64")(x), strided(x, KERNEL), atol=1e-12)
+    np.testing.assert_allclose(SmoothUpSampling2D(dtype="float64")(x), transposed(x, 4 * KERNEL), atol=1e-12)
+    # Not what Keras has: the mean of 2x2 pixels, and interpolation that repeats the edges.
+    assert np.abs(SmoothDownSampling2D()(x) - keras.layers.AveragePooling2D(2)(x)).max() > 0.1
+    bilinear = keras.layers.UpSampling2D(interpolation="bilinear")(x)
+    difference = np.abs(SmoothUpSampling2D()(x) - bilinear).max(axis=(0, 3))
+    assert difference[1:-1, 1:-1].max() < 1e-6 and difference[[0, -1]].min() > 1e-3
+
+
+def test_smooth_resampling_in_half_precision_and_of_odd_sizes():
+    x = np.round(RNG.normal(size=(2, 4, 6, 3)) * 8) / 8
+    for layer in (SmoothDownSampling2D, SmoothUpSampling2D):
+        half = layer(dtype="bfloat16")(x)
+        assert half.dtype == tf.bfloat16
+        np.testing.assert_allclose(np.float32(half), layer(dtype="float64")(x), atol=0.02)
+    with pytest.raises(ValueError, match="must be even"):
+        SmoothDownSampling2D()(x[:, :3])

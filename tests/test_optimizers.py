@@ -230,3 +230,23 @@ def test_rmsprop_is_saved_takes_keras_s_state_and_trains_embeddings(tmp_path):
     gradient = tf.IndexedSlices(tf.constant([[1e-4], [1e-4]]), tf.constant([2, 2]), (3, 1))
     RMSprop().apply([gradient], [table])
     np.testing.assert_allclose(np.ravel(table), rmsprop_by_hand([[0, 0, 2e-4]]), rtol=1e-5)
+
+
+def test_beta_2_may_follow_a_schedule():
+    """Bias is corrected by the present beta_2, as where a framework reads it anew at each step."""
+    schedule = kerasgan.schedules.Cosine(0.5, 0.9, 3)
+    optimizer = keras.optimizers.get(keras.optimizers.serialize(Adam(0.1, beta_1=0.0, beta_2=schedule, epsilon=0.01)))
+    assert optimizer.beta_2.get_config() == schedule.get_config()
+    weight = keras.Variable(np.zeros(2, "float32"))
+    optimizer.build([weight])
+    apply = tf.function(lambda g: optimizer.apply([g], [weight]))
+    expected, v = np.zeros(2), np.zeros(2)
+    for t in range(5):
+        g = np.random.default_rng(t).normal(size=2)
+        apply(tf.constant(g, tf.float32))
+        beta_2 = 0.9 - 0.4 * 0.5 * (1 + np.cos(np.pi * min(t / 3, 1)))
+        v = beta_2 * v + (1 - beta_2) * g**2
+        expected -= 0.1 * np.sqrt(1 - beta_2 ** (t + 1)) * g / (np.sqrt(v) + 0.01)
+        np.testing.assert_allclose(weight, expected, rtol=1e-4)
+    with pytest.raises(ValueError, match="`beta_2` must be a float with `amsgrad`"):
+        Adam(beta_2=schedule, amsgrad=True).apply([tf.ones(2)], [weight])

@@ -9,7 +9,7 @@ import tensorflow as tf
 from keras import layers
 
 import kerasgan
-from kerasgan.schedules import LinearDecay, LossThreshold
+from kerasgan.schedules import Cosine, LinearDecay, LossThreshold, R3GANSchedule
 
 A, B, AT_MOST, RATE, MOMENTUM = 1.26, 0.65, 3, 0.25, 0.5
 
@@ -168,3 +168,32 @@ def test_linear_decay():
     assert found == pytest.approx([0.2, 0.2, 0.15, 0.05, 0.0, 0.0], abs=1e-7)
     with pytest.raises(ValueError, match="`initial` must be above 0. Received: 0"):
         LinearDecay(0, 1, 1)
+
+
+@pytest.mark.parametrize(("initial", "final"), [(2e-4, 5e-5), (0.0, 500.0), (0.9, 0.99)])
+def test_cosine_goes_from_one_value_to_the_other(initial, final):
+    schedule = Cosine.from_config(Cosine(initial, final, 40).get_config())
+    for step in (0, 1, 13, 20, 39, 40, 1000):
+        share = (1 + math.cos(math.pi * min(step, 40) / 40)) / 2
+        expected = share * initial + (1 - share) * final
+        assert float(schedule(tf.constant(step, tf.int64))) == pytest.approx(expected, abs=1e-6 * max(initial, final))
+    with pytest.raises(ValueError, match="`steps` must be an int of at least 1. Received: 0"):
+        Cosine(initial, final, 0)
+
+
+def test_the_schedule_of_r3gan_has_the_authors_ends():
+    schedule = R3GANSchedule.from_config(R3GANSchedule(1000, gamma=2.0, augment_p=0.3).get_config())
+    ends = {
+        "learning_rate": (2e-4, 5e-5),
+        "beta_2": (0.9, 0.99),
+        "gamma": (2.0, 0.2),
+        "half_life": (0.0, 25.0),
+        "augment_p": (0.0, 0.3),
+    }
+    for name, values in ends.items():
+        found = [float(getattr(schedule, name)(step)) for step in (0, 500, 1000, 9000)]
+        assert found == pytest.approx([values[0], sum(values) / 2, values[1], values[1]], rel=1e-5)
+    assert float(schedule.ema_decay(0)) == 0 and float(schedule.ema_decay(1000)) == pytest.approx(0.5 ** (1 / 25))
+    for name, value in (("gamma", 0), ("half_life", -1), ("augment_p", 1.0)):
+        with pytest.raises(ValueError, match=f"`{name}` must be"):
+            R3GANSchedule(10, **{name: value})

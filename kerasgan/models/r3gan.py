@@ -6,11 +6,13 @@ import keras
 from keras import layers
 
 from kerasgan import penalties
+from kerasgan.augment import OccasionalAugment
 from kerasgan.convolutions import GroupedConv2D
-from kerasgan.layers import ClippedSamples, LeakyReLU, LearnedBasis
+from kerasgan.layers import ClippedSamples, LeakyReLU, LearnedBasis, SmoothDownSampling2D, SmoothUpSampling2D
 from kerasgan.models.gan import GAN
 from kerasgan.networks import pyramid
 from kerasgan.optimizers import Adam
+from kerasgan.schedules import R3GANSchedule
 
 
 def _scaled(gain=1.0):
@@ -63,7 +65,7 @@ def r3gan_stages(image_size, width, wide_until, group_width):
 
 
 def r3gan_generator(image_size, channels, latent_dim, width, blocks, wide_until, group_width):
-    """A linear layer and a learned basis make the smallest image; then residual blocks and bilinear upsampling.
+    """A linear layer and a learned basis make the smallest image; then residual blocks and smooth upsampling.
 
     Returns:
         A `keras.Model`, (batch, latent_dim) -> (batch, image_size, image_size, channels), in [-1, 1] when sampling.
@@ -73,7 +75,7 @@ def r3gan_generator(image_size, channels, latent_dim, width, blocks, wide_until,
     x = LearnedBasis(sizes[0])(layers.Dense(filters[0], use_bias=False, kernel_initializer=_scaled())(x))
     for level, count in enumerate(filters):
         if level:
-            x = layers.UpSampling2D(interpolation="bilinear")(_linear(x, count))
+            x = SmoothUpSampling2D()(_linear(x, count))
         for _ in range(blocks):
             x = _residual_block(x, group_width, blocks * len(filters))
     x = layers.Conv2D(channels, 1, use_bias=False, kernel_initializer=_scaled(), dtype="float32")(x)
@@ -81,7 +83,7 @@ def r3gan_generator(image_size, channels, latent_dim, width, blocks, wide_until,
 
 
 def r3gan_discriminator(image_size, channels, width, blocks, wide_until, group_width):
-    """The generator's mirror image: residual blocks and bilinear downsampling, then a learned basis and one number.
+    """The generator's mirror image: residual blocks and smooth downsampling, then a learned basis and one number.
 
     Returns:
         A `keras.Model`, (batch, image_size, image_size, channels) -> (batch, 1) logits.
@@ -93,8 +95,7 @@ def r3gan_discriminator(image_size, channels, width, blocks, wide_until, group_w
         for _ in range(blocks):
             x = _residual_block(x, group_width, blocks * len(filters))
         if level:
-            # Halving by bilinear interpolation at pixel centres is the mean of 2x2 pixels.
-            x = _linear(layers.AveragePooling2D(2)(x), filters[level - 1])
+            x = _linear(SmoothDownSampling2D()(x), filters[level - 1])
     spread = keras.initializers.RandomNormal(stddev=1 / sizes[0])
     x = layers.DepthwiseConv2D(sizes[0], use_bias=False, depthwise_initializer=spread)(x)
     # No bias: the relativistic loss sees differences of logits only.
@@ -114,12 +115,12 @@ class R3GAN(GAN):
     (equation 2 with R1 and R2, equation 3). The pairing forbids dropping modes, the two penalties make training
     converge locally (section 2), so that no trick is needed: no normalisation, no attention, no minibatch statistics,
     no mixing of latents. The networks mirror each other (section 3, config E): residual inverted bottlenecks with
-    grouped convolutions, bilinear resampling, LeakyReLU(0.2), Fixup-like initialisation. The step is that of `GAN`.
-    `fit` takes images.
+    grouped convolutions, resampling by [1, 3, 3, 1], LeakyReLU(0.2), Fixup-like initialisation. The step is that of
+    `GAN`. `fit` takes images.
 
     `compile()` trains with Adam(2e-4, beta_1=0, beta_2=0.99), gamma = 1 and an averaged generator. The paper tunes
-    gamma to the data (appendix D: 0.05 for CIFAR-10, 2 for FFHQ-64, 150 for FFHQ-256) and anneals it and the rate: pass
-    `penalty=[kerasgan.penalties.R1(0.05), kerasgan.penalties.R2(0.05)]`, and a `keras.optimizers.schedules` rate.
+    gamma to the data (appendix D: 0.05 for CIFAR-10, 2 for FFHQ-64, 150 for FFHQ-256), and moves it, the rate, beta_2,
+    the averaging and the augmentation: `compile(schedule=kerasgan.schedules.R3GANSchedule(burn_in))`.
 
     A trained one is `kerasgan.zoo.load("r3gan_fashion_mnist")`; its recipe trains it anew:
 
@@ -155,6 +156,8 @@ class R3GAN(GAN):
     (2, 28, 28, 1)
     """
 
+    schedule = None
+
     def __init__(
         self,
         image_size=32,
@@ -180,7 +183,24 @@ class R3GAN(GAN):
             **kwargs,
         )
 
+    def compile(self, schedule=None, **kwargs):
+        """Chooses the training: `AdversarialModel.compile`, and the authors' schedule.
+
+        Args:
+            schedule: `kerasgan.schedules.R3GANSchedule`. It chooses the optimizers, the penalties and, with
+                `augment_p`, the augmentation where they are not given. Penalties that are given fall to a tenth, too.
+                Defaults to none: nothing moves.
+            **kwargs: those of `AdversarialModel.compile`.
+        """
+        if schedule is not None and not isinstance(schedule, R3GANSchedule):
+            raise ValueError(f"`schedule` must be a `kerasgan.schedules.R3GANSchedule`. Received: {schedule!r}")
+        self.schedule = schedule
+        super().compile(**kwargs)
+        self._schedule_augmentation()
+
     def defaults(self):
+        if self.schedule is not None:
+            return self._scheduled()
         return {
             "g_optimizer": Adam(2e-4, beta_1=0.0, beta_2=0.99),
             "d_optimizer": Adam(2e-4, beta_1=0.0, beta_2=0.99),
@@ -188,3 +208,34 @@ class R3GAN(GAN):
             "penalty": [penalties.R1(1.0), penalties.R2(1.0)],
             "ema_decay": 0.999,
         }
+
+    def _scheduled(self):
+        schedule = self.schedule
+        gamma = schedule.gamma.initial
+        rates = {"beta_1": 0.0, "beta_2": schedule.beta_2, "epsilon": 1e-8}
+        return {
+            "g_optimizer": Adam(schedule.learning_rate, **rates),
+            "d_optimizer": Adam(schedule.learning_rate, **rates),
+            "loss": "relativistic",
+            "penalty": [penalties.R1(gamma), penalties.R2(gamma)],
+            "augment": OccasionalAugment() if schedule.augment_p.final else None,
+            "ema_decay": 0.999,  # that there is an average; the schedule moves it
+        }
+
+    def penalties(self, judge, real, fake):
+        total = super().penalties(judge, real, fake)
+        if self.schedule is None:
+            return total
+        return total * self.schedule.gamma(self.step) / self.schedule.gamma.initial
+
+    def ema_decay_now(self):
+        return super().ema_decay_now() if self.schedule is None else self.schedule.ema_decay(self.step - 1)
+
+    def update_ema(self):
+        super().update_ema()
+        self._schedule_augmentation()
+
+    def _schedule_augmentation(self):
+        for layer in self.augment if self.schedule is not None else ():
+            if type(layer) is OccasionalAugment:
+                layer.p.assign(self.schedule.augment_p(self.step))

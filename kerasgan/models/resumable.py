@@ -254,19 +254,25 @@ class ResumableModel(Exports, SavesEverything, keras.Model):
     def update_ema(self):
         """Counts the step and moves the averaged networks: average <- decay average + (1 - decay) weight.
 
-        At step t of the model the decay is at most (1 + t) / (10 + t), so that the random first weights do not linger.
-        An average that is begun later begins from trained weights and needs no such ramp; re-compiling restarts none.
         Whole numbers, such as the count of `keras.layers.Normalization`, are copied.
         """
         self.step.assign_add(1)
         if not self.ema_decay:
             return
-        step = tf.cast(self.step, tf.float32)
-        decay = tf.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
+        decay = self.ema_decay_now()
         for name in self.sampling_networks:
             for average, weight in zip(getattr(self, f"ema_{name}").weights, getattr(self, name).weights, strict=True):
                 is_float = keras.backend.is_float_dtype(average.dtype)
                 average.assign(weight + decay * (average - weight) if is_float else weight)
+
+    def ema_decay_now(self):
+        """Returns the decay: `ema_decay`, but at step t at most (1 + t) / (10 + t).
+
+        So the random first weights do not linger. An average that is begun later begins from trained weights and needs
+        no such ramp; re-compiling restarts none.
+        """
+        step = tf.cast(self.step, tf.float32)
+        return tf.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
 
     # Training and evaluating -----------------------------------------------------------------------------------------
 

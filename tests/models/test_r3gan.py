@@ -8,6 +8,7 @@ import tensorflow as tf
 import kerasgan
 from kerasgan.convolutions import GroupedConv2D
 from kerasgan.models.r3gan import r3gan_stages
+from kerasgan.schedules import R3GANSchedule
 
 
 def small(**options):
@@ -112,3 +113,79 @@ def test_grouped_convolution_is_one_of_each_group():
     kernel = np.asarray(layer.kernel)
     halves = [tf.nn.conv2d(x[..., 2 * g : 2 * g + 2], kernel[..., 3 * g : 3 * g + 3], 1, "SAME") for g in (0, 1)]
     np.testing.assert_allclose(layer(x), tf.concat(halves, -1), atol=1e-5)
+
+
+def test_the_schedule_moves_the_training(tmp_path):
+    """At steps 0 to 3 of a burn-in of 2: the penalty's weight, the average and p are those of the schedule."""
+    schedule = R3GANSchedule(2, gamma=4.0, half_life=3, augment_p=0.5)
+    model = small(seed=0)
+    model.compile(schedule=schedule, jit_compile=False)
+    real = np.random.default_rng(0).uniform(-1, 1, (4, 16, 16, 1)).astype("float32")
+    linear = lambda x: tf.tensordot(tf.reshape(x, (4, -1)), tf.ones((256, 1)), 1)  # noqa: E731
+    assert [p.weight for p in model.penalty] == [4.0, 4.0] and float(model.augment[0].p) == 0
+    assert (model.g_optimizer.beta_1, model.g_optimizer.epsilon) == (0.0, 1e-8)
+    halves = [0.0, 1.5, 3.0, 3.0]
+    for step, gamma in enumerate([4.0, 2.2, 0.4, 0.4]):
+        # The squared gradient is 256 at each image: gamma / 2 of it from R1, and as much from R2.
+        assert float(model.penalties(linear, tf.constant(real), tf.constant(real))) == pytest.approx(
+            256 * gamma, rel=1e-5
+        )
+        assert float(model.augment[0].p) == pytest.approx([0.0, 0.25, 0.5, 0.5][step])
+        before = [np.array(w) for w in model.ema_generator.weights]
+        model.train_step(tf.constant(real))
+        decay = 0.5 ** (1 / halves[step]) if halves[step] else 0.0
+        for old, average, weight in zip(before, model.ema_generator.weights, model.generator.weights):
+            np.testing.assert_allclose(average, decay * old + (1 - decay) * np.asarray(weight), rtol=1e-4, atol=1e-6)
+    assert float(model.d_optimizer.learning_rate) == pytest.approx(5e-5)
+    assert float(model.d_optimizer.beta_2(model.d_optimizer.iterations)) == pytest.approx(0.99)
+
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert loaded.schedule.get_config() == schedule.get_config() and int(loaded.step) == 4
+    assert float(loaded.augment[0].p) == 0.5
+    assert float(loaded.penalties(linear, tf.constant(real), tf.constant(real))) == pytest.approx(256 * 0.4, rel=1e-5)
+
+
+def test_what_compile_is_given_goes_before_the_schedule():
+    model = small(seed=0)
+    model.compile(schedule=R3GANSchedule(2), penalty="r1", d_optimizer=keras.optimizers.SGD(0.1))
+    assert [type(p).__name__ for p in model.penalty] == ["R1"] and not model.augment
+    assert isinstance(model.d_optimizer, keras.optimizers.SGD)
+    with pytest.raises(ValueError, match="`schedule` must be a `kerasgan.schedules.R3GANSchedule`"):
+        model.compile(schedule="cosine")
+    model.compile()
+    assert model.schedule is None and [p.weight for p in model.penalty] == [1.0, 1.0]
+    assert float(model.g_optimizer.learning_rate) == pytest.approx(2e-4)
+    assert (model.g_optimizer.beta_1, model.g_optimizer.beta_2, model.ema_decay) == (0.0, 0.99, 0.999)
+
+
+@pytest.mark.parametrize("shape", [(16, 16), (28, 28)])
+def test_resampling_is_smooth_in_both_networks(shape):
+    model = kerasgan.R3GAN(image_size=shape[0], channels=1, width=8, blocks=1, group_width=4, wide_until=7)
+    kinds = [[type(layer).__name__ for layer in network.layers] for network in (model.generator, model.discriminator)]
+    assert [kind.count(name) for kind, name in zip(kinds, ("SmoothUpSampling2D", "SmoothDownSampling2D"))] == [2, 2]
+    assert not {"UpSampling2D", "AveragePooling2D"} & set(kinds[0] + kinds[1])
+
+
+def test_the_penalty_of_a_grouped_convolution_has_the_gradient_of_plain_ones():
+    """In float32, as there are none in float64 on CPUs: beside a convolution of each group."""
+    layer = GroupedConv2D(6, 3, padding="same", groups=2)
+    x = tf.constant(np.random.default_rng(0).normal(size=(2, 5, 5, 4)), tf.float32)
+    layer(x)
+    kernel = tf.Variable(np.random.default_rng(1).normal(size=(3, 3, 2, 6)), dtype=tf.float32)
+
+    def gradient(convolve):
+        with tf.GradientTape() as outer:
+            with tf.GradientTape() as inner:
+                inner.watch(x)
+                goal = tf.reduce_sum(tf.nn.softplus(convolve(x)))
+            penalty = tf.reduce_sum(inner.gradient(goal, x) ** 2)
+        return outer.gradient(penalty, kernel)
+
+    def apart(x):
+        halves = [tf.nn.conv2d(x[..., 2 * g : 2 * g + 2], kernel[..., 3 * g : 3 * g + 3], 1, "SAME") for g in (0, 1)]
+        return tf.concat(halves, -1)
+
+    np.testing.assert_allclose(
+        gradient(lambda x: layer.convolution_op(x, kernel)), gradient(apart), rtol=1e-3, atol=1e-3
+    )
