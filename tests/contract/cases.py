@@ -196,7 +196,7 @@ CASES = {
             image_size=16, channels=1, latent_dim=4, width=4, blocks=1, wide_until=4, group_width=4, seed=3
         ),
         arrays=lambda n: images(n, 16, 1),
-        compile={"schedule": R3GANSchedule(burn_in=4, augment_p=0.5)},
+        compile={"schedule": kerasgan.schedules.R3GANSchedule(burn_in=4, augment_p=0.5)},
         default=lambda: kerasgan.R3GAN(width=64),  # of the paper's 768 channels a weight file has 300 MB
         no_float16="TensorFlow has no float16 gradients of grouped convolutions on CPUs",
     ),
