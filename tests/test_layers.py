@@ -79,6 +79,26 @@ def test_spectral_normalization_has_the_gradient_of_equation_12():
     np.testing.assert_allclose(gradient, expected, rtol=1e-3, atol=1e-4)
 
 
+def test_spectral_normalization_has_that_gradient_before_u_has_converged():
+    """With u and v of one power iteration, sigma = u^T W v and its gradient is u v^T."""
+    layer = SpectralNormalization(keras.layers.Dense(4, use_bias=False))
+    x = RNG.normal(size=(3, 6))
+    layer(x)
+    w = np.asarray(layer.kernel, "float64").T
+    start = np.asarray(layer.u, "float64")
+    for training in (False, True):
+        v = w.T @ start / np.linalg.norm(w.T @ start)
+        u = w @ v / np.linalg.norm(w @ v)
+        sigma = u @ w @ v
+        assert abs(sigma / np.linalg.svd(w)[1][0] - 1) > 1e-3
+        bar = w.T / sigma
+        a = x.T @ (3 * (x @ bar) ** 2)
+        with tf.GradientTape() as tape:
+            loss = tf.reduce_sum(layer(x, training=training) ** 3)
+        gradient = tape.gradient(loss, layer.trainable_variables[0])
+        np.testing.assert_allclose(gradient, (a - np.sum(a * bar) * np.outer(v, u)) / sigma, rtol=1e-3, atol=1e-4)
+
+
 def test_spectral_normalization_in_mixed_precision_keeps_sigma_in_float32():
     keras.config.set_dtype_policy("mixed_bfloat16")
     layer = SpectralNormalization(keras.layers.Dense(4))

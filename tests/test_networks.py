@@ -129,3 +129,44 @@ def test_a_game_with_several_discriminators_at_once(model):
     logs = game.train_step(tf.constant(RNG.uniform(0.2, 1, (8, 4, 4, 1)).astype("float32")))
     assert float(logs["d_loss"]) == pytest.approx(0 if model is kerasgan.WGAN else 2 * np.log(2), abs=1e-6)
     assert all(np.abs(kernel).max() > 0 for kernel in kernels(judge))
+
+
+def test_norms_have_the_constants_of_the_first_papers_code():
+    """DCGAN's and pix2pix's programs: momentum 0.9 (their 0.1 of the new value), epsilon 1e-5; Ulyanov's 1e-5."""
+    norm = networks.batch_norm()
+    assert (norm.momentum, norm.epsilon, norm.synchronized) == (0.9, 1e-5, True)
+    norm = networks.instance_norm()
+    assert (norm.epsilon, norm.scale, norm.center) == (1e-5, False, True)
+    norm = kerasgan.layers.ConditionalBatchNormalization(2)
+    assert (norm.norm.momentum, norm.norm.epsilon, norm.norm.scale) == (0.9, 1e-5, False)
+
+
+def test_every_norm_of_a_default_network_has_them():
+    models = [
+        kerasgan.DCGAN(image_size=16, width=2),
+        kerasgan.SNGAN(image_size=16, width=2),
+        kerasgan.WGANGP(image_size=16, width=2),
+        kerasgan.ACGAN(image_size=16, width=6),
+        kerasgan.Pix2Pix(image_size=16, width=2, receptive_field=16),
+        kerasgan.CycleGAN(image_size=16, width=2, blocks=1, receptive_field=16),
+        kerasgan.GANCLS(image_size=16, text_dim=2, width=2),
+    ]
+    found = {}
+    for layer in [layer for model in models for layer in model._flatten_layers()]:
+        if isinstance(layer, (keras.layers.BatchNormalization, keras.layers.GroupNormalization)):
+            found.setdefault(type(layer).__name__, set()).add((getattr(layer, "momentum", None), layer.epsilon))
+        elif isinstance(layer, kerasgan.layers.InstanceNormalization):
+            found.setdefault("InstanceNormalization", set()).add((None, layer.epsilon))
+    assert found == {
+        "BatchNormalization": {(0.9, 1e-5)},
+        "ImageBatchNormalization": {(0.9, 1e-5)},
+        "GroupNormalization": {(None, 1e-5)},
+        "InstanceNormalization": {(None, 1e-5)},
+    }
+
+
+def test_batch_norm_moves_its_statistics_by_a_tenth():
+    norm = networks.batch_norm()
+    norm(np.full((2, 3), 5.0, "float32"), training=True)
+    np.testing.assert_allclose(norm.moving_mean, np.full(3, 0.5), rtol=1e-5)
+    np.testing.assert_allclose(norm.moving_variance, np.full(3, 0.9), rtol=1e-5)

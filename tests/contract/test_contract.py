@@ -75,7 +75,7 @@ def test_default_model_is_built_compiled_and_described(case):
     model = case.default()
     model.compile()
     assert model.g_optimizer.built and model.d_optimizer.built
-    assert type(model.g_optimizer) in (kerasgan.optimizers.Adam, keras.optimizers.RMSprop)
+    assert type(model.g_optimizer) in (kerasgan.optimizers.Adam, kerasgan.optimizers.RMSprop)
     assert type(model.d_optimizer) is type(model.g_optimizer)
     json.dumps(model.get_config())
     json.dumps(model.get_compile_config())

@@ -13,6 +13,15 @@ def test_inception_score_by_hand():
     assert inception_score(probabilities, splits=1).mean == pytest.approx(2 * np.exp(-entropy), rel=1e-12)
 
 
+def test_inception_score_leaves_no_image_out():
+    """Seven images in three splits of 2, 2 and 3: the last one, of another class, counts."""
+    probabilities = np.eye(2)[[0, 0, 0, 0, 0, 0, 1]]
+    # The last split is sure, with shares of 2/3 and 1/3: exp of log 3 - 2/3 log 2.
+    last = 3 / 2 ** (2 / 3)
+    found = inception_score(probabilities, splits=3)
+    assert found == (pytest.approx((1 + 1 + last) / 3), pytest.approx(np.std([1, 1, last])))
+
+
 def test_inception_score_splits_in_order():
     probabilities = np.concatenate([np.eye(2)[[0, 1]], np.eye(2)[[0, 0]]])
     assert inception_score(probabilities, splits=2) == (pytest.approx(1.5), pytest.approx(0.5))

@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 import kerasgan
-from kerasgan.layers import SelfAttention, SpectralNormalization
+from kerasgan.layers import ConditionalBatchNormalization, SelfAttention, SpectralNormalization
 from kerasgan.models.sagan import _stages
 
 
@@ -58,6 +58,39 @@ def test_logits_are_a_common_part_and_the_projection_of_the_class():
         logits = model.discriminator([images, np.full(3, label, "int32")])
         expected = np.asarray(head(phi))[:, 0] + phi @ np.asarray(table.effective_kernel())[label]
         np.testing.assert_allclose(np.ravel(logits), expected, rtol=1e-4, atol=1e-5)
+
+
+def test_features_are_summed_over_positions():
+    """Not their mean: of equal maps a larger one weighs more in the logit (Miyato & Koyama 2018's code)."""
+    model = small()
+    head = next(x for x in model.discriminator.layers if getattr(x, "layer", None).__class__ is keras.layers.Dense)
+    rectified = [x for x in model.discriminator.layers if isinstance(x, keras.layers.ReLU)][-1]
+    views = keras.Model(model.discriminator.inputs, [rectified.output, head.input])
+    images = np.random.default_rng(0).uniform(-1, 1, (3, 16, 16, 1)).astype("float32")
+    maps, features = views([images, np.zeros(3, "int32")])
+    assert maps.shape[1:3] == (4, 4) and np.abs(features).max() > 1e-3
+    np.testing.assert_allclose(features, np.asarray(maps).sum(axis=(1, 2)), rtol=1e-5)
+
+
+def test_the_generator_looks_at_its_label():
+    """By conditional batch norm alone: with scales and shifts of a class as they start, classes look the same."""
+    model = small()
+    latents = np.random.default_rng(0).normal(size=(2, 4)).astype("float32")
+    labels = np.array([1, 1], "int32")
+
+    def drawn(label):
+        return np.asarray(model.generator([latents, np.full(2, label, "int32")]))
+
+    np.testing.assert_array_equal(drawn(0), drawn(1))
+    norms = [x for x in model.generator.layers if isinstance(x, ConditionalBatchNormalization)]
+    assert len(norms) == 4  # two in each of two blocks
+    for norm in norms:
+        before = drawn(1), drawn(0)
+        gamma = np.asarray(norm.gamma).copy()
+        gamma[labels[0]] *= 3
+        norm.gamma.assign(gamma)
+        assert np.abs(drawn(1) - before[0]).max() > 1e-5
+        np.testing.assert_array_equal(drawn(0), before[1])
 
 
 def test_preview_of_many_classes_is_a_square_from_first_to_last():
