@@ -7,9 +7,8 @@ import tensorflow as tf
 
 import kerasgan
 from kerasgan import augment, convolutions, layers
-from kerasgan.models.pix2pix import ImageBatchNormalization, NoiseDropout
-from kerasgan.models.r3gan import ClippedSamples, GroupedConv2D, LearnedBasis
-from kerasgan.models.stackgan import ConditioningAugmentation
+from kerasgan.networks.text import ConditioningAugmentation
+from kerasgan.networks.unet import ImageBatchNormalization, NoiseDropout
 
 IMAGE, LARGE, VECTOR = (4, 6, 6, 4), (2, 5, 8, 4), (4, 6)
 LABELS = ((4,), "int32")
@@ -18,7 +17,7 @@ LABELS = ((4,), "int32")
 CASES = {
     "AdaptiveAugment": (augment.AdaptiveAugment, [IMAGE, LARGE]),
     "BatchNormalization": (layers.BatchNormalization, [IMAGE, LARGE, VECTOR]),
-    "ClippedSamples": (ClippedSamples, [IMAGE]),
+    "ClippedSamples": (layers.ClippedSamples, [IMAGE]),
     "ConditionalBatchNormalization": (lambda **o: layers.ConditionalBatchNormalization(3, **o), [[IMAGE, LABELS]]),
     "ConditioningAugmentation": (lambda **o: ConditioningAugmentation(5, **o), [[VECTOR, (4, 5)]]),
     "Conv2D": (lambda **o: convolutions.Conv2D(3, 3, 2, "same", **o), [IMAGE, LARGE]),
@@ -26,13 +25,13 @@ CASES = {
     "DiffAugment": (augment.DiffAugment, [IMAGE, LARGE]),
     "Dropout": (lambda **o: layers.Dropout(0.5, **o), [IMAGE, VECTOR, (2, 3, 4)]),
     "GroupNormalization": (lambda **o: layers.GroupNormalization(2, **o), [IMAGE, LARGE, VECTOR, (2, 3, 4)]),
-    "GroupedConv2D": (lambda **o: GroupedConv2D(6, 3, padding="same", groups=2, **o), [IMAGE, LARGE]),
+    "GroupedConv2D": (lambda **o: convolutions.GroupedConv2D(6, 3, padding="same", groups=2, **o), [IMAGE, LARGE]),
     "ImageBatchNormalization": (ImageBatchNormalization, [IMAGE, LARGE]),
     "InstanceNoise": (augment.InstanceNoise, [IMAGE]),
     "InstanceNormalization": (layers.InstanceNormalization, [IMAGE, LARGE]),
     "LayerNormalization": (layers.LayerNormalization, [IMAGE, VECTOR, (2, 3, 4)]),
     "LeakyReLU": (lambda **o: layers.LeakyReLU(0.2, **o), [IMAGE, VECTOR]),
-    "LearnedBasis": (lambda **o: LearnedBasis(3, **o), [VECTOR]),
+    "LearnedBasis": (lambda **o: layers.LearnedBasis(3, **o), [VECTOR]),
     "Maxout": (lambda **o: layers.Maxout(3, **o), [VECTOR, (2, 3, 4), IMAGE]),
     "MinibatchDiscrimination": (lambda **o: layers.MinibatchDiscrimination(3, 2, **o), [VECTOR]),
     "MinibatchStdDev": (layers.MinibatchStdDev, [IMAGE, VECTOR]),

@@ -199,28 +199,14 @@ class R3GAN(GAN):
         self._schedule_augmentation()
 
     def defaults(self):
-        if self.schedule is not None:
-            return self._scheduled()
-        return {
-            "g_optimizer": Adam(2e-4, beta_1=0.0, beta_2=0.99),
-            "d_optimizer": Adam(2e-4, beta_1=0.0, beta_2=0.99),
-            "loss": "relativistic",
-            "penalty": [penalties.R1(1.0), penalties.R2(1.0)],
-            "ema_decay": 0.999,
-        }
-
-    def _scheduled(self):
-        schedule = self.schedule
-        gamma = schedule.gamma.initial
-        rates = {"beta_1": 0.0, "beta_2": schedule.beta_2, "epsilon": 1e-8}
-        return {
-            "g_optimizer": Adam(schedule.learning_rate, **rates),
-            "d_optimizer": Adam(schedule.learning_rate, **rates),
-            "loss": "relativistic",
-            "penalty": [penalties.R1(gamma), penalties.R2(gamma)],
-            "augment": OccasionalAugment() if schedule.augment_p.final else None,
-            "ema_decay": 0.999,  # that there is an average; the schedule moves it
-        }
+        schedule, options = self.schedule, {"loss": "relativistic", "ema_decay": 0.999}
+        gamma, rate, betas = 1.0, 2e-4, {"beta_1": 0.0, "beta_2": 0.99}
+        if schedule is not None:
+            gamma, rate = schedule.gamma.initial, schedule.learning_rate
+            betas |= {"beta_2": schedule.beta_2, "epsilon": 1e-8}
+            options |= {"augment": OccasionalAugment()} if schedule.augment_p.final else {}
+        options |= {"g_optimizer": Adam(rate, **betas), "d_optimizer": Adam(rate, **betas)}
+        return options | {"penalty": [penalties.R1(gamma), penalties.R2(gamma)]}
 
     def penalties(self, judge, real, fake):
         total = super().penalties(judge, real, fake)
