@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kerasgan import data, distribute
 from kerasgan.models.exporting import Exports
-from kerasgan.models.saving import SavesEverything
+from kerasgan.models.saving import SavesEverything, policy
 
 # Of the random numbers of `evaluate`.
 EVALUATION_SEED = 1406_2661
@@ -133,6 +133,12 @@ class ResumableModel(Exports, SavesEverything, keras.Model):
                     layer.trainable = i not in numbers
         self._keep_average(changes.get("ema_decay", 0.0))
 
+    def _random_states(self):
+        averaged = {id(v) for name in self.sampling_networks for v in getattr(self.sampler(name), "variables", ())}
+        averaged -= {id(v) for name in self._network_names for v in getattr(self, name).variables}
+        # Files number the states. Whether an average was made before or after other parts must not count.
+        return sorted(super()._random_states(), key=lambda state: id(state) in averaged)
+
     def _trained_variables(self):
         return {id(v) for name in self._network_names for v in getattr(self, name).trainable_variables}
 
@@ -213,7 +219,8 @@ class ResumableModel(Exports, SavesEverything, keras.Model):
 
     @staticmethod
     def _average_of(network):
-        average = keras.models.clone_model(network)
+        with policy(network.dtype_policy):  # of a clone's layers Keras keeps it, of the whole it does not
+            average = keras.models.clone_model(network)
         if not average.built:
             average.build(network.input_shape)
         average.set_weights(network.get_weights())
@@ -458,15 +465,16 @@ class ResumableModel(Exports, SavesEverything, keras.Model):
     @contextlib.contextmanager
     def _untouched(self):
         """Lends the model to an evaluation: random states start from `EVALUATION_SEED`, and are put back afterwards."""
-        states = self._random_states()
-        before = [np.array(state) for state in states]
-        means = {id(variable) for metric in self.metrics for variable in metric.variables}
-        for i, state in enumerate(state for state in states if id(state) not in means):
-            state.assign([EVALUATION_SEED + i, 0])  # each its own: two layers of one shape draw different numbers
+        means = [variable for metric in self.metrics for variable in metric.variables]
+        counted = {id(variable) for variable in means}
+        seeds = [state for state in self._random_states() if id(state) not in counted]
+        before = [(state, state.numpy()) for state in (*seeds, *means)]
+        for i, seed in enumerate(seeds):
+            seed.assign([EVALUATION_SEED + i, 0])  # each its own: two layers of one shape draw different numbers
         try:
             yield
         finally:
-            for state, value in zip(states, before):
+            for state, value in before:
                 state.assign(value)
 
     def compare(self, real, fake):
@@ -498,11 +506,13 @@ class ResumableModel(Exports, SavesEverything, keras.Model):
                     "with the `ema_decay` of the run that wrote the file; `compile(ema_decay=0)`, later, drops them."
                 )
             begun = {n: a for n, a in averages.items() if a is not None and f"ema_{n}" not in held}
-        vars(self).update({f"ema_{name}": None for name in begun})  # out of Keras's sight
+        for name in begun:
+            self._replace(f"ema_{name}", None)
         try:
             super().load_weights(filepath, skip_mismatch=skip_mismatch, **kwargs)
         finally:
-            vars(self).update({f"ema_{name}": average for name, average in begun.items()})
+            for name, average in begun.items():
+                setattr(self, f"ema_{name}", average)
         for name, average in begun.items():
             average.set_weights(getattr(self, name).get_weights())
 

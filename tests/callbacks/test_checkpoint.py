@@ -117,7 +117,7 @@ def test_a_loaded_model_s_training_resumes(
     def fit(callbacks):
         model = keras.models.load_model(begun)
         model.compile(steps_per_execution=at_once)
-        history = model.fit(make_dataset(), epochs=4, verbose=0, callbacks=callbacks, **options)
+        history = model.fit(make_dataset(), epochs=5, verbose=0, callbacks=callbacks, **options)
         return model, history
 
     straight, history = fit([])

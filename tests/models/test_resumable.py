@@ -301,9 +301,10 @@ def test_validation_does_not_change_training():
 def test_evaluation_within_an_epoch_leaves_its_logs(averaged):
     model = copy.deepcopy(averaged[0])
     ask = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: model.evaluate(IMAGES, verbose=0))
-    logs = model.fit(IMAGES, batch_size=4, verbose=0, callbacks=[ask]).history
+    dataset = kerasgan.data.from_arrays(IMAGES, 4, seed=1)
+    logs = model.fit(dataset, verbose=0, callbacks=[ask]).history
     alone = copy.deepcopy(averaged[0])
-    assert logs == alone.fit(IMAGES, batch_size=4, verbose=0).history
+    assert logs == alone.fit(dataset, verbose=0).history
     before = np.array(model.seed_generator.state)
     assert model.test_on_batch(IMAGES[:4]) == model.test_on_batch(IMAGES[:4])
     np.testing.assert_array_equal(model.seed_generator.state, before)
