@@ -465,9 +465,8 @@ class ResumableModel(Exports, SavesEverything, keras.Model):
     @contextlib.contextmanager
     def _untouched(self):
         """Lends the model to an evaluation: random states start from `EVALUATION_SEED`, and are put back afterwards."""
+        seeds = self._random_states()
         means = [variable for metric in self.metrics for variable in metric.variables]
-        counted = {id(variable) for variable in means}
-        seeds = [state for state in self._random_states() if id(state) not in counted]
         before = [(state, state.numpy()) for state in (*seeds, *means)]
         for i, seed in enumerate(seeds):
             seed.assign([EVALUATION_SEED + i, 0])  # each its own: two layers of one shape draw different numbers

@@ -176,6 +176,7 @@ def test_frozen_layers_stay_as_they_are_and_are_remembered(case):
     for old, new in zip(before, frozen):
         np.testing.assert_array_equal(old, new)
     copied = copy.deepcopy(model)  # saves and loads
+    copied.first_batch = model.first_batch  # which belongs to a `fit`
     assert [v.shape for v in copied.d_variables] == [v.shape for v in model.d_variables]
     assert_same_state(model, copied, rtol=0)
     assert list(checkpoint._differences(checkpoint._identity(model), checkpoint._identity(copied))) == []
