@@ -4,10 +4,11 @@ import keras
 import tensorflow as tf
 
 from kerasgan import random, replicas
+from kerasgan.arguments import KnowsItsArguments, did_you_mean, whole
 
 
 @keras.saving.register_keras_serializable("kerasgan")
-class DiffAugment(keras.layers.Layer):
+class DiffAugment(KnowsItsArguments, keras.layers.Layer):
     """Differentiable augmentation (Zhao et al. 2020, https://arxiv.org/abs/2006.10738, section 4).
 
     Colour (brightness, saturation, contrast), translation by up to 1/8 of the size, and a cut-out square of half the
@@ -157,7 +158,7 @@ class AdaptiveAugment(OccasionalAugment):
         if not -1 < target < 1:
             raise ValueError(f"`target` must be in (-1, 1). Received: {target!r}")
         for name, value in (("ramp", ramp), ("interval", interval)):
-            if value != int(value) or value < 1:
+            if whole(value) is None:
                 raise ValueError(f"`{name}` must be an int of at least 1. Received: {value!r}")
         self.target, self.ramp, self.interval = target, int(ramp), int(interval)
         fixed = {"shape": (), "initializer": "zeros", "trainable": False, "autocast": False, "dtype": "float32"}
@@ -182,7 +183,7 @@ class AdaptiveAugment(OccasionalAugment):
 
 
 @keras.saving.register_keras_serializable("kerasgan")
-class InstanceNoise(keras.layers.Layer):
+class InstanceNoise(KnowsItsArguments, keras.layers.Layer):
     """Gaussian noise on real and fake images (Sonderby et al. 2017, https://arxiv.org/abs/1610.04490, section 3).
 
     Args:
@@ -249,5 +250,6 @@ def get(augment):
     if isinstance(augment, keras.layers.Layer):
         return [augment]
     raise ValueError(
-        f"`augment` must be None, one of {sorted(NAMES)}, a Keras layer, or a list of these. Received: {augment!r}"
+        f"`augment` must be None, one of {sorted(NAMES)}, a Keras layer, or a list of these. Received: {augment!r}."
+        f"{did_you_mean(augment, NAMES)}"
     )

@@ -7,6 +7,8 @@ import time
 
 import tensorflow as tf
 
+from kerasgan.arguments import did_you_mean
+
 
 def strategy(devices="auto", timeout=300):
     """Chooses how a training is spread over devices and machines.
@@ -47,7 +49,8 @@ def strategy(devices="auto", timeout=300):
         "multi_worker": lambda: _multi_worker(timeout),
     }
     if devices not in makers:
-        raise ValueError(f"`devices` must be one of {['auto', *makers]}. Received: {devices!r}")
+        known = ["auto", *makers]
+        raise ValueError(f"`devices` must be one of {known}. Received: {devices!r}.{did_you_mean(devices, known)}")
     return makers[devices]()
 
 

@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan import random, replicas
+from kerasgan.arguments import whole
 
 
 def wide(x):
@@ -562,7 +563,7 @@ class MinibatchStdDev(keras.layers.Layer):
 
     def __init__(self, group_size=4, **kwargs):
         super().__init__(**kwargs)
-        if group_size != int(group_size) or group_size < 1:
+        if whole(group_size) is None:
             raise ValueError(f"`group_size` must be an int of at least 1. Received: {group_size!r}")
         self.group_size = int(group_size)
 
@@ -615,7 +616,7 @@ class MinibatchDiscrimination(keras.layers.Layer):
     def __init__(self, num_kernels=50, kernel_dim=5, **kwargs):
         super().__init__(**kwargs)
         for name, value in (("num_kernels", num_kernels), ("kernel_dim", kernel_dim)):
-            if value != int(value) or value < 1:
+            if whole(value) is None:
                 raise ValueError(f"`{name}` must be an int of at least 1. Received: {value!r}")
         self.num_kernels, self.kernel_dim = int(num_kernels), int(kernel_dim)
 
@@ -665,7 +666,7 @@ class Pack(keras.layers.Layer):
 
     def __init__(self, num_images=2, **kwargs):
         super().__init__(**kwargs)
-        if num_images != int(num_images) or num_images < 1:
+        if whole(num_images) is None:
             raise ValueError(f"`num_images` must be an int of at least 1. Received: {num_images!r}")
         self.num_images = int(num_images)
 

@@ -5,16 +5,25 @@ Every loss is a small serialisable object with two methods, so a paper's `train_
     loss.discriminator_loss(real_logits, fake_logits)
     loss.generator_loss(fake_logits, real_logits)
 
-`real_logits` reaches the generator's side too, because relativistic losses compare the two; it is computed only for
-losses that set `needs_real_logits`. Logits may be one tensor of any shape (a PatchGAN's map) or a list of them (several
-discriminators): means are taken over each and then over the list. Where a discriminator outputs a dict, the logits are
-its entry `"logits"`. All arithmetic is in float32.
+These two are all that a loss of one's own must have. It may define besides, each with a default (see `Completed`):
+
+- `needs_real_logits`: whether `generator_loss` looks at `real_logits`; relativistic losses compare the two. Default:
+  True for a loss of one's own, and False for a subclass of `AdversarialLoss`. Where False, None is passed.
+- `probabilities(real_logits, fake_logits)`: the means of D(x) and D(G(z)), logged as `d_real` and `d_fake`. Default: of
+  the logits' sigmoid.
+- `certainty(real_logits, fake_logits)`: what adaptive augmentation follows. Default: E sign(D(x) - 1/2).
+- `draw_from(seed_generator)`: called by `compile`, for losses that draw random numbers.
+
+Logits may be one tensor of any shape (a PatchGAN's map) or a list of them (several discriminators): means are taken
+over each and then over the list. Where a discriminator outputs a dict, the logits are its entry `"logits"`. All
+arithmetic is in float32.
 """
 
 import keras
 import tensorflow as tf
 
 from kerasgan import random, replicas
+from kerasgan.arguments import KnowsItsArguments, did_you_mean
 
 softplus = tf.nn.softplus  # softplus(-x) = -log sigmoid(x); softplus(x) = -log(1 - sigmoid(x))
 
@@ -40,7 +49,7 @@ def _over_outputs(function, *outputs, name="logits"):
     return sum(values) / len(values)
 
 
-class AdversarialLoss:
+class AdversarialLoss(KnowsItsArguments):
     """Base of the adversarial losses: averages a subclass's formulas over a discriminator's outputs.
 
     A subclass writes `on_discriminator(real, fake)` and `on_generator(fake, real)` for one float32 tensor of logits.
@@ -346,6 +355,49 @@ class LabelFlipping(_Around):
         return self.adversarial.discriminator_loss(flipped_real, flipped_fake)
 
 
+@keras.saving.register_keras_serializable("kerasgan")
+class Completed(AdversarialLoss):
+    """A loss of one's own that has the two methods of every loss, with defaults for what else models ask.
+
+    `losses.get`, and so `compile`, puts it around such a loss. What the loss itself defines goes first.
+
+    Args:
+        loss: object with `discriminator_loss(real_logits, fake_logits)` and `generator_loss(fake_logits, real_logits)`.
+            To be saved with a model it also needs what Keras asks of such objects: `get_config`, and a registered name.
+
+    Example:
+
+    >>> class Margin:
+    ...     def discriminator_loss(self, real_logits, fake_logits):
+    ...         return tf.reduce_mean(tf.nn.relu(1 + fake_logits - real_logits))
+    ...     def generator_loss(self, fake_logits, real_logits):
+    ...         return -tf.reduce_mean(fake_logits)
+    >>> model = kerasgan.GAN(image_size=8)
+    >>> model.compile(loss=Margin(), augment="adaptive")
+    """
+
+    def __init__(self, loss):
+        self.loss = loss
+        # Nobody knows whether it looks at them.
+        self.needs_real_logits = getattr(loss, "needs_real_logits", True)
+        for name in ("probabilities", "probability", "certainty", "draw_from"):
+            if hasattr(loss, name):
+                setattr(self, name, getattr(loss, name))
+
+    def discriminator_loss(self, real_logits, fake_logits):
+        return self.loss.discriminator_loss(real_logits, fake_logits)
+
+    def generator_loss(self, fake_logits, real_logits=None):
+        return self.loss.generator_loss(fake_logits, real_logits)
+
+    def get_config(self):
+        return {"loss": keras.saving.serialize_keras_object(self.loss)}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(keras.saving.deserialize_keras_object(config["loss"]))
+
+
 NAMES = {
     "minimax": Minimax,
     "non_saturating": NonSaturating,
@@ -362,7 +414,7 @@ def get(loss):
     Args:
         loss: str, one of `"minimax"`, `"non_saturating"`, `"least_squares"`, `"wasserstein"`, `"hinge"`,
             `"relativistic"`; or a config made by `keras.saving.serialize_keras_object`; or an object with
-            `discriminator_loss` and `generator_loss`, which is returned as it is.
+            `discriminator_loss` and `generator_loss`; what else models ask of a loss gets its default by `Completed`.
 
     Returns:
         An object with `discriminator_loss(real_logits, fake_logits)` and `generator_loss(fake_logits, real_logits)`.
@@ -380,8 +432,9 @@ def get(loss):
     if isinstance(loss, str) and loss in NAMES:
         return NAMES[loss]()
     if hasattr(loss, "discriminator_loss") and hasattr(loss, "generator_loss"):
-        return loss
+        complete = all(hasattr(loss, name) for name in ("needs_real_logits", "probabilities", "certainty"))
+        return loss if complete else Completed(loss)
     raise ValueError(
         f"`loss` must be one of {sorted(NAMES)}, or an object with `discriminator_loss` and `generator_loss`. "
-        f"Received: {loss!r}"
+        f"Received: {loss!r}.{did_you_mean(loss, NAMES)}"
     )

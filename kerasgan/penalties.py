@@ -10,6 +10,7 @@ import keras
 import tensorflow as tf
 
 from kerasgan import layers, random
+from kerasgan.arguments import KnowsItsArguments, did_you_mean
 from kerasgan.losses import entry
 
 
@@ -53,7 +54,7 @@ def squared_gradient_norms(judge, images):
     return tf.reduce_sum(gradient**2, axis=range(1, len(images.shape)))
 
 
-class Penalty:
+class Penalty(KnowsItsArguments):
     """Base of the penalties: keeps the weight, serialises."""
 
     def __init__(self, weight):
@@ -185,7 +186,8 @@ def get(penalty):
     if callable(penalty):
         return [penalty]
     raise ValueError(
-        f"`penalty` must be None, one of {sorted(NAMES)}, a callable, or a list of these. Received: {penalty!r}"
+        f"`penalty` must be None, one of {sorted(NAMES)}, a callable, or a list of these. Received: {penalty!r}."
+        f"{did_you_mean(penalty, NAMES)}"
     )
 
 

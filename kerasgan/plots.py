@@ -14,20 +14,43 @@ COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#00
 PROBABILITIES = {"d_real": "D(x)", "d_fake": "D(G(z))"}
 
 
+def visible(images):
+    """Returns what a picture can show of images of any channels: all of 1 or 3, else the first, or the first three.
+
+    Example:
+
+    >>> visible(np.zeros((2, 8, 8, 4))).shape, visible(np.zeros((2, 8, 8, 2))).shape
+    ((2, 8, 8, 3), (2, 8, 8, 1))
+    """
+    return images[..., : 3 if images.shape[-1] >= 3 else 1]
+
+
+def shown_channels(channels):
+    """Returns what a caption says where `visible` leaves channels out, else "".
+
+    Example:
+
+    >>> shown_channels(4), shown_channels(3)
+    ('channels 1 to 3 of 4', '')
+    """
+    return {1: "", 2: "channel 1 of 2", 3: ""}.get(channels, f"channels 1 to 3 of {channels}")
+
+
 def image_grid(images, columns=None, padding=2):
     """Lays images out as one picture.
 
     Args:
         images: float array in [-1, 1], (n, height, width, channels), filled row by row, or
-            (rows, columns, height, width, channels). Channels: 1 or 3. Values outside are clipped, NaN is drawn grey.
+            (rows, columns, height, width, channels). Of other channels than 1 or 3, those of `visible` are drawn.
+            Values outside are clipped, NaN is drawn grey.
         columns: int, images in a row. Default: the smallest square that holds all; not allowed with a 5-D array.
         padding: int, white pixels around each image. Default 2.
 
     Returns:
-        uint8 array (height of the grid, width of the grid, channels).
+        uint8 array (height of the grid, width of the grid, 1 or 3).
 
     Raises:
-        ValueError: for another rank, another number of channels or an integer dtype.
+        ValueError: for another rank or an integer dtype.
 
     Example:
 
@@ -36,15 +59,16 @@ def image_grid(images, columns=None, padding=2):
     (19, 28, 1)
     """
     images = np.asarray(images)
-    if images.ndim not in (4, 5) or images.shape[-1] not in (1, 3) or 0 in images.shape:
+    if images.ndim not in (4, 5) or 0 in images.shape:
         raise ValueError(
-            "`images` must have shape (n, height, width, channels) or (rows, columns, height, width, channels) "
-            f"with 1 or 3 channels. Received: shape {images.shape}"
+            "`images` must have shape (n, height, width, channels) or (rows, columns, height, width, channels). "
+            f"Received: shape {images.shape}"
         )
     if not np.issubdtype(images.dtype, np.floating):
         raise ValueError(
             f"`images` must be floats in [-1, 1]. Received: dtype {images.dtype}. For [0, 255] use images / 127.5 - 1."
         )
+    images = visible(images)
     if images.ndim == 5:
         if columns is not None:
             raise ValueError(f"`columns` comes from the shape of a 5-D array. Received: columns={columns!r}")
@@ -68,12 +92,13 @@ def image_grid(images, columns=None, padding=2):
     return grid
 
 
-def save_png(path, array):
+def save_png(path, array, caption=""):
     """Writes a uint8 array as a PNG; an older file at `path` is replaced at once or stays whole.
 
     Args:
         path: where to write; missing folders are made.
         array: uint8 array (height, width, 1 or 3), as `image_grid` returns it.
+        caption: str, kept in the file, where programs show it as its description. Default: none.
 
     Raises:
         ValueError: for anything else; a figure, as `labelled_grid` returns it, is written by its own `savefig`.
@@ -88,8 +113,13 @@ def save_png(path, array):
             "`array` must be a uint8 array, as `image_grid` returns it (a figure has `savefig`). Received: "
             f"{array.dtype if isinstance(array, np.ndarray) else type(array).__name__}"
         )
+    from PIL.PngImagePlugin import PngInfo
+
+    about = PngInfo()
+    if caption:
+        about.add_text("Description", caption)
     with replacing(path) as temporary:
-        _picture(array).save(temporary, format="PNG")
+        _picture(array).save(temporary, format="PNG", pnginfo=about)
 
 
 def animation(frames, path, seconds_per_frame=0.2, rest=8):
@@ -191,6 +221,8 @@ def labelled_grid(images, rows=None, columns=None, captions=None, path=None):
                 axes.set_ylabel(rows[i], fontsize=9, rotation=0, ha="right", va="center")
             if captions is not None:
                 axes.set_xlabel(captions[i][j], fontsize=8)
+    if shown_channels(images.shape[-1]):
+        figure.supxlabel(shown_channels(images.shape[-1]), fontsize=8)
     if path is not None:
         with replacing(path) as temporary:
             figure.savefig(temporary, dpi=110)

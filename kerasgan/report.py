@@ -264,9 +264,18 @@ def _samples(folder):
     for path, caption in shown:
         if path.exists() and path.stat().st_size <= LARGEST_ANIMATION:
             source = _data(path.read_bytes(), path.suffix[1:])
-            words = f"<figcaption>{caption}</figcaption>"
+            described = _description(path)
+            words = f"<figcaption>{caption}{described and f' ({_escape(described)})'}</figcaption>"
             figures.append(f'<figure><img src="{source}" alt="Grid of images: {caption}">{words}</figure>')
     return f'<div class="pictures">\n{"".join(figures)}\n</div>' if figures else ""
+
+
+def _description(path):
+    """Returns what the file of a picture says of itself."""
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        return str(picture.info.get("Description", ""))
 
 
 def _log(log):

@@ -1,9 +1,12 @@
 """Rates, weights and other quantities over time that papers use and Keras lacks."""
 
 import math
+import numbers
 
 import keras
 from keras import ops
+
+from kerasgan.arguments import KnowsItsArguments, whole
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -149,7 +152,7 @@ class R3GANSchedule:
 
 
 @keras.saving.register_keras_serializable("kerasgan")
-class LossThreshold:
+class LossThreshold(KnowsItsArguments):
     """Trains each player until its loss is low enough: given as `compile(d_steps=...)`.
 
     A step of `fit` is then
@@ -158,9 +161,9 @@ class LossThreshold:
         while loss_G > g_below: train G
 
     with at most `at_most` turns of each loop. Each turn judges by the loss on data of its own, before it trains on
-    them: the batch is split into `at_most` parts as `d_steps=k` splits it into k, so its size must be a multiple of
-    `at_most`. A player whose loss is low at the first look is not trained in that step. `d_updates` and `g_updates`,
-    the mean numbers of updates a step, join the logs; `d_loss` and `g_loss` are those that were looked at last.
+    them: a step takes `at_most` batches, as with `d_steps=k` it takes k. A player whose loss is low at the first look
+    is not trained in that step. `d_updates` and `g_updates`, the mean numbers of updates a step, join the logs;
+    `d_loss` and `g_loss` are those that were looked at last.
 
     Every one of the `2 at_most` updates is computed, and where its loop has ended, taken back: weights, moments of the
     optimizer, batch statistics and random states are as if it had not been tried. So a step costs the same whatever
@@ -187,9 +190,9 @@ class LossThreshold:
 
     def __init__(self, d_below, g_below, at_most=5):
         for name, value in (("d_below", d_below), ("g_below", g_below)):
-            if not isinstance(value, (int, float)) or value != value:
+            if not isinstance(value, numbers.Real) or value != value:
                 raise ValueError(f"`{name}` must be a number, the loss at which training ends. Received: {value!r}")
-        if at_most != int(at_most) or at_most < 1:
+        if whole(at_most) is None:
             raise ValueError(f"`at_most` must be an int of at least 1. Received: {at_most!r}")
         self.d_below, self.g_below, self.at_most = float(d_below), float(g_below), int(at_most)
 

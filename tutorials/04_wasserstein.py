@@ -101,7 +101,7 @@ def generator():
     return keras.Sequential([keras.Input((4,)), last, keras.layers.Reshape((2, 2, 1))])
 
 
-dataset = kerasgan.data.from_arrays(flat_images(0.6, 50 * 5 * BATCH_SIZE), batch_size=5 * BATCH_SIZE)
+dataset = kerasgan.data.from_arrays(flat_images(0.6, 50 * 5 * BATCH_SIZE), batch_size=BATCH_SIZE)
 options = {"image_size": 2, "channels": 1, "latent_dim": 4, "seed": 0}
 for name, cls, loss in (("minimax", kerasgan.GAN, "minimax"), ("Wasserstein", kerasgan.WGANGP, None)):
     model = cls(generator=generator(), discriminator=network(), **options)

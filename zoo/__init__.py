@@ -10,6 +10,7 @@ import importlib
 import json
 from pathlib import Path
 
+from kerasgan.arguments import did_you_mean
 from kerasgan.files import replacing
 from kerasgan.zoo._archive import load_archive
 from kerasgan.zoo._card import (
@@ -104,7 +105,7 @@ def card(name):
     'mnist'
     """
     if name not in _names():
-        raise ValueError(f"`name` must be one of {_names()}. Received: {name!r}")
+        raise ValueError(f"`name` must be one of {_names()}. Received: {name!r}.{did_you_mean(name, _names())}")
     about = json.loads((FOLDER / name / "card.json").read_text())
     validate(about)
     return about
@@ -171,7 +172,7 @@ def classifier(data):
     """
     names = [name.removeprefix("classifier_") for name in _names() if name.startswith("classifier_")]
     if data not in names:
-        raise ValueError(f"`data` must be one of {names}. Received: {data!r}")
+        raise ValueError(f"`data` must be one of {names}. Received: {data!r}.{did_you_mean(data, names)}")
     return load(f"classifier_{data}")
 
 

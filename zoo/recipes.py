@@ -20,7 +20,7 @@ import keras
 import numpy as np
 
 from kerasgan import plots
-from kerasgan.callbacks import Checkpoint, SampleGrid, ScoreMonitor, StopOnNonFinite
+from kerasgan.callbacks import Checkpoint, CSVLogger, SampleGrid, ScoreMonitor, StopOnNonFinite
 from kerasgan.files import replacing
 from kerasgan.metrics import FrechetDistance
 from kerasgan.optimizers import Adam
@@ -91,7 +91,7 @@ def train(
             split="train",
         )
         callbacks.insert(0, monitor)
-    log = keras.callbacks.CSVLogger(directory / "log.csv", append=True)
+    log = CSVLogger(directory / "log.csv", append=True)
     model.fit(dataset, epochs=epochs, steps_per_epoch=steps_per_epoch, callbacks=[*callbacks, log], verbose=2)
     if metrics:
         model.load_weights(directory / "scores" / "best.weights.h5")
@@ -138,7 +138,7 @@ def publish(folder, model, recipe, clocks):
     machines = " and ".join(_machines(clocks))
     precision = getattr(recipe, "PRECISION", model.dtype_policy.name)
     batch = next(recipe.dataset().as_numpy_iterator())
-    batch_size = len(model.real_images(batch))
+    batch_size = len(model.real_images(batch)) * getattr(model, "batches_per_step", 1)
     if hasattr(recipe, "examples"):
         batch = recipe.examples()
     return write_entry(

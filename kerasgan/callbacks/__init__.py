@@ -2,8 +2,17 @@
 
 from kerasgan.callbacks.checkpoint import Checkpoint
 from kerasgan.callbacks.collapse import CollapseMonitor
+from kerasgan.callbacks.csv_logger import CSVLogger
 from kerasgan.callbacks.sample_grid import SampleGrid
 from kerasgan.callbacks.score_monitor import ScoreMonitor
 from kerasgan.callbacks.stopping import EquilibriumStopping, StopOnNonFinite
 
-__all__ = ["Checkpoint", "CollapseMonitor", "EquilibriumStopping", "SampleGrid", "ScoreMonitor", "StopOnNonFinite"]
+__all__ = [
+    "CSVLogger",
+    "Checkpoint",
+    "CollapseMonitor",
+    "EquilibriumStopping",
+    "SampleGrid",
+    "ScoreMonitor",
+    "StopOnNonFinite",
+]

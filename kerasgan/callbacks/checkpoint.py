@@ -17,6 +17,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasgan.arguments import KnowsItsArguments, positive_int
 from kerasgan.callbacks.stopping import first_non_finite
 from kerasgan.files import TEMPORARY_PREFIX, flush_to_disk, replacing, temporary_for
 from kerasgan.version import __version__
@@ -35,7 +36,7 @@ KERAS_S = {
 EXECUTION = ("jit_compile", "run_eagerly", "steps_per_execution")
 
 
-class Checkpoint(keras.callbacks.Callback):
+class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
     """Saves the complete state of a training and continues an interrupted one exactly where it stood.
 
     A checkpoint is a folder `step_00000120` with `state.weights.h5` (networks, averaged weights, both optimizers,
@@ -81,8 +82,8 @@ class Checkpoint(keras.callbacks.Callback):
     def __init__(self, directory, every_n_steps=None, every_n_epochs=1, keep=3, handle_signals=True, same_data=True):
         super().__init__()
         for name, value in (("every_n_steps", every_n_steps), ("every_n_epochs", every_n_epochs), ("keep", keep)):
-            if not (isinstance(value, int) and value >= 1) and (name == "keep" or value is not None):
-                raise ValueError(f"`{name}` must be an integer of at least 1. Received: {value!r}")
+            if value is not None or name == "keep":
+                positive_int(name, value)
         self.directory = Path(directory)
         self.every_n_steps = every_n_steps
         self.every_n_epochs = every_n_epochs

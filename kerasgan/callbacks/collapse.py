@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasgan.arguments import KnowsItsArguments, positive_int
 from kerasgan.callbacks.score_monitor import samples_like
 
 # Thumbnails, whose distances do not see noise of single pixels.
@@ -17,7 +18,7 @@ DUPLICATE_DISTANCE = 0.25
 RISING = 1.05
 
 
-class CollapseMonitor(keras.callbacks.Callback):
+class CollapseMonitor(KnowsItsArguments, keras.callbacks.Callback):
     """Raises an alarm when the samples are far less diverse than the data.
 
     Adds to the epoch's logs, where it evaluates: `sample_diversity`, the mean pairwise distance of samples' features
@@ -75,8 +76,7 @@ class CollapseMonitor(keras.callbacks.Callback):
             ("every_n_epochs", every_n_epochs, 1),
             ("patience", patience, 1),
         ):
-            if not isinstance(value, int) or value < least:
-                raise ValueError(f"`{name}` must be an integer of at least {least}. Received: {value!r}")
+            positive_int(name, value, least)
         self.dataset = dataset
         self.num_images = num_images
         self.every_n_epochs = every_n_epochs

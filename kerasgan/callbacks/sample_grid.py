@@ -9,6 +9,7 @@ import keras
 import tensorflow as tf
 
 from kerasgan import plots
+from kerasgan.arguments import KnowsItsArguments, positive_int
 from kerasgan.callbacks.checkpoint import is_chief
 
 FRAME = re.compile(r"epoch_(\d+)\.png")
@@ -16,13 +17,14 @@ FRAME = re.compile(r"epoch_(\d+)\.png")
 MOST_FRAMES = 200
 
 
-class SampleGrid(keras.callbacks.Callback):
+class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
     """Draws samples from the same latents after every epoch, so that one can watch each of them develop.
 
     Writes `epoch_0000.png` before training, `epoch_0001.png` ... after the epochs, `real.png` with images of the data,
     and at the end `training.gif` from all the frames in the folder, those of an interrupted run included. When
     training ends by an exception the animation is written as soon as this callback is no longer used, at the latest
-    when Python exits. Of several workers only the chief writes.
+    when Python exits. Of several workers only the chief writes. Of images that are neither grey nor of three channels
+    the first three channels, or the first, are drawn; the file's description says so.
 
     Args:
         directory: folder of the pictures.
@@ -41,8 +43,7 @@ class SampleGrid(keras.callbacks.Callback):
     def __init__(self, directory, num_images=64, every_n_epochs=1, seed=0, log_dir=None):
         super().__init__()
         for name, value in (("num_images", num_images), ("every_n_epochs", every_n_epochs)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"`{name}` must be an integer of at least 1. Received: {value!r}")
+            positive_int(name, value)
         self.directory = Path(directory)
         self.num_images = num_images
         self.every_n_epochs = every_n_epochs
@@ -62,7 +63,7 @@ class SampleGrid(keras.callbacks.Callback):
             # A dataset that is distributed already shows no first batch.
             if self.model.first_batch is not None:
                 real = self.model.real_images(self.model.first_batch)
-                self._write("real", plots.image_grid(real[: self.num_images]), step=0)
+                self._write("real", real[: self.num_images], step=0)
         if int(self.model.step.numpy()) == 0:
             self._draw(0)
 
@@ -86,11 +87,12 @@ class SampleGrid(keras.callbacks.Callback):
         # Every worker draws, because reading a distributed model's state can need them all; one writes.
         grid = self.model.preview(self.model.first_batch, self.num_images, self.seed)
         if is_chief(self.model):
-            self._write(f"epoch_{epoch:04d}", plots.image_grid(grid), step=epoch)
+            self._write(f"epoch_{epoch:04d}", grid, step=epoch)
             self._last_epoch[0] = epoch
 
-    def _write(self, name, grid, step):
-        plots.save_png(self.directory / f"{name}.png", grid)
+    def _write(self, name, images, step):
+        grid = plots.image_grid(images)
+        plots.save_png(self.directory / f"{name}.png", grid, caption=plots.shown_channels(images.shape[-1]))
         if self._board is not None:
             height, width, _ = grid.shape
             image = tf.stack([str(width), str(height), tf.io.encode_png(grid)])

@@ -14,6 +14,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan import plots
+from kerasgan.arguments import KnowsItsArguments, positive_int
 from kerasgan.callbacks.checkpoint import is_chief, weights_in_memory
 from kerasgan.files import naming, replacing
 
@@ -32,7 +33,7 @@ MORE_IS_BETTER = {
 }
 
 
-class ScoreMonitor(keras.callbacks.Callback):
+class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
     """Scores the samples of the averaged generator during training and keeps the weights of the best score.
 
     A GAN's last epoch is seldom its best. In `directory` stand: `scores.jsonl`, a line per evaluation (an epoch that
@@ -96,8 +97,7 @@ class ScoreMonitor(keras.callbacks.Callback):
         if mode not in ("min", "max", None):
             raise ValueError(f"`mode` must be one of ('min', 'max', None). Received: {mode!r}")
         for name, value in (("every_n_epochs", every_n_epochs), ("num_images", num_images)):
-            if not isinstance(value, int) or value < 1:
-                raise ValueError(f"`{name}` must be an integer of at least 1. Received: {value!r}")
+            positive_int(name, value)
         self.dataset = dataset
         self.every_n_epochs = every_n_epochs
         self.num_images = num_images

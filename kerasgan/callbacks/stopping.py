@@ -4,8 +4,10 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasgan.arguments import KnowsItsArguments, positive_int
 
-class StopOnNonFinite(keras.callbacks.Callback):
+
+class StopOnNonFinite(KnowsItsArguments, keras.callbacks.Callback):
     """Ends training at the batch after which a logged value or a weight is NaN or infinite, and says which it was.
 
     `keras.callbacks.TerminateOnNaN` reads `logs["loss"]` alone, which a GAN does not log. A gradient that is not finite
@@ -61,7 +63,7 @@ class StopOnNonFinite(keras.callbacks.Callback):
         print("\nTraining stopped at step {step} (epoch {epoch}): `{name}` is {value}.".format(**self.stopped_on))
 
 
-class EquilibriumStopping(keras.callbacks.Callback):
+class EquilibriumStopping(KnowsItsArguments, keras.callbacks.Callback):
     """Ends training when D can tell nothing any more: D(x) and D(G(z)) both rest at 1/2.
 
     At the game's equilibrium the generator's distribution is that of the data and D is 1/2 everywhere (Goodfellow et
@@ -86,10 +88,8 @@ class EquilibriumStopping(keras.callbacks.Callback):
         super().__init__()
         if not 0 < eps < 0.5:
             raise ValueError(f"`eps` must lie between 0 and 1/2. Received: {eps!r}")
-        if not isinstance(patience, int) or patience < 1:
-            raise ValueError(f"`patience` must be an integer of at least 1. Received: {patience!r}")
         self.eps = eps
-        self.patience = patience
+        self.patience = positive_int("patience", patience)
         self.stopped_epoch = None
         self._epochs_at_rest = 0
 

@@ -40,7 +40,7 @@ MODELS = (
 @click.option("--data", default="glyphs", show_default=True, help="glyphs, a tensorflow-datasets name, or a folder.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/MODEL_DATA]")
 @click.option("--epochs", default=10, show_default=True, type=click.IntRange(1))
-@click.option("--batch-size", type=click.IntRange(1), help="Images a step.  [default: 64 for each update of D]")
+@click.option("--batch-size", type=click.IntRange(1), help="Images an update of D.  [default: 64]")
 @click.option("--image-size", type=int, help="Side of the images.  [default: the data's]")
 @click.option("--channels", type=click.Choice(["1", "3"]), help="Grey or colour.  [default: the data's]")
 @click.option("--width", default=32, show_default=True, type=click.IntRange(1), help="Channels next to the image.")
@@ -77,7 +77,8 @@ def command(model, data, out, devices, resume, dry_run, **options):
     load = _loader(kerasgan, options)
     gan, dataset = _prepare(kerasgan, load, options, "default" if dry_run else devices)
     sizes = (f"{part.name} of {part.count_params():,} parameters" for part in (gan.generator, gan.discriminator))
-    click.echo(f"{type(gan).__name__}: {', '.join(sizes)}, {int(dataset.cardinality())} steps an epoch")
+    steps = max(1, int(dataset.cardinality()) // gan.batches_per_step)
+    click.echo(f"{type(gan).__name__}: {', '.join(sizes)}, {steps} steps an epoch")
     if dry_run:
         click.echo(json.dumps(options, indent=2))
         return
@@ -120,10 +121,8 @@ def _prepare(kerasgan, load, options, devices):
     dataset = load(seed=options["seed"])
     with strategy.scope():
         gan = _build(_classes(kerasgan)[options["model"]], dataset, options)
-    updates = gan.defaults().get("d_steps", 1)
-    if updates > 1 and not options["batch_size"]:
-        dataset = load(seed=options["seed"], batch_size=64 * updates)
-    at_once = 1 if strategy.cluster_resolver else min(10, int(dataset.cardinality()))
+    steps = max(1, int(dataset.cardinality()) // gan.defaults().get("d_steps", 1))
+    at_once = 1 if strategy.cluster_resolver else min(10, steps)
     with strategy.scope():
         gan.compile(ema_decay=options["ema_decay"], steps_per_execution=at_once)
     return gan, dataset
@@ -153,6 +152,7 @@ def _records(out, options, resume):
     """Returns the callbacks that write the options and the log, and tell the time left."""
     import keras
 
+    from kerasgan.callbacks import CSVLogger
     from kerasgan.files import replacing
 
     def begin(logs):  # once the data have been found fit, so that a refused run leaves no folder in the way
@@ -160,7 +160,7 @@ def _records(out, options, resume):
             temporary.write_text(json.dumps(options, indent=2))
 
     shows = {"on_train_begin": begin, "on_epoch_begin": _TimeLeft(options["epochs"])}
-    return [keras.callbacks.LambdaCallback(**shows), keras.callbacks.CSVLogger(out / "log.csv", append=resume)]
+    return [keras.callbacks.LambdaCallback(**shows), CSVLogger(out / "log.csv", append=resume)]
 
 
 def _finish(kerasgan, gan, load, out, data):

@@ -1,6 +1,8 @@
 """Image files: found, decoded, brought to one shape, and kept in memory or read again."""
 
+import collections
 import concurrent.futures
+import dataclasses
 import math
 import os
 import pathlib
@@ -10,12 +12,16 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasgan.arguments import whole
 from kerasgan.data import _pipeline
 
-_FORMATS = ("PNG", "JPEG", "WEBP")
-_EXTENSIONS = (".png", ".jpg", ".jpeg", ".webp")
+_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
+_READ = "PNG, JPEG, WebP, GIF, BMP or TIFF"
+_EXTENSIONS = tuple(".png .apng .jpg .jpeg .jfif .jpe .webp .gif .bmp .dib .tif .tiff".split())
 # Pictures that a user would miss if they were passed over in silence.
-_OTHER_EXTENSIONS = (".gif", ".bmp", ".tif", ".tiff", ".heic", ".avif", ".jp2", ".ppm", ".pgm", ".tga")
+_OTHER_EXTENSIONS = tuple(".heic .heif .avif .jp2 .ppm .pgm .tga .jxl .psd .svg".split())
+# How files of these formats begin; WebP has its size between the two words.
+_SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
 # A file of a few bytes can declare any size; nothing that trains a GAN needs more than this.
 _MAX_PIXELS = 80_000_000
 _ON_ERROR = ("raise", "skip")
@@ -25,13 +31,57 @@ class Refused(Exception):
     """Why one file cannot be used."""
 
 
+class Found(list):
+    """The image files below a folder, sorted by name, and in `skipped` how many others there are, by ending."""
+
+    def __init__(self, files, skipped):
+        super().__init__(files)
+        self.skipped = skipped
+
+
+@dataclasses.dataclass
+class Summary:
+    """What was found in a folder; its string is a sentence or two.
+
+    Attributes:
+        images: int, how many are used.
+        classes: dict of numbers of images by class, in the order of the labels; empty without labels.
+        smallest, largest: (width, height) of the files with the fewest and the most pixels, or None where not known.
+        skipped: dict of numbers of files that are no images, by ending ("" for none), and of unusable ones under
+            "unusable".
+    """
+
+    images: int
+    classes: dict
+    smallest: tuple = None
+    largest: tuple = None
+    skipped: dict = dataclasses.field(default_factory=dict)
+
+    def __str__(self):
+        text = f"{self.images} images"
+        if self.smallest:
+            sizes = ["x".join(map(str, size)) for size in (self.smallest, self.largest)]
+            text += f" of {sizes[0]}" + (f" to {sizes[1]}" if sizes[0] != sizes[1] else "") + " pixels"
+        if self.classes:
+            text += f", {len(self.classes)} classes: " + ", ".join(f"{k} {v}" for k, v in self.classes.items())
+        return text + "." + (f" Left out: {by_ending(self.skipped)}." if self.skipped else "")
+
+
+def by_ending(counts):
+    """Says how many files of which ending there are."""
+    return ", ".join(f"{count} {ending or 'without an ending'}" for ending, count in sorted(counts.items()))
+
+
 def decode(path, channels=3):
-    """Reads one image file as uint8 `(height, width, channels)`: transparency on white, 16 bits rounded to 8."""
+    """Reads one image file as uint8 `(height, width, channels)`; of several frames the first, 16 bits rounded to 8.
+
+    Transparency is kept where there are 4 channels, and shown on white where there are fewer.
+    """
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     path = pathlib.Path(path)
     if path.suffix.lower() in _OTHER_EXTENSIONS:
-        raise Refused(f"{path.suffix} is not read; convert it to PNG, JPEG or WebP")
+        raise Refused(f"{path.suffix.lower()} is not read; convert it to PNG, JPEG or WebP")
     try:
         if path.stat().st_size == 0:
             raise Refused("the file is empty")
@@ -45,6 +95,10 @@ def decode(path, channels=3):
             if image.mode.startswith("I"):
                 deep = np.asarray(image).astype("float32")
                 image = Image.fromarray(np.rint(np.clip(deep, 0, 65535) / 257).astype(np.uint8))
+            if image.mode == "F":
+                raise Refused("its pixels are floating-point numbers, whose range is not known")
+            if channels == 4:
+                return np.asarray(image.convert("RGBA"))
             if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
                 image = image.convert("RGBA")
                 white = Image.new("RGBA", image.size, "white")
@@ -55,7 +109,7 @@ def decode(path, channels=3):
     except Refused:
         raise
     except UnidentifiedImageError:
-        raise Refused("not a PNG, JPEG or WebP image") from None
+        raise Refused(f"not a {_READ} image") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Refused(f"it declares too many pixels ({error})") from None
     except Exception as error:  # Pillow's decoders raise many kinds; each means that this file is unusable
@@ -89,17 +143,51 @@ def existing_folder(path):
 
 
 def image_files(path):
-    """All image files below a folder, sorted by name; hidden files and folders are left out."""
-    files = [
-        entry
-        for entry in sorted(path.rglob("*"))
-        if entry.suffix.lower() in _EXTENSIONS + _OTHER_EXTENSIONS
-        and not any(part.startswith(".") for part in entry.relative_to(path).parts)
-        and entry.is_file()
-    ]
+    """Finds all image files below a folder, sorted by name; hidden files and folders are left out.
+
+    Linked files and folders are followed, but not a link to a folder that holds it. Files without an ending are looked
+    into. Others are counted, and a warning says how many there are of which ending.
+
+    Returns:
+        A `Found`.
+    """
+    files, skipped = [], collections.Counter()
+    for entry in sorted(_walk(path, ())):
+        ending = entry.suffix.lower()
+        if ending in _EXTENSIONS + _OTHER_EXTENSIONS or (not ending and _begins_as_image(entry)):
+            files.append(entry)
+        else:
+            skipped[ending] += 1
+    counted = f"{sum(skipped.values())} files in {str(path)!r} are left out, as their endings are of no image that is "
+    counted += f"read: {by_ending(skipped)}."
     if not files:
-        raise ValueError(f"No PNG, JPEG or WebP image lies in {str(path)!r}.")
-    return files
+        raise ValueError(f"No {_READ} image lies in {str(path)!r}." + (f" {counted}" if skipped else ""))
+    if skipped:
+        warnings.warn(counted, stacklevel=3)
+    return Found(files, dict(skipped))
+
+
+def _walk(folder, above):
+    """Yields the files below a folder; a link back to one of the folders `above` it is passed over."""
+    real = os.path.realpath(folder)
+    if real in above:
+        return
+    for entry in sorted(folder.iterdir()):
+        if entry.name.startswith("."):
+            continue
+        if entry.is_dir():
+            yield from _walk(entry, (*above, real))
+        elif entry.is_file():
+            yield entry
+
+
+def _begins_as_image(file):
+    try:
+        with open(file, "rb") as stream:
+            head = stream.read(12)
+    except OSError:
+        return True  # it is named when it is read
+    return head.startswith(_SIGNATURES) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
 
 
 def _report(problems, path, on_error, remaining):
@@ -108,15 +196,25 @@ def _report(problems, path, on_error, remaining):
         raise ValueError(f"`on_error` must be one of {_ON_ERROR}. Received: {on_error!r}")
     if not problems:
         return
-    listed = "\n".join(f"  {name}: {reason}" for name, reason in problems[:20])
-    if len(problems) > 20:
-        listed += f"\n  ... and {len(problems) - 20} more"
+    listed = "\n".join(_grouped(problems))
     message = f"{len(problems)} of {len(problems) + remaining} images in {str(path)!r} cannot be used:\n{listed}"
     if on_error == "raise":
         raise ValueError(f"{message}\nRemedy: repair or remove them, or pass `on_error='skip'`.")
     if not remaining:
         raise ValueError(f"{message}\nNone is left.")
     warnings.warn(f"{message}\nThey are skipped.", stacklevel=4)
+
+
+def _grouped(problems):
+    """Yields a line a file, and where more than five have one ending their number besides, and the first three."""
+    groups = {}
+    for name, reason in problems:
+        groups.setdefault(pathlib.Path(name).suffix.lower(), []).append(f"{name}: {reason}")
+    for ending, lines in groups.items():
+        if len(lines) > 5:
+            yield f"  {by_ending({ending: len(lines)})}:"
+            lines = [*lines[:3], f"... and {len(lines) - 3} more of this ending"]
+        yield from (f"  {line}" for line in lines)
 
 
 def read_all(items, read, path, on_error, keep, limit=math.inf):
@@ -186,14 +284,24 @@ def store(items, read, shape, path, on_error):
 
 
 def store_squares(files, path, image_size, channels, on_error):
+    """As `store`, of the centre squares of files, and a dict of the sizes (width, height) of the files in it."""
     check_sizes(image_size, channels)
     items = [(file.relative_to(path).as_posix(), file) for file in files]
-    read = lambda file: square(decode(file, channels), image_size)  # noqa: E731
-    return store(items, read, (image_size, image_size, channels), path, on_error)
+    sizes = {}
+
+    def read(file):
+        image = decode(file, channels)
+        sizes[file] = image.shape[1::-1]
+        return square(image, image_size)
+
+    return *store(items, read, (image_size, image_size, channels), path, on_error), sizes
 
 
 def check_sizes(image_size, channels):
-    if isinstance(image_size, bool) or not isinstance(image_size, int) or image_size < 1:
+    if whole(image_size) is None:
         raise ValueError(f"`image_size` must be a positive integer. Received: {image_size!r}")
-    if channels not in (1, 3):
-        raise ValueError(f"`channels` must be 1 or 3. Received: {channels!r}")
+    if channels not in (1, 3, 4):
+        raise ValueError(
+            "`channels` must be 1 (grey), 3 (colour) or 4 (colour and transparency): files hold no other images. "
+            f"Received: {channels!r}. Remedy: images of other channels as arrays, `kerasgan.data.from_arrays`"
+        )

@@ -3,6 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
+from kerasgan.arguments import whole
 from kerasgan.data.resize import resize_matrix
 
 # Decoded sets up to this size are held in memory; larger ones are read again every epoch.
@@ -36,6 +37,8 @@ def make_dataset(
     tf.data's own keeps a counter that every pass over the dataset advances, so that training which was resumed, or
     whose data a callback had looked at, would see another order.
 
+    The dataset says of itself `num_images`, and `left_out`: how many of them make no full batch in an epoch.
+
     Args:
         size: Int, the number of elements.
         fetch: Function from an index (a vector of indices without `augment` and `stream`) to the stored element.
@@ -49,8 +52,9 @@ def make_dataset(
         stream: Bool; True fetches single elements in parallel (reading files), False gathers a whole batch at once.
     """
     drop_remainder = shuffle if drop_remainder is None else drop_remainder
-    if isinstance(batch_size, bool) or not isinstance(batch_size, int) or batch_size < 1:
+    if whole(batch_size) is None:
         raise ValueError(f"`batch_size` must be a positive integer. Received: {batch_size!r}")
+    batch_size = int(batch_size)
     if drop_remainder and size < batch_size:
         raise ValueError(
             f"`batch_size` must be at most {size}, the number of images, or no full batch exists. Received: "
@@ -74,8 +78,11 @@ def make_dataset(
             dataset = dataset.map(fetch, num_parallel_calls=tf.data.AUTOTUNE)
         return dataset.map(finish, num_parallel_calls=tf.data.AUTOTUNE)
 
+    left_out = size % batch_size if drop_remainder else 0
     if not shuffle:
-        return epoch(0).prefetch(tf.data.AUTOTUNE)
+        dataset = epoch(0).prefetch(tf.data.AUTOTUNE)
+        dataset.num_images, dataset.left_out = size, left_out
+        return dataset
     length = size // batch_size if drop_remainder else -(-size // batch_size)
     once = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1).flat_map(epoch)
     dataset = once.apply(tf.data.experimental.assert_cardinality(length)).prefetch(tf.data.AUTOTUNE)
@@ -87,6 +94,7 @@ def make_dataset(
         return epochs.apply(tf.data.experimental.assert_cardinality(cardinality)).prefetch(tf.data.AUTOTUNE)
 
     dataset.repeat = repeat
+    dataset.num_images, dataset.left_out = size, left_out
     return dataset
 
 

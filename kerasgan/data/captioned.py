@@ -115,7 +115,7 @@ def captioned_folder(
     Args:
         path: The folder.
         image_size: Int, default 64, as in Reed et al. 2016.
-        channels: 3 (default) or 1.
+        channels: 3 (default), 1, or 4, which keeps transparency.
         embeddings: What turns captions into vectors: an array with a row for each caption in reading order, an `.npz`
             file with an array `embeddings`, or a callable from a list of strings to such an array. Default: the only
             `.npz` file of the folder, if there is one.

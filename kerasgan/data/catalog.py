@@ -9,6 +9,7 @@ import urllib.request
 import numpy as np
 import tensorflow as tf
 
+from kerasgan.arguments import did_you_mean
 from kerasgan.data import _pipeline, folders, glyphs
 
 _PROBE = "https://storage.googleapis.com"  # where tensorflow-datasets keeps its metadata
@@ -92,7 +93,9 @@ def load(
     if isinstance(name, os.PathLike) or (looks_like_path and (name.startswith((".", "~")) or path.is_absolute())):
         raise ValueError(f"`name` must be an existing folder. Received: {str(name)!r}")
     if options:
-        raise ValueError(f"A tensorflow-datasets set takes no further options. Received: {sorted(options)}")
+        options = sorted(options)
+        near = did_you_mean(options[0], common)
+        raise ValueError(f"A tensorflow-datasets set takes no further options. Received: {options}.{near}")
     return _load_tfds(name, split, **common)
 
 
@@ -144,11 +147,12 @@ def _builder(name):
     if folder is not None:
         return tfds.builder_from_directory(folder)  # reads the folder, never the network
     base = name.partition(":")[0].partition("/")[0]
-    if base not in tfds.list_builders(with_community_datasets=False):
+    known = ["glyphs", *tfds.list_builders(with_community_datasets=False)]
+    if base not in known[1:]:
         hint = f" For the folder of that name write {os.path.join('.', name)!r}." if os.path.isdir(name) else ""
         raise ValueError(
             f"`name` must be 'glyphs' (built in), a tensorflow-datasets image set ('mnist', 'cifar10', ...) or the "
-            f"path of a folder of images. Received: {name!r}.{hint}"
+            f"path of a folder of images. Received: {name!r}.{hint or did_you_mean(base, known)}"
         )
     advice = (
         "Remedy: set TFDS_DATA_DIR to a folder that holds it, go online once so that it can be downloaded, or use "
@@ -188,7 +192,7 @@ def _load_tfds(name, split, *, image_size, channels, labels, batch_size, shuffle
     image_size = image_size or height
     channels = channels or own_channels
     if channels not in (1, 3):
-        raise ValueError(f"`channels` must be 1 or 3. Received: {channels!r}")
+        raise ValueError(f"`channels` of a tensorflow-datasets set must be 1 or 3. Received: {channels!r}")
 
     def prepare(example):
         image = _square(example["image"], image_size, channels)

@@ -3,9 +3,13 @@
 Every file is read before training begins; whatever cannot be used is named then, all of it at once.
 """
 
+import collections
+import math
+
 import numpy as np
 import tensorflow as tf
 
+from kerasgan.arguments import whole
 from kerasgan.data import _files, _pipeline
 from kerasgan.data.resize import bicubic_resize
 
@@ -23,16 +27,17 @@ def image_folder(
     drop_remainder=None,
     on_error="raise",
 ):
-    """PNG, JPEG and WebP images of a folder and its sub-folders.
+    """PNG, JPEG, WebP, GIF (the first frame), BMP and TIFF images of a folder and its sub-folders, linked ones too.
 
     Images of any size, grey, palette, transparent (shown on white), CMYK and 16-bit ones are converted; the camera's
     rotation mark is obeyed. Every file is read before the first step: empty, truncated and foreign ones, and those
-    that declare absurd sizes, are listed by name.
+    that declare absurd sizes, are listed by name. Files that are no images are counted, and a warning tells the counts
+    by ending; a file without an ending is an image if it begins as one.
 
     Args:
         path: The folder.
         image_size: Int; the centre square of each image is resized to this side, bicubic with antialiasing.
-        channels: 3 (default) or 1.
+        channels: 3 (default), 1, or 4, which keeps transparency.
         labels: Bool, default False; True: each sub-folder is a class, numbered by the sorted names.
         batch_size: Int, default 64.
         shuffle: Bool, default True: the whole set, in a new order every epoch.
@@ -43,7 +48,8 @@ def image_folder(
 
     Returns:
         A dataset of float32 images in [-1, 1], `(batch, image_size, image_size, channels)`, or of `(images, int32
-        labels)`; with labels, `dataset.class_names` holds the names of the classes.
+        labels)`; with labels, `dataset.class_names` holds the names of the classes. `dataset.summary` tells what was
+        found: numbers of images, of classes and of files left out, and the sizes; `print` shows it as a sentence.
 
     Raises:
         ValueError: Unusable files, by name, or a folder without images.
@@ -53,7 +59,8 @@ def image_folder(
     >>> dataset = image_folder("photos", image_size=64)  # doctest: +SKIP
     """
     path = _files.existing_folder(path)
-    files = _files.image_files(path)[:num_images]
+    found = _files.image_files(path)
+    files = found[:num_images]
     class_names = None
     if labels:
         loose = [file.name for file in files if file.parent == path]
@@ -64,7 +71,7 @@ def image_folder(
             )
         classes = [file.relative_to(path).parts[0] for file in files]
         class_names = sorted(set(classes))
-    usable, fetch_image, stream = _files.store_squares(files, path, image_size, channels, on_error)
+    usable, fetch_image, stream, sizes = _files.store_squares(files, path, image_size, channels, on_error)
     if labels:
         numbers = _pipeline.on_cpu(np.array([class_names.index(classes[i]) for i in usable], "int32"))
         fetch = lambda index: (fetch_image(index), tf.gather(numbers, index))  # noqa: E731
@@ -81,6 +88,15 @@ def image_folder(
     )
     if class_names:
         dataset.class_names = class_names
+    counts = collections.Counter(classes[i] for i in usable) if labels else {}
+    skipped = found.skipped | ({"unusable": len(files) - len(usable)} if len(files) > len(usable) else {})
+    dataset.summary = _files.Summary(
+        len(usable),
+        {name: counts[name] for name in class_names or ()},
+        min(sizes.values(), key=math.prod),
+        max(sizes.values(), key=math.prod),
+        skipped,
+    )
     return dataset
 
 
@@ -132,7 +148,7 @@ def paired_folder(
     Args:
         path: The folder. Every file must be exactly twice as wide as high.
         image_size: Int, default 256, the paper's; each half is resized to this side.
-        channels: 3 (default) or 1.
+        channels: 3 (default), 1, or 4, which keeps transparency.
         direction: "b_to_a" (default: the right half is the source) or "a_to_b".
         jitter: Bool, default False; True enlarges by 286/256, crops a random part and mirrors half of the pairs, both
             halves alike, anew every epoch (section 6.2 of the paper). For training only.
@@ -250,7 +266,7 @@ def unpaired_folders(
         path_a: The folder of domain A.
         path_b: The folder of domain B.
         image_size: Int, default 256; the centre square of each image is resized to this side.
-        channels: 3 (default) or 1.
+        channels: 3 (default), 1, or 4, which keeps transparency.
         jitter: Bool, default False; True enlarges by 286/256, crops a random part and mirrors half of the images, anew
             every epoch. For training only.
         batch_size: Int, default 1, the paper's.
@@ -269,7 +285,7 @@ def unpaired_folders(
     domains = []
     for i, path in enumerate((path_a, path_b)):
         path = _files.existing_folder(path)
-        usable, fetch, stream = _files.store_squares(
+        usable, fetch, stream, _ = _files.store_squares(
             _files.image_files(path)[:num_images], path, image_size, channels, on_error
         )
         domains.append(
@@ -310,7 +326,7 @@ def super_resolution(
         scale: Int, default 4, the paper's.
         crop: Int, default 96, the paper's: the side of the large part, a multiple of `scale`. `None`: full images, one
             a batch (their sizes differ).
-        channels: 3 (default) or 1.
+        channels: 3 (default), 1, or 4, which keeps transparency.
         batch_size: Int, default 16, the paper's. Not used when `crop` is None.
         shuffle, seed, num_images, drop_remainder, on_error: As in `image_folder`.
 
@@ -326,9 +342,9 @@ def super_resolution(
     >>> training = super_resolution("photos", scale=4, crop=96)  # doctest: +SKIP
     >>> evaluation = super_resolution("Set5", scale=4, crop=None, shuffle=False)  # doctest: +SKIP
     """
-    if isinstance(scale, bool) or not isinstance(scale, int) or scale < 2:
+    if whole(scale, least=2) is None:
         raise ValueError(f"`scale` must be an integer of at least 2. Received: {scale!r}")
-    if crop is not None and (not isinstance(crop, int) or crop < scale or crop % scale):
+    if crop is not None and (whole(crop, least=scale) is None or crop % scale):
         raise ValueError(f"`crop` must be a multiple of `scale`={scale}, or None for full images. Received: {crop!r}")
     _files.check_sizes(crop or 1, channels)
     path = _files.existing_folder(path)

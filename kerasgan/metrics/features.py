@@ -7,6 +7,7 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasgan.arguments import did_you_mean
 from kerasgan.metrics.checks import check_images
 
 
@@ -179,7 +180,10 @@ def _resolve(spec, part):
 def check_name(name):
     """Raises where `get_extractor` does not know the name; nothing is loaded."""
     if name not in NAMED:
-        raise ValueError(f"`extractor` must be one of {sorted(NAMED)}, a keras.Model or a callable. Received: {name!r}")
+        raise ValueError(
+            f"`extractor` must be one of {sorted(NAMED)}, a keras.Model or a callable. Received: {name!r}."
+            f"{did_you_mean(name, NAMED)}"
+        )
 
 
 def _zoo_classifier(name):

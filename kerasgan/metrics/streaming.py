@@ -4,12 +4,13 @@ import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasgan.arguments import KnowsItsArguments
 from kerasgan.metrics.checks import TOLERANCE
 from kerasgan.metrics.features import Extractor, get_extractor
 from kerasgan.metrics.score import Score, size_in_words
 
 
-class StampedMetric(keras.metrics.Metric):
+class StampedMetric(KnowsItsArguments, keras.metrics.Metric):
     """A metric that knows the protocol of its numbers."""
 
     extractor = None

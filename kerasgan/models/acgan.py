@@ -4,6 +4,7 @@ import keras
 import tensorflow as tf
 from keras import layers
 
+from kerasgan.arguments import whole
 from kerasgan.convolutions import Conv2D, Conv2DTranspose
 from kerasgan.layers import Dropout, LeakyReLU
 from kerasgan.models.gan import GAN
@@ -118,7 +119,7 @@ class ACGAN(FromLabels, GAN):
         discriminator=None,
         **kwargs,
     ):
-        if not isinstance(num_classes, int):
+        if whole(num_classes) is None:
             raise ValueError(f"`num_classes` must be an int: ACGAN knows one set of labels. Received: {num_classes!r}")
         sizes = name_conditions(num_classes)
         super().__init__(

@@ -1,11 +1,16 @@
 """What every adversarial model shares. No algorithm lives here: those are the papers' files."""
 
+import inspect
+
 import keras
 import tensorflow as tf
 
-from kerasgan import losses, penalties, random, replicas
+from kerasgan import arguments, losses, penalties, random, replicas
+from kerasgan.arguments import whole
 from kerasgan.augment import AdaptiveAugment
 from kerasgan.augment import get as get_augment
+from kerasgan.models.keras_callbacks import BothOptimizers
+from kerasgan.models.network_checks import bounded_activation, check_image_shape, input_shapes
 from kerasgan.models.resumable import ResumableModel
 from kerasgan.optimizers import Adam
 from kerasgan.schedules import LossThreshold
@@ -41,6 +46,12 @@ class AdversarialModel(ResumableModel):
     g_networks = ("generator",)
     d_networks = ("discriminator",)
 
+    training_names = ("d_updates", "g_updates", "augment_p")
+
+    @classmethod
+    def _declared_networks(cls):
+        return {*super()._declared_networks(), *cls.g_networks, *cls.d_networks}
+
     def log_names(self):
         return (*self.loss_names, "d_real", "d_fake")
 
@@ -66,6 +77,7 @@ class AdversarialModel(ResumableModel):
         run_eagerly=False,
         steps_per_execution=1,
         jit_compile="auto",
+        **kwargs,
     ):
         """Chooses the training. Without arguments it is the paper's: see the class.
 
@@ -77,9 +89,9 @@ class AdversarialModel(ResumableModel):
             loss: see `kerasgan.losses.get`.
             penalty: see `kerasgan.penalties.get`. `[]` for none where the paper has one.
             augment: see `kerasgan.augment.get`: applied to whatever the discriminator sees, real and fake.
-            d_steps: int. Discriminator updates per step, each on its own part of the batch, so that every update
-                sees new data; the batch size must be a multiple of it. Or a `kerasgan.schedules.LossThreshold`, which
-                trains each player until its loss is low enough.
+            d_steps: int. Discriminator updates per step, each on a batch of its own, so that every update sees new
+                data: `fit` joins so many batches of the dataset for a step. Or a
+                `kerasgan.schedules.LossThreshold`, which trains each player until its loss is low enough.
             ema_decay: float in [0, 1). Per-step decay of the averaged copy of the sampling networks, batch
                 statistics included, which `generate` then uses. Defaults to that of the average there is, which
                 compiling keeps, or to the paper's. 0 for none: it drops the average there is.
@@ -90,21 +102,23 @@ class AdversarialModel(ResumableModel):
             ValueError: if an argument is out of its range.
         """
         given = {name: value for name, value in locals().items() if name in _COMPILE_ARGUMENTS and value is not None}
+        self._refuse_unknown_to_compile(kwargs)
         options = {"loss": "non_saturating", "penalty": None, "augment": None, "d_steps": 1, "ema_decay": 0.0}
         kept = {"ema_decay": self.ema_decay} if self.ema_decay else {}
         options |= {"metrics": []} | self.defaults() | kept | given
         d_steps, scheduled = options["d_steps"], isinstance(options["d_steps"], LossThreshold)
-        if not scheduled and (not isinstance(d_steps, (int, float)) or d_steps != int(d_steps) or d_steps < 1):
+        if not scheduled and whole(d_steps) is None:
             raise ValueError(f"`d_steps` must be an int of at least 1, or a `LossThreshold`. Received: {d_steps!r}")
         if scheduled and not hasattr(self, "generator_step"):
             raise ValueError(
                 f"`d_steps` must be an int for {type(self).__name__}, which has no step of G apart from that of D. "
                 f"Received: {type(d_steps).__name__}"
             )
+        self._check_networks()
         self._replace("augment", get_augment(options["augment"]))
         for layer in self.augment:
             if not layer.built:
-                layer.build((None, self.image_size, self.image_size, self.channels))
+                layer.build(self._judged_shape())
         self.d_steps = d_steps if scheduled else int(d_steps)
         adaptive = any(isinstance(layer, AdaptiveAugment) for layer in self.augment)
         extra = ("d_updates", "g_updates") * scheduled + ("augment_p",) * adaptive
@@ -125,6 +139,36 @@ class AdversarialModel(ResumableModel):
         # An optimizer that is not built here loses its moments on resume and fails under MirroredStrategy.
         self.g_optimizer = self._optimizer(options["g_optimizer"], self.g_variables)
         self.d_optimizer = self._optimizer(options["d_optimizer"], self.d_variables)
+        self.optimizer = BothOptimizers(self.g_optimizer, self.d_optimizer)
+
+    def _refuse_unknown_to_compile(self, given):
+        """Raises for what reached the last `compile` and no class names."""
+        classes = type(self).__mro__[: type(self).__mro__.index(AdversarialModel) + 1]
+        makers = [vars(cls)["compile"] for cls in classes if "compile" in vars(cls)]
+        known = {name for make in makers for name in inspect.signature(make).parameters} - {"self", "kwargs"}
+        arguments.refuse_unknown(given, known, f"`compile` of {type(self).__name__}")
+
+    def _judged_shape(self):
+        """The shape of what D sees, batch included."""
+        shape = input_shapes(getattr(self, self.d_networks[0]))[0]
+        return shape or (None, self.image_size, self.image_size, self.channels)
+
+    def _check_networks(self):
+        """Raises where a network does not fit the images, or a discriminator ends in what no loss here expects."""
+        size = getattr(self, "image_size", None)
+        sides = (size, size) if size is None or whole(size) else tuple(size)
+        expected = (*sides, getattr(self, "channels", None))
+        for name in self.g_networks:
+            check_image_shape(name, "make", getattr(getattr(self, name), "output_shape", None), expected)
+        for name in self.d_networks:
+            network = getattr(self, name)
+            check_image_shape(name, "take", input_shapes(network)[0], expected)
+            activation = bounded_activation(network)
+            if activation:
+                raise ValueError(
+                    f"`{name}` must end in logits, which no function bounds: losses here apply a sigmoid themselves. "
+                    f"Received: a network that ends in {activation!r}. Remedy: `activation=None` in its last layer"
+                )
 
     def weigh(self, **weights):
         """Keeps the weights of a paper's terms, arguments of its `compile`, as attributes of their names.
@@ -155,20 +199,25 @@ class AdversarialModel(ResumableModel):
             return random.uniform((batch_size, self.latent_dim), self.seed_generator, -1.0, 1.0)
         return random.normal((batch_size, self.latent_dim), self.seed_generator)
 
+    @property
+    def batches_per_step(self):
+        """How many batches of the dataset a step takes: one for each update of the discriminator."""
+        return self.d_steps.at_most if isinstance(self.d_steps, LossThreshold) else self.d_steps
+
     def fresh_batches(self, data):
         """Splits a dataset element into `d_steps` parts: fresh data for each update of the discriminator.
 
         Part i holds every `d_steps`-th row from row i on, so that an update sees the same images whether one device
         holds the batch or several hold a share each.
         """
-        k = self.d_steps.at_most if isinstance(self.d_steps, LossThreshold) else self.d_steps
+        k = self.batches_per_step
         if k == 1:
             return [data]
         size = tf.nest.flatten(data)[0].shape[0]
         if size is None or size % k:
             raise ValueError(
                 f"With {k} updates a step the batch size must be fixed and a multiple of {k}. "
-                f"Received: {size} (use `.batch(n, drop_remainder=True)`)"
+                f"Received: {size} (`fit` joins batches for that)"
             )
         parts = [[x[i::k] for i in range(k)] for x in tf.nest.flatten(data)]
         return [tf.nest.pack_sequence_as(data, part) for part in zip(*parts)]
@@ -208,11 +257,17 @@ class AdversarialModel(ResumableModel):
         return images
 
     def adapt(self, real, real_logits, fake_logits):
-        """Shows adaptive augmentations what D, in training, said of the images `real` and of as many generated ones."""
+        """Shows adaptive augmentations what D, in training, said of the images `real` and of as many generated ones.
+
+        Returns:
+            What is to be logged: {"augment_p": p}, or nothing where no augmentation adapts.
+        """
+        logs = {}
         for layer in self.augment:
             if isinstance(layer, AdaptiveAugment):
                 layer.observe(self.loss.certainty(real_logits, fake_logits), keras.ops.shape(real)[0])
-                self.means["augment_p"].update_state(layer.p)
+                logs["augment_p"] = tf.convert_to_tensor(layer.p)
+        return logs
 
     def penalties(self, judge, real, fake):
         """Returns the sum of the compiled penalties, a float32 scalar."""
@@ -222,10 +277,6 @@ class AdversarialModel(ResumableModel):
         """Returns the mean probabilities D(x) and D(G(z)) by the names under which they are logged."""
         d_real, d_fake = self.loss.probabilities(real_logits, fake_logits)
         return {"d_real": d_real, "d_fake": d_fake}
-
-    def check_batch_size(self, batch):
-        """Refuses a size that `d_steps` does not divide."""
-        self.fresh_batches(batch)
 
     # Sampling --------------------------------------------------------------------------------------------------------
 

@@ -3,6 +3,7 @@
 import keras
 import tensorflow as tf
 
+from kerasgan.arguments import whole
 from kerasgan.models.base import AdversarialModel
 from kerasgan.models.tasks import BetweenDomains
 from kerasgan.networks import patch_discriminator, residual_generator
@@ -85,11 +86,11 @@ class CycleGAN(BetweenDomains, AdversarialModel):
             discriminator_b=discriminator_b or judge(),
             **kwargs,
         )
-        if pool_size != int(pool_size) or pool_size < 0:
+        if whole(pool_size, least=0) is None:
             raise ValueError(f"`pool_size` must be an int of at least 0. Received: {pool_size!r}")
         self.image_size, self.channels, self.source_channels = image_size, channels, channels
         shape = (image_size, image_size, channels)
-        self.pool_a, self.pool_b = ImagePool(shape, pool_size), ImagePool(shape, pool_size)
+        self.pool_a, self.pool_b = ImagePool(shape, int(pool_size)), ImagePool(shape, int(pool_size))
 
     def defaults(self):
         return super().defaults() | {"loss": "least_squares"}
@@ -160,9 +161,8 @@ class CycleGAN(BetweenDomains, AdversarialModel):
         real_logits = [self.judge(judge, images, training) for judge, images in zip(judges, (a, b))]
         fake_logits = [self.judge(judge, images, training) for judge, images in zip(judges, (fake_a, fake_b))]
         d_loss = sum(self.loss.discriminator_loss(real, fake) for real, fake in zip(real_logits, fake_logits))
-        if training:
-            self.adapt(a, real_logits, fake_logits)
-        return d_loss, self.probabilities(real_logits, fake_logits)
+        adapted = self.adapt(a, real_logits, fake_logits) if training else {}
+        return d_loss, self.probabilities(real_logits, fake_logits) | adapted
 
     def judge(self, discriminator, images, training=True):
         """A discriminator's logits for `images`, augmented as compiled."""

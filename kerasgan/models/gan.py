@@ -134,8 +134,8 @@ class GAN(FromNoise, AdversarialModel):
             d_loss = self.discriminator_loss(real_logits, fake_logits, condition)
             d_loss += self.penalties(judge, real, fake)
         self.descend(d_tape, d_loss, self.d_variables, self.d_optimizer)
-        self.adapt(real, real_logits, fake_logits)
-        return {"d_loss": d_loss, **self.measure(real_logits, fake_logits, condition)}
+        adapted = self.adapt(real, real_logits, fake_logits)
+        return {"d_loss": d_loss, **self.measure(real_logits, fake_logits, condition), **adapted}
 
     def judged_generator_loss(self, real, fake, condition):
         """G's loss for samples that D now judges, and the real images too where the loss compares the two."""

@@ -155,11 +155,11 @@ class GANCLS(FromText, AdversarialModel):
         wrong_logits = choose_rows(found, wrong_logits, fake_logits)
         against_fake = self.loss.discriminator_loss(right_logits, fake_logits)
         against_wrong = self.loss.discriminator_loss(right_logits, wrong_logits)
-        if training:
-            self.adapt(real, right_logits, fake_logits)
+        adapted = self.adapt(real, right_logits, fake_logits) if training else {}
         d_real, d_fake = self.loss.probabilities(right_logits, fake_logits)
         _, d_wrong = self.loss.probabilities(right_logits, wrong_logits)
-        return (against_fake + against_wrong) / 2, {"d_real": d_real, "d_wrong": d_wrong, "d_fake": d_fake}
+        logs = {"d_real": d_real, "d_wrong": d_wrong, "d_fake": d_fake, **adapted}
+        return (against_fake + against_wrong) / 2, logs
 
     def generator_loss(self, real, fake, text, training=True):
         """What G descends for images made for `text`: -log s_f with the paper's loss."""

@@ -102,6 +102,10 @@ class Pix2Pix(FromImage, AdversarialModel):
         self.weigh(l1_weight=l1_weight, adversarial_weight=adversarial_weight)
         super().compile(**kwargs)
 
+    def log_names(self):
+        """Without an adversarial loss D is not trained, and nothing of it is logged."""
+        return super().log_names() if getattr(self, "adversarial_weight", 1) else ("g_loss", "l1_loss")
+
     def train_step(self, data):
         """Section 3.3: one step of D, then one of G, on the same translations."""
         *earlier, (source, target) = self.fresh_batches(data)
@@ -131,18 +135,20 @@ class Pix2Pix(FromImage, AdversarialModel):
             d_loss = self.loss.discriminator_loss(real_logits, fake_logits) / 2  # section 3.3: slows D down
             d_loss += self.penalties(lambda images: self.judge(images, source), target, fake)
         self.descend(d_tape, d_loss, self.d_variables, self.d_optimizer)
-        self.adapt(target, real_logits, fake_logits)
-        return {"d_loss": d_loss} | self.probabilities(real_logits, fake_logits)
+        adapted = self.adapt(target, real_logits, fake_logits)
+        return {"d_loss": d_loss} | self.probabilities(real_logits, fake_logits) | adapted
 
     def test_step(self, data):
         """Losses without training, and the compiled metrics over (targets, translations)."""
         source, target = data
         fake = self.draw(source, self.sampler(), training=False)
+        l1_loss = mean_absolute(target, fake)
+        self.compare(target, fake)
+        if not self.adversarial_weight:
+            return self.track(g_loss=self.l1_weight * l1_loss, l1_loss=l1_loss)
         real_logits = self.judge(target, source, training=False)
         fake_logits = self.judge(fake, source, training=False)
-        l1_loss = mean_absolute(target, fake)
         adversarial_loss = self.loss.generator_loss(fake_logits, real_logits)
-        self.compare(target, fake)
         return self.track(
             d_loss=self.loss.discriminator_loss(real_logits, fake_logits) / 2,
             g_loss=self.adversarial_weight * adversarial_loss + self.l1_weight * l1_loss,

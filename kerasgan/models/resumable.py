@@ -1,6 +1,8 @@
 """What every model shares: training that resumes exactly, averaged networks, logged means, saving and export."""
 
+import collections.abc
 import contextlib
+import inspect
 import io
 import warnings
 import zipfile
@@ -9,15 +11,35 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasgan import data, distribute
+from kerasgan import arguments, distribute, settings
+from kerasgan.data import inputs
 from kerasgan.models.exporting import Exports
+from kerasgan.models.keras_callbacks import prepare_callbacks
 from kerasgan.models.saving import SavesEverything, policy
 
 # Of the random numbers of `evaluate`.
 EVALUATION_SEED = 1406_2661
 
 
-class ResumableModel(Exports, SavesEverything, keras.Model):
+def _first(dataset):
+    """Returns the first element as arrays, or None."""
+    return next((tf.nest.map_structure(lambda t: t.numpy(), batch) for batch in dataset.take(1)), None)
+
+
+def _refuse_weights(method, given):
+    """Raises for the arguments of `keras.Model.fit` or `evaluate` that no model here can obey, or that do not exist."""
+    for name in ("class_weight", "sample_weight"):
+        if given.get(name) is not None:
+            raise ValueError(
+                f"`{name}` cannot be given: adversarial losses compare sets of images, and weigh no image by itself. "
+                f"Remedy: put images that shall count more into the data more often. Received: {name}="
+                f"{type(given[name]).__name__}"
+            )
+    known = {*inspect.signature(getattr(keras.Model, method)).parameters, "check_inputs"} - {"kwargs"}
+    arguments.refuse_unknown(given.keys() - {"_use_cached_eval_dataset"}, known, f"`{method}`")
+
+
+class ResumableModel(Exports, SavesEverything, keras.Model, metaclass=arguments.TakesNumPyInts):
     """Base of all models, adversarial or not: exact resuming, averaged networks, logged means, saving, export.
 
     A model that is no game derives from this class. It compiles by `start_compiling`, and its `train_step` is written
@@ -30,6 +52,7 @@ class ResumableModel(Exports, SavesEverything, keras.Model):
     Class attributes a paper may set:
 
     - `loss_names`: the entries of the logs.
+    - `training_names`: those of them that an evaluation does not have.
     - `sampling_networks`: names of the attributes that hold networks to average; each gets a twin `ema_<name>`.
     - `fixed_networks`: names of further networks that an exported model needs.
 
@@ -40,11 +63,23 @@ class ResumableModel(Exports, SavesEverything, keras.Model):
     """
 
     loss_names = ("loss",)
+    training_names = ()
     sampling_networks = ()
     fixed_networks = ()
 
+    def __new__(cls, *args, **kwargs):
+        settings.check_keras()
+        names, others = arguments.named_arguments(cls)
+        # This class's own constructor takes networks of any name.
+        if not others and cls.__init__ is not ResumableModel.__init__:
+            arguments.refuse_unknown(kwargs, [*names, *cls._declared_networks()], cls.__name__)
+        model = super().__new__(cls, *args, **kwargs)
+        object.__setattr__(model, "_given", set(kwargs))
+        return model
+
     def __init__(self, *, seed=None, name=None, dtype=None, trainable=True, **networks):
         super().__init__(name=name, dtype=dtype, trainable=trainable)
+        self._refuse_unknown(networks)
         for attribute, network in networks.items():
             if not isinstance(network, keras.Model):
                 raise ValueError(f"`{attribute}` must be a `keras.Model`. Received: {network!r}")
@@ -58,11 +93,28 @@ class ResumableModel(Exports, SavesEverything, keras.Model):
         self.step = self.add_weight(shape=(), dtype="int64", initializer="zeros", trainable=False, name="step")
         self.means = {name: keras.metrics.Mean(name=name) for name in self.log_names()}
         self.first_batch = None
+        object.__setattr__(self, "_evaluated", None)
         self.built = True
 
     def log_names(self):
         """Returns the names of all entries of the logs, in their order."""
         return self.loss_names
+
+    @classmethod
+    def _declared_networks(cls):
+        return {*cls.sampling_networks, *cls.fixed_networks}
+
+    def _refuse_unknown(self, given):
+        """Raises for what a caller wrote and no constructor names, unless it can be a network of a class of one's own.
+
+        Here all that classes pass on with `**kwargs` arrives.
+        """
+        names = arguments.all_named_arguments(type(self))
+        networks = self._declared_networks()
+        strict = not networks.isdisjoint(names)  # the networks have names
+        for name in given.keys() & self._given - {*names, *networks}:
+            if strict or not isinstance(given[name], keras.Model):
+                arguments.refuse_unknown([name], [*names, *networks], type(self).__name__)
 
     @property
     def weights(self):
@@ -185,8 +237,15 @@ class ResumableModel(Exports, SavesEverything, keras.Model):
                 self.means[name] = keras.metrics.Mean(name=name)
         object.__setattr__(self, "_execution", execution)  # as given: Keras replaces "auto"
         object.__setattr__(self, "_compiled_for", self._trained_variables())
+        for metric in metrics:
+            if not isinstance(metric, keras.metrics.Metric):
+                raise ValueError(
+                    "`metrics` must be a list of `keras.metrics.Metric`s that compare real with generated images, such "
+                    f"as `kerasgan.metrics.FrechetDistance('mnist')`. Received: {metric!r}"
+                )
         # Kept from Keras's tracking: their results are wanted once an evaluation, not at each training batch.
         object.__setattr__(self, "sample_metrics", list(metrics))
+        object.__setattr__(self, "_evaluated", None)
         self._keep_average(ema_decay)
 
     def _keep_average(self, decay):
@@ -247,10 +306,13 @@ class ResumableModel(Exports, SavesEverything, keras.Model):
         optimizer.apply(tape.gradient(loss, variables, output_gradients=share), variables)
 
     def track(self, **values):
-        """Adds `values` to the logged means and returns the means so far, as Keras's `fit` wants them."""
+        """Adds `values` to the logged means and returns the means so far, as Keras's `fit` wants them.
+
+        A name of `log_names()` that is not among `values` is not logged.
+        """
         for name, value in values.items():
             self.means[name].update_state(value)
-        return self._logs({name: self.means[name].result() for name in self.log_names()})
+        return self._logs({name: self.means[name].result() for name in self.log_names() if name in values})
 
     def _logs(self, logs):
         # With several workers Keras's `fit` reduces every log over its first axis, which a scalar lacks.
@@ -287,8 +349,10 @@ class ResumableModel(Exports, SavesEverything, keras.Model):
         """Raises a ValueError if `batch`, one dataset element, is not what this model trains on."""
         raise NotImplementedError(f"{type(self).__name__} must define `check_batch(batch, check_range)`.")
 
-    def check_batch_size(self, batch):
-        """Raises a ValueError if the algorithm cannot be run on a batch of this size. By default any size does."""
+    @property
+    def batches_per_step(self):
+        """How many of the dataset's batches `fit` joins for one step: as many as a step has updates on fresh data."""
+        return 1
 
     def fit(
         self,
@@ -298,7 +362,9 @@ class ResumableModel(Exports, SavesEverything, keras.Model):
         epochs=1,
         verbose="auto",
         callbacks=None,
+        validation_split=0.0,
         validation_data=None,
+        shuffle=True,
         initial_epoch=0,
         steps_per_epoch=None,
         check_inputs=True,
@@ -317,48 +383,65 @@ class ResumableModel(Exports, SavesEverything, keras.Model):
         epoch, averages included, while `step`, optimizers and random states, and the last checkpoint, are those of the
         real end.
 
+        Each batch is what one update of the discriminator sees. With `d_steps=k` a step joins k batches, so that an
+        epoch has a k-th of the steps, but at least one. Keras's callbacks that change `learning_rate` change that of
+        both optimizers.
+
+        A generator cannot be rewound: to resume, start it anew and the batches that were trained on are drawn and
+        passed over. Where its first batch is another one than that of the interrupted run, `Checkpoint` refuses.
+
         Args:
-            x: `tf.data.Dataset` of batches, or arrays, in the structure that the model's class states.
+            x: `tf.data.Dataset` of batches, generator, `keras.utils.PyDataset`, torch's `DataLoader`, or arrays, in
+                the structure that the model's class states.
             y: array. `fit(images, labels)` means `fit((images, labels))`. Only with arrays.
-            batch_size: int. Only with arrays, which are shuffled. Defaults to 32.
-            epochs, verbose, callbacks, validation_data, initial_epoch: as in `keras.Model.fit`.
-            steps_per_epoch: int. Defaults to the length of the dataset. Rounded down to a multiple of
-                `steps_per_execution`; the rest is trained on in the next epoch.
+            batch_size: int. Only with arrays. Defaults to 32.
+            epochs, verbose, callbacks, initial_epoch: as in `keras.Model.fit`.
+            validation_split: float in [0, 1). Only with arrays: the share of the rows, the last ones, that is held out.
+            validation_data: as `x`, or a tuple of arrays.
+            shuffle: bool. Only with arrays: a new order in each epoch. Defaults to True.
+            steps_per_epoch: int. Defaults to the length of the dataset; a generator needs it. Rounded down to a
+                multiple of `steps_per_execution`; the rest is trained on in the next epoch.
             check_inputs: bool. False turns off the checks of the images' range; shapes, dtypes and NaNs always are
                 checked.
-            **kwargs: the other arguments of `keras.Model.fit`.
+            **kwargs: the other arguments of `keras.Model.fit`, but for `class_weight` and `sample_weight`: the losses
+                compare two sets of images, and have no weight of a single one.
 
         Returns:
             A `keras.callbacks.History`.
 
         Raises:
-            ValueError: if the data are empty or not what the model expects.
+            ValueError: if the data are empty or not what the model expects, or a callback cannot work.
+            TypeError: if there is no such argument.
         """
         self._assert_compile_called("fit")
-        if not isinstance(x, (tf.data.Dataset, tf.distribute.DistributedDataset)):
-            x = data.from_arrays(x if y is None else (x, y), batch_size or 32)
-        elif y is not None or batch_size is not None:
-            raise ValueError("`y` and `batch_size` go with arrays; a dataset brings its own. Received both.")
+        _refuse_weights("fit", kwargs)
+        callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
+        prepare_callbacks(self, callbacks)
+        if validation_split:
+            if inputs.yields_batches(x) or validation_data is not None:
+                raise ValueError(
+                    "`validation_split` goes with arrays, and without `validation_data`. "
+                    f"Received: validation_split={validation_split!r} with {type(x).__name__}"
+                )
+            x, validation_data = inputs.split(x if y is None else (x, y), validation_split)
+            y = None
+        if isinstance(x, collections.abc.Iterator) and steps_per_epoch is None:
+            raise ValueError("A generator does not tell its length: `fit` needs `steps_per_epoch`. Received: None")
+        validation_batch_size = kwargs.pop("validation_batch_size", None) or batch_size
+        validation_data = self._validation(validation_data, validation_batch_size, check_inputs)
+        x = inputs.as_dataset(x, y, batch_size, shuffle)
+        if verbose and getattr(x, "left_out", 0):
+            print(f"{x.left_out} of {x.num_images} images make no full batch: each epoch leaves out others.")
+
         length = None
         if isinstance(x, tf.data.Dataset):
             length = int(x.cardinality())
-            # Of the repeated data, as they are trained on: one pass alone can depend on TensorFlow's global seed.
-            for batch in (x.repeat() if length > 0 else x).take(1):
-                self.first_batch = tf.nest.map_structure(lambda t: t.numpy(), batch)
-            if self.first_batch is None:
-                raise ValueError(
-                    "The dataset is empty: expected at least one batch (fewer images than `batch_size` with "
-                    "`drop_remainder=True` give none)."
-                )
-            self.check_batch(self.first_batch, check_range=check_inputs)
-            self.check_batch_size(self.first_batch)
+            x = self._stream(x, length, check_inputs)
+            length = max(1, length // self.batches_per_step) if length > 0 else length
         steps = self._epoch_length(length, steps_per_epoch)
-        if length is not None and length >= 0:
-            x = x.repeat()
         if length is not None:
             x = distribute.share(x, self.distribute_strategy, self.steps_per_execution)
 
-        callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
         restored = [c.restore_into(self, callbacks) for c in callbacks if hasattr(c, "restore_into")]
         restored = next((manifest for manifest in restored if manifest is not None), None)
         offset = 0
@@ -395,6 +478,47 @@ class ResumableModel(Exports, SavesEverything, keras.Model):
                 f"Received: {self.steps_per_execution}"
             )
         return began["epoch"] + epochs, offset, done
+
+    def _stream(self, x, length, check_range):
+        """Repeats a dataset, joins its batches for the updates of a step, and checks and keeps the first of them."""
+        # Of the repeated data, as they are trained on: one pass alone can depend on TensorFlow's global seed.
+        stream = x.repeat() if length > 0 else x
+        self.first_batch = _first(stream)
+        if self.first_batch is None:
+            raise ValueError(
+                "The dataset is empty: expected at least one batch (fewer images than `batch_size` with "
+                "`drop_remainder=True` give none)."
+            )
+        self.check_batch(self.first_batch, check_range=check_range)
+        if self.batches_per_step > 1:
+            rows = len(tf.nest.flatten(self.first_batch)[0])
+            stream = stream.rebatch(self.batches_per_step * rows, drop_remainder=True)
+            joined = _first(stream)
+            if joined is None:
+                raise ValueError(
+                    f"A step takes {self.batches_per_step} batches of {rows} images, one for each update of the "
+                    "discriminator. Received: fewer"
+                )
+            self.first_batch = joined
+        return stream
+
+    def _validation(self, x, batch_size, check_range):
+        """Makes a dataset of `validation_data`, and checks its first batch."""
+        if x is None:
+            return None
+        if isinstance(x, collections.abc.Iterator):
+            raise ValueError(
+                "`validation_data` is read in every epoch, and a generator can be read once. Remedy: a dataset, or "
+                f"arrays. Received: {type(x).__name__}"
+            )
+        dataset = inputs.as_dataset(x, batch_size=None if inputs.yields_batches(x) else batch_size)
+        first = _first(dataset) if isinstance(dataset, tf.data.Dataset) else None
+        if first is not None:
+            try:
+                self.check_batch(first, check_range=check_range)
+            except ValueError as error:
+                raise ValueError(f"In `validation_data`: {error}") from error
+        return dataset
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Does nothing, as the networks are built.
@@ -443,11 +567,14 @@ class ResumableModel(Exports, SavesEverything, keras.Model):
 
         Args:
             x, y, batch_size: as in `fit`.
-            return_dict: bool. A dict by name instead of a list in the order of its names. Defaults to False.
+            return_dict: bool. A dict by name instead of a list in the order of `metrics_names`. Defaults to False.
             **kwargs: the other arguments of `keras.Model.evaluate`.
         """
-        if not isinstance(x, (tf.data.Dataset, tf.distribute.DistributedDataset)):
-            x = data.from_arrays(x if y is None else (x, y), batch_size or 32, shuffle=False)
+        self._assert_compile_called("evaluate")
+        _refuse_weights("evaluate", kwargs)
+        if isinstance(x, collections.abc.Iterator) and kwargs.get("steps") is None:
+            raise ValueError("A generator does not tell its length: `evaluate` needs `steps`. Received: None")
+        x = inputs.as_dataset(x, y, batch_size)
         for metric in self.sample_metrics:
             metric.reset_state()
         with self._untouched():
@@ -456,11 +583,45 @@ class ResumableModel(Exports, SavesEverything, keras.Model):
             result = metric.result()
             results = result if isinstance(result, dict) else {metric.name: result}
             logs |= {name: float(value) for name, value in results.items()}
+        # TensorFlow's functions return dicts in the order of the alphabet.
+        order = [name for name in self.log_names() if name in logs]
+        logs = {name: logs[name] for name in [*order, *(name for name in logs if name not in order)]}
+        object.__setattr__(self, "_evaluated", list(logs))
         return logs if return_dict else list(logs.values())
 
-    def test_on_batch(self, x, y=None, sample_weight=None, return_dict=False):
+    @property
+    def metrics_names(self):
+        """The names of the values in the list that `evaluate` returns, in its order.
+
+        `train_on_batch` and `test_on_batch` return the first of them, those that a single batch has.
+        """
+        if self._evaluated is not None:
+            return list(self._evaluated)
+        names = [name for name in self.log_names() if name not in self.training_names]
+        return names + [metric.name for metric in getattr(self, "sample_metrics", ())]
+
+    def train_on_batch(self, x, y=None, return_dict=False):
+        """Makes one step on a batch of what `fit` takes, of `batches_per_step` times the images of an update.
+
+        Returns:
+            The values of this batch: a list in the order of `metrics_names`, or a dict with all logs by name.
+        """
+        self._assert_compile_called("train_on_batch")
+        self.make_train_function()
+        return self._on_batch(self.train_function, x, y, return_dict)
+
+    def test_on_batch(self, x, y=None, return_dict=False):
+        """Returns the losses on a batch without training, as `train_on_batch` does."""
+        self._assert_compile_called("test_on_batch")
+        self.make_test_function()
         with self._untouched():
-            return super().test_on_batch(x, y, sample_weight, return_dict)
+            return self._on_batch(self.test_function, x, y, return_dict)
+
+    def _on_batch(self, function, x, y, return_dict):
+        self.reset_metrics()
+        logs = function(iter([tf.nest.map_structure(tf.convert_to_tensor, x if y is None else (x, y))]))
+        logs = {name: float(np.mean(value)) for name, value in logs.items()}
+        return logs if return_dict else [logs[name] for name in self.metrics_names if name in logs]
 
     @contextlib.contextmanager
     def _untouched(self):

@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from kerasgan.arguments import whole
 from kerasgan.convolutions import Conv2D
 from kerasgan.layers import ConditionalBatchNormalization, SelfAttention, SpectralNormalization
 from kerasgan.models.gan import GAN
@@ -138,7 +139,7 @@ class SAGAN(FromLabels, GAN):
         discriminator=None,
         **kwargs,
     ):
-        if not isinstance(num_classes, int):
+        if whole(num_classes) is None:
             raise ValueError(f"`num_classes` must be an int: SAGAN knows one set of labels. Received: {num_classes!r}")
         sizes = name_conditions(num_classes)
         shape = (num_classes, width, attention_size)

@@ -60,13 +60,12 @@ class SNGAN(GAN):
         V_D = E min(0, -1 + D(x)) + E min(0, -1 - D(G(z)))  (equation 16),  V_G = -E D(G(z))  (equation 17)
 
     and the step is that of `GAN`. `compile()` trains with Adam(1e-3, beta_1=0.5, beta_2=0.9) and `d_steps=5`, setting
-    D of table 1, so the batch size must be a multiple of 5: 320 gives the paper's 64 images an update. Settings A to F
-    are tried on these networks; the paper's residual ones train with Adam(2e-4, beta_1=0, beta_2=0.9) (appendix B).
-    `fit` takes images.
+    D of table 1, each update on a batch of its own: batches of 64 are the paper's. Settings A to F are tried on these
+    networks; the paper's residual ones train with Adam(2e-4, beta_1=0, beta_2=0.9) (appendix B). `fit` takes images.
 
     A run of minutes, in which garments take shape:
 
-        kerasgan train sngan --data fashion_mnist --epochs 5 --width 16 --batch-size 160
+        kerasgan train sngan --data fashion_mnist --epochs 5 --width 16 --batch-size 32
 
     Args:
         image_size: int. Side of the square images: 4 to 7 times a power of two. Defaults to 32.

@@ -138,6 +138,10 @@ class SRGAN(FromImage, AdversarialModel):
         self.perceptual = perceptual
         super().compile(**kwargs)
 
+    def log_names(self):
+        """Without an adversarial loss there is no D whose values could be logged."""
+        return super().log_names() if getattr(self, "adversarial_weight", 1) else ("g_loss", "content_loss")
+
     def features(self, images):
         """What the content loss compares: the images themselves, or their features."""
         return images if self.perceptual is None else self._features(images, training=False)
@@ -177,8 +181,8 @@ class SRGAN(FromImage, AdversarialModel):
             d_loss = self.loss.discriminator_loss(real_logits, fake_logits)  # equation 2
             d_loss += self.penalties(self.judge, high, fake)
         self.descend(d_tape, d_loss, self.d_variables, self.d_optimizer)
-        self.adapt(high, real_logits, fake_logits)
-        return {"d_loss": d_loss} | self.probabilities(real_logits, fake_logits)
+        adapted = self.adapt(high, real_logits, fake_logits)
+        return {"d_loss": d_loss} | self.probabilities(real_logits, fake_logits) | adapted
 
     def judge(self, images, training=True):
         """D's logits for `images`, augmented as compiled."""
@@ -188,8 +192,10 @@ class SRGAN(FromImage, AdversarialModel):
         """Losses without training, and the compiled metrics over (high, enlarged)."""
         low, high = data
         fake = self.sampler()(low, training=False)
-        real_logits, fake_logits = self.judge(high, training=False), self.judge(fake, training=False)
         self.compare(high, tf.clip_by_value(fake, -1.0, 1.0))
+        if not self.adversarial_weight:
+            return self.track(**self.generator_losses(high, fake, 0.0))
+        real_logits, fake_logits = self.judge(high, training=False), self.judge(fake, training=False)
         return self.track(
             d_loss=self.loss.discriminator_loss(real_logits, fake_logits),
             **self.generator_losses(high, fake, self.loss.generator_loss(fake_logits, real_logits)),

@@ -37,12 +37,12 @@ class WGAN(GAN):
     best this is, up to a factor, the earth mover's distance between data and samples, which G minimises. Algorithm 1:
     five updates of f, each on fresh data and followed by w <- clip(w, -c, c), then one of G.
 
-    Networks are DCGAN's. `compile()` trains with RMSprop(5e-5) and `d_steps=5`, so the batch size must be a multiple
-    of 5: 320 gives the paper's 64 images an update. `fit` takes images.
+    Networks are DCGAN's. `compile()` trains with RMSprop(5e-5) and `d_steps=5`, each on a batch of its own: batches
+    of 64 are the paper's. `fit` takes images.
 
     A run of minutes, in which digits begin to take shape; its rate is small:
 
-        kerasgan train wgan --data mnist --epochs 9 --width 16 --batch-size 160
+        kerasgan train wgan --data mnist --epochs 9 --width 16 --batch-size 32
 
     Args:
         image_size: int. Side of the square images: 4 to 7 times a power of two. Defaults to 64.
@@ -125,8 +125,8 @@ class WGANGP(GAN):
 
     The penalty is of each image alone, so the critic has layer norm where DCGAN's has batch norm (section 4). The
     step is that of `GAN`. Networks are otherwise DCGAN's, the baseline of section 5.1. `compile()` trains by
-    algorithm 1: lambda = 10, Adam(1e-4, beta_1=0, beta_2=0.9), `d_steps=5`, so the batch size must be a multiple of 5:
-    320 gives the paper's 64 images an update. `fit` takes images.
+    algorithm 1: lambda = 10, Adam(1e-4, beta_1=0, beta_2=0.9), `d_steps=5`, each on a batch of its own: batches of 64
+    are the paper's. `fit` takes images.
 
     A trained one is `kerasgan.zoo.load("wgan_gp_fashion_mnist")`; its recipe trains it anew:
 

@@ -3,6 +3,8 @@
 import keras
 from keras import layers
 
+from kerasgan.arguments import whole
+
 
 def with_features(discriminator, layer=-2):
     """Makes a discriminator that also outputs its activations: what `kerasgan.losses.FeatureMatching` compares.
@@ -50,7 +52,7 @@ def at_scales(make, image_size, scales=3):
     >>> judge = at_scales(lambda size: patch_discriminator(size, 3, 3, width=8, receptive_field=16), 64, scales=2)
     >>> model = kerasgan.Pix2Pix(image_size=64, width=8, discriminator=judge)
     """
-    if scales != int(scales) or scales < 1 or image_size % 2 ** (scales - 1):
+    if whole(scales) is None or image_size % 2 ** (scales - 1):
         raise ValueError(
             f"`image_size` must be a multiple of 2^(scales - 1), for at least 1 scale. Received: {image_size} and "
             f"scales={scales!r}"

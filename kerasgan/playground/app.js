@@ -121,7 +121,7 @@ function paint(canvas, tensor) {
   const pixels = new ImageData(width, height);
   for (let i = 0; i < width * height; i++) {
     for (let c = 0; c < 3; c++) {
-      const value = tensor.data[i * channels + (channels === 1 ? 0 : c)];
+      const value = tensor.data[i * channels + (channels < 3 ? 0 : c)];
       pixels.data[4 * i + c] = Math.round((value + 1) * 127.5);
     }
     pixels.data[4 * i + 3] = 255;
@@ -277,7 +277,7 @@ function readInput(input) {
     const rgb = [0, 1, 2].map((c) => pixels[4 * i + c]);
     const grey = 0.299 * rgb[0] + 0.587 * rgb[1] + 0.114 * rgb[2];
     for (let c = 0; c < input.channels; c++) {
-      values[i * input.channels + c] = (input.channels === 1 ? grey : rgb[c]) / 127.5 - 1;
+      values[i * input.channels + c] = (input.channels === 1 ? grey : rgb[c] ?? 255) / 127.5 - 1;
     }
   }
   return new ort.Tensor("float32", values, [1, height, width, input.channels]);

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 from PIL import Image
 
+import kerasgan
 from kerasgan import plots
 from kerasgan.callbacks import SampleGrid
 
@@ -28,6 +29,21 @@ def test_pictures_of_a_run(tmp_path, make_model, dataset):
     np.testing.assert_array_equal(pixels(tmp_path / "real.png"), plots.image_grid(model.first_batch[:9])[..., 0])
     with Image.open(tmp_path / "training.gif") as animation:
         assert animation.n_frames == 3
+
+
+@pytest.mark.parametrize("channels, said", [(2, "channel 1 of 2"), (4, "channels 1 to 3 of 4")])
+def test_images_of_any_channels_are_drawn_and_the_caption_says_which(tmp_path, channels, said):
+    model = kerasgan.GAN(image_size=8, channels=channels, latent_dim=4)
+    model.compile(run_eagerly=True)
+    images = np.random.default_rng(0).uniform(-1, 1, (8, 8, 8, channels)).astype("float32")
+    model.fit(images, batch_size=8, verbose=0, callbacks=[SampleGrid(tmp_path / "samples", num_images=4)])
+    with Image.open(tmp_path / "samples" / "real.png") as picture:
+        assert picture.mode == ("L" if channels == 2 else "RGB") and picture.info["Description"] == said
+    expected = plots.image_grid(model.first_batch[:4, ..., : 1 if channels == 2 else 3])
+    np.testing.assert_array_equal(pixels(tmp_path / "samples" / "real.png"), np.squeeze(expected))
+    (tmp_path / "log.csv").write_text("epoch,d_loss\n0,1.0\n")
+    kerasgan.report.write(tmp_path)
+    assert f"real images ({said})" in (tmp_path / "report.html").read_text()
 
 
 def test_every_n_epochs(tmp_path, make_model, dataset):

@@ -90,8 +90,13 @@ class Case:
     no_float16: str = ""
 
     def dataset(self, count=32, batch_size=8):
-        """A dataset shuffled anew in each epoch, in an order that depends on the seed alone."""
-        return kerasgan.data.from_arrays(self.arrays(count), batch_size, seed=1)
+        """A dataset shuffled anew in each epoch, in an order that depends on the seed alone.
+
+        `batch_size` is the number of images of a step: `fit` joins a batch for each update of the discriminator.
+        """
+        d_steps = self.compile.get("d_steps", 1)
+        updates = getattr(d_steps, "at_most", d_steps)
+        return kerasgan.data.from_arrays(self.arrays(count), batch_size // updates, seed=1)
 
     def model(self, **options):
         model = self.make()

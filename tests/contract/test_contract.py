@@ -130,7 +130,9 @@ def test_evaluate_returns_losses_and_compiled_metrics_and_leaves_no_trace(case):
     model.means["d_loss"].update_state(3.0)  # as in the middle of an epoch
     before = state(model)
     logs = model.evaluate(case.dataset(), return_dict=True, verbose=0)
-    assert set(model.loss_names) | {"d_real", "d_fake", "distance"} == set(logs)
+    names = [name for name in model.log_names() if name not in model.training_names]
+    assert list(logs) == model.metrics_names == [*names, "distance"]
+    assert set(names) | set(model.training_names) >= {*model.loss_names, "d_real", "d_fake"}
     assert all(np.isfinite(value) for value in logs.values())
     assert logs["distance"] > 0
     for (name, old), new in zip(before.items(), state(model).values(), strict=True):
@@ -320,6 +322,58 @@ def test_bad_images_are_refused_before_step_0(case, fault):
     with pytest.raises(ValueError, match=r"(?s)xpected|must"):
         model.fit(dataset, verbose=0)
     assert int(model.step) == 0
+
+
+def test_unknown_arguments_are_named_with_the_nearest_known_one(case):
+    model = case.make()
+    size = "stage1" if isinstance(model, kerasgan.StackGANStage2) else "image_size"
+    with pytest.raises(TypeError, match=f"{type(model).__name__} has no argument '{size}_'. Did you mean '{size}'?"):
+        type(model)(**{f"{size}_": 1})
+    for known in ("d_steps", "ema_decay"):
+        wrong = f"compile` of {type(model).__name__} has no argument '{known}x'. Did you mean '{known}'?"
+        with pytest.raises(TypeError, match=wrong):
+            model.compile(**{f"{known}x": 1})
+    with pytest.raises(ValueError, match="`metrics` must be a list of"):
+        model.compile(metrics=["accuracy"])
+    with pytest.raises(ValueError, match="compile"):
+        case.make().evaluate(case.arrays(8))
+
+
+def test_numpy_integers_are_integers(case):
+    model = case.make()
+    arguments = {
+        name: keras.tree.map_structure(lambda x: np.int64(x) if type(x) is int else x, value)
+        for name, value in model._init_arguments.items()
+        if not isinstance(value, keras.Model)
+    }
+    given = {name: value for name, value in model._init_arguments.items() if isinstance(value, keras.Model)}
+    same = type(model)(**arguments, **given)
+    assert json.dumps(same.get_config()) == json.dumps(model.get_config())
+    d_steps = case.compile.get("d_steps", 1)
+    same.compile(**case.compile | {"d_steps": np.int64(d_steps) if isinstance(d_steps, int) else d_steps})
+    assert same.batches_per_step == getattr(d_steps, "at_most", d_steps)
+
+
+class TwoMethods:
+    """All that the documentation asks of a loss."""
+
+    def discriminator_loss(self, real_logits, fake_logits):
+        real, fake = (keras.tree.flatten(kerasgan.losses.entry(x, "logits"))[0] for x in (real_logits, fake_logits))
+        return tf.reduce_mean(tf.nn.softplus(-real)) + tf.reduce_mean(tf.nn.softplus(fake))
+
+    def generator_loss(self, fake_logits, real_logits):
+        real, fake = (keras.tree.flatten(kerasgan.losses.entry(x, "logits"))[0] for x in (real_logits, fake_logits))
+        return tf.reduce_mean(tf.nn.softplus(real - fake))
+
+
+def test_a_loss_of_two_methods_is_enough(case):
+    if isinstance(case.make(), kerasgan.DomainTransferNetwork):
+        pytest.skip("its loss is not chosen")
+    model = case.make()
+    model.compile(loss=TwoMethods(), augment="adaptive", run_eagerly=True)
+    logs = model.train_on_batch(case.arrays(8), return_dict=True)
+    assert {"d_loss", "g_loss", "d_real", "d_fake", "augment_p"} <= set(logs)
+    assert all(np.isfinite(value) for value in logs.values())
 
 
 def test_config_and_defaults_round_trip(case):

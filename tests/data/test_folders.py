@@ -50,7 +50,9 @@ def test_every_mode_becomes_rgb(tmp_path):
     save(tmp_path / "k_upper.PNG", red)
     (tmp_path / "notes.txt").write_text("not an image")
     save(tmp_path / ".hidden.png", 0)
-    images = next(iter(data.image_folder(tmp_path, 8, shuffle=False)))
+    with pytest.warns(UserWarning, match=r"1 files in .* are left out.*: 1 \.txt\."):
+        images = next(iter(data.image_folder(tmp_path, 8, shuffle=False)))
+    (tmp_path / "notes.txt").unlink()
     data.check_images(images, image_size=8, channels=3, check_range=False)
     expected = [red, (90,) * 3, (255,) * 3, (127,) * 3, (255, 0, 0), (200,) * 3, red, red, (255,) * 3, (255,) * 3, red]
     assert abs(pixels(images)[:, 4, 4] - np.array(expected)).max() <= 2
@@ -83,15 +85,15 @@ def test_unusable_files_are_all_named(tmp_path):
     (tmp_path / "sub.png").write_bytes((tmp_path / "sub.png").read_bytes()[:3000])
     (tmp_path / "empty.png").write_bytes(b"")
     (tmp_path / "text.jpeg").write_text("hello")
-    save(tmp_path / "moving.gif", 0, mode="L")
+    (tmp_path / "phone.heic").write_bytes(b"....ftypheic")
     declare_png(tmp_path / "bomb.png", 20_000, 20_000)
     declare_png(tmp_path / "large.png", 10_000, 8_500)
-    bad = ["bomb.png", "cut.jpg", "empty.png", "large.png", "moving.gif", "sub.png", "text.jpeg"]
+    bad = ["bomb.png", "cut.jpg", "empty.png", "large.png", "phone.heic", "sub.png", "text.jpeg"]
     with pytest.raises(ValueError, match="7 of 11 images") as error:
         data.image_folder(tmp_path, 8)
     message = str(error.value)
     assert all(name in message for name in bad) and "good" not in message
-    for reason in ("the file is empty", "truncated", "pixels", "not a PNG, JPEG or WebP", "convert it", "skip"):
+    for reason in ("the file is empty", "truncated", "pixels", "not a PNG, JPEG, WebP, GIF", "convert it", "skip"):
         assert reason in message
     with pytest.warns(UserWarning, match="7 of 11 images"):
         dataset = data.image_folder(tmp_path, 8, batch_size=4, shuffle=False, on_error="skip")
@@ -101,7 +103,7 @@ def test_unusable_files_are_all_named(tmp_path):
 
 
 def test_nothing_usable(tmp_path):
-    with pytest.raises(ValueError, match="No PNG, JPEG or WebP"):
+    with pytest.raises(ValueError, match="No PNG, JPEG, WebP, GIF, BMP or TIFF"):
         data.image_folder(tmp_path, 8)
     (tmp_path / "empty.png").write_bytes(b"")
     with pytest.raises(ValueError, match="None is left"):
@@ -123,6 +125,51 @@ def test_class_folders_give_labels(tmp_path):
     save(tmp_path / "loose.png", 0)
     with pytest.raises(ValueError, match="loose.png"):
         data.image_folder(tmp_path, 8, labels=True)
+
+
+def test_linked_folders_all_endings_and_none_are_read_and_the_rest_is_counted(tmp_path):
+    for i, name in enumerate(["a.jfif", "b.jpe", "c.bmp", "d.tif", "e.tiff", "f.gif"]):
+        save(tmp_path / "store" / name, (40 * i,) * 3, format={"j": "JPEG"}.get(name[2]))
+    save(tmp_path / "bare" / "x.png", (240,) * 3).rename(tmp_path / "bare" / "nothing")
+    for i in range(35):
+        (tmp_path / "bare" / f"{i}.csv").write_text("1")
+    (tmp_path / "bare" / "README").write_text("no image")
+    root = tmp_path / "root"
+    root.mkdir()
+    for name in ("store", "bare"):
+        (root / name).symlink_to(tmp_path / name, target_is_directory=True)
+    (tmp_path / "bare" / "loop").symlink_to(root, target_is_directory=True)
+    with pytest.warns(UserWarning, match="36 files in .*: 1 without an ending, 35 .csv") as caught:
+        dataset = data.image_folder(root, 8, labels=True, batch_size=7, shuffle=False)
+    assert len(caught) == 1
+    images, labels = next(iter(dataset))
+    assert pixels(images)[:, 4, 4, 0].tolist() == [240, 0, 40, 80, 120, 160, 200]
+    assert labels.numpy().tolist() == [0] + [1] * 6
+    assert dataset.summary.images == 7 and dataset.summary.classes == {"bare": 1, "store": 6}
+    text = "7 images of 8x8 pixels, 2 classes: bare 1, store 6. Left out: 1 without an ending, 35 .csv."
+    assert str(dataset.summary) == text
+
+
+def test_many_unusable_files_are_grouped_by_ending(tmp_path):
+    save(tmp_path / "good.png", 0)
+    for i in range(35):
+        (tmp_path / f"{i:02}.png").write_bytes(b"")
+    (tmp_path / "phone.heic").write_bytes(b"")
+    with pytest.raises(ValueError, match="36 of 37 images") as error:
+        data.image_folder(tmp_path, 8)
+    for fragment in ("35 .png:", "00.png: the file is empty", "and 32 more", "phone.heic: .heic is not read"):
+        assert fragment in str(error.value)
+    with pytest.warns(UserWarning, match="35 .png"):
+        assert data.image_folder(tmp_path, 8, on_error="skip", batch_size=1).summary.skipped == {"unusable": 36}
+
+
+def test_four_channels_keep_transparency_and_other_counts_are_refused(tmp_path):
+    save(tmp_path / "a.png", (200, 10, 30, 128), mode="RGBA")
+    save(tmp_path / "b.png", (7, 8, 9))
+    images = next(iter(data.image_folder(tmp_path, 8, 4, batch_size=2, shuffle=False)))
+    assert pixels(images)[:, 4, 4].tolist() == [[200, 10, 30, 128], [7, 8, 9, 255]]
+    with pytest.raises(ValueError, match=r"`channels` must be 1 \(grey\), 3 .* or 4 .*Received: 2"):
+        data.image_folder(tmp_path, 8, 2)
 
 
 def test_more_than_fits_in_memory_is_read_from_the_files(tmp_path, monkeypatch):

@@ -208,3 +208,10 @@ def test_running_averages_of_single_images_are_refused():
 def test_weights_below_zero_are_refused():
     with pytest.raises(ValueError, match="`l1_weight` must be at least 0. Received: -1"):
         small().compile(l1_weight=-1)
+
+
+def test_preview_of_four_channels_to_three():
+    model = kerasgan.Pix2Pix(image_size=16, channels=3, source_channels=4, width=2, receptive_field=16)
+    batch = (np.full((1, 16, 16, 4), 0.5, "float32"), np.full((1, 16, 16, 3), -0.5, "float32"))
+    grid = model.preview(batch, num_images=3)
+    assert grid.shape == (1, 3, 16, 16, 3) and (grid[0, 0] == 0.5).all() and (grid[0, 2] == -0.5).all()

@@ -37,7 +37,7 @@ def model():
 
 def dataset():
     """Returns the training images."""
-    return kerasgan.data.load(DATA, split="train", batch_size=160, seed=SEED)
+    return kerasgan.data.load(DATA, split="train", batch_size=32, seed=SEED)
 
 
 def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):

@@ -5,10 +5,12 @@ import tensorflow as tf
 
 from kerasgan.data import checks
 from kerasgan.models.tasks.noise import join_inputs, random_seed, stateless_latents
+from kerasgan.plots import visible
 
 
 def side_by_side(columns):
-    """Joins arrays of images as the columns of a grid; grey ones become as deep as the others."""
+    """Joins arrays of images as the columns of a grid, of the channels that a picture shows, as many in each."""
+    columns = [visible(column) for column in columns]
     deepest = max(column.shape[-1] for column in columns)
     return np.stack([np.broadcast_to(c, (*c.shape[:-1], deepest)) for c in columns], axis=1)
 

@@ -1,11 +1,13 @@
 """The task of drawing images from noise and labels or attributes."""
 
 import math
+import numbers
 
 import keras
 import numpy as np
 import tensorflow as tf
 
+from kerasgan.arguments import whole
 from kerasgan.data import checks
 from kerasgan.models.tasks.noise import FromNoise
 
@@ -36,11 +38,12 @@ def name_conditions(num_classes, attributes=None):
     Raises:
         ValueError: if a number is not a positive int, a name is used twice, or there is no condition at all.
     """
-    classes = {"labels": num_classes} if isinstance(num_classes, int) else dict(num_classes or {})
+    classes = {"labels": num_classes} if isinstance(num_classes, numbers.Real) else dict(num_classes or {})
     dims = dict(attributes or {})
     for argument, sizes in (("num_classes", classes), ("attributes", dims)):
-        if not all(isinstance(size, int) and size > 0 for size in sizes.values()):
+        if None in map(whole, sizes.values()):
             raise ValueError(f"`{argument}` must hold positive ints. Received: {sizes}")
+    classes, dims = ({name: int(size) for name, size in sizes.items()} for sizes in (classes, dims))
     names = [*classes, *dims]
     if not names or len(set(names) - {"latents", "images"}) != len(names):
         raise ValueError(
@@ -79,15 +82,23 @@ class FromLabels(FromNoise):
     def unpack(self, data):
         """Splits a dataset element `(images, labels)` into (real images, condition)."""
         if not isinstance(data, (tuple, list)) or len(data) != 2:
-            raise ValueError(f"{type(self).__name__} expected batches of `(images, labels)`. Received: {type(data)}")
+            got = f"{len(data)} parts" if isinstance(data, (tuple, list)) else type(data).__name__
+            raise ValueError(
+                f"{type(self).__name__} expected batches of `(images, labels)`; weights of samples cannot be given. "
+                f"Received: {got}"
+            )
         images, labels = data
         return images, self._flat_or_wide(self._as_condition(labels))
 
     def _flat_or_wide(self, condition):
-        """Labels stay (batch,); an attribute of one dimension may come flat, but the networks take (batch, 1)."""
+        """Labels, of any type of ints, stay (batch,) and become int32, as the networks take them.
+
+        An attribute of one dimension may come flat, but the networks take (batch, 1).
+        """
         first = len(self.label_sets)
+        cast = lambda x: tf.cast(x, "int32") if tf.is_tensor(x) else np.asarray(x).astype("int32")  # noqa: E731
         vectors = [value[:, None] if len(value.shape) == 1 else value for value in condition[first:]]
-        return (*condition[:first], *vectors)
+        return (*map(cast, condition[:first]), *vectors)
 
     def check_batch(self, batch, check_range=True):
         super().check_batch(batch, check_range)

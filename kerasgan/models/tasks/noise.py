@@ -5,6 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from kerasgan.arguments import whole
 from kerasgan.data import checks
 
 
@@ -37,6 +38,11 @@ class FromNoise:
 
     def unpack(self, data):
         """Splits a dataset element into (real images, condition): no condition here; labels are dropped."""
+        if isinstance(data, (tuple, list)) and len(data) > 2:
+            raise ValueError(
+                f"{type(self).__name__} expected batches of images, or of `(images, labels)` whose labels it leaves "
+                f"out; weights of samples cannot be given. Received: {len(data)} parts"
+            )
         return (data[0] if isinstance(data, (tuple, list)) else data), ()
 
     def check_batch(self, batch, check_range=True):
@@ -59,7 +65,7 @@ class FromNoise:
         Returns:
             float32 array (num_images, latent_dim).
         """
-        if num_images != int(num_images) or num_images < 1:
+        if whole(num_images) is None:
             raise ValueError(f"`num_images` must be an int of at least 1. Received: {num_images!r}")
         seed = random_seed() if seed is None else seed
         return stateless_latents(self.prior, int(num_images), self.latent_dim, seed).numpy()

@@ -1,0 +1,22 @@
+"""The logs of all epochs as a table."""
+
+import keras
+
+
+class CSVLogger(keras.callbacks.CSVLogger):
+    """Writes a line an epoch, as Keras's callback of this name, without columns for values that no epoch has.
+
+    Keras's adds a `val_` column of "NA" for each log where there are no `validation_data`.
+
+    Args:
+        filename, separator, append: as in `keras.callbacks.CSVLogger`.
+
+    Example:
+
+    >>> model.fit(dataset, callbacks=[CSVLogger("log.csv")])  # doctest: +SKIP
+    """
+
+    def on_epoch_end(self, epoch, logs=None):
+        # Keras's looks for `val_` columns only where it chooses the columns itself.
+        self.keys = self.keys or sorted(logs or {})
+        super().on_epoch_end(epoch, logs)
