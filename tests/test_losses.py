@@ -119,7 +119,28 @@ def test_own_objects_pass():
             return 0.0
 
     mine = Mine()
-    assert losses.get(mine) is mine
+    assert losses.get(mine).loss is mine and losses.get(mine).needs_real_logits
+    complete = losses.Hinge()
+    assert losses.get(complete) is complete
+
+
+def test_what_an_own_loss_lacks_has_a_default_and_what_it_has_goes_first():
+    class Mine:
+        needs_real_logits = False
+
+        def discriminator_loss(self, real_logits, fake_logits):
+            return tf.reduce_mean(fake_logits - real_logits)
+
+        def generator_loss(self, fake_logits, real_logits):
+            assert real_logits is None
+            return -tf.reduce_mean(fake_logits)
+
+    loss = losses.get(Mine())
+    assert float(loss.discriminator_loss(column([2.0]), column([5.0]))) == 3.0
+    assert float(loss.generator_loss(column([2.0]))) == -2.0 and not loss.needs_real_logits
+    d_real, d_fake = loss.probabilities(column([0.0]), column([np.log(3.0)]))
+    assert (float(d_real), float(d_fake)) == (pytest.approx(0.5), pytest.approx(0.75))
+    assert float(loss.certainty(column([3.0, -1.0, 2.0, 1.0]), column([0.0] * 4))) == 0.5
 
 
 @pytest.mark.parametrize("wrong", ["least-squares", None, 3, object()])

@@ -41,11 +41,19 @@ def test_image_grid_clips_and_greys():
     np.testing.assert_array_equal(grid[0, :, 0], [0, 255, 128, 255, 0])
 
 
+@pytest.mark.parametrize("channels, shown", [(2, 1), (3, 3), (4, 3), (7, 3)])
+def test_image_grid_shows_the_first_channels(channels, shown):
+    images = np.random.default_rng(0).uniform(-1, 1, (2, 4, 4, channels))
+    np.testing.assert_array_equal(plots.image_grid(images), plots.image_grid(images[..., :shown]))
+    figure = plots.labelled_grid(images[None])
+    text = figure.get_supxlabel()
+    assert text == {2: "channel 1 of 2", 3: ""}.get(channels, f"channels 1 to 3 of {channels}")
+
+
 @pytest.mark.parametrize(
     "images, message",
     [
         (np.zeros((2, 4, 4)), r"shape \(2, 4, 4\)"),
-        (np.zeros((2, 4, 4, 2)), "1 or 3 channels"),
         (np.zeros((0, 4, 4, 1)), "Received: shape"),
         (np.zeros((2, 4, 4, 1), "uint8"), "uint8.*127.5"),
     ],

@@ -77,7 +77,7 @@ def test_updates_are_those_of_the_simulation(mode):
             run_eagerly=mode == "eager",
             jit_compile=mode == "jit",
         )
-    dataset = tf.data.Dataset.from_tensor_slices(data).batch(12, drop_remainder=True)
+    dataset = tf.data.Dataset.from_tensor_slices(data).batch(12 // AT_MOST, drop_remainder=True)
     log = model.fit(dataset, epochs=14, steps_per_epoch=1, check_inputs=False, verbose=0).history
     assert list(zip(log["d_updates"], log["g_updates"])) == counts
     assert int(tf.convert_to_tensor(model.d_optimizer.iterations)) == sum(d for d, _ in counts)
