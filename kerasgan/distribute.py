@@ -1,5 +1,6 @@
 """Choosing a `tf.distribute` strategy, and waiting for the other machines of a cluster."""
 
+import functools
 import json
 import os
 import socket
@@ -45,7 +46,7 @@ def strategy(devices="auto", timeout=300):
         devices = "multi_worker" if os.environ.get("TF_CONFIG") else "mirrored" if several else "default"
     makers = {
         "default": tf.distribute.get_strategy,
-        "mirrored": tf.distribute.MirroredStrategy,
+        "mirrored": _mirrored,
         "multi_worker": lambda: _multi_worker(timeout),
     }
     if devices not in makers:
@@ -87,6 +88,15 @@ def share(dataset, strategy, steps_per_execution=1):
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA
     return dataset.with_options(options)
+
+
+@functools.cache
+def _mirrored():
+    """Makes one strategy for the whole process: TensorFlow 2.21 gives a second one the keys of the first.
+
+    Its sums over devices then fail with "Shape mismatch in the collective instance".
+    """
+    return tf.distribute.MirroredStrategy()
 
 
 def _multi_worker(timeout):

@@ -3,7 +3,7 @@
 import keras
 import tensorflow as tf
 
-from kerasgan import random
+from kerasgan import random, replicas
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -35,11 +35,8 @@ class ImagePool(keras.layers.Layer):
         """Returns as many images as `fakes` holds; `seed` is a `keras.random.SeedGenerator`."""
         if not self.size:
             return fakes
-        context = tf.distribute.get_replica_context()
-        replicas = context.num_replicas_in_sync if context else 1
         rows = tf.shape(fakes)[0]
-        everyone = context.all_gather(fakes, axis=0) if replicas > 1 else fakes
-        total = replicas * rows
+        everyone, first, total = replicas.gather(fakes), replicas.first_row(rows), replicas.count() * rows
         # The same numbers on every replica, as all seed states are equal.
         draws = random.unit((total, 2), seed)
         swap, place = draws[:, 0] < 0.5, tf.cast(draws[:, 1] * self.size, tf.int32)
@@ -57,7 +54,6 @@ class ImagePool(keras.layers.Layer):
         start = (tf.constant(0), tf.cast(self.count, tf.int32), tf.range(self.size), tf.zeros((total,), tf.int32))
         _, count, held, given = tf.while_loop(lambda i, *_: i < total, one, start)
         choice = tf.concat([self.images, tf.cast(everyone, tf.float32)], axis=0)
-        first = context.replica_id_in_sync_group * rows if replicas > 1 else 0
         passed_on = tf.gather(choice, given[first : first + rows])
         self.images.assign(tf.gather(choice, held))
         self.count.assign(tf.cast(count, tf.int64))

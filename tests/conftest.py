@@ -15,6 +15,13 @@ tf.config.set_logical_device_configuration(
 tf.config.experimental.enable_tensor_float_32_execution(False)
 
 
+@pytest.fixture(scope="session")
+def two_devices():
+    """The strategy that users write, with its default way of summing. TensorFlow 2.21 gives a second one in a process
+    the keys of the first, under which sums of other shapes are expected."""
+    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+
+
 @pytest.fixture(autouse=True)
 def clean_keras():
     """Each test starts from the same random state and the float32 policy."""

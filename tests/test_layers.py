@@ -206,8 +206,8 @@ def test_batch_normalization_is_keras_s_in_training_and_outside(shape):
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
-def test_batch_normalization_takes_the_fused_kernel_for_one_replica_only(replicas):
-    strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(replicas)])
+def test_batch_normalization_takes_the_fused_kernel_for_one_replica_only(replicas, two_devices):
+    strategy = two_devices if replicas == 2 else tf.distribute.OneDeviceStrategy("CPU:0")
     with strategy.scope():
         layer = BatchNormalization(synchronized=True)
         layer.build((None, 4))
@@ -221,9 +221,9 @@ def test_batch_normalization_takes_the_fused_kernel_for_one_replica_only(replica
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
-def test_batch_normalization_keeps_a_small_variance_beside_a_large_mean(replicas):
+def test_batch_normalization_keeps_a_small_variance_beside_a_large_mean(replicas, two_devices):
     x = (100 + 0.01 * np.random.default_rng(0).normal(size=(8, 4))).astype("float32")
-    strategy = tf.distribute.MirroredStrategy([f"CPU:{i}" for i in range(replicas)])
+    strategy = two_devices if replicas == 2 else tf.distribute.OneDeviceStrategy("CPU:0")
     with strategy.scope():
         layer = BatchNormalization(synchronized=True, epsilon=1e-8)
         layer.build((None, 4))

@@ -41,9 +41,8 @@ def values(variables):
 
 
 @pytest.mark.parametrize("mode", ["eager", "graph", "jit", "two devices"])
-def test_steps_are_the_papers(mode):
-    devices = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice())
-    strategy = devices if mode == "two devices" else tf.distribute.get_strategy()
+def test_steps_are_the_papers(mode, two_devices):
+    strategy = two_devices if mode == "two devices" else tf.distribute.get_strategy()
     replicas = strategy.num_replicas_in_sync
     with strategy.scope():
         optimizer, variables = Adam(0.1, beta_1=0.5, beta_2=0.9, epsilon=0.01), ones()

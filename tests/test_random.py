@@ -23,8 +23,8 @@ def test_xla_draws_the_same_numbers(draw):
 
 
 @pytest.mark.parametrize("draw", DRAWS.values(), ids=DRAWS)
-def test_two_replicas_hold_the_halves_of_what_one_draws(draw):
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice())
+def test_two_replicas_hold_the_halves_of_what_one_draws(draw, two_devices):
+    strategy = two_devices
     with strategy.scope():
         seed = keras.random.SeedGenerator(5)
     step = tf.function(lambda: strategy.run(lambda: draw((3, 2), seed)))

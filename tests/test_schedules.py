@@ -54,21 +54,17 @@ def simulation(batches):
     return counts, (w, b, g)
 
 
-def two_devices():
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice())
-
-
 SLOW = [pytest.param(mode, marks=pytest.mark.slow) for mode in ("eager", "jit")]
 
 
 @pytest.mark.parametrize("mode", ["graph", "two devices", *SLOW])
-def test_updates_are_those_of_the_simulation(mode):
+def test_updates_are_those_of_the_simulation(mode, two_devices):
     data = pixels()
     counts, (w, b, g) = simulation(data.reshape(14, 12))
     # Both players train any number of times, from not at all to the most they may.
     assert {d for d, _ in counts} == {n for _, n in counts} == {0, 1, 2, 3}
 
-    with (two_devices() if mode == "two devices" else tf.distribute.get_strategy()).scope():
+    with (two_devices if mode == "two devices" else tf.distribute.get_strategy()).scope():
         model = one_pixel_gan()
         model.compile(
             keras.optimizers.SGD(RATE, momentum=MOMENTUM),

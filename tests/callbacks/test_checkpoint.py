@@ -255,9 +255,9 @@ def test_refuses_other_frozen_layers(tmp_path, make_model, make_dataset, trained
 
 
 @pytest.mark.slow
-def test_resumed_equals_uninterrupted_on_two_devices(tmp_path, make_dataset, make_model):
+def test_resumed_equals_uninterrupted_on_two_devices(tmp_path, make_dataset, make_model, two_devices):
     def fit(callbacks):
-        with tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"]).scope():
+        with two_devices.scope():
             model = make_model()
         model.fit(make_dataset(), epochs=2, verbose=0, callbacks=callbacks)
         return [variable.numpy() for variable in model.variables]

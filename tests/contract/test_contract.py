@@ -280,12 +280,11 @@ def test_mixed_precision_trains(case, policy):
     assert scaled == [policy == "mixed_float16"] * 2
 
 
-def test_two_devices_equal_one(case, reference, monkeypatch):
+def test_two_devices_equal_one(case, reference, two_devices, monkeypatch):
     if case.differs_by_device:
         pytest.skip(case.differs_by_device)
     learn_by_products(monkeypatch)
-    devices = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice())
-    mirrored = train(case, strategy=devices, optimizers=plain_descent)
+    mirrored = train(case, strategy=two_devices, optimizers=plain_descent)
     assert_same_training(reference, mirrored, rtol=1e-4, atol=1e-5)
 
 

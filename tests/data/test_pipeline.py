@@ -68,8 +68,8 @@ def test_augmentation_draws_anew_every_epoch_and_repeats_exactly():
     assert values(still) == values(still)
 
 
-def test_a_strategy_gets_the_same_stream():
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+def test_a_strategy_gets_the_same_stream(two_devices):
+    strategy = two_devices
     stream = make().repeat()
     distributed = iter(strategy.experimental_distribute_dataset(stream))
     for expected in values(stream, 5):

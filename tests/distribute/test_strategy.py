@@ -35,13 +35,25 @@ def test_one_device_needs_no_strategy():
     assert distribute.strategy("default").num_replicas_in_sync == 1
 
 
-def test_several_gpus_are_mirrored(monkeypatch):
+@pytest.fixture
+def forget():
+    """The one strategy over the devices of a machine lasts as long as the process."""
+    distribute._mirrored.cache_clear()
+    yield
+    distribute._mirrored.cache_clear()
+
+
+def test_several_gpus_are_mirrored(monkeypatch, forget):
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0", "GPU:1"])
     monkeypatch.setattr(tf.distribute, "MirroredStrategy", lambda: "mirrored")
     assert distribute.strategy("auto") == "mirrored"
     monkeypatch.setattr(tf.config, "list_physical_devices", lambda kind: ["GPU:0"])
     assert distribute.strategy("auto") is tf.distribute.get_strategy()
     assert distribute.strategy("mirrored") == "mirrored"
+
+
+def test_the_devices_of_a_machine_have_one_strategy(forget):
+    assert distribute.strategy("mirrored") is distribute.strategy("mirrored")
 
 
 def test_an_unknown_name_is_refused():
@@ -98,12 +110,8 @@ def test_a_port_in_use_is_named(monkeypatch):
             distribute.strategy("auto", timeout=0.5)
 
 
-def two_devices():
-    return tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice())
-
-
-def test_share_gives_each_device_its_rows():
-    devices = two_devices()
+def test_share_gives_each_device_its_rows(two_devices):
+    devices = two_devices
     numbers = tf.data.Dataset.range(16).batch(8, drop_remainder=True)
     parts = devices.experimental_distribute_dataset(distribute.share(numbers, devices))
     rows = [[value.numpy().tolist() for value in devices.experimental_local_results(part)] for part in parts]
@@ -120,8 +128,8 @@ def test_several_steps_at_once_are_refused_with_several_workers():
 
 
 @pytest.mark.parametrize("batch", [dict(batch_size=7, drop_remainder=True), dict(batch_size=8)])
-def test_batches_that_cannot_be_shared_evenly_are_refused(batch):
-    with two_devices().scope():
+def test_batches_that_cannot_be_shared_evenly_are_refused(batch, two_devices):
+    with two_devices.scope():
         model = kerasgan.GAN(image_size=8)
         model.compile()
     images = tf.data.Dataset.from_tensor_slices(np.random.default_rng(0).uniform(-1, 1, (21, 8, 8, 1)))

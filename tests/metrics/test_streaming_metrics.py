@@ -264,9 +264,8 @@ def test_a_full_buffer_says_what_to_raise(images):
         metric.update_state(*images)
 
 
-def test_sums_are_put_together_over_replicas(images):
-    model = extractor_model()
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"])
+def test_sums_are_put_together_over_replicas(images, two_devices):
+    model, strategy = extractor_model(), two_devices
     for cls in (FrechetDistance, KernelDistance):
         with strategy.scope():
             metric = build(cls, model)

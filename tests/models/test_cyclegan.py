@@ -95,8 +95,8 @@ def test_an_empty_pool_passes_everything_on():
     np.testing.assert_array_equal(pool.exchange(tf.constant(x), keras.random.SeedGenerator(0)), x)
 
 
-def test_replicas_share_one_pool():
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice())
+def test_replicas_share_one_pool(two_devices):
+    strategy = two_devices
     with strategy.scope():
         pool, seed = ImagePool((1, 1, 1), 3), keras.random.SeedGenerator(5)
     numbers = np.arange(1, 41, dtype="float32").reshape(10, 4, 1, 1, 1)

@@ -172,9 +172,9 @@ def test_with_labels_the_wrong_text_is_of_another_class():
     assert not found.numpy().any()
 
 
-def test_replicas_draw_wrong_texts_from_the_whole_batch():
+def test_replicas_draw_wrong_texts_from_the_whole_batch(two_devices):
     """Each replica's part holds one text only; the wrong one is the other replica's."""
-    strategy = tf.distribute.MirroredStrategy(["CPU:0", "CPU:1"], tf.distribute.ReductionToOneDevice())
+    strategy = two_devices
     parts = strategy.experimental_distribute_values_from_function(
         lambda context: tf.fill((2, 1), 1.0 + context.replica_id_in_sync_group)
     )

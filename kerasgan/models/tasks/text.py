@@ -5,6 +5,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
+from kerasgan import replicas
 from kerasgan import text as texts
 from kerasgan.data import checks
 from kerasgan.models.tasks.noise import FromNoise, random_seed
@@ -24,15 +25,10 @@ def mismatched(text, labels=None):
         wrong text, which get their own back.
     """
     n = tf.shape(text)[0]
-    everyone, classes, first = text, labels, 0
-    context = tf.distribute.get_replica_context()
-    if context and context.num_replicas_in_sync > 1:
-        everyone = context.all_gather(text, axis=0)
-        classes = None if labels is None else context.all_gather(labels, axis=0)
-        first = n * tf.cast(context.replica_id_in_sync_group, tf.int32)
+    everyone, first = replicas.gather(text), replicas.first_row(n)
     same = tf.reduce_all(text[:, None] == everyone[None], axis=-1)
     if labels is not None:
-        same |= labels[:, None] == classes[None]
+        same |= labels[:, None] == replicas.gather(labels)[None]
     total = tf.shape(everyone)[0]
     following = (first + tf.range(n)[:, None] + tf.range(total)[None]) % total  # row i: i, i + 1, ..., i - 1
     differs = ~tf.gather(same, following, batch_dims=1)
