@@ -66,9 +66,7 @@ class Root(keras.layers.Layer):
         return inputs + tf.sqrt(0 * inputs)
 
 
-@pytest.mark.parametrize(
-    "devices", ["one device", pytest.param("two devices", marks=pytest.mark.slow)]
-)
+@pytest.mark.parametrize("devices", ["one device", pytest.param("two devices", marks=pytest.mark.slow)])
 def test_stops_at_a_gradient_that_is_not_finite_while_the_losses_are(tmp_path, devices, two_devices, images):
     strategy = two_devices if devices == "two devices" else tf.distribute.get_strategy()
     with strategy.scope():

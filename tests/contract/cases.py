@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 import keras
 import numpy as np
+import tensorflow as tf
 
 import kerasgan
 from kerasgan.layers import MinibatchDiscrimination, MinibatchStdDev, Pack
@@ -290,3 +291,23 @@ CASES = {
         deterministic=True,
     ),
 }
+
+
+def state(model):
+    """Everything that a checkpoint must hold: weights, averages, random states, step, both optimizers."""
+    optimizers = (model.g_optimizer, model.d_optimizer)
+    saved = list(model.variables) + [v for optimizer in optimizers for v in optimizer.variables]
+    return {f"{i} {v.path}": np.asarray(v) for i, v in enumerate(saved)}
+
+
+def train(case, steps=4, strategy=None, optimizers=dict, **options):
+    keras.utils.set_random_seed(0)
+    with (strategy or tf.distribute.get_strategy()).scope():
+        model = case.model(**optimizers(), **options)  # an optimizer belongs to the scope in which it is made
+    history = model.fit(case.dataset(), epochs=1, steps_per_epoch=steps, verbose=0)
+    return model, history.history
+
+
+def plain_descent():
+    """Optimizers whose steps are linear in the gradient. Adam's first steps are its sign: rounding would show."""
+    return {"g_optimizer": keras.optimizers.SGD(0.01), "d_optimizer": keras.optimizers.SGD(0.01)}

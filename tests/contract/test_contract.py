@@ -13,6 +13,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from cases import plain_descent, state, train
 
 import kerasgan
 from kerasgan import convolutions
@@ -26,13 +27,6 @@ def case(request):
     return cases.CASES[request.param]
 
 
-def state(model):
-    """Everything that a checkpoint must hold: weights, averages, random states, step, both optimizers."""
-    optimizers = (model.g_optimizer, model.d_optimizer)
-    saved = list(model.variables) + [v for optimizer in optimizers for v in optimizer.variables]
-    return {f"{i} {v.path}": np.asarray(v) for i, v in enumerate(saved)}
-
-
 def assert_same_state(a, b, **tolerance):
     a, b = state(a), state(b)
     assert len(a) == len(b)
@@ -40,23 +34,10 @@ def assert_same_state(a, b, **tolerance):
         np.testing.assert_allclose(left, right, err_msg=name, **tolerance)
 
 
-def train(case, steps=4, strategy=None, optimizers=dict, **options):
-    keras.utils.set_random_seed(0)
-    with (strategy or tf.distribute.get_strategy()).scope():
-        model = case.model(**optimizers(), **options)  # an optimizer belongs to the scope in which it is made
-    history = model.fit(case.dataset(), epochs=1, steps_per_epoch=steps, verbose=0)
-    return model, history.history
-
-
 @pytest.fixture(scope="module")
 def trained(case):
     """Four steps of the paper's training."""
     return train(case)
-
-
-def plain_descent():
-    """Optimizers whose steps are linear in the gradient. Adam's first steps are its sign: rounding would show."""
-    return {"g_optimizer": keras.optimizers.SGD(0.01), "d_optimizer": keras.optimizers.SGD(0.01)}
 
 
 @pytest.fixture(scope="module")

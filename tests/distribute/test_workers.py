@@ -9,6 +9,7 @@ import sys
 import time
 from pathlib import Path
 
+import cases
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -28,33 +29,36 @@ def free_ports(count):
     return ports
 
 
+def start(commands, folders):
+    """Starts a cluster of one worker a command; each writes into the file `output` of its folder."""
+    addresses = [f"127.0.0.1:{port}" for port in free_ports(len(commands))]
+    processes = []
+    for index, (command, folder) in enumerate(zip(commands, folders)):
+        folder.mkdir(exist_ok=True)
+        task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
+        threads = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "2"}
+        env = os.environ | threads | {"TF_CONFIG": json.dumps(task)}
+        with open(folder / "output", "w") as out:
+            command = [sys.executable, *map(str, command)]
+            processes.append(subprocess.Popen(command, env=env, stdout=out, stderr=subprocess.STDOUT))
+    return processes
+
+
 @pytest.fixture
 def cluster(tmp_path):
     """Gives a function that starts two workers; what is left of them ends with the test."""
     running = []
 
-    def start(epochs, steps=(0, 0), kind="dense", shared=True):
-        addresses = [f"127.0.0.1:{port}" for port in free_ports(2)]
-        processes = []
-        for index, step in enumerate(steps):
-            own = tmp_path / f"worker_{index}"
-            own.mkdir(exist_ok=True)
-            task = {"cluster": {"worker": addresses}, "task": {"type": "worker", "index": index}}
-            threads = {"TF_NUM_INTRAOP_THREADS": "1", "TF_NUM_INTEROP_THREADS": "2"}
-            folder = tmp_path / "shared" if shared else own
-            with open(own / "output", "w") as output:
-                processes.append(
-                    subprocess.Popen(
-                        [sys.executable, worker.__file__, kind, str(own), str(folder), str(epochs), str(step)],
-                        env=os.environ | threads | {"TF_CONFIG": json.dumps(task)},
-                        stdout=output,
-                        stderr=subprocess.STDOUT,
-                    )
-                )
-        running.extend(processes)
-        return processes
+    def run(epochs, steps=(0, 0), kind="dense", shared=True):
+        owns = [tmp_path / f"worker_{index}" for index in range(len(steps))]
+        folders = [tmp_path / "shared" if shared else own for own in owns]
+        commands = [
+            [worker.__file__, kind, own, folder, epochs, step] for own, folder, step in zip(owns, folders, steps)
+        ]
+        running.extend(start(commands, owns))
+        return running[-len(commands) :]
 
-    yield start
+    yield run
     for process in running:
         process.kill()
         process.wait()
@@ -163,3 +167,36 @@ def test_folders_that_are_not_shared_are_refused_on_resume(tmp_path, cluster):
     assert not Path(tmp_path / "worker_1" / "checkpoints").exists()
     assert 0 not in ends(cluster(epochs=2, shared=False), timeout=2 * DEADLINE)
     assert "must be the same for every worker; here it is that of step 4" in output(tmp_path, 0)
+
+
+@pytest.fixture(scope="module")
+def trained_on_two_workers(request, tmp_path_factory):
+    """One cluster trains every model of the contract that is asked for; gives the folders of its workers."""
+    asked = [item.callspec.params["name"] for item in request.session.items if "on_two_workers" in item.name]
+    folders = [tmp_path_factory.mktemp("worker") for _ in range(2)]
+    script = Path(__file__).with_name("models_worker.py")
+    processes = start([[script, folder, *asked] for folder in folders], folders)
+    yield folders, processes
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", cases.CASES)
+def test_each_model_trains_on_two_workers_as_on_one_device(name, trained_on_two_workers):
+    """Four steps of plain descent with half of each batch a worker."""
+    case = cases.CASES[name]
+    if case.differs_by_device:
+        pytest.skip(case.differs_by_device)
+    folders, processes = trained_on_two_workers
+    model, history = cases.train(case, optimizers=cases.plain_descent)
+    alone = cases.state(model) | {f"log {key}": np.asarray(values) for key, values in history.items()}
+    for folder, process in zip(folders, processes):
+        while not (folder / f"{name}.npz").exists():
+            assert process.poll() is None, (folder / "output").read_text()[-3000:]
+            time.sleep(0.5)
+        with np.load(folder / f"{name}.npz") as ours:
+            assert len(ours.files) == len(alone)
+            for key, value in zip(ours.files, alone.values()):
+                np.testing.assert_allclose(ours[key], value, err_msg=key, rtol=1e-4, atol=1e-5)
