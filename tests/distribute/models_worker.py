@@ -12,13 +12,12 @@ import tensorflow as tf
 
 import kerasgan
 
-sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
-import cases
-
-
 def main(folder, *names):
     tf.config.experimental.enable_tensor_float_32_execution(False)
     strategy = kerasgan.distribute.strategy("multi_worker", timeout=120)
+    sys.path.insert(0, str(Path(__file__).parents[1] / "contract"))
+    import cases  # makes layers, which must not come before the strategy
+
     for name in names:
         model, history = cases.train(cases.CASES[name], strategy=strategy, optimizers=cases.plain_descent)
         arrays = cases.state(model) | {f"log {key}": np.asarray(values) for key, values in history.items()}
