@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import pathlib
+import shutil
 import tempfile
 
 import keras
@@ -11,7 +12,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
-from kerasgan.files import replacing
+from kerasgan.files import replacing, sweep, temporary_for, tensorflow_naming
 from kerasgan.version import __version__
 
 # The newest operator set that tf2onnx 1.17 knows whole; ONNX Runtime reads it since 1.14.
@@ -103,9 +104,14 @@ def _saved_model(model, filepath, version):
     version = max(versions, default=0) + 1 if version is None else int(version)
     if version in versions:
         raise ValueError(f"`version` must be a new one. Received: {version}, and {folder / str(version)} exists.")
-    with tempfile.TemporaryDirectory(prefix=".export-", dir=folder) as temporary:
-        _archive(model, model.serving_functions()).write_out(f"{temporary}/model", verbose=False)
-        os.replace(f"{temporary}/model", folder / str(version))
+    sweep(folder)
+    temporary = temporary_for(folder / str(version))
+    with tensorflow_naming(folder):
+        try:
+            _archive(model, model.serving_functions()).write_out(str(temporary), verbose=False)
+            os.rename(temporary, folder / str(version))
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
     return str(folder / str(version))
 
 

@@ -26,7 +26,7 @@ class FolderLock:
     happens: a killed training can be continued at once. The file says who holds it, and goes with the release. Locks
     of one process do not exclude each other, so that a notebook's cell can be run again.
 
-    Where a file system has no locks, a warning says so. In a folder where nobody may write there is nothing to keep out.
+    Where a file system has no locks, a warning says so. A folder where this process may not write is not locked.
 
     Args:
         folder: the folder; it is made where it is missing.
@@ -43,9 +43,12 @@ class FolderLock:
 
     def __init__(self, folder):
         key = os.path.realpath(folder)
-        if key not in _held or not _stands(key, _held[key][0]):
+        descriptor, _, holders = _held.get(key, (None, False, 0))
+        if not _stands(key, descriptor):
             made = not os.path.exists(key)
-            _held[key] = [_acquire(Path(folder)), made, 0]
+            _held[key] = [_acquire(Path(folder)), made, holders]
+            if descriptor is not None:
+                os.close(descriptor)
         _held[key][-1] += 1
         self.release = weakref.finalize(self, _release, key, os.getpid())
 

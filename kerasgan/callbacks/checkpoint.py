@@ -19,7 +19,8 @@ import tensorflow as tf
 
 from kerasgan.arguments import KnowsItsArguments, positive_int
 from kerasgan.callbacks.stopping import first_non_finite
-from kerasgan.files import TEMPORARY_PREFIX, flush_to_disk, replacing, temporary_for
+from kerasgan.files import flush_to_disk, replacing, sweep, temporary_for
+from kerasgan.locks import FolderLock
 from kerasgan.version import __version__
 
 STATE = "state.weights.h5"
@@ -52,6 +53,9 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
     A state with a non-finite weight or log is never saved. Of several workers only the chief writes, and all restore
     from the same folder, which they must share.
 
+    While a training runs, no other process may train into its folder: it is refused, with the name of the process that
+    does. What holds the folder is a lock of the system's (`kerasgan.locks`), which ends with the process.
+
     A training is continued with its own options and data only. The data are known by their first batch, so a `shuffle`
     needs a seed, as those of `kerasgan.data` have. One `tf.data` object that shuffles gives each `fit` another order:
     a script that calls `fit` twice makes a new one for each.
@@ -69,6 +73,7 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
         same_data: bool, default True. False continues with other data, of the same shape, too: not bit for bit then.
 
     Raises:
+        BlockingIOError: when another process trains into the folder; it names the process.
         OSError: when a checkpoint cannot be written (it names the path; those written before are untouched), or when
             there are checkpoints and all are damaged.
         ValueError: from `restore_into`, when model, compile arguments or data differ from the checkpoint's; it lists
@@ -100,6 +105,7 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
         self._due = False
         self._signal = None
         self._old_handlers = {}
+        self._lock = None
 
     @staticmethod
     def latest(directory):
@@ -140,8 +146,7 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
                 name = type(callback).__name__
                 same = sum(type(other) is type(callback) for other in self._stateful.values())
                 self._stateful[f"{name}_{same}" if same else name] = callback
-        if is_chief(model):
-            _sweep(self.directory)
+        self._take_folder(model)
         folder, manifest = _newest(self.directory, move_damaged=is_chief(model))
         _agree(model, -1 if folder is None else manifest["step"], self.directory)
         if folder is None:
@@ -167,8 +172,13 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
             raise ValueError(
                 f"The checkpoint {str(folder)!r} belongs to another training. It differs in:\n  "
                 + "\n  ".join(f"{name}: expected {ours!r}, found {found!r}" for name, found, ours in differences)
-                + "\nContinue with the checkpoint's options and data (a `shuffle` needs a seed), or give this training "
-                "a folder of its own. `Checkpoint(..., same_data=False)` takes other data, not bit for bit."
+                + "\nContinue with the checkpoint's options and data (a `shuffle` needs a seed). "
+                "`Checkpoint(..., same_data=False)` takes other data of the same shape, not bit for bit. With other "
+                "options, such as another batch size or learning rate, it is another training, which can start from "
+                "these weights: in place of `compile(...)` write\n"
+                f"  model.load_weights({str(folder / STATE)!r})\n"
+                "  model.compile(...)\n"
+                "and give its `Checkpoint` a folder of its own."
             )
         model.load_weights(folder / STATE)
         if int(model.step.numpy()) != manifest["step"]:
@@ -188,8 +198,7 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
         if self._identity is None:
             self._identity = _identity(self.model)
             self._first_batch_hash = _first_batch_hash(self.model)
-            if is_chief(self.model):
-                _sweep(self.directory)
+        self._take_folder(self.model)
         if self._saved_step is None:
             self._saved_step = int(self.model.step.numpy())
         self._finite = True
@@ -226,6 +235,18 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
             self._obey_signal()
         finally:
             self._release_signals()
+            self._leave_folder()
+
+    def _take_folder(self, model):
+        """Keeps other processes from writing into the folder, and removes what dead ones left half-written."""
+        if self._lock is None and is_chief(model):
+            self._lock = FolderLock(self.directory)
+            sweep(self.directory)
+
+    def _leave_folder(self):
+        if self._lock is not None:
+            self._lock.release()
+            self._lock = None
 
     def _steps_are_due(self):
         # Not `step % n == 0`: with steps_per_execution a multiple of n may never be seen.
@@ -315,6 +336,7 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
         number, self._signal = self._signal, None
         self._save()
         self._release_signals()
+        self._leave_folder()
         raise SystemExit(128 + number)
 
     def _release_signals(self):
@@ -414,25 +436,6 @@ def _publish(temporary, folder):
     else:
         os.rename(temporary, folder)
     flush_to_disk(folder.parent)
-
-
-def _sweep(directory):
-    """Removes what dead processes left half-written."""
-    for path in directory.glob(f"{TEMPORARY_PREFIX}*"):
-        match = re.match(r"\d+", path.name.removeprefix(TEMPORARY_PREFIX))
-        # One's own id is a dead process's too: nothing of ours is under way, and containers repeat ids.
-        if match and (int(match[0]) == os.getpid() or not _is_alive(int(match[0]))):
-            shutil.rmtree(path) if path.is_dir() else path.unlink()
-
-
-def _is_alive(process):
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 def _size_and_hash(path):

@@ -11,6 +11,7 @@ import tensorflow as tf
 from kerasgan import plots
 from kerasgan.arguments import KnowsItsArguments, positive_int
 from kerasgan.callbacks.checkpoint import is_chief
+from kerasgan.files import tensorflow_naming
 
 FRAME = re.compile(r"epoch_(\d+)\.png")
 # An animation of more frames is tedious to watch and slow to write; longer runs are thinned evenly.
@@ -59,7 +60,8 @@ class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
                 # Runs when training ends or, after an exception, when this object goes or Python exits.
                 self._animate = weakref.finalize(self, _animate, self.directory, self._last_epoch)
             if self.log_dir is not None and self._board is None:
-                self._board = tf.summary.create_file_writer(str(self.log_dir))
+                with tensorflow_naming(self.log_dir):
+                    self._board = tf.summary.create_file_writer(str(self.log_dir))
             # A dataset that is distributed already shows no first batch.
             if self.model.first_batch is not None:
                 real = self.model.real_images(self.model.first_batch)
@@ -71,7 +73,7 @@ class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
         if self._board is not None:
             for name, value in (logs or {}).items():
                 self._record(name, "scalars", tf.constant(value, tf.float32), step=epoch + 1)
-            self._board.flush()
+            self._flush()
         if (epoch + 1) % self.every_n_epochs == 0:
             self._draw(epoch + 1)
 
@@ -80,7 +82,8 @@ class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
             self._animate()
             self._animate = None
         if self._board is not None:
-            self._board.close()
+            with tensorflow_naming(self.log_dir):
+                self._board.close()
             self._board = None
 
     def _draw(self, epoch):
@@ -97,14 +100,18 @@ class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
             height, width, _ = grid.shape
             image = tf.stack([str(width), str(height), tf.io.encode_png(grid)])
             self._record("real" if name == "real" else "samples", "images", image, step)
-            self._board.flush()
+            self._flush()
 
     def _record(self, tag, plugin, value, step):
         """Writes what `tf.summary.scalar` and `image` write; these work only where TensorBoard itself is installed."""
         metadata = tf.compat.v1.SummaryMetadata()
         metadata.plugin_data.plugin_name = plugin
-        with self._board.as_default():
+        with tensorflow_naming(self.log_dir), self._board.as_default():
             tf.summary.write(tag, value, step=step, metadata=metadata)
+
+    def _flush(self):
+        with tensorflow_naming(self.log_dir):
+            self._board.flush()
 
 
 def _animate(directory, last_epoch):

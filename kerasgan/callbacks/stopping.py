@@ -11,9 +11,9 @@ class StopOnNonFinite(KnowsItsArguments, keras.callbacks.Callback):
     """Ends training at the batch after which a logged value or a weight is NaN or infinite, and says which it was.
 
     `keras.callbacks.TerminateOnNaN` reads `logs["loss"]` alone, which a GAN does not log. A gradient that is not finite
-    makes the weight so in the same step, though the losses of that step may be finite still. With
-    `steps_per_execution=n` this check comes every n steps. The last finite state is kept by `Checkpoint`, which saves
-    no state with a non-finite log or weight.
+    makes the weight so in the same step, though the losses of that step may be finite still. The weights of averaged
+    networks and the statistics of batches count, too. With `steps_per_execution=n` this check comes every n steps. The
+    last finite state is kept by `Checkpoint`, which saves no state with a non-finite log or weight.
 
     Attributes:
         stopped_on: None, or a dict with "name" (of the log, or the path of the weight), "value", "step" (training steps
@@ -30,13 +30,23 @@ class StopOnNonFinite(KnowsItsArguments, keras.callbacks.Callback):
         super().__init__()
         self.stopped_on = None
         self._epoch = 0
+        self._weights = []  # and the names to tell
         self._are_finite = None
 
     def set_model(self, model):
         super().set_model(model)
-        weights = model.trainable_variables
+        averages = {
+            id(weight): f"ema_{name}: {weight.path}"
+            for name in getattr(model, "sampling_networks", ())
+            if getattr(model, f"ema_{name}", None) is not None
+            for weight in getattr(model, f"ema_{name}").weights
+        }
+        # The trained ones come first: by the end of a step their fault is in the averages, too.
+        weights = [*model.trainable_weights, *model.non_trainable_weights]
+        floats = [weight for weight in weights if tf.as_dtype(weight.dtype).is_floating]
+        self._weights = [(averages.get(id(weight), weight.path), weight) for weight in floats]
         self._are_finite = tf.function(
-            lambda: tf.stack([tf.reduce_all(tf.math.is_finite(tf.convert_to_tensor(weight))) for weight in weights])
+            lambda: tf.stack([tf.reduce_all(tf.math.is_finite(tf.convert_to_tensor(weight))) for weight in floats])
         )
 
     def on_epoch_begin(self, epoch, logs=None):
@@ -50,8 +60,7 @@ class StopOnNonFinite(KnowsItsArguments, keras.callbacks.Callback):
             finite = self._are_finite().numpy()
             if finite.all():
                 return
-            weight = self.model.trainable_variables[int(np.argmin(finite))]
-            name, values = weight.path, weight
+            name, values = self._weights[int(np.argmin(finite))]
         values = np.ravel(np.asarray(values, float))
         self.stopped_on = {
             "name": name,

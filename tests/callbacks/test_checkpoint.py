@@ -1,5 +1,6 @@
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -9,8 +10,10 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
+from conftest import tiny_gan
 
 import kerasgan
+from kerasgan import files
 from kerasgan.callbacks import Checkpoint, EquilibriumStopping, StopOnNonFinite
 
 
@@ -371,6 +374,27 @@ def test_refuses_other_options(tmp_path, make_model, make_dataset, trained):
         Checkpoint(tmp_path).restore_into(other)
 
 
+@pytest.mark.parametrize("change", ["batch size", "rate"])
+def test_the_refusal_names_a_way_that_works(tmp_path, make_model, make_dataset, trained, change):
+    dataset = make_dataset().unbatch().batch(4, drop_remainder=True) if change == "batch size" else make_dataset()
+    options = {"g_optimizer": keras.optimizers.Adam(1e-3)} if change == "rate" else {}
+    with pytest.raises(ValueError) as error:
+        make_model(**options).fit(dataset, verbose=0, steps_per_epoch=5, callbacks=[Checkpoint(tmp_path)])
+    lines = re.findall(r"(?m)^  (model\..*)$", str(error.value))
+    file = tmp_path / "step_00000010" / "state.weights.h5"
+    assert lines == [f"model.load_weights({str(file)!r})", "model.compile(...)"]
+    model = tiny_gan(seed=7)
+    model.load_weights(file)
+    options = {"g_optimizer": keras.optimizers.Adam(1e-3)} if change == "rate" else {}
+    model.compile(ema_decay=0.9, **options)
+    networks = model.generator.weights + model.discriminator.weights
+    for ours, saved in zip(networks, trained):
+        np.testing.assert_array_equal(ours, saved)
+    assert float(model.g_optimizer.learning_rate) == pytest.approx(1e-3 if change == "rate" else 2e-4)
+    model.fit(dataset, verbose=0, steps_per_epoch=5, callbacks=[Checkpoint(tmp_path / "of its own")])
+    assert Checkpoint.latest(tmp_path / "of its own").name == "step_00000015"
+
+
 def test_adam_of_keras_and_of_kerasgan_continue_each_other(tmp_path, make_model, trained):
     other = make_model(**{name: keras.optimizers.Adam(2e-4, beta_1=0.5) for name in ("g_optimizer", "d_optimizer")})
     assert type(other.g_optimizer) is not type(make_model().g_optimizer)
@@ -466,9 +490,10 @@ def test_other_callbacks_state(tmp_path, make_model, make_dataset):
 def test_debris_of_dead_processes_is_removed(tmp_path, make_model, trained):
     dead = subprocess.Popen([sys.executable, "-c", ""])
     dead.wait()
-    (tmp_path / f".tmp-{dead.pid}-step_00000012").mkdir()
-    (tmp_path / f".tmp-{dead.pid}-step_00000012" / "state.weights.h5").write_bytes(b"half")
-    alive = tmp_path / f".tmp-{os.getppid()}-step_00000013"
+    left = tmp_path / f".tmp-{dead.pid}@{files.MACHINE}-step_00000012"
+    left.mkdir()
+    (left / "state.weights.h5").write_bytes(b"half")
+    alive = tmp_path / f".tmp-{os.getppid()}@{files.MACHINE}-step_00000013"
     alive.mkdir()
     Checkpoint(tmp_path).restore_into(make_model())
     assert folders(tmp_path) == [alive.name, "step_00000005", "step_00000010"]
@@ -640,6 +665,34 @@ def test_a_signal_on_a_process(tmp_path, process, number, status):
     assert Checkpoint.latest(tmp_path / "run") is not None
 
 
+def test_a_second_process_is_refused_and_harms_nothing(tmp_path, process, make_model, make_dataset):
+    """Restoring and training beside a living run; once it is killed, both work at once."""
+    run, directory = process(), tmp_path / "run"
+    wait_for(run, lambda: directory.exists() and Checkpoint.latest(directory) is not None)
+    model = make_model()
+    named = f"Another training writes into this folder: process {run.pid} on .*'{directory}'"
+    with pytest.raises(BlockingIOError, match=named):
+        Checkpoint(directory, keep=1).restore_into(model)
+    with pytest.raises(BlockingIOError, match=named):
+        model.fit(make_dataset(), verbose=0, callbacks=[Checkpoint(directory, keep=1)])
+    assert int(model.step) == 0
+    seen = Checkpoint.latest(directory)
+    wait_for(run, lambda: Checkpoint.latest(directory) != seen)  # it goes on, undisturbed
+    run.kill()
+    run.wait()
+    assert (directory / ".lock").exists()
+    assert Checkpoint(directory).restore_into(make_model()) is not None
+    assert not (directory / ".lock").exists()
+
+
+def test_a_folder_is_free_after_the_training(tmp_path, make_model, make_dataset):
+    checkpoint = Checkpoint(tmp_path)
+    held = keras.callbacks.LambdaCallback(on_epoch_end=lambda *_: held_at.append((tmp_path / ".lock").exists()))
+    held_at = []
+    make_model().fit(make_dataset(), epochs=2, verbose=0, callbacks=[checkpoint, held])
+    assert held_at == [True, True] and folders(tmp_path) == ["step_00000005", "step_00000010"]
+
+
 @pytest.mark.slow
 def test_a_second_signal_on_a_process(tmp_path, process):
     """The step that the first signal waits for takes an hour; the second does not wait."""
@@ -649,7 +702,7 @@ def test_a_second_signal_on_a_process(tmp_path, process):
     assert any("SIGTERM: saving after this step" in line for line in run.stderr)  # behind TensorFlow's own lines
     run.send_signal(signal.SIGTERM)
     assert run.wait(300) == -signal.SIGTERM
-    assert not (tmp_path / "run").exists()
+    assert folders(tmp_path / "run") == [".lock"]
 
 
 @pytest.mark.slow
@@ -671,4 +724,5 @@ def test_sigkill_at_random_moments(tmp_path, process):
         folder = Checkpoint.latest(directory)  # warns, hence fails, where the newest is damaged
         assert int(folder.name[5:]) > newest
         newest = int(folder.name[5:])
-        assert len(list(directory.iterdir())) <= 2 + 2  # `keep`, and what lay half-written or half-removed
+        # `keep`, and what lay half-written or half-removed
+        assert len(set(directory.iterdir()) - {directory / ".lock"}) <= 2 + 2

@@ -55,6 +55,21 @@ def test_a_full_disk_under_a_sample_grid(tmp_path, make_model, dataset):
     assert contents(tmp_path) == before
 
 
+def test_a_full_disk_under_a_tensorboard_log(tmp_path, make_model, dataset):
+    grid = SampleGrid(tmp_path / "samples", num_images=4, log_dir=tmp_path / "board")
+    with full_disk(2000), pytest.raises(OSError, match=r"TensorFlow could not write.*File too large.*board'$") as error:
+        make_model().fit(dataset, epochs=40, verbose=0, callbacks=[grid])
+    assert len(str(error.value).splitlines()) == 1
+
+
+def test_a_full_disk_under_an_export(tmp_path, make_model):
+    model = make_model()
+    with full_disk(1000), pytest.raises(OSError, match=rf"TensorFlow could not write.*File too large.*'{tmp_path}'$"):
+        model.export(tmp_path)
+    assert contents(tmp_path) == {} and not list(tmp_path.iterdir())
+    assert model.export(tmp_path).endswith("/1")
+
+
 def test_a_full_disk_under_scores(tmp_path, make_model, dataset):
     metric = keras.metrics.MeanAbsoluteError(name="distance")
     options = dict(num_images=8, directory=tmp_path, verbose=0)

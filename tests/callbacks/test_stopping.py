@@ -50,6 +50,26 @@ def test_the_command_line_names_it_and_ends_with_1(tmp_path, monkeypatch):
     assert "<h2>What looks wrong</h2>" in (tmp_path / "run" / "report.html").read_text()
 
 
+@pytest.mark.parametrize("part", ["averaged weight", "statistic of batches"])
+def test_stops_at_what_is_not_trained(tmp_path, make_model, dataset, part):
+    """While the losses and the trained weights are finite."""
+    model = make_model()
+    average, statistic = model.ema_generator.weights[1], model.discriminator.get_layer(index=2).moving_mean
+    variable, name = {
+        "averaged weight": (average, f"ema_generator: {average.path}"),
+        "statistic of batches": (statistic, statistic.path),
+    }[part]
+    poison = keras.callbacks.LambdaCallback(
+        on_train_batch_begin=lambda batch, logs: batch == 2 and variable.assign(np.full(variable.shape, np.nan))
+    )
+    stop = StopOnNonFinite()
+    log = model.fit(dataset, epochs=3, verbose=0, callbacks=[poison, stop]).history
+    assert int(model.step) == 3
+    assert stop.stopped_on["name"] == name and np.isnan(stop.stopped_on["value"])
+    assert all(np.isfinite(values).all() for values in log.values())
+    assert all(np.isfinite(weight).all() for weight in model.trainable_weights)
+
+
 def test_a_finite_run_goes_to_its_end(make_model, dataset):
     model = make_model()
     stop = StopOnNonFinite()

@@ -12,6 +12,7 @@ import tensorflow as tf
 
 import kerasgan
 
+
 def main(folder, *names):
     tf.config.experimental.enable_tensor_float_32_execution(False)
     strategy = kerasgan.distribute.strategy("multi_worker", timeout=120)
