@@ -1,8 +1,10 @@
 """Choosing a `tf.distribute` strategy, and waiting for the other machines of a cluster."""
 
+import contextlib
 import functools
 import json
 import os
+import re
 import socket
 import time
 
@@ -20,7 +22,7 @@ def strategy(devices="auto", timeout=300):
     With several workers this must be the first thing that a process asks of TensorFlow after its import, and every
     worker must run the same program on the same data. Each computes its own rows of every batch. The folders of
     `kerasgan.callbacks` must be shared: only the first worker (the chief) writes, and all resume from there. When a
-    worker dies, TensorFlow ends `fit` in the others with an error within 45 seconds.
+    worker dies, `fit` ends in the others within 45 seconds, with a `ConnectionError` that names its address.
 
     Args:
         devices: str. "default": one device. "mirrored": all GPUs of this machine. "multi_worker": the machines that
@@ -90,6 +92,35 @@ def share(dataset, strategy, steps_per_execution=1):
     return dataset.with_options(options)
 
 
+@contextlib.contextmanager
+def naming_the_dead(strategy):
+    """Lets TensorFlow's error about workers that died become a ConnectionError that names their addresses.
+
+    Args:
+        strategy: the `tf.distribute.Strategy` under which the block trains.
+    """
+    try:
+        yield
+    except tf.errors.OpError as error:
+        dead = _dead(error.message) if strategy.extended._in_multi_worker_mode() else []
+        if not dead:
+            raise
+        raise ConnectionError(
+            f"The training has lost {' and '.join(dead)}, without which the others cannot go on. Start all workers "
+            "again: a training with a `Checkpoint` (on the command line by --resume) goes on from the newest one."
+        ) from None  # a hundred lines, of which none names an address
+
+
+def _dead(message):
+    """Returns, as "worker 1 at host:port", those that TensorFlow calls unhealthy, or else those that do not answer."""
+    members, addresses, own = _cluster(os.environ.get("TF_CONFIG", ""))
+    unhealthy = re.findall(r"/job:(\w+)/(?:replica:0/)?task:(\d+)", message.partition("unhealthy")[2])
+    silent = {members.index((job, int(index))) for job, index in unhealthy if (job, int(index)) in members} - {own}
+    if not silent:
+        silent = {number for number, address in enumerate(addresses) if number != own and not _answers(address)}
+    return [f"worker {number} at {addresses[number]}" for number in sorted(silent)]
+
+
 @functools.cache
 def _mirrored():
     """Makes one strategy for the whole process: TensorFlow 2.21 gives a second one the keys of the first.
@@ -100,13 +131,13 @@ def _mirrored():
 
 
 def _multi_worker(timeout):
-    addresses, own = _cluster(os.environ.get("TF_CONFIG", ""))
+    _, addresses, own = _cluster(os.environ.get("TF_CONFIG", ""))
     _meet(addresses, own, timeout)
     return tf.distribute.MultiWorkerMirroredStrategy()
 
 
 def _cluster(description):
-    """Reads `TF_CONFIG`: the addresses of all workers, the chief's first, and the index of this process's own."""
+    """Reads `TF_CONFIG`: all workers' jobs and indices, the chief first, their addresses, and this process's place."""
     try:
         config = json.loads(description)
         jobs, task = config["cluster"], config["task"]
@@ -122,7 +153,7 @@ def _cluster(description):
         ) from error
     if len(set(addresses)) < len(addresses) or not all(0 < port < 65536 for port in ports):
         raise ValueError(f"The workers' addresses in `TF_CONFIG` must differ, as host:port. Received: {addresses}")
-    return addresses, own
+    return members, addresses, own
 
 
 def _meet(addresses, own, timeout):

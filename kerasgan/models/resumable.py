@@ -463,7 +463,8 @@ class ResumableModel(Exports, SavesEverything, keras.Model, metaclass=arguments.
             steps=steps,
         )
         run = dict(kwargs, shuffle=False, verbose=verbose, callbacks=callbacks, validation_data=validation_data)
-        return super().fit(x, epochs=epochs, initial_epoch=initial_epoch, steps_per_epoch=steps, **run)
+        with distribute.naming_the_dead(self.distribute_strategy):
+            return super().fit(x, epochs=epochs, initial_epoch=initial_epoch, steps_per_epoch=steps, **run)
 
     def _position(self, restored, steps):
         """Returns where a restored training stands: its epoch, the steps made in it, and those made in all."""

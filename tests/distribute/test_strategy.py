@@ -137,3 +137,37 @@ def test_batches_that_cannot_be_shared_evenly_are_refused(batch, two_devices):
     with pytest.raises(ValueError, match=r"multiple of 2. Received: batches of the shape \((7|None), 8, 8, 1\)"):
         model.fit(dataset, verbose=0)
     assert int(model.step.numpy()) == 0
+
+
+UNHEALTHY = """Graph execution error:
+Collective ops is aborted by: Error reported from /job:worker/task:0: The following tasks are unhealthy:
+/job:worker/replica:0/task:1
+The tasks have crashed. Check the task logs for an earlier error.
+"""
+
+
+@pytest.mark.parametrize("tells", [True, False], ids=["TensorFlow tells", "it does not answer"])
+def test_a_dead_worker_is_named_by_its_address(monkeypatch, tells):
+    """Of three workers one is dead, and this is the chief."""
+    cluster = SimpleNamespace(extended=SimpleNamespace(_in_multi_worker_mode=lambda: True))
+    dead = f"127.0.0.1:{free_port()}"
+    with listener() as alive:
+        others = [f"127.0.0.1:{alive.getsockname()[1]}", dead]
+        # In the first case no port answers, as one by one all end.
+        workers = [dead, f"127.0.0.1:{free_port()}"] if tells else others
+        describe(monkeypatch, {"chief": [f"127.0.0.1:{free_port()}"], "worker": workers}, kind="chief")
+        named = re.escape(f"The training has lost worker 2 at {workers[1]}, without which")
+        with pytest.raises(ConnectionError, match=named) as error:
+            with distribute.naming_the_dead(cluster):
+                raise tf.errors.UnavailableError(None, None, UNHEALTHY if tells else "Connection refused")
+    assert len(str(error.value).splitlines()) == 1 and "--resume" in str(error.value)
+
+
+def test_errors_of_one_machine_and_of_a_whole_cluster_stay_as_they_are(monkeypatch):
+    with listener() as alive:
+        workers = [f"127.0.0.1:{free_port()}", f"127.0.0.1:{alive.getsockname()[1]}"]
+        describe(monkeypatch, {"worker": workers})
+        for several in (False, True):
+            strategy = SimpleNamespace(extended=SimpleNamespace(_in_multi_worker_mode=lambda several=several: several))
+            with pytest.raises(tf.errors.UnavailableError), distribute.naming_the_dead(strategy):
+                raise tf.errors.UnavailableError(None, None, "")

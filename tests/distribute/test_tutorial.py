@@ -35,7 +35,7 @@ def blocks(heading, language):
 def test_slurm(tmp_path, worker):
     variables = {"SLURM_JOB_ID": "51234", "SLURM_JOB_NODELIST": "node[1-3]", "SLURM_PROCID": str(worker)}
     output = described(blocks("### Slurm", "sh")[0], tmp_path, **variables)
-    assert distribute._cluster(output) == (["node1:31234", "node2:31234", "node3:31234"], worker)
+    assert distribute._cluster(output)[1:] == (["node1:31234", "node2:31234", "node3:31234"], worker)
 
 
 @pytest.mark.parametrize("worker", [0, 3])
@@ -43,10 +43,10 @@ def test_kubernetes(tmp_path, worker):
     manifest = blocks("### Kubernetes", "yaml")[0]
     lines = manifest.split("- |\n")[1].split("      volumes:")[0]
     output = described(lines, tmp_path, JOB_COMPLETION_INDEX=str(worker))
-    assert distribute._cluster(output) == ([f"gan-{index}.gan:2222" for index in range(4)], worker)
+    assert distribute._cluster(output)[1:] == ([f"gan-{index}.gan:2222" for index in range(4)], worker)
 
 
 def test_by_hand(tmp_path):
     output = described(blocks("## Several machines", "sh")[0], tmp_path)
-    assert distribute._cluster(output) == (["10.0.0.1:2222", "10.0.0.2:2222"], 0)
+    assert distribute._cluster(output)[1:] == (["10.0.0.1:2222", "10.0.0.2:2222"], 0)
     assert json.loads(output)["task"] == {"type": "worker", "index": 0}
