@@ -16,8 +16,8 @@ dataset = kerasgan.data.load("glyphs", image_size=28, channels=1, num_images=NUM
 
 # %% [markdown]
 # The images must have the size and the channels of the trained model; for a folder of your own write
-# `kerasgan.data.load("./photos", image_size=28, channels=1, batch_size=32)`. The letters here are white on black, as the
-# digits are.
+# `kerasgan.data.load("./photos", image_size=28, channels=1, batch_size=32)`. The letters here are white on black, as
+# the digits are.
 #
 # ## Freezing the first layers of D
 #

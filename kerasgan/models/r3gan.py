@@ -1,67 +1,15 @@
 """R3GAN: a regularised relativistic loss and plain residual networks, where GANs used to need a bag of tricks."""
 
-import math
-
 import keras
 from keras import layers
 
 from kerasgan import penalties
 from kerasgan.augment import OccasionalAugment
-from kerasgan.convolutions import GroupedConv2D
-from kerasgan.layers import ClippedSamples, LeakyReLU, LearnedBasis, SmoothDownSampling2D, SmoothUpSampling2D
+from kerasgan.layers import ClippedSamples, LearnedBasis, SmoothDownSampling2D, SmoothUpSampling2D
 from kerasgan.models.gan import GAN
-from kerasgan.networks import pyramid
+from kerasgan.networks.bottlenecks import inverted_bottleneck, linear_change, r3gan_stages, scaled_normal
 from kerasgan.optimizers import Adam
 from kerasgan.schedules import R3GANSchedule
-
-
-def _scaled(gain=1.0):
-    """He et al. (2015): N(0, gain^2 / fan_in)."""
-    return keras.initializers.VarianceScaling(gain**2, "fan_in", "untruncated_normal") if gain else "zeros"
-
-
-def _linear(x, filters):
-    """A 1x1 convolution where the number of channels changes."""
-    if x.shape[-1] == filters:
-        return x
-    return layers.Conv2D(filters, 1, use_bias=False, kernel_initializer=_scaled())(x)
-
-
-def _residual_block(x, group_width, total_blocks):
-    """Inverted bottleneck (section 3.5, config E): 1x1 to twice the channels, grouped 3x3, 1x1 back, added to x.
-
-    Without normalisation the variance would grow with depth: as in Fixup (Zhang et al. 2019) the branch's last layer
-    starts at 0 and the others are scaled by L^(-1 / (2 m - 2)), for m = 3 layers a branch and L branches a network.
-    """
-    channels = x.shape[-1]
-    gain = math.sqrt(2 / (1 + 0.2**2)) * total_blocks ** (-1 / 4)
-    groups = max(1, 2 * channels // group_width)
-    y = LeakyReLU(0.2)(layers.Conv2D(2 * channels, 1, kernel_initializer=_scaled(gain))(x))
-    y = GroupedConv2D(2 * channels, 3, padding="same", groups=groups, kernel_initializer=_scaled(gain))(y)
-    y = layers.Conv2D(channels, 1, use_bias=False, kernel_initializer=_scaled(0))(LeakyReLU(0.2)(y))
-    return layers.Add()([x, y])
-
-
-def r3gan_stages(image_size, width, wide_until, group_width):
-    """Splits an image size into the sizes of the stages and their channels.
-
-    Returns:
-        Two lists from the smallest stage to the image: sizes, and channels.
-
-    Raises:
-        ValueError: if the size does not fit, or the channels of a stage cannot be grouped.
-    """
-    base, levels = pyramid(image_size, 1)
-    sizes = [base * 2**level for level in range(len(levels) + 1)]
-    full = max(0, round(math.log2(wide_until / base)))  # so that 28 counts as 32, and 56 as 64
-    channels = [width // 2 ** max(0, level - full) for level in range(len(sizes))]
-    wrong = [count for count in channels if not count or (2 * count) % min(group_width, 2 * count)]
-    if wrong:
-        raise ValueError(
-            f"Twice the channels of each stage must be a multiple of `group_width={group_width}`. Received: "
-            f"`width={width}`, which gives stages of {channels} channels."
-        )
-    return sizes, channels
 
 
 def r3gan_generator(image_size, channels, latent_dim, width, blocks, wide_until, group_width):
@@ -72,13 +20,13 @@ def r3gan_generator(image_size, channels, latent_dim, width, blocks, wide_until,
     """
     sizes, filters = r3gan_stages(image_size, width, wide_until, group_width)
     x = latents = keras.Input((latent_dim,), name="latents")
-    x = LearnedBasis(sizes[0])(layers.Dense(filters[0], use_bias=False, kernel_initializer=_scaled())(x))
+    x = LearnedBasis(sizes[0])(layers.Dense(filters[0], use_bias=False, kernel_initializer=scaled_normal())(x))
     for level, count in enumerate(filters):
         if level:
-            x = SmoothUpSampling2D()(_linear(x, count))
+            x = SmoothUpSampling2D()(linear_change(x, count))
         for _ in range(blocks):
-            x = _residual_block(x, group_width, blocks * len(filters))
-    x = layers.Conv2D(channels, 1, use_bias=False, kernel_initializer=_scaled(), dtype="float32")(x)
+            x = inverted_bottleneck(x, group_width, blocks * len(filters))
+    x = layers.Conv2D(channels, 1, use_bias=False, kernel_initializer=scaled_normal(), dtype="float32")(x)
     return keras.Model(latents, ClippedSamples(dtype="float32")(x), name="generator")
 
 
@@ -90,16 +38,16 @@ def r3gan_discriminator(image_size, channels, width, blocks, wide_until, group_w
     """
     sizes, filters = r3gan_stages(image_size, width, wide_until, group_width)
     x = images = keras.Input((image_size, image_size, channels), name="images")
-    x = layers.Conv2D(filters[-1], 1, use_bias=False, kernel_initializer=_scaled())(x)
+    x = layers.Conv2D(filters[-1], 1, use_bias=False, kernel_initializer=scaled_normal())(x)
     for level in reversed(range(len(filters))):
         for _ in range(blocks):
-            x = _residual_block(x, group_width, blocks * len(filters))
+            x = inverted_bottleneck(x, group_width, blocks * len(filters))
         if level:
-            x = _linear(SmoothDownSampling2D()(x), filters[level - 1])
+            x = linear_change(SmoothDownSampling2D()(x), filters[level - 1])
     spread = keras.initializers.RandomNormal(stddev=1 / sizes[0])
     x = layers.DepthwiseConv2D(sizes[0], use_bias=False, depthwise_initializer=spread)(x)
     # No bias: the relativistic loss sees differences of logits only.
-    logits = layers.Dense(1, use_bias=False, kernel_initializer=_scaled(), dtype="float32")(layers.Flatten()(x))
+    logits = layers.Dense(1, use_bias=False, kernel_initializer=scaled_normal(), dtype="float32")(layers.Flatten()(x))
     return keras.Model(images, logits, name="discriminator")
 
 

@@ -107,7 +107,7 @@ def test_without_the_adversarial_term_there_is_no_discriminator():
     logs = model.fit((low, high), batch_size=4, verbose=0).history
     for a, b in zip(before, model.discriminator.get_weights()):
         np.testing.assert_array_equal(a, b)
-    assert logs["d_loss"] == [0.0] and logs["g_loss"] == logs["content_loss"]
+    assert set(logs) == {"g_loss", "content_loss"} and logs["g_loss"] == logs["content_loss"]
     model.compile()  # the second phase goes on from there
     model.fit((low, high), batch_size=4, verbose=0)
     assert int(model.step) == 4

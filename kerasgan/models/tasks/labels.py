@@ -53,6 +53,14 @@ def name_conditions(num_classes, attributes=None):
     return classes, dims
 
 
+def _as_int32(labels):
+    """Integers as int32; anything else stays as it is, for the checks to refuse."""
+    if tf.is_tensor(labels):
+        return tf.cast(labels, "int32") if labels.dtype.is_integer else labels
+    labels = np.asarray(labels)
+    return labels.astype("int32") if labels.dtype.kind in "iu" else labels
+
+
 class FromLabels(FromNoise):
     """Draws images from noise and labels or attributes; a constructor also calls `set_conditions`.
 
@@ -96,9 +104,8 @@ class FromLabels(FromNoise):
         An attribute of one dimension may come flat, but the networks take (batch, 1).
         """
         first = len(self.label_sets)
-        cast = lambda x: tf.cast(x, "int32") if tf.is_tensor(x) else np.asarray(x).astype("int32")  # noqa: E731
         vectors = [value[:, None] if len(value.shape) == 1 else value for value in condition[first:]]
-        return (*map(cast, condition[:first]), *vectors)
+        return (*map(_as_int32, condition[:first]), *vectors)
 
     def check_batch(self, batch, check_range=True):
         super().check_batch(batch, check_range)
