@@ -61,7 +61,7 @@ class Cosine(keras.optimizers.schedules.LearningRateSchedule):
     """
 
     def __init__(self, initial, final, steps):
-        if steps != int(steps) or steps < 1:
+        if whole(steps) is None:
             raise ValueError(f"`steps` must be an int of at least 1. Received: {steps!r}")
         self.initial, self.final, self.steps = float(initial), float(final), int(steps)
 
@@ -74,7 +74,7 @@ class Cosine(keras.optimizers.schedules.LearningRateSchedule):
 
 
 @keras.saving.register_keras_serializable("kerasgan")
-class R3GANSchedule:
+class R3GANSchedule(KnowsItsArguments):
     """How R3GAN's authors train (Huang et al. 2024, https://arxiv.org/abs/2501.05441): a burn-in, then steady.
 
     Given as `R3GAN.compile(schedule=...)`. Over the `burn_in` steps, each along half a cosine wave as in the authors'
