@@ -1,12 +1,18 @@
 """The logs of all epochs as a table."""
 
+import contextlib
+
 import keras
+
+from kerasgan.files import naming
 
 
 class CSVLogger(keras.callbacks.CSVLogger):
     """Writes a line an epoch, as Keras's callback of this name, without columns for values that no epoch has.
 
     Keras's adds a `val_` column of "NA" for each log where there are no `validation_data`.
+
+    An OSError of a full disk names the file.
 
     Args:
         filename, separator, append: as in `keras.callbacks.CSVLogger`.
@@ -19,4 +25,10 @@ class CSVLogger(keras.callbacks.CSVLogger):
     def on_epoch_end(self, epoch, logs=None):
         # Keras's looks for `val_` columns only where it chooses the columns itself.
         self.keys = self.keys or sorted(logs or {})
-        super().on_epoch_end(epoch, logs)
+        try:
+            with naming(self.filename):
+                super().on_epoch_end(epoch, logs)
+        except OSError:
+            with contextlib.suppress(OSError):
+                self.csv_file.close()  # or Python tries once more, and complains, when it ends
+            raise

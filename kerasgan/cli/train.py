@@ -84,8 +84,13 @@ def command(model, data, out, devices, resume, dry_run, **options):
         return
     # Of several workers one writes; the callbacks of kerasgan know by themselves.
     writes = kerasgan.callbacks.checkpoint.is_chief(gan)
-    _fit(kerasgan, gan, dataset, out, options, resume, writes)
-    if writes:
+    if not writes:
+        _fit(kerasgan, gan, dataset, out, options, resume, writes)
+        return
+    with kerasgan.locks.FolderLock(out):  # two runs in one folder would mix their files
+        if not resume and _read_options(out):
+            raise ValueError(f"{out} holds a run by now, of a process that began before this one: name another --out.")
+        _fit(kerasgan, gan, dataset, out, options, resume, writes)
         _finish(kerasgan, gan, load, out, data)
 
 

@@ -10,7 +10,6 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from conftest import tiny_gan
 
 import kerasgan
 from kerasgan import files
@@ -375,7 +374,7 @@ def test_refuses_other_options(tmp_path, make_model, make_dataset, trained):
 
 
 @pytest.mark.parametrize("change", ["batch size", "rate"])
-def test_the_refusal_names_a_way_that_works(tmp_path, make_model, make_dataset, trained, change):
+def test_the_refusal_names_a_way_that_works(tmp_path, make_model, make_uncompiled, make_dataset, trained, change):
     dataset = make_dataset().unbatch().batch(4, drop_remainder=True) if change == "batch size" else make_dataset()
     options = {"g_optimizer": keras.optimizers.Adam(1e-3)} if change == "rate" else {}
     with pytest.raises(ValueError) as error:
@@ -383,7 +382,7 @@ def test_the_refusal_names_a_way_that_works(tmp_path, make_model, make_dataset, 
     lines = re.findall(r"(?m)^  (model\..*)$", str(error.value))
     file = tmp_path / "step_00000010" / "state.weights.h5"
     assert lines == [f"model.load_weights({str(file)!r})", "model.compile(...)"]
-    model = tiny_gan(seed=7)
+    model = make_uncompiled(seed=7)
     model.load_weights(file)
     options = {"g_optimizer": keras.optimizers.Adam(1e-3)} if change == "rate" else {}
     model.compile(ema_decay=0.9, **options)
