@@ -384,7 +384,7 @@ def test_the_refusal_names_a_way_that_works(tmp_path, make_model, make_uncompile
     assert lines == [f"model.load_weights({str(file)!r})", "model.compile(...)"]
     model = make_uncompiled(seed=7)
     model.load_weights(file)
-    options = {"g_optimizer": keras.optimizers.Adam(1e-3)} if change == "rate" else {}
+    options = {"g_optimizer": keras.optimizers.Adam(1e-3)} if change == "rate" else {}  # a new one
     model.compile(ema_decay=0.9, **options)
     networks = model.generator.weights + model.discriminator.weights
     for ours, saved in zip(networks, trained):
