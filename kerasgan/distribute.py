@@ -22,12 +22,13 @@ def strategy(devices="auto", timeout=300):
     With several workers this must be the first thing that a process asks of TensorFlow after its import, and every
     worker must run the same program on the same data. Each computes its own rows of every batch. The folders of
     `kerasgan.callbacks` must be shared: only the first worker (the chief) writes, and all resume from there. When a
-    worker dies, `fit` ends in the others within 45 seconds, with a `ConnectionError` that names its address.
+    worker dies, `fit` and `evaluate` end in the others within 45 seconds, with a `ConnectionError` that names its address.
 
     Args:
-        devices: str. "default": one device. "mirrored": all GPUs of this machine. "multi_worker": the machines that
-            the environment variable `TF_CONFIG` lists, with all GPUs of each. "auto" (default): "multi_worker" where
-            `TF_CONFIG` is set, "mirrored" where there are several GPUs, else "default".
+        devices: str. "default": one device. "mirrored": all GPUs of this machine, in one strategy for the whole
+            process. "multi_worker": the machines that the environment variable `TF_CONFIG` lists, with all GPUs of
+            each. "auto" (default): "multi_worker" where `TF_CONFIG` is set, "mirrored" where there are several GPUs,
+            else "default".
         timeout: float, the seconds to wait for the other workers to appear. Default 300.
 
     Returns:

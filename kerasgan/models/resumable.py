@@ -578,7 +578,7 @@ class ResumableModel(Exports, SavesEverything, keras.Model, metaclass=arguments.
         x = inputs.as_dataset(x, y, batch_size)
         for metric in self.sample_metrics:
             metric.reset_state()
-        with self._untouched():
+        with distribute.naming_the_dead(self.distribute_strategy), self._untouched():
             logs = super().evaluate(x, return_dict=True, **kwargs)
         for metric in self.sample_metrics:
             result = metric.result()
