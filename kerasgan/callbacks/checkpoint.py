@@ -175,9 +175,10 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
                 + "\nContinue with the checkpoint's options and data (a `shuffle` needs a seed). "
                 "`Checkpoint(..., same_data=False)` takes other data of the same shape, not bit for bit. With other "
                 "options, such as another batch size or learning rate, it is another training, which can start from "
-                "these weights: in place of `compile(...)` write\n"
+                "these weights:\n"
+                "  model.compile(...)  # with the checkpoint's options\n"
                 f"  model.load_weights({str(folder / STATE)!r})\n"
-                "  model.compile(...)\n"
+                "  model.compile(...)  # with the other options, and new optimizers\n"
                 "and give its `Checkpoint` a folder of its own."
             )
         model.load_weights(folder / STATE)

@@ -22,11 +22,6 @@ def tiny_gan(seed=0):
 
 
 @pytest.fixture(scope="session")
-def make_uncompiled():
-    return tiny_gan
-
-
-@pytest.fixture(scope="session")
 def make_model():
     def make(seed=0, **arguments):
         model = tiny_gan(seed)
