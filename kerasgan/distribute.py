@@ -22,7 +22,7 @@ def strategy(devices="auto", timeout=300):
     With several workers this must be the first thing that a process asks of TensorFlow after its import, and every
     worker must run the same program on the same data. Each computes its own rows of every batch. The folders of
     `kerasgan.callbacks` must be shared: only the first worker (the chief) writes, and all resume from there. When a
-    worker dies, `fit` and `evaluate` end in the others within 45 seconds, with a `ConnectionError` that names its address.
+    worker dies, `fit` and `evaluate` end in the others within 45 seconds, by a `ConnectionError` with its address.
 
     Args:
         devices: str. "default": one device. "mirrored": all GPUs of this machine, in one strategy for the whole
