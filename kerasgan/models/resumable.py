@@ -88,6 +88,7 @@ class ResumableModel(Exports, SavesEverything, keras.Model, metaclass=arguments.
             _settle_trainable(network)
             setattr(self, attribute, network)
         object.__setattr__(self, "_network_names", tuple(networks))
+        object.__setattr__(self, "_made_frozen", any(_frozen(network) for network in networks.values()))
         self.ema_decay = 0.0
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.step = self.add_weight(shape=(), dtype="int64", initializer="zeros", trainable=False, name="step")
@@ -174,15 +175,14 @@ class ResumableModel(Exports, SavesEverything, keras.Model, metaclass=arguments.
     def changes(self):
         frozen = {name: _frozen(getattr(self, name)) for name in self._network_names}
         frozen = {name: numbers for name, numbers in frozen.items() if numbers}
-        return ({"frozen": frozen} if frozen else {}) | ({"ema_decay": self.ema_decay} if self.ema_decay else {})
+        changes = {"frozen": frozen} if frozen or self._made_frozen else {}
+        return changes | ({"ema_decay": self.ema_decay} if self.ema_decay else {})
 
     def repeat_changes(self, changes):
-        frozen = changes.get("frozen", {})
-        for name in self._network_names:
-            network, numbers = getattr(self, name), frozen.get(name, [])
-            if _frozen(network) != numbers:
-                for i, layer in enumerate(network._flatten_layers()):  # each before its own parts
-                    layer.trainable = i not in numbers
+        for name in self._network_names if "frozen" in changes else ():
+            numbers = changes["frozen"].get(name, [])
+            for i, layer in enumerate(getattr(self, name)._flatten_layers()):  # each before its own parts
+                layer.trainable = i not in numbers
         self._keep_average(changes.get("ema_decay", 0.0))
 
     def _random_states(self):
