@@ -12,7 +12,7 @@ import tensorflow as tf
 from google.protobuf.message import DecodeError
 from tensorflow.core.protobuf import saved_model_pb2
 
-from kerasgan.files import replacing, sweep, temporary_for, tensorflow_naming
+from kerasgan.files import open_plain, reading, replacing, sweep, temporary_for, tensorflow_naming
 from kerasgan.version import __version__
 
 # The newest operator set that tf2onnx 1.17 knows whole; ONNX Runtime reads it since 1.14.
@@ -202,29 +202,42 @@ COMPUTES = frozenset(
     Xlogy ZerosLike
     """.split()
 )
-# What a SavedModel has besides, to save and restore itself: in functions that none of the others may call, and in a
-# graph of its own, which programs of TensorFlow 1 run.
-SAVES = frozenset(
-    "AssignVariableOp MergeV2Checkpoints RestoreV2 SaveV2 ShardedFilename StaticRegexFullMatch StringJoin".split()
-)
+# What its main graph, which programs of TensorFlow 1 run, has besides: it makes the variables, and calls the functions
+# that save and restore them.
 OUTSIDE = frozenset("AssignVariableOp Placeholder VarHandleOp VarIsInitializedOp".split())
-MEMBERS = {
-    "saved_model.pb",
-    "fingerprint.pb",
-    "variables/variables.index",
-    "variables/variables.data-00000-of-00001",
-}
+# Attributes that say nothing of what is computed. Others can: `api_implements` lets TensorFlow's optimizer put another
+# function in the place of one that is called.
+ATTRIBUTES = frozenset(
+    """
+    _class _collective_manager_ids _construction_context _has_manual_control_dependencies _input_shapes _output_shapes
+    _read_only_resource_inputs
+    """.split()
+)
+# How a function is run. They are left out of what is opened: they can name optimizers, and executors.
+SETTINGS = ("config", "config_proto", "executor_type")
+GRAPH, INDEX, DATA = "saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"
+MEMBERS = {GRAPH, INDEX, DATA, "fingerprint.pb"}
 KINDS = {"user_object", "function", "bare_concrete_function", "variable", "constant", "captured_tensor"}
-LARGEST = 1 << 26  # bytes, of the graph's file and of a constant in it
+OBJECTS = {
+    "_generic_user_object",
+    "signature_map",
+    "trackable_dict_wrapper",
+    "trackable_list_wrapper",
+    "trackable_tuple_wrapper",
+}
+LARGEST = 1 << 26  # bytes, of the graph's file, of the variables' index, and of all constants together
+STRING = 24  # bytes, what TensorFlow needs for an empty string
 
 
 def load(folder):
     """Opens a SavedModel from somebody else, such as `model.export` writes, if all that it does is to compute.
 
-    A SavedModel is a program, which `tf.saved_model.load` opens whatever it holds. Here its operations are looked at
-    first: those that read or write files or call out are refused wherever they stand, and with them whatever is not
-    known to compute only; so are files besides the model's own, links, tables and other resources, constants and
-    variables that are larger than the files which should hold them.
+    A SavedModel is a program, which `tf.saved_model.load` opens whatever it holds. Here every operation of every
+    function is looked at first, whether something calls the function or not: those that read or write files or call
+    out are refused, and with them whatever is not known to compute only. So are attributes that let TensorFlow put
+    another function in a function's place, files besides the model's own, links, tables and other resources, constants
+    and variables that are larger than the files which should hold them. What is opened is a private copy of what was
+    checked, without the functions by which the SavedModel would save and restore itself.
 
     Args:
         folder: the version's folder, the one that holds `saved_model.pb`.
@@ -241,90 +254,170 @@ def load(folder):
     >>> served["generate"](num_images=tf.constant(16), seed=tf.constant(1))["images"]  # doctest: +SKIP
     """
     folder = pathlib.Path(folder)
-    refused = sorted(set(_refused(folder)))
-    if refused:
-        raise ValueError(
-            f"The SavedModel {str(folder)!r} must do nothing but compute. Refused, because of:\n  "
-            + "\n  ".join(refused)
-        )
-    return dict(tf.saved_model.load(str(folder)).signatures)
+    with tempfile.TemporaryDirectory(prefix="kerasgan-") as temporary:
+        private = pathlib.Path(temporary)
+        refused = sorted(set(_refused(folder, private)))
+        if refused:
+            raise ValueError(
+                f"The SavedModel {str(folder)!r} must do nothing but compute. Refused, because of:\n  "
+                + "\n  ".join(refused)
+            )
+        with reading(folder, "a whole SavedModel"):
+            return dict(tf.saved_model.load(temporary).signatures)
 
 
-def _refused(folder):
-    """Yields what speaks against opening a SavedModel."""
+def _refused(folder, private):
+    """Copies what is to be opened into a private folder; yields what speaks against opening it."""
     for path in [folder, *folder.rglob("*")]:
         name = path.relative_to(folder).as_posix()
         if path.is_symlink():
             yield f"a link: {name}"
         elif path != folder and not path.is_dir() and name not in MEMBERS:
             yield f"a file that is no part of it: {name}"
-    file = folder / "saved_model.pb"
-    size = file.stat().st_size if file.is_file() else 0
-    if not 0 < size <= LARGEST:
-        yield f"saved_model.pb: {size} bytes, of at most {LARGEST}"
-        return
+    content = _content(folder / GRAPH)
+    if content is None:
+        return (yield f"{GRAPH}: not a plain file of at least one byte and at most {LARGEST}")
     try:
-        graphs = saved_model_pb2.SavedModel.FromString(file.read_bytes()).meta_graphs
+        model = saved_model_pb2.SavedModel.FromString(content)
     except DecodeError:
-        yield "saved_model.pb: not a SavedModel"
-        return
-    if len(graphs) != 1 or not graphs[0].HasField("object_graph_def"):
-        yield "saved_model.pb: not of the second version"
-        return
-    yield from _refused_objects(graphs[0], folder)
-    yield from _refused_operations(graphs[0])
+        return (yield f"{GRAPH}: not a SavedModel")
+    if len(model.meta_graphs) != 1 or not model.meta_graphs[0].HasField("object_graph_def"):
+        return (yield f"{GRAPH}: not of the second version")
+    (private / "variables").mkdir()
+    yield from _refused_variables(folder, private, model.meta_graphs[0])
+    yield from _refused_objects(model.meta_graphs[0])
+    yield from _refused_operations(model.meta_graphs[0].graph_def.node, OUTSIDE | {"StatefulPartitionedCall"})
+    _leave_out_saving(model.meta_graphs[0])
+    yield from _refused_functions(model.meta_graphs[0])
+    (private / GRAPH).write_bytes(model.SerializeToString())
 
 
-def _refused_objects(graph, folder):
+def _content(path):
+    """Returns the bytes of a small file that is no link and no device, or None."""
+    try:
+        with open_plain(path) as file:
+            content = file.read(LARGEST + 1)
+    except OSError:
+        return None
+    return content if 0 < len(content) <= LARGEST else None
+
+
+def _refused_variables(folder, private, graph):
+    """Copies the variables; what the graph and their index declare must fit into the file that holds them."""
+    try:
+        with open_plain(folder / DATA) as source, open(private / DATA, "xb") as target:
+            shutil.copyfileobj(source, target)
+            there = target.tell()
+    except OSError:
+        there = 0
+    declared = sum(
+        _size(item.variable.dtype, item.variable.shape)
+        for item in graph.object_graph_def.nodes
+        if item.WhichOneof("kind") == "variable"
+    )
+    if declared > there:
+        yield f"variables of {declared} bytes, more than are there"
+    index = _content(folder / INDEX)
+    if index is None:
+        return (yield f"{INDEX}: not a plain file of at least one byte and at most {LARGEST}")
+    (private / INDEX).write_bytes(index)
+    try:
+        reader = tf.train.load_checkpoint(str(private / INDEX).removesuffix(".index"))
+        types, shapes = reader.get_variable_to_dtype_map(), reader.get_variable_to_shape_map()
+        stored = sum((types[name].size or STRING) * math.prod(shape) for name, shape in shapes.items())
+    except Exception:  # TensorFlow's reader raises many kinds
+        return (yield f"{INDEX}: not an index of variables")
+    if stored > there + STRING:  # and the one string that tells what belongs to what
+        yield f"an index of variables of {stored} bytes, more than are there"
+
+
+def _refused_objects(graph):
     for asset in graph.asset_file_def:
         yield f"a file that it reads: {asset.filename}"
-    declared = 0
     for item in graph.object_graph_def.nodes:
         kind = item.WhichOneof("kind")
-        if kind not in KINDS or item.registered_name:
+        if kind not in KINDS or item.registered_name or item.registered_saver.name or item.saveable_objects:
             yield f"an object of the kind {item.registered_name or kind}"
-        if kind == "variable":
-            declared += _size(item.variable.dtype, item.variable.shape)
-    data = folder / "variables" / "variables.data-00000-of-00001"
-    if declared > (data.stat().st_size if data.is_file() else 0):
-        yield f"variables of {declared} bytes, more than are there"
+        elif kind == "user_object" and item.user_object.identifier not in OBJECTS:
+            yield f"an object of the kind {item.user_object.identifier}"
 
 
-def _refused_operations(graph):
+def _leave_out_saving(graph):
+    """Removes what opening does not need: the functions that save and restore, and the main graph but its constants."""
+    saver, main, library = graph.saver_def, graph.graph_def.node, graph.graph_def.library.function
+    ends = {saver.save_tensor_name.partition(":")[0], saver.restore_op_name}
+    own = {node.attr["f"].func.name for node in main if node.name in ends}
+    kept = [function for function in library if function.signature.name not in own]
+    constants = [node for node in main if node.op == "Const"]
+    graph.graph_def.library.ClearField("function")
+    library.extend(kept)
+    graph.graph_def.ClearField("node")
+    main.extend(constants)
+    graph.ClearField("saver_def")
+
+
+def _refused_functions(graph):
+    """Whatever is left of the graph is looked at, called or not."""
     library = graph.graph_def.library
-    functions = {function.signature.name: function.node_def for function in library.function}
-    called = {name for nodes in functions.values() for name in _mentioned(nodes)}
-    called |= {*graph.object_graph_def.concrete_functions}
-    called |= {gradient.gradient_func for gradient in (*library.gradient, *library.registered_gradients)}
-    for name, nodes in [(None, graph.graph_def.node), *functions.items()]:
-        besides = OUTSIDE if name is None else set() if name in called else SAVES
-        allowed = COMPUTES | besides | functions.keys()
-        for node in nodes:
-            if node.op not in allowed:
-                yield f"the operation {node.op}"
-            for value in node.attr.values():
-                if _size(value.tensor.dtype, value.tensor.tensor_shape) > LARGEST:
-                    yield f"a constant of more than {LARGEST} bytes"
+    names = [function.signature.name for function in library.function]
+    if len({*names}) < len(names):
+        yield "two functions of one name"
+    if library.gradient or library.registered_gradients:
+        yield "a gradient of its own"
+    for name in {*graph.object_graph_def.concrete_functions} - {*names}:
+        yield f"a function that is not there: {name}"
+    constants = list(graph.graph_def.node)
+    for function in library.function:
+        for name in function.attr.keys() - ATTRIBUTES:
+            yield f"the attribute {name} of a function"
+        for name in _called(function.node_def) - {*names}:
+            yield f"a function that is not there: {name}"
+        yield from _refused_operations(function.node_def, names)
+        for node in function.node_def:
+            for setting in SETTINGS:
+                node.attr.pop(setting, None)
+        constants += function.node_def
+    size = sum(_size(v.tensor.dtype, v.tensor.tensor_shape) for node in constants for v in node.attr.values())
+    if size > LARGEST:
+        yield f"constants of {size} bytes, of at most {LARGEST}"
 
 
-def _mentioned(nodes):
-    """Yields the names of the functions that nodes call, and more."""
+def _refused_operations(nodes, others):
+    allowed = COMPUTES.union(others)
     for node in nodes:
-        yield node.op
+        if node.op not in allowed:
+            yield f"the operation {node.op}"
+        for name in node.attr:
+            if name.startswith("_") and name not in ATTRIBUTES or name.startswith("api_"):
+                yield f"the attribute {name} of an operation"
         for value in node.attr.values():
-            yield value.func.name
-            yield from (function.name for function in value.list.func)
+            if value.HasField("tensor") and not _is_plain(value.tensor.dtype):
+                yield "a constant that is neither numbers nor text"
+
+
+def _called(nodes):
+    """Returns the names of the functions that are attributes of nodes."""
+    values = [value for node in nodes for value in node.attr.values()]
+    names = {value.func.name for value in values} | {f.name for value in values for f in value.list.func}
+    return names - {""}
+
+
+def _is_plain(dtype):
+    """Tells numbers, bools and strings from handles of resources and from variants, which can stand for anything."""
+    try:
+        dtype = tf.as_dtype(dtype)
+    except TypeError:
+        return False
+    return dtype.is_floating or dtype.is_integer or dtype.is_bool or dtype.is_complex or dtype == tf.string
 
 
 def _size(dtype, shape):
     """Returns the bytes that a tensor is declared to have: none without a type, infinitely many where they are open."""
-    try:
-        width = tf.as_dtype(dtype).size if dtype else 0
-    except TypeError:
+    if not dtype:
+        return 0
+    if not _is_plain(dtype) or shape.unknown_rank or any(dim.size < 0 for dim in shape.dim):
         return math.inf
-    if shape.unknown_rank or any(dim.size < 0 for dim in shape.dim):
-        return math.inf if dtype else 0
-    return width * math.prod(dim.size for dim in shape.dim)
+    return (tf.as_dtype(dtype).size or STRING) * math.prod(dim.size for dim in shape.dim)
 
 
 FORMATS = {"saved_model": None, "onnx": (".onnx", _onnx), "litert": (".tflite", _litert)}

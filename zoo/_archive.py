@@ -1,12 +1,14 @@
 """Reading a `.keras` file that comes from somebody else."""
 
-import json
 import stat
+import types
 import zipfile
 from pathlib import Path
 
 import keras
 
+from kerasgan.downloads import no_downloads
+from kerasgan.files import parse_json, reading
 from kerasgan.models import ResumableModel
 from kerasgan.zoo._weights import WeightFileError, load_content
 
@@ -37,6 +39,12 @@ ROOMS = {
     "keras.regularizers": (("keras.src.regularizers.",), keras.regularizers),
 }
 NETWORKS = {("keras.src.models.functional", "Functional"), ("keras", "Sequential"), ("keras.models", "Sequential")}
+# All that `keras.activations` has but the functions that look others up.
+ACTIVATIONS = {name for name, value in vars(keras.activations).items() if isinstance(value, types.FunctionType)} - {
+    "deserialize",
+    "get",
+    "serialize",
+}
 
 
 def load_archive(path):
@@ -45,8 +53,9 @@ def load_archive(path):
     Use it instead of `keras.models.load_model` for files that you did not write yourself. The archive must hold the
     three files that Keras writes, uncompressed and nothing else; nothing is unpacked to the disk. Each class in its
     configuration must be one of this library's or a plain layer, optimizer, loss, metric, initializer, regularizer or
-    constraint of Keras. The weights are read as `load_weights` reads them. What is not checked is how large a network
-    the file describes: one can still ask for more memory than there is.
+    constraint of Keras, and none may need a download: a metric or a loss whose network is fetched is refused. The
+    weights are read as `load_weights` reads them. What is not checked is how large a network the file describes: one
+    can still ask for more memory than there is.
 
     Args:
         path: the file.
@@ -66,15 +75,12 @@ def load_archive(path):
     28
     """
     path = Path(path)
-    try:
-        with zipfile.ZipFile(path) as archive:
-            _check_members(path, archive)
-            config = json.loads(archive.read(CONFIG))
-            _check_classes(path, config)
-            model = _build(path, config)
-            return load_content(model, path, lambda limit: _weights(path, archive, limit))
-    except (zipfile.BadZipFile, EOFError, RecursionError, UnicodeDecodeError, json.JSONDecodeError) as error:
-        raise WeightFileError(f"{path} must be a whole .keras file. Received: {error}") from error
+    with reading(path, "a whole .keras file", WeightFileError), zipfile.ZipFile(path) as archive:
+        _check_members(path, archive)
+        config = parse_json(archive.read(CONFIG), path)
+        _check_classes(path, config)
+        model = _build(path, config)
+        return load_content(model, path, lambda limit: _weights(path, archive, limit))
 
 
 def _check_members(path, archive):
@@ -107,32 +113,40 @@ def _check_classes(path, item):
 
 
 def _is_allowed(item):
+    """Tells whether each way in which Keras may read an item leads to the same class, a known one.
+
+    Keras goes by `registered_name` first, then by `module` and `class_name`; but where an item has no `module`, and
+    where it looks among classes of one kind, by `class_name` alone. So all three must be there and say the same.
+    """
     name, module, registered = (item.get(key) for key in ("class_name", "module", "registered_name"))
-    if not isinstance(name, str):
+    if not isinstance(name, str) or "config" not in item:
+        return False
+    if name == "__keras_tensor__":
+        return module is None and registered is None
+    if not isinstance(module, str):
         return False
     if isinstance(registered, str) and registered.startswith("kerasgan>"):
         found = keras.saving.get_registered_object(registered)
-        return isinstance(found, type) and found.__module__.split(".")[0] == "kerasgan"
-    if registered not in (None, name):
+        return _is_class_of(found, "kerasgan.") and found.__name__ == name and module.split(".")[0] == "kerasgan"
+    if name == "function":  # an activation's name
+        function = item["config"]
+        known = isinstance(function, str) and function in ACTIVATIONS
+        return known and module == "builtins" and registered in (None, name, function)
+    if registered not in (None, name) or keras.saving.get_registered_object(name) is not None:
         return False
-    if name == "__keras_tensor__":
-        return True
-    if name == "function":  # an activation's or a loss's name
-        return module == "builtins" and hasattr(keras.activations, str(item.get("config")))
     if (module, name) in NETWORKS:
         return True
-    if module not in ROOMS:
-        return False
-    prefixes, room = ROOMS[module]
-    found = getattr(room, name, None)
+    prefixes, room = ROOMS.get(module, ((), None))
+    return _is_class_of(getattr(room, name, None), prefixes)
+
+
+def _is_class_of(found, prefixes):
     return isinstance(found, type) and found.__module__.startswith(prefixes)
 
 
 def _build(path, config):
-    try:
+    with reading(path, "the description of a model", WeightFileError), no_downloads(path):
         model = keras.saving.deserialize_keras_object(config, safe_mode=True)
-    except (TypeError, ValueError, KeyError, AttributeError) as error:
-        raise WeightFileError(f"{path} must describe a model. Received: {error}") from error
     if not isinstance(model, ResumableModel) or not model.compiled:
         raise WeightFileError(f"{path} must hold a compiled model of kerasgan. Received: {type(model).__name__}")
     return model

@@ -1,23 +1,15 @@
 """Where an entry's files are: beside its card, or fetched once into the user's cache folder."""
 
 import hashlib
-import os
 import threading
-import urllib.error
-import urllib.request
 from pathlib import Path
 
+from kerasgan.downloads import cache_folder, fetch, is_offline, make_cache_folder
 from kerasgan.files import replacing
 from kerasgan.zoo._weights import WeightFileError, read_checked
 
-SCHEMES = ("https://", "http://", "file://")
-# Temporary names tell processes apart, not threads.
+# Of threads that want the same file one fetches it.
 _fetching = threading.Lock()
-
-
-def cache_folder():
-    """Returns the folder of fetched files: `KERASGAN_HOME`, or `~/.cache/kerasgan`."""
-    return Path(os.environ.get("KERASGAN_HOME") or Path.home() / ".cache" / "kerasgan")
 
 
 def locate(folder, filename, record):
@@ -34,6 +26,7 @@ def locate(folder, filename, record):
     Raises:
         WeightFileError: the file is not what the record says. In the cache it is removed, in the package it is kept.
         FileNotFoundError: it is nowhere and cannot be fetched; the message says where to put it by hand.
+        PermissionError: the cache belongs to another user, or others may write to it.
     """
     shipped = Path(folder) / filename
     if shipped.exists() or "url" not in record:
@@ -41,7 +34,7 @@ def locate(folder, filename, record):
             raise FileNotFoundError(f"{shipped} must be there: it ships with the package. Install kerasgan again")
         read_checked(shipped, record["size"], record["sha256"])
         return shipped
-    cached = cache_folder() / "zoo" / Path(folder).name / filename
+    cached = cache_folder("zoo", Path(folder).name) / filename
     with _fetching:
         if not cached.exists():
             _fetch(record, cached)
@@ -57,15 +50,11 @@ def locate(folder, filename, record):
 def _fetch(record, target):
     """Downloads into memory up to the stated size, checks, then names the file in one step."""
     by_hand = f"To put it there by hand: {record['url']} as {target}"
-    if os.environ.get("KERASGAN_OFFLINE", "0") not in ("", "0"):
+    if is_offline():
         raise FileNotFoundError(f"{target} is not in the cache and KERASGAN_OFFLINE is set. {by_hand}")
-    if not record["url"].startswith(SCHEMES):
-        raise ValueError(f"`url` must begin with one of {SCHEMES}. Received: {record['url']!r}")
     try:
-        with urllib.request.urlopen(record["url"], timeout=30) as response:
-            # One byte more than stated is enough to know that the answer is too long.
-            content = response.read(record["size"] + 1)
-    except (urllib.error.URLError, OSError) as error:
+        content = fetch(record["url"], record["size"])
+    except OSError as error:
         raise FileNotFoundError(f"{record['url']} could not be fetched ({error}). {by_hand}") from error
     digest = hashlib.sha256(content).hexdigest()
     if len(content) != record["size"] or digest != record["sha256"]:
@@ -74,6 +63,7 @@ def _fetch(record, target):
             f"Received: {len(content)} bytes or more, SHA-256 {digest}; nothing was kept"
         )
     try:
+        make_cache_folder("zoo", target.parent.name)
         with replacing(target) as temporary:
             temporary.write_bytes(content)
     except OSError as error:

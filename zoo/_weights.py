@@ -9,7 +9,7 @@ import keras
 import numpy as np
 
 from kerasgan.callbacks.checkpoint import weights_in_memory
-from kerasgan.files import replacing
+from kerasgan.files import reading, replacing
 
 # Group and attribute headers of a file Keras wrote measure below this for every network here.
 HDF5_OVERHEAD = 1 << 20
@@ -202,11 +202,8 @@ def _read_arrays(path, content, shapes, types, folders):
             else:
                 raise WeightFileError(f"{path} must hold a group at {name}. Received: {type(item).__name__}")
 
-    try:
-        with h5py.File(io.BytesIO(content), "r") as file:
-            walk(file, "")
-    except (OSError, RuntimeError, KeyError) as error:
-        raise WeightFileError(f"{path} must be a whole HDF5 file. Received: {error}") from error
+    with reading(path, "a whole HDF5 file", WeightFileError), h5py.File(io.BytesIO(content), "r") as file:
+        walk(file, "")
     missing = sorted(set(shapes) - set(arrays))
     if missing:
         raise WeightFileError(f"{path} must hold all weights of this network. Received: none for {missing[0]}")

@@ -6,11 +6,11 @@ did, average pools leave out the padding, and the last block pools by the maximu
 
 import hashlib
 import os
-import urllib.request
 
 import keras
 import tensorflow as tf
 
+from kerasgan.downloads import cache_folder, fetch, is_offline, make_cache_folder
 from kerasgan.files import replacing
 from kerasgan.metrics.efficientnet import assign_torch_weights
 from kerasgan.metrics.torch_weights import read_torch_weights
@@ -20,6 +20,7 @@ WEIGHTS_NAME = "weights-inception-2015-12-05-6726825d.pth"
 WEIGHTS_URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{WEIGHTS_NAME}"
 # the customary name ends in the first digits of the file's SHA-256
 WEIGHTS_HASH = "6726825d"
+WEIGHTS_BYTES = 200 << 20  # more than twice what the file has
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -53,7 +54,8 @@ def inception_v3(weights="fid"):
 
     Args:
         weights: "fid" (the file named by the environment variable KERASGAN_INCEPTION_WEIGHTS, or the customary one,
-            downloaded once and checked), the path of such a `.pth`, or None for random weights.
+            downloaded once into the folder KERASGAN_HOME and checked), the path of such a `.pth`, or None for random
+            weights.
 
     Returns:
         keras.Model: images (n, height, width, 3) in [-1, 1] -> dict of "64", "192", "768" and "2048" (features averaged
@@ -110,29 +112,27 @@ def _weights_file():
                 f"{WEIGHTS_VARIABLE} must name the Inception weight file. Received: {path!r}, no such file"
             )
         return path
-    path = os.path.join(os.path.expanduser("~"), ".cache", "kerasgan", WEIGHTS_NAME)
-    if not os.path.isfile(path):
+    path = cache_folder() / WEIGHTS_NAME
+    if not path.is_file():
+        make_cache_folder()
         _download(WEIGHTS_URL, path, WEIGHTS_HASH)
     return path
 
 
 def _download(url, path, expected):
+    advice = f"Fetch the file elsewhere and set {WEIGHTS_VARIABLE} to its path, or use another extractor, e.g. "
+    advice += "'efficientnet_lite0'."
+    if is_offline():
+        raise ValueError(f"{path} is not in the cache and KERASGAN_OFFLINE is set. {advice}")
     try:
-        with replacing(path) as temporary, urllib.request.urlopen(url, timeout=30) as source:
-            digest = hashlib.sha256()
-            with open(temporary, "wb") as target:
-                while chunk := source.read(1 << 20):
-                    digest.update(chunk)
-                    target.write(chunk)
-            if not digest.hexdigest().startswith(expected):
-                raise ValueError(
-                    f"{url} must have a SHA-256 that begins with {expected}. Received: {digest.hexdigest()}; try again"
-                )
+        content = fetch(url, WEIGHTS_BYTES)
     except OSError as error:
-        raise ValueError(
-            f"The Inception weights could not be downloaded from {url} ({error}). Fetch the file elsewhere and set "
-            f"{WEIGHTS_VARIABLE} to its path, or use another extractor, e.g. 'efficientnet_lite0'."
-        ) from error
+        raise ValueError(f"The Inception weights could not be downloaded from {url} ({error}). {advice}") from error
+    digest = hashlib.sha256(content).hexdigest()
+    if not digest.startswith(expected):
+        raise ValueError(f"{url} must have a SHA-256 that begins with {expected}. Received: {digest}; try again")
+    with replacing(path) as temporary:
+        temporary.write_bytes(content)
 
 
 def _convolve(x, name, filters, kernel, strides=1, padding="same"):

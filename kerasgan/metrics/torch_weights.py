@@ -1,11 +1,15 @@
 """Reading the tensors of a `.pth` file without running anything that the file says."""
 
+import io
 import math
+import os
 import pickletools
 import zipfile
 from typing import NamedTuple
 
 import numpy as np
+
+from kerasgan.files import reading
 
 DTYPES = {
     "torch DoubleStorage": "<f8",
@@ -19,6 +23,9 @@ DTYPES = {
     "torch BoolStorage": "?",
 }
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
+# The program of a state dict of a thousand tensors measures a fifth of it.
+PROGRAM_BYTES = 1 << 20
+MOST_AXES = 32
 
 
 class _Global(NamedTuple):
@@ -43,7 +50,7 @@ def read_torch_weights(path):
 
     A `.pth` is a program for Python's unpickler, which may call any function. Here its instructions are listed by
     `pickletools`, which calls nothing, and only those that build dicts, tuples and tensors are understood; a file that
-    names any other function is refused.
+    names any other function is refused, and so is one whose tensors are larger, all together, than the file.
 
     Args:
         path: the file's path.
@@ -52,35 +59,41 @@ def read_torch_weights(path):
         dict of str -> array, C-contiguous, in the file's order; entries that are not tensors are left out.
 
     Raises:
-        ValueError: when the file is damaged, holds no named tensors, or asks for anything else.
+        ValueError: when the file is damaged, holds no named tensors, or asks for anything else; it names the file.
+        OSError: when the file cannot be read.
     """
-    try:
-        if zipfile.is_zipfile(path):
-            entries, storages = _read_zip(path)
-        else:
-            entries, storages = _read_legacy(path)
+    with reading(path, "a state dict of tensors as torch.save writes it"):
+        entries, storages = _read_zip(path) if zipfile.is_zipfile(path) else _read_legacy(path)
         if not isinstance(entries, dict):
-            raise ValueError(f"Expected a dict of tensors. Received: {type(entries).__name__}")
-        tensors = {name: _gather(value, storages) for name, value in entries.items() if isinstance(value, _Tensor)}
+            raise ValueError(f"{path} must hold a dict of tensors. Received: {type(entries).__name__}")
+        tensors = {name: value for name, value in entries.items() if isinstance(value, _Tensor)}
         if not tensors:
-            raise ValueError(f"Expected named tensors. Received: {list(entries)[:5]}")
-    except (KeyError, IndexError, TypeError, AttributeError, EOFError, zipfile.BadZipFile) as error:
-        raise ValueError(f"{path} is damaged or no state dict: {error!r}") from error
-    return tensors
+            raise ValueError(f"{path} must hold named tensors. Received: none in {len(entries)} entries")
+        for name, tensor in tensors.items():
+            _check_layout(path, name, tensor, storages)
+        declared = sum(math.prod(t.shape) * np.dtype(t.storage.dtype).itemsize for t in tensors.values())
+        size = os.path.getsize(path)
+        if declared > size:
+            raise ValueError(f"{path} has {size} bytes. Received: tensors of {declared} bytes")
+        return {name: _gather(tensor, storages) for name, tensor in tensors.items()}
 
 
 def _read_zip(path):
     with zipfile.ZipFile(path) as archive:
         if any(member.compress_type != zipfile.ZIP_STORED for member in archive.infolist()):
             raise ValueError(f"{path} is compressed, which torch.save does not do: it could unpack to any size")
-        (program,) = [name for name in archive.namelist() if name.endswith("/data.pkl")] or [None]
-        if program is None:
-            raise ValueError(f"{path} is a zip file without data.pkl")
-        folder = program.removesuffix("data.pkl")
+        if sum(member.file_size for member in archive.infolist()) > os.path.getsize(path):
+            raise ValueError(f"{path} declares more bytes than it has")
+        programs = [name for name in archive.namelist() if name.endswith("/data.pkl")]
+        if len(programs) != 1:
+            raise ValueError(f"{path} is a zip file with {len(programs)} files data.pkl in the place of one")
+        folder = programs[0].removesuffix("data.pkl")
         if f"{folder}byteorder" in archive.namelist() and archive.read(f"{folder}byteorder") != b"little":
             raise ValueError(f"{path} was written on a big-endian machine, which is not supported")
+        if archive.getinfo(programs[0]).file_size > PROGRAM_BYTES:
+            raise ValueError(f"{path} must describe its tensors in at most {PROGRAM_BYTES} bytes. Received: more")
         wanted = {}
-        entries = _run(archive.read(program), wanted)
+        entries = _run(archive.read(programs[0]), wanted)
         storages = {}
         for key, storage in wanted.items():
             name = f"{folder}data/{key}"
@@ -94,34 +107,44 @@ def _read_zip(path):
 def _read_legacy(path):
     wanted = {}
     with open(path, "rb") as file:
-        if _run(file, wanted) != LEGACY_MAGIC:
+        # From memory: from a file a declared length would be allocated before it is found not to be there.
+        programs = io.BytesIO(file.read(PROGRAM_BYTES))
+        if _run(programs, wanted) != LEGACY_MAGIC:
             raise ValueError(f"{path} is not a file that torch.save wrote")
-        _run(file, wanted)  # the protocol's version
-        if not _run(file, wanted).get("little_endian"):
+        _run(programs, wanted)  # the protocol's version
+        if not _run(programs, wanted).get("little_endian"):
             raise ValueError(f"{path} was written on a big-endian machine, which is not supported")
-        entries = _run(file, wanted)
+        entries, keys = _run(programs, wanted), _run(programs, wanted)
+        left = file.seek(0, os.SEEK_END) - file.seek(programs.tell())
         storages = {}
-        for key in _run(file, wanted):
-            storage = wanted[key]
+        for key in keys:
+            storage = wanted[_checked_key(key)]
             size = storage.count * np.dtype(storage.dtype).itemsize
-            header, data = file.read(8), file.read(size)
-            if int.from_bytes(header, "little") != storage.count or len(data) != size:
+            left -= 8 + size
+            if left < 0 or int.from_bytes(file.read(8), "little") != storage.count:
                 raise ValueError(f"{path} ends within the tensor storage {key!r}")
-            storages[key] = np.frombuffer(data, storage.dtype)
+            storages[key] = np.frombuffer(file.read(size), storage.dtype)
     return entries, storages
 
 
-def _gather(tensor, storages):
-    """A copy of the elements that offset, shape and strides choose, after a check that all lie in the storage."""
-    data = storages[tensor.storage.key]
+def _check_layout(path, name, tensor, storages):
+    """What offset, shape and strides choose must lie in the storage."""
+    count, axes = len(storages[tensor.storage.key]), len(tensor.shape)
     numbers = (tensor.offset, *tensor.shape, *tensor.strides)
-    if any(type(n) is not int or n < 0 for n in numbers) or len(tensor.shape) != len(tensor.strides):
-        raise ValueError(f"A tensor has a bad layout: {tensor}")
+    if axes > MOST_AXES or len(tensor.strides) != axes or any(type(n) is not int or n < 0 for n in numbers):
+        raise ValueError(f"{path}: the tensor {name!r} has a bad layout")
+    if 0 in tensor.shape:
+        return
+    last = tensor.offset + sum((n - 1) * stride for n, stride in zip(tensor.shape, tensor.strides))
+    if last >= count or math.prod(tensor.shape) > count:
+        raise ValueError(f"{path}: the tensor {name!r} reaches beyond its storage of {count}")
+
+
+def _gather(tensor, storages):
+    """A copy of the elements that offset, shape and strides choose."""
+    data = storages[tensor.storage.key]
     if 0 in tensor.shape:
         return np.zeros(tensor.shape, data.dtype)
-    last = tensor.offset + sum((n - 1) * stride for n, stride in zip(tensor.shape, tensor.strides))
-    if last >= len(data) or math.prod(tensor.shape) > len(data):
-        raise ValueError(f"A tensor reaches beyond its storage of {len(data)}: {tensor}")
     strides = [stride * data.itemsize for stride in tensor.strides]
     view = np.lib.stride_tricks.as_strided(data[tensor.offset :], tensor.shape, strides, writeable=False)
     return np.ascontiguousarray(view).reshape(tensor.shape)
@@ -146,6 +169,13 @@ CALLS = {
 }
 CONSTANTS = {"NONE": None, "NEWTRUE": True, "NEWFALSE": False}
 LITERALS = ("BININT", "BININT1", "BININT2", "LONG1", "BINUNICODE", "SHORT_BINUNICODE", "BINFLOAT")
+
+
+def _checked_key(key):
+    """Keys are names and numbers. A tuple may hold itself many times over, and asking for its hash would never end."""
+    if type(key) not in (str, int):
+        raise ValueError(f"Keys must be names. Received: {type(key).__name__}")
+    return key
 
 
 def _run(program, wanted):
@@ -193,20 +223,21 @@ def _run(program, wanted):
             list.extend(stack[-1], items)
         elif name == "SETITEM":
             value, key = stack.pop(), stack.pop()
-            dict.__setitem__(stack[-1], key, value)
+            dict.__setitem__(stack[-1], _checked_key(key), value)
         elif name == "SETITEMS":
             items = pop_to_mark()
-            dict.update(stack[-1], zip(items[::2], items[1::2]))
+            dict.update(stack[-1], zip(map(_checked_key, items[::2]), items[1::2]))
         elif name == "GLOBAL":
             if argument not in CALLS and argument not in DTYPES:
                 raise ValueError(f"A weight file may name only tensors. Received: {argument!r}, which was not called")
             stack.append(_Global(argument))
         elif name == "BINPERSID":
             kind, dtype, key, _, count, *view = stack.pop()
-            if kind != "storage" or any(part is not None for part in view):
-                raise ValueError(f"A weight file may refer only to whole storages. Received: {kind!r} {view!r}")
-            stack.append(_Storage(key, DTYPES[dtype.name], count))
-            wanted[key] = stack[-1]
+            if kind != "storage" or any(part is not None for part in view) or type(count) is not int or count < 0:
+                raise ValueError("A weight file may refer only to whole storages. Received: another reference")
+            stack.append(_Storage(_checked_key(key), DTYPES[dtype.name], count))
+            if wanted.setdefault(key, stack[-1]) != stack[-1]:
+                raise ValueError(f"A storage must have one type and size. Received: two for {key!r}")
         elif name == "REDUCE":
             arguments, function = stack.pop(), stack.pop()
             stack.append(CALLS[function.name](*arguments))

@@ -6,6 +6,8 @@ from pathlib import Path
 import keras
 from keras import layers
 
+from kerasgan.downloads import check_allowed
+
 # The network, its layer, and the means of the images it was trained on, red first.
 IMAGENET, BSDS = (123.68, 116.779, 103.939), (122.67892, 116.66877, 104.00699)
 VGG = {
@@ -33,7 +35,10 @@ def vgg_features(name, pretrained=True):
         ValueError: "vgg16_33" without its package.
     """
     build, layer, means = VGG[name]
-    vgg = build(include_top=False, weights="imagenet" if pretrained and build is keras.applications.VGG19 else None)
+    fetched = pretrained and build is keras.applications.VGG19
+    if fetched:
+        check_allowed(f"the weights of {name!r}")
+    vgg = build(include_top=False, weights="imagenet" if fetched else None)
     vgg = keras.Model(vgg.input, vgg.get_layer(layer).output)
     if pretrained and build is keras.applications.VGG16:
         read_edge_detector(vgg)

@@ -14,7 +14,7 @@ import tempfile
 import numpy as np
 
 from kerasgan import export
-from kerasgan.zoo._fetch import cache_folder
+from kerasgan.downloads import cache_folder, check_allowed, is_offline, make_cache_folder
 
 RUNTIME = "onnxruntime-web@1.30.0"
 # SHA-256 of the files of that package which the page loads.
