@@ -209,8 +209,8 @@ OUTSIDE = frozenset("AssignVariableOp Placeholder VarHandleOp VarIsInitializedOp
 # function in the place of one that is called.
 ATTRIBUTES = frozenset(
     """
-    _class _collective_manager_ids _construction_context _has_manual_control_dependencies _input_shapes _output_shapes
-    _read_only_resource_inputs
+    _class _collective_manager_ids _construction_context _has_manual_control_dependencies _input_shapes
+    _lower_using_switch_merge _num_original_outputs _output_shapes _read_only_resource_inputs
     """.split()
 )
 # How a function is run. They are left out of what is opened: they can name optimizers, and executors.
@@ -316,7 +316,7 @@ def _refused_variables(folder, private, graph):
         if item.WhichOneof("kind") == "variable"
     )
     if declared > there:
-        yield f"variables of {declared} bytes, more than are there"
+        return (yield f"variables of {declared} bytes, more than are there")
     index = _content(folder / INDEX)
     if index is None:
         return (yield f"{INDEX}: not a plain file of at least one byte and at most {LARGEST}")
@@ -336,7 +336,7 @@ def _refused_objects(graph):
         yield f"a file that it reads: {asset.filename}"
     for item in graph.object_graph_def.nodes:
         kind = item.WhichOneof("kind")
-        if kind not in KINDS or item.registered_name or item.registered_saver.name or item.saveable_objects:
+        if kind not in KINDS or item.registered_name or item.registered_saver or item.saveable_objects:
             yield f"an object of the kind {item.registered_name or kind}"
         elif kind == "user_object" and item.user_object.identifier not in OBJECTS:
             yield f"an object of the kind {item.user_object.identifier}"
@@ -349,9 +349,8 @@ def _leave_out_saving(graph):
     own = {node.attr["f"].func.name for node in main if node.name in ends}
     kept = [function for function in library if function.signature.name not in own]
     constants = [node for node in main if node.op == "Const"]
-    graph.graph_def.library.ClearField("function")
+    del library[:], main[:]
     library.extend(kept)
-    graph.graph_def.ClearField("node")
     main.extend(constants)
     graph.ClearField("saver_def")
 

@@ -1,6 +1,8 @@
 """SavedModels from somebody else: opened only where all that they do is to compute."""
 
 import json
+import os
+import pathlib
 import shutil
 
 import numpy as np
@@ -9,6 +11,9 @@ import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
 from kerasgan import export
+
+
+EMPTY = "saved_model.pb: not a plain file of at least one byte and at most 67108864"
 
 
 class Plain(tf.Module):
@@ -134,15 +139,124 @@ def test_tables_and_the_files_that_they_read_are_refused(tmp_path):
         assert f"  {reason}\n" in f"{error.value}\n"
 
 
-def test_a_function_that_saves_may_not_be_called(plain):
-    def change(graph):
-        functions = graph.graph_def.library.function
-        (restore,) = [f.signature.name for f in functions if "traced_restore" in f.signature.name]
-        (serve,) = [f for f in functions if "signature_wrapper" in f.signature.name]
-        node = serve.node_def.add(name="evil", op="StatefulPartitionedCall")
-        node.attr["f"].func.name = restore
+def functions(graph, part):
+    return [function for function in graph.graph_def.library.function if part in function.signature.name]
 
-    refused(altered(plain, change), "the operation AssignVariableOp", "the operation RestoreV2")
+
+def test_a_function_that_saves_may_not_be_called(plain):
+    """It is not opened, so that whoever calls it calls nothing."""
+    graph = saved_model_pb2.SavedModel.FromString((plain / export.GRAPH).read_bytes()).meta_graphs[0]
+    (restore,) = functions(graph, "traced_restore")
+
+    def change(graph):
+        node = functions(graph, "signature_wrapper")[0].node_def.add(name="evil", op="StatefulPartitionedCall")
+        node.attr["f"].func.name = restore.signature.name
+
+    refused(altered(plain, change), f"a function that is not there: {restore.signature.name}")
+
+
+def add_a_function_that_writes(graph, target, **attributes):
+    """Adds a function that nothing names: as the served one, but it saves its weight under a path."""
+    (serve,) = functions(graph, "__inference_serve")
+    evil = graph.graph_def.library.function.add()
+    evil.CopyFrom(serve)
+    evil.signature.name = "__evil"
+    (read,) = [node for node in evil.node_def if node.op == "ReadVariableOp"]
+    for name, text in (("prefix", target), ("names", "w"), ("slices", "")):
+        node = evil.node_def.add(name=name, op="Const")
+        node.attr["dtype"].type = node.attr["value"].tensor.dtype = tf.string.as_datatype_enum
+        node.attr["value"].tensor.string_val.append(text.encode())
+        if name == "prefix":
+            node.attr["value"].tensor.tensor_shape.SetInParent()
+        else:
+            node.attr["value"].tensor.tensor_shape.dim.add(size=1)
+    inputs = ["prefix:output:0", "names:output:0", "slices:output:0", f"{read.name}:value:0"]
+    save = evil.node_def.add(name="save", op="SaveV2", input=inputs)
+    save.attr["dtypes"].list.type.append(tf.float32.as_datatype_enum)
+    evil.node_def.add(name="merge", op="MergeV2Checkpoints", input=["names:output:0", "prefix:output:0", "^save"])
+    for function, device in ((serve, "GPU"), (evil, "CPU")):
+        for name, value in attributes.items():
+            function.attr[name].s = value
+        if attributes:
+            function.attr["api_preferred_device"].s = device.encode()
+    evil.control_ret["save"] = "save"
+    evil.signature.control_output.append("save")
+
+
+def test_a_function_that_nothing_calls_is_looked_at(plain, tmp_path):
+    refused(
+        altered(plain, lambda graph: add_a_function_that_writes(graph, str(tmp_path / "written"))),
+        "the operation MergeV2Checkpoints",
+        "the operation SaveV2",
+    )
+
+
+def test_a_function_that_is_put_in_anothers_place_is_refused(plain, tmp_path):
+    """TensorFlow's optimizer swaps functions that implement the same, by an attribute that it believes."""
+    target = tmp_path / "written"
+    altered(plain, lambda graph: add_a_function_that_writes(graph, str(target), api_implements=b"same"))
+    refused(
+        plain,
+        "the attribute api_implements of a function",
+        "the attribute api_preferred_device of a function",
+        "the operation MergeV2Checkpoints",
+        "the operation SaveV2",
+    )
+    latents = tf.ones((2, 4))
+    assert not list(tmp_path.glob("written*"))
+    tf.saved_model.load(str(plain)).signatures["serving_default"](latents=latents)  # the attack is real
+    assert [path.suffix for path in sorted(tmp_path.glob("written*"))] == [".data-00000-of-00001", ".index"]
+
+
+@pytest.mark.parametrize("attribute", ["api_implements", "_implements", "_XlaCompile"])
+def test_attributes_that_are_not_known_are_refused(plain, attribute):
+    def change(graph):
+        (serve,) = functions(graph, "__inference_serve")
+        serve.attr[attribute].s = serve.node_def[0].attr[attribute].s = b"x"
+
+    refused(
+        altered(plain, change),
+        f"the attribute {attribute} of a function",
+        f"the attribute {attribute} of an operation",
+    )
+
+
+def test_gradients_twins_and_handles_are_refused(plain):
+    def change(graph):
+        library, (serve,) = graph.graph_def.library, functions(graph, "__inference_serve")
+        library.registered_gradients.add(gradient_func=serve.signature.name, registered_op_type="MatMul")
+        library.function.add().CopyFrom(serve)
+        tensor = serve.node_def.add(name="handle", op="Const").attr["value"].tensor
+        tensor.dtype = tf.resource.as_datatype_enum
+        graph.object_graph_def.nodes[0].user_object.identifier = "_tf_keras_model"
+
+    refused(
+        altered(plain, change),
+        "a constant that is neither numbers nor text",
+        "a gradient of its own",
+        "an object of the kind _tf_keras_model",
+        "constants of inf bytes, of at most 67108864",
+        "two functions of one name",
+    )
+
+
+def test_what_was_checked_is_what_is_opened(plain, tmp_path, monkeypatch):
+    """Another process changes the folder after the check, before TensorFlow reads it."""
+    hostile = write(tmp_path / "hostile", written)
+    load, opened = tf.saved_model.load, []
+
+    def swapped(folder, *arguments, **options):
+        shutil.rmtree(plain)
+        shutil.copytree(hostile, plain)
+        opened.append(folder)
+        return load(folder, *arguments, **options)
+
+    monkeypatch.setattr(tf.saved_model, "load", swapped)
+    served = export.load(plain)
+    images = served["serving_default"](latents=tf.ones((2, 4)))["images"]
+    np.testing.assert_array_equal(images, np.full((2, 3), 4.0))
+    assert not pathlib.Path("/tmp/evil").exists()
+    assert opened != [str(plain)] and not pathlib.Path(opened[0]).exists()
 
 
 def test_constants_and_variables_that_only_declare_are_refused(plain):
@@ -150,17 +264,26 @@ def test_constants_and_variables_that_only_declare_are_refused(plain):
         for item in graph.object_graph_def.nodes:
             if item.WhichOneof("kind") == "variable":
                 item.variable.shape.dim[0].size = 1 << 40
-        function = graph.graph_def.library.function[0]
-        tensor = function.node_def.add(name="bomb", op="Const").attr["value"].tensor
-        tensor.dtype = 1
-        tensor.tensor_shape.dim.add(size=1 << 40)
-        tensor.float_val.append(1.0)
+        (function,) = functions(graph, "__inference_serve")
+        for i in range(2):  # each alone would pass
+            tensor = function.node_def.add(name=f"bomb{i}", op="Const").attr["value"].tensor
+            tensor.dtype = 1
+            tensor.tensor_shape.dim.add(size=1 << 24)
+            tensor.float_val.append(1.0)
 
     refused(
         altered(plain, change),
-        "a constant of more than 67108864 bytes",
+        f"constants of {(1 << 27) + export.STRING} bytes, of at most 67108864",
         f"variables of {3 * 4 * (1 << 40)} bytes, more than are there",
     )
+
+
+def test_an_index_that_declares_more_variables_than_there_are_is_refused(plain, tmp_path):
+    large = tf.Module()
+    large.weight = tf.Variable(tf.zeros((1 << 10, 3)), name="weight")
+    tf.saved_model.save(large, str(tmp_path / "large"))
+    shutil.copy(tmp_path / "large" / export.INDEX, plain / export.INDEX)
+    refused(plain, f"an index of variables of {3 * 4 * (1 << 10) + export.STRING} bytes, more than are there")
 
 
 def test_links_and_other_files_are_refused(plain):
@@ -169,7 +292,20 @@ def test_links_and_other_files_are_refused(plain):
     data.symlink_to(plain.parent / "data")
     (plain / "assets.extra").mkdir()
     (plain / "assets.extra" / "evil.so").write_bytes(b"evil")
-    refused(plain, "a file that is no part of it: assets.extra/evil.so", f"a link: {data.relative_to(plain)}")
+    refused(
+        plain,
+        "a file that is no part of it: assets.extra/evil.so",
+        f"a link: {data.relative_to(plain)}",
+        "variables of 48 bytes, more than are there",
+    )
+
+
+@pytest.mark.parametrize("name", [export.GRAPH, export.INDEX, export.DATA])
+def test_pipes_are_not_waited_for(plain, name):
+    (plain / name).unlink()
+    os.mkfifo(plain / name)
+    reason = f"{name}: not a plain file of at least one byte and at most {export.LARGEST}"
+    refused(plain, "variables of 48 bytes, more than are there" if name == export.DATA else reason)
 
 
 @pytest.mark.parametrize("content", [b"\xff" * 100, json.dumps({"a": 1}).encode(), None, b""])
@@ -178,7 +314,7 @@ def test_what_is_no_saved_model_is_refused(plain, content):
     path.unlink()
     if content is not None:
         path.write_bytes(content)
-    refused(plain, "saved_model.pb: not a SavedModel" if content else "saved_model.pb: 0 bytes, of at most 67108864")
+    refused(plain, "saved_model.pb: not a SavedModel" if content else EMPTY)
 
 
 def test_a_saved_model_of_the_first_version_is_refused(plain):
@@ -186,4 +322,4 @@ def test_a_saved_model_of_the_first_version_is_refused(plain):
         altered(plain, lambda graph: graph.ClearField("object_graph_def")), "saved_model.pb: not of the second version"
     )
     shutil.rmtree(plain)
-    refused(plain, "saved_model.pb: 0 bytes, of at most 67108864")
+    refused(plain, EMPTY)
