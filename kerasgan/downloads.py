@@ -82,7 +82,7 @@ def cache_folder(*parts):
 
 def make_cache_folder(*parts):
     """Returns a folder of the cache, and makes it and those above it for this user alone."""
-    folder = cache_folder(*parts)
+    cache_folder(*parts)  # whatever of it exists is looked at before anything is made in it
     root = cache_folder()
     root.parent.mkdir(parents=True, exist_ok=True)
     for each in [root, *(root.joinpath(*parts[: i + 1]) for i in range(len(parts)))]:

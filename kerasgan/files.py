@@ -207,7 +207,7 @@ def read_json(path, kind=dict, largest=LARGEST_JSON):
     >>> read_json("options.json")
     {'width': 48}
     """
-    with reading(path, "a JSON file"):
+    with reading(path, "JSON"):
         with open(path, "rb") as file:
             content = file.read(largest + 1)
         if len(content) > largest:
@@ -217,7 +217,7 @@ def read_json(path, kind=dict, largest=LARGEST_JSON):
 
 def parse_json(content, path, kind=dict):
     """Reads JSON text that stands in the file `path`; see `read_json`. A line number may follow the path."""
-    with reading(path, "a JSON file"):
+    with reading(path, "JSON"):
         value = json.loads(content)
         _check_depth(value, path)
         if not isinstance(value, kind):
@@ -242,6 +242,39 @@ def _inside(value):
     if isinstance(value, dict):
         return value.values()
     return value if isinstance(value, list) else ()
+
+
+def read_records(path, **kinds):
+    """Reads a file of a JSON object a line, of which a process that was killed may have left half a line.
+
+    Args:
+        path: the file.
+        **kinds: for each key that a record must have the type of its value.
+
+    Returns:
+        `(records, left_out)`: list of dicts, and the number of lines that are no such records.
+
+    Raises:
+        OSError: when the file cannot be read.
+
+    Example:
+
+    >>> _ = Path("scores.jsonl").write_text('{"epoch": 1}\\n{"epo')
+    >>> read_records("scores.jsonl", epoch=int)
+    ([{'epoch': 1}], 1)
+    """
+    records, left_out = [], 0
+    with open(path, "rb") as file:
+        for line in filter(bytes.strip, file):
+            try:
+                record = parse_json(line, path)
+            except ValueError:
+                record = {}
+            if all(isinstance(record.get(name), kind) for name, kind in kinds.items()) and record:
+                records.append(record)
+            else:
+                left_out += 1
+    return records, left_out
 
 
 def read_arrays(path, **kinds):
@@ -287,11 +320,12 @@ def _read_array(path, archive, info, kinds, size):
             f"(allow_pickle=False). Received: {dtype}"
         )
     declared = math.prod(shape) * dtype.itemsize
-    plain = info.compress_type == zipfile.ZIP_STORED
-    if declared > info.file_size or declared > (size if plain else LARGEST_UNPACKED):
+    # In float64, to which whoever uses the numbers may bring them.
+    unpacked = 0 if info.compress_type == zipfile.ZIP_STORED else math.prod(shape) * max(8, dtype.itemsize)
+    if declared > min(info.file_size, max(size, unpacked)) or unpacked > LARGEST_UNPACKED:
         raise ValueError(
-            f"{path} must hold all of {info.filename}, and if it is compressed at most {LARGEST_UNPACKED} bytes: store "
-            f"larger arrays by `np.savez`. Received: {declared} bytes declared, {info.file_size} there"
+            f"{path} must hold all of {info.filename}, and no more than {LARGEST_UNPACKED} bytes if it is compressed: "
+            f"store larger arrays by `np.savez`. Received: {declared} bytes declared, {info.file_size} there"
         )
     with archive.open(info) as stream:
         return np.lib.format.read_array(stream, allow_pickle=False)

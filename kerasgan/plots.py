@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from kerasgan.files import replacing
+from kerasgan.files import reading, replacing
 
 # Okabe and Ito's palette: its hues stay apart for colour-blind readers.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -333,10 +333,13 @@ def _read_log(log):
     if isinstance(log, (str, Path)):
         import csv
 
-        with open(log, newline="") as file:
-            rows = list(csv.DictReader(file))
-        log = {name: [row[name] for row in rows] for name in (rows[0] if rows else ())}
-        epochs = [float(epoch) + 1 for epoch in log.pop("epoch", range(len(rows)))]
+        with reading(log, "what `keras.callbacks.CSVLogger` writes"):
+            with open(log, newline="", encoding="utf-8") as file:
+                rows = list(csv.DictReader(file))
+            if rows and None in rows[-1].values():  # the process was killed while it wrote it
+                rows.pop()
+            log = {name: [row[name] for row in rows] for name in (rows[0] if rows else ()) if name is not None}
+            epochs = [float(epoch) + 1 for epoch in log.pop("epoch", range(len(rows)))]
     else:
         log = dict(getattr(log, "history", log))
         epochs = log.pop("epoch", None) or range(1, 1 + max((len(values) for values in log.values()), default=0))

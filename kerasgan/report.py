@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 
 from kerasgan import plots
-from kerasgan.files import replacing
+from kerasgan.callbacks.score_monitor import read_scores
+from kerasgan.files import read_json, reading, replacing
 from kerasgan.version import __version__
 
 # A page that a mail still carries.
@@ -55,7 +56,8 @@ def write(run, path=None):
         The path of the page.
 
     Raises:
-        ValueError: if the folder holds nothing of a run.
+        ValueError: if the folder holds nothing of a run, or a file in it is damaged; it names the file. Lines that a
+            killed process left half-written are left out, and the page says so.
 
     Example:
 
@@ -67,15 +69,16 @@ def write(run, path=None):
     """
     run = Path(run)
     path = run / "report.html" if path is None else Path(path)
-    log, options, score = run / "log.csv", _json(run / "options.json"), _json(run / "score.json")
+    log = run / "log.csv"
+    options, score = (read_json(file) if file.exists() else None for file in (run / "options.json", run / "score.json"))
     if not log.exists() and options is None:
         raise ValueError(f"`run` must be the folder of a run, with log.csv or options.json. Received: {str(run)!r}")
     epochs, curves = _curves(log)
     model, data = (options or {}).get("model"), (options or {}).get("data")
     title = f"{model} on {data}" if model else run.resolve().name
-    evaluations = _evaluations(run)
+    evaluations, left_out = _evaluations(run)
     sections = [
-        ("What looks wrong", _warnings(findings(epochs, curves, run, evaluations))),
+        ("What looks wrong", _warnings(findings(epochs, curves, run, evaluations) + left_out + _cut(log))),
         ("Scores", _scores(score, evaluations)),
         ("Curves", _curve_picture(log) if any(np.isfinite(curve).any() for curve in curves.values()) else ""),
         ("Samples", _samples(run / "samples")),
@@ -176,36 +179,44 @@ def _curves(log):
     head, *rows = rows
     columns = {name: np.array([plots._number(row[i]) for row in rows]) for i, name in enumerate(head)}
     epochs = columns.pop("epoch", np.arange(len(rows))) + 1
+    if not np.isfinite(epochs).all():
+        raise ValueError(f"{log} must have a number in the column `epoch` of each row. Received: another value")
     return epochs, columns
 
 
 def _rows(log):
-    if not log.exists():
-        return []
-    with open(log, newline="") as file:
-        rows = [row for row in csv.reader(file) if row]
+    """Returns the rows, the head first; without the last one where the process was killed while it wrote it."""
+    rows = _all_rows(log)
+    if len(rows) > 2 and len(rows[-1]) < len(rows[0]):
+        rows = rows[:-1]
     if len({len(row) for row in rows}) > 1:
         raise ValueError(f"{log} must be what `keras.callbacks.CSVLogger` writes. Received: rows of several lengths")
     return rows
 
 
-def _json(path):
-    """Returns what a JSON file of an object holds, or None without the file."""
-    if not path.exists():
-        return None
-    content = json.loads(path.read_text())
-    if not isinstance(content, dict):
-        raise ValueError(f"{path} must hold a JSON object. Received: {type(content).__name__}")
-    return content
+def _all_rows(log):
+    if not log.exists():
+        return []
+    with reading(log, "what `keras.callbacks.CSVLogger` writes"), open(log, newline="", encoding="utf-8") as file:
+        return [row for row in csv.reader(file) if row]
+
+
+def _cut(log):
+    cut = len(_all_rows(log)) - len(_rows(log))
+    return ["The last row of log.csv is cut: the process was killed while it wrote it. It is left out."] if cut else []
 
 
 def _evaluations(run):
-    """Returns the records of a `ScoreMonitor`, in the folder of the run or one below."""
+    """Returns the records of a `ScoreMonitor`, in the folder of the run or one below, and a sentence on what is cut."""
     for path in sorted([run / "scores.jsonl", *run.glob("*/scores.jsonl")]):
         if path.exists():
-            records = [json.loads(line) for line in path.read_text().splitlines() if line.strip()]
-            return sorted(records, key=lambda record: record["epoch"])
-    return []
+            records, left_out = read_scores(path)
+            words = (
+                f"{left_out} of the lines of {path.relative_to(run)} are no evaluations, as a killed process leaves "
+            )
+            words += "half-written ones. They are left out."
+            return sorted(records, key=lambda record: record["epoch"]), [words] if left_out else []
+    return [], []
 
 
 def _escape(value):

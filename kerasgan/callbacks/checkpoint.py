@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from kerasgan.arguments import KnowsItsArguments, positive_int
 from kerasgan.callbacks.stopping import first_non_finite
-from kerasgan.files import flush_to_disk, replacing, sweep, temporary_for
+from kerasgan.files import TEMPORARY_PREFIX, flush_to_disk, read_json, replacing, sweep, temporary_for
 from kerasgan.locks import FolderLock
 from kerasgan.version import __version__
 
@@ -414,7 +414,7 @@ def _newest(directory, move_damaged):
 
 
 def _verified_manifest(folder):
-    manifest = json.loads((folder / MANIFEST).read_text())
+    manifest = read_json(folder / MANIFEST)
     expected = manifest.pop("sha256")
     if _hash_of_json(manifest) != expected:
         raise ValueError(f"{MANIFEST}: wrong SHA-256")

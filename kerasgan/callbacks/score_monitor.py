@@ -16,7 +16,7 @@ import tensorflow as tf
 from kerasgan import plots
 from kerasgan.arguments import KnowsItsArguments, positive_int
 from kerasgan.callbacks.checkpoint import is_chief, weights_in_memory
-from kerasgan.files import naming, replacing
+from kerasgan.files import naming, read_records, replacing
 
 # of these scores more is better, of all others less
 MORE_IS_BETTER = {
@@ -114,15 +114,11 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         path = self.directory / "scores.jsonl"
         step = int(self.model.step.numpy())
-        lines = path.read_text().splitlines() if path.exists() and step > 0 else []
+        records = read_scores(path)[0] if path.exists() and step > 0 else []
         by_step = {}
-        for line in lines:
-            try:
-                record = json.loads(line)
-            except ValueError:
-                continue  # a process that was killed in the midst of it
+        for record in records:
             # A run that was killed beyond its last checkpoint repeats the evaluations since.
-            if record["step"] <= step:
+            if isinstance(record.get("step"), int) and record["step"] <= step:
                 by_step[record["step"]] = record
         self.records = [by_step[step] for step in sorted(by_step)]
         self.best = None
@@ -238,6 +234,21 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
         if any(np.isfinite(values).any() for values in curves.values()):
             curves["epoch"] = [each["epoch"] for each in self.records]
             plots.history(curves, self.directory / "scores.png")
+
+
+def read_scores(path):
+    """Reads the `scores.jsonl` of a `ScoreMonitor`.
+
+    Args:
+        path: the file.
+
+    Returns:
+        `(records, left_out)`: list of dicts with at least "epoch" and "scores", and the number of lines that are none,
+        such as the one that a killed process left half-written.
+    """
+    records, left_out = read_records(path, epoch=int, scores=dict)
+    good = [record for record in records if all(isinstance(value, (int, float)) for value in record["scores"].values())]
+    return good, left_out + len(records) - len(good)
 
 
 def samples_like(model, batch, seed):

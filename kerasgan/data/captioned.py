@@ -1,13 +1,13 @@
 """Folders of images with captions."""
 
 import csv
-import json
 import os
 
 import numpy as np
 import tensorflow as tf
 
 from kerasgan.data import _files, _pipeline
+from kerasgan.files import parse_json, read_arrays, read_json, reading
 
 
 def _records(path):
@@ -15,27 +15,21 @@ def _records(path):
     file = next((path / name for name in ("metadata.jsonl", "metadata.csv") if (path / name).is_file()), None)
     if file is None:
         raise ValueError(f"{str(path)!r} must hold a metadata.jsonl or metadata.csv with a `file_name` in every row.")
-    with open(file, encoding="utf-8-sig", newline="") as stream:
+    with reading(file, "a list of images in UTF-8"), open(file, encoding="utf-8-sig", newline="") as stream:
         if file.suffix == ".csv":
             rows = list(csv.DictReader(stream))
         else:
-            rows = []
-            for number, line in enumerate(stream, 1):
-                if not line.strip():
-                    continue
-                try:
-                    rows.append(json.loads(line))
-                except json.JSONDecodeError as error:
-                    raise ValueError(f"{file.name}, line {number}, is not JSON: {error}") from None
-    for number, row in enumerate(rows, 1):
-        name = row.get("file_name") if isinstance(row, dict) else None
-        if not isinstance(name, str) or not name:
-            raise ValueError(f"{file.name}, row {number}, has no `file_name`. Received: {row!r}")
-        if not (path / name).resolve().is_relative_to(path.resolve()):
-            raise ValueError(f"{file.name}, row {number}, points outside of the folder: {name!r}")
-    if not rows:
-        raise ValueError(f"{file.name} in {str(path)!r} has no rows.")
-    return rows
+            lines = ((number, line) for number, line in enumerate(stream, 1) if line.strip())
+            rows = [parse_json(line, f"{file}, line {number},") for number, line in lines]
+        for number, row in enumerate(rows, 1):
+            name = row.get("file_name")
+            if not isinstance(name, str) or not name:
+                raise ValueError(f"{file}, row {number}, has no `file_name`. Received: {list(row)[:10]}")
+            if "\0" in name or not (path / name).resolve().is_relative_to(path.resolve()):
+                raise ValueError(f"{file}, row {number}, points outside of the folder: {name[:200]!r}")
+        if not rows:
+            raise ValueError(f"{file} has no rows.")
+        return rows
 
 
 def _captions(path, rows):
@@ -44,15 +38,21 @@ def _captions(path, rows):
     by_class = path / "class_captions.json"
     if by_class.is_file() and not any("caption" in row or "captions" in row for row in rows):
         places = {}
-        for name, sentences in json.loads(by_class.read_text(encoding="utf-8")).items():
+        for name, sentences in _class_captions(path).items():
             places[name] = list(range(len(captions), len(captions) + len(sentences)))
             captions.extend(sentences)
         for row in rows:
-            own.append(places.get(row.get("name"), []))
+            name = row.get("name")
+            own.append(places.get(name, []) if isinstance(name, str) else [])
     else:
         for row in rows:
             texts = row.get("captions", row.get("caption"))
             texts = [texts] if isinstance(texts, str) else texts or []
+            if not isinstance(texts, list):
+                raise ValueError(
+                    f"The captions of {row['file_name']!r} in {str(path)!r} must be a string or a list of strings. "
+                    f"Received: {type(texts).__name__}"
+                )
             own.append(list(range(len(captions), len(captions) + len(texts))))
             captions.extend(texts)
     bare = [row["file_name"] for row, indices in zip(rows, own) if not indices]
@@ -66,6 +66,19 @@ def _captions(path, rows):
     return captions, own
 
 
+def _class_captions(path):
+    path = path / "class_captions.json"
+    classes = read_json(path)
+    for name, sentences in classes.items():
+        if not isinstance(sentences, list):
+            raise ValueError(f"{path} must hold a list of sentences for {name!r}. Received: {type(sentences).__name__}")
+    return classes
+
+
+def _is_label(value):
+    return str(value).isdecimal() and len(str(value)) < 10  # of an int32
+
+
 def _stored_embeddings(path, embeddings, captions):
     """Rows of an .npz file in the order of the captions; other kinds of embeddings as they are."""
     if embeddings is None:
@@ -75,18 +88,20 @@ def _stored_embeddings(path, embeddings, captions):
         embeddings = found[0]
     if not isinstance(embeddings, str | os.PathLike):
         return embeddings
-    with np.load(embeddings, allow_pickle=False) as arrays:
-        if "embeddings" not in arrays:
-            raise ValueError(f"{str(embeddings)!r} must hold an array `embeddings`. It holds: {list(arrays)}")
-        vectors = arrays["embeddings"]
-        if "class_index" in arrays and "class_names" in arrays:
-            # Rows are grouped by classes of their own order; bring them into that of class_captions.json.
-            names, numbers = arrays["class_names"].tolist(), arrays["class_index"]
-            order = json.loads((path / "class_captions.json").read_text(encoding="utf-8"))
-            rows = [np.flatnonzero(numbers == names.index(name)) for name in order if name in names]
-            if [len(r) for r in rows] != [len(sentences) for sentences in order.values()]:
-                raise ValueError(f"{str(embeddings)!r} does not have a row for each sentence of class_captions.json.")
-            vectors = vectors[np.concatenate(rows)]
+    arrays = read_arrays(embeddings, embeddings="fiu", class_index="iu", class_names="U")
+    if "embeddings" not in arrays:
+        raise ValueError(f"{embeddings} must hold an array `embeddings`. Received: {sorted(arrays)}")
+    vectors = arrays["embeddings"]
+    if vectors.ndim != 2:
+        raise ValueError(f"{embeddings} must hold `embeddings` of shape (captions, dim). Received: {vectors.shape}")
+    if "class_index" in arrays and "class_names" in arrays:
+        # Rows are grouped by classes of their own order; bring them into that of class_captions.json.
+        names, numbers = arrays["class_names"].ravel().tolist(), arrays["class_index"].ravel()
+        order = _class_captions(path)
+        rows = [np.flatnonzero(numbers == names.index(name)) for name in order if name in names]
+        if len(numbers) != len(vectors) or [len(r) for r in rows] != [len(sentences) for sentences in order.values()]:
+            raise ValueError(f"{embeddings} does not have a row for each sentence of class_captions.json.")
+        vectors = vectors[np.concatenate(rows)] if rows else vectors[:0]
     return vectors.astype("float32")
 
 
@@ -150,7 +165,7 @@ def captioned_folder(
             raise ValueError(f"`split` must be one of {known}. Received: {split!r}")
     chosen = list(chosen)[:num_images]
     if labels:
-        missing = [rows[i]["file_name"] for i in chosen if not str(rows[i].get("label", "")).isdigit()]
+        missing = [rows[i]["file_name"] for i in chosen if not _is_label(rows[i].get("label"))]
         if missing:
             raise ValueError(f"`labels=True` needs an integer `label` in every row. It lacks in: {missing[:5]}")
 

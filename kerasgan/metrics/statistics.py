@@ -3,12 +3,11 @@
 import hashlib
 import os
 import re
-import zipfile
 from typing import NamedTuple
 
 import numpy as np
 
-from kerasgan.files import replacing
+from kerasgan.files import read_arrays, replacing
 from kerasgan.metrics.checks import check_features
 from kerasgan.metrics.features import batches_of, extract_features, get_extractor
 
@@ -87,10 +86,8 @@ def reference_statistics(images, extractor, batch_size=64, cache_dir=None, verbo
         key = f"{images_hash(images)} {model} {extractor.resize} {extractor.precision}"
         path = os.path.join(cache_dir, hashlib.sha256(key.encode()).hexdigest() + ".npz")
         try:
-            # opened here: np.load leaves a damaged file open
-            with open(path, "rb") as file, np.load(file, allow_pickle=False) as stored:
-                return Statistics(stored["mu"], stored["sigma"], int(stored["count"]))
-        except (OSError, ValueError, KeyError, zipfile.BadZipFile):
+            return _read(path, with_count=True)
+        except (OSError, ValueError):
             pass  # absent, or damaged and written anew below
     features = check_features(extract_features(images, extractor, batch_size, verbose), "features")
     statistics = Statistics(features.mean(axis=0), np.atleast_2d(np.cov(features, rowvar=False)), len(features))
@@ -119,15 +116,26 @@ def read_statistics(path):
         `(mean, cov)`, float64 arrays (d,) and (d, d), for `frechet_distance`.
 
     Raises:
-        ValueError: when the file lacks `mu` or `sigma`, or holds objects instead of numbers.
+        ValueError: when the file lacks `mu` or `sigma`, holds other shapes or numbers that are not finite, or declares
+            more than it holds; it names the file.
+        OSError: when the file cannot be read.
     """
-    with np.load(path, allow_pickle=False) as stored:
-        missing = {"mu", "sigma"} - set(stored.files)
-        if missing:
-            raise ValueError(
-                f"A statistics file must hold `mu` and `sigma`. Received: {os.path.basename(path)} with {stored.files}"
-            )
-        return np.asarray(stored["mu"], np.float64), np.asarray(stored["sigma"], np.float64)
+    mean, cov, _ = _read(path)
+    return mean, cov
+
+
+def _read(path, with_count=False):
+    stored = read_arrays(path, mu="f", sigma="f", count="iu")
+    wanted = ("mu", "sigma", "count")[: 3 if with_count else 2]
+    missing = [name for name in wanted if name not in stored]
+    if missing:
+        raise ValueError(f"{path} must hold `mu` and `sigma`, floats. Received: no {missing[0]!r}")
+    mean, cov, count = stored["mu"], stored["sigma"], stored.get("count", np.array(0))
+    if mean.ndim != 1 or cov.shape != (mean.size, mean.size) or count.shape != ():
+        raise ValueError(f"{path} must hold `mu` (d,) and `sigma` (d, d). Received: {mean.shape} and {cov.shape}")
+    if not (np.isfinite(mean).all() and np.isfinite(cov).all()) or with_count and count < 2:
+        raise ValueError(f"{path} must hold finite statistics of at least two images. Received: others")
+    return Statistics(np.asarray(mean, np.float64), np.asarray(cov, np.float64), int(count))
 
 
 def write_statistics(path, mean, cov):

@@ -3,6 +3,7 @@
 import base64
 import hashlib
 import importlib.resources
+import io
 import json
 import os
 import pathlib
@@ -14,7 +15,8 @@ import tempfile
 import numpy as np
 
 from kerasgan import export
-from kerasgan.downloads import cache_folder, check_allowed, is_offline, make_cache_folder
+from kerasgan.downloads import cache_folder, is_offline, make_cache_folder
+from kerasgan.zoo._weights import sha256_of
 
 RUNTIME = "onnxruntime-web@1.30.0"
 # SHA-256 of the files of that package which the page loads.
@@ -23,6 +25,12 @@ RUNTIME_FILES = {
     "ort-wasm-simd-threaded.mjs": "e13f7f94fc51b4ca72b12faeb1ee95f4ace6dfbc8939bc718aabdc0a27c4299b",
     "ort-wasm-simd-threaded.wasm": "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
 }
+# Of the whole package, as npm's registry states it.
+RUNTIME_BYTES = 33106585
+RUNTIME_SHA512 = (
+    "ab4cbe26baedba45d2cec05610c71c55fa97db92d19a8b171c5f8269126683ca"
+    "590a5cdc57bb2f35ce2b298de32f4d956fb42644c0ecd528a0a91e025c07ca61"
+)
 PAGE = ("index.html", "app.js", "random.js", "style.css")
 
 
@@ -131,7 +139,7 @@ def _choices(model, texts):
 def _runtime(folder):
     """Returns a folder with the checked files of the runtime."""
     given = folder is not None
-    folder = pathlib.Path(folder) if given else pathlib.Path(cache_folder(), RUNTIME.replace("@", "-"))
+    folder = pathlib.Path(folder) if given else cache_folder(RUNTIME.replace("@", "-"))
     advice = (
         f"Remedy: unpack the npm package {RUNTIME} anywhere and pass its folder `dist` as `runtime` (--runtime on the "
         f"command line), or put these files into {folder}: {sorted(RUNTIME_FILES)}."
@@ -141,23 +149,29 @@ def _runtime(folder):
     for name, expected in RUNTIME_FILES.items():
         if not (folder / name).is_file():
             raise FileNotFoundError(f"{folder / name} is missing. {advice}")
-        found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
+        found = sha256_of(folder / name)
         if found != expected:
             raise ValueError(f"{folder / name} must have the SHA-256 {expected}. Received: {found}. {advice}")
     return folder
 
 
 def _fetch(folder, advice):
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".runtime-", dir=folder.parent) as temporary:
+    if is_offline():
+        raise FileNotFoundError(f"KERASGAN_OFFLINE is set. {advice}")
+    with tempfile.TemporaryDirectory(prefix=".runtime-", dir=make_cache_folder()) as temporary:
         command = ["npm", "pack", RUNTIME, "--silent", "--pack-destination", temporary]
         try:
             subprocess.run(command, check=True, capture_output=True, timeout=300)
         except (OSError, subprocess.SubprocessError) as error:
             raise FileNotFoundError(f"`npm pack {RUNTIME}` failed: {error}. {advice}") from error
+        # An archive can unpack to any size, and only the known one is opened.
+        package = next(pathlib.Path(temporary).glob("*.tgz"))
+        content = package.read_bytes() if package.stat().st_size == RUNTIME_BYTES else b""
+        if hashlib.sha512(content).hexdigest() != RUNTIME_SHA512:
+            raise ValueError(f"`npm pack {RUNTIME}` must give the package of the SHA-512 {RUNTIME_SHA512}. {advice}")
         unpacked = pathlib.Path(temporary, "files")
-        unpacked.mkdir()
-        with tarfile.open(next(pathlib.Path(temporary).glob("*.tgz"))) as archive:
+        unpacked.mkdir(mode=0o700)
+        with tarfile.open(fileobj=io.BytesIO(content)) as archive:
             for name in RUNTIME_FILES:
                 with archive.extractfile(f"package/dist/{name}") as source:
                     (unpacked / name).write_bytes(source.read())

@@ -330,7 +330,7 @@ def test_csv_and_broken_metadata(tmp_path):
         with pytest.raises(ValueError, match=message):
             data.captioned_folder(tmp_path, 8)
     (tmp_path / "metadata.jsonl").write_text('{"file_name": "x.png", "caption": "a"}\n{broken\n')
-    with pytest.raises(ValueError, match="line 2, is not JSON"):
+    with pytest.raises(ValueError, match="line 2, must be JSON"):
         data.captioned_folder(tmp_path, 8)
 
 

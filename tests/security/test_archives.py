@@ -167,7 +167,10 @@ def test_other_layers_and_optimizers_of_kerass_pass(tmp_path):
         (b"[" * 100_000, "whole .keras file"),
         (b"[]", "must hold a JSON object. Received: list"),
         (json.dumps({"module": "keras.layers", "class_name": "Dense", "config": {"units": 3}}), "Received: Dense"),
-        (json.dumps({"module": "keras.layers", "class_name": "Dense", "config": {"units": "x"}}), "description of a model"),
+        (
+            json.dumps({"module": "keras.layers", "class_name": "Dense", "config": {"units": "x"}}),
+            "description of a model",
+        ),
         (b" " * (5 << 20), "at most 4194304 bytes"),
     ],
 )

@@ -12,7 +12,6 @@ from tensorflow.core.protobuf import saved_model_pb2
 
 from kerasgan import export
 
-
 EMPTY = "saved_model.pb: not a plain file of at least one byte and at most 67108864"
 
 
