@@ -212,9 +212,9 @@ def _evaluations(run):
         if path.exists():
             records, left_out = read_scores(path)
             words = (
-                f"{left_out} of the lines of {path.relative_to(run)} are no evaluations, as a killed process leaves "
+                f"{left_out} of the lines of {path.relative_to(run)} are no evaluations: a process that is killed while it "
+                "writes leaves half a line. They are left out."
             )
-            words += "half-written ones. They are left out."
             return sorted(records, key=lambda record: record["epoch"]), [words] if left_out else []
     return [], []
 

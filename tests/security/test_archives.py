@@ -1,9 +1,12 @@
 """`.keras` files from somebody else: all but plain models of this library are refused before use."""
 
+import inspect
 import io
 import json
+import socket
 import stat
 import struct
+import urllib.request
 import zipfile
 
 import h5py
@@ -13,6 +16,7 @@ import pytest
 from keras import layers
 
 import kerasgan
+from kerasgan.metrics import inception
 from kerasgan.zoo import WeightFileError, load_archive
 
 
@@ -113,6 +117,15 @@ CALLS = {
     "a disguise": {"module": "os", "class_name": "system", "config": {}, "registered_name": "kerasgan>System"},
     "a registered stranger": {"module": "keras.layers", "class_name": "Dense", "config": {}, "registered_name": "a>B"},
     "a type": {"class_name": "__typespec__", "spec_name": "x", "module": "os", "config": [], "registered_name": "x"},
+    "another class than its name": {
+        "module": "keras.layers",
+        "class_name": "Lambda",
+        "config": {},
+        "registered_name": "kerasgan>DCGAN",
+    },
+    "a class by its old name": {"class_name": "Lambda", "config": {}, "registered_name": "kerasgan>DCGAN"},
+    "a lookup": {"class_name": "function", "config": "deserialize", "module": "builtins", "registered_name": None},
+    "no module": {"class_name": "Dense", "config": {"units": 2}},
     "no name": {"module": "os", "config": {}, "registered_name": "system"},
     "a list for a name": {"module": "keras.layers", "class_name": ["Dense"], "config": {}},
 }
@@ -159,6 +172,10 @@ def test_other_layers_and_optimizers_of_kerass_pass(tmp_path):
         np.testing.assert_array_equal(ours, again)
 
 
+def plain_dense(units):
+    return {"module": "keras.layers", "class_name": "Dense", "config": {"units": units}}
+
+
 @pytest.mark.parametrize(
     ("config", "match"),
     [
@@ -166,11 +183,8 @@ def test_other_layers_and_optimizers_of_kerass_pass(tmp_path):
         (b"\xff\xfe", "whole .keras file"),
         (b"[" * 100_000, "whole .keras file"),
         (b"[]", "must hold a JSON object. Received: list"),
-        (json.dumps({"module": "keras.layers", "class_name": "Dense", "config": {"units": 3}}), "Received: Dense"),
-        (
-            json.dumps({"module": "keras.layers", "class_name": "Dense", "config": {"units": "x"}}),
-            "description of a model",
-        ),
+        (json.dumps(plain_dense(3)), "Received: Dense"),
+        (json.dumps(plain_dense("x")), "description of a model"),
         (b" " * (5 << 20), "at most 4194304 bytes"),
     ],
 )
@@ -238,3 +252,69 @@ def test_what_is_no_archive_is_refused(tmp_path, content):
     path.parent.mkdir()
     path.write_bytes(content)
     refused(path, "whole .keras file")
+
+
+class Reached(BaseException):
+    """No handler of errors hides it."""
+
+
+@pytest.fixture
+def no_sockets(monkeypatch, tmp_path):
+    def reached(*arguments, **options):
+        raise Reached(str(arguments))
+
+    for name in ("socket", "create_connection", "getaddrinfo"):
+        monkeypatch.setattr(socket, name, reached)
+    monkeypatch.setenv("KERASGAN_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("no_proxy", "*")
+    monkeypatch.delenv("KERASGAN_INCEPTION_WEIGHTS", raising=False)
+    monkeypatch.delenv("KERASGAN_OFFLINE", raising=False)
+    with pytest.raises(Reached):
+        urllib.request.urlopen("http://127.0.0.1:9")
+
+
+def named(name, config):
+    cls = keras.saving.get_registered_object(f"kerasgan>{name}")
+    return {"module": cls.__module__, "class_name": name, "config": config, "registered_name": f"kerasgan>{name}"}
+
+
+FETCHING = {
+    "FrechetDistance": {"extractor": "inception_v3_2015"},
+    "KernelDistance": {"extractor": "inception_v3_2015"},
+    "PrecisionRecall": {"extractor": "inception_v3_2015"},
+    "DensityCoverage": {"extractor": "inception_v3_2015"},
+    "InceptionScore": {"classifier": "inception_v3_2015"},
+    "ModeCount": {"classifier": "inception_v3_2015"},
+}
+
+
+@pytest.mark.parametrize("name", FETCHING)
+def test_a_metric_that_needs_a_download_is_refused(write, saved, no_sockets, name):
+    config = json.loads(saved[1]["config.json"])
+    config["compile_config"]["metrics"] = [named(name, FETCHING[name])]
+    refused(write(config=json.dumps(config)), f"must not cause a download. Received: it needs {inception.WEIGHTS_URL}")
+
+
+@pytest.mark.parametrize("perceptual", ["vgg19_22", "vgg19_54"])
+def test_a_loss_that_needs_a_download_is_refused(tmp_path, write, no_sockets, perceptual):
+    model = kerasgan.SRGAN(image_size=16, channels=3, width=1, blocks=1)
+    model.compile()
+    model.save(tmp_path / "srgan.keras")
+    with zipfile.ZipFile(tmp_path / "srgan.keras") as archive:
+        config = json.loads(archive.read("config.json"))
+    config["compile_config"]["perceptual"] = perceptual
+    refused(
+        write(config=json.dumps(config)), f"must not cause a download. Received: it needs the weights of '{perceptual}'"
+    )
+
+
+def test_no_other_class_has_an_argument_that_can_name_a_network():
+    """A new one belongs into the tests above, unless it fetches nothing."""
+    telling = {"extractor", "classifier", "perceptual", "url", "path", "filepath", "weights"}
+    found = {}
+    for key, cls in keras.saving.get_custom_objects().items():
+        if key.startswith("kerasgan>"):
+            methods = [cls.__init__] + [getattr(cls, "compile", cls.__init__)]
+            names = telling & {name for method in methods for name in inspect.signature(method).parameters}
+            found |= {key.removeprefix("kerasgan>"): names} if names else {}
+    assert found == {name: {*config} for name, config in FETCHING.items()} | {"SRGAN": {"perceptual"}}
