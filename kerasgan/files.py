@@ -169,9 +169,9 @@ def reading(path, expected, error=ValueError):
             raise
         raise error(f"{path} must be {expected}. Received: {fault}") from fault
     except Exception as fault:  # readers of formats raise many kinds, and of ZIP files even RuntimeError
-        if isinstance(fault, error) and str(fault).startswith(str(path)):
-            raise
-        reason = str(fault).splitlines()[0][:200] if str(fault) else ""
+        if isinstance(fault, ValueError) and str(fault).startswith(str(path)):  # it says all that there is to say
+            raise fault if isinstance(fault, error) else error(str(fault)) from fault
+        reason = str(fault).strip().partition("\n")[0][:500]
         raise error(f"{path} must be {expected}. Received: {type(fault).__name__}: {reason}") from fault
 
 

@@ -212,8 +212,8 @@ def _evaluations(run):
         if path.exists():
             records, left_out = read_scores(path)
             words = (
-                f"{left_out} of the lines of {path.relative_to(run)} are no evaluations: a process that is killed while it "
-                "writes leaves half a line. They are left out."
+                f"{left_out} of the lines of {path.relative_to(run)} are no evaluations: a process that is killed "
+                "while it writes leaves half a line. They are left out."
             )
             return sorted(records, key=lambda record: record["epoch"]), [words] if left_out else []
     return [], []

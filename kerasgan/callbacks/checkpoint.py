@@ -415,7 +415,7 @@ def _newest(directory, move_damaged):
 
 def _verified_manifest(folder):
     manifest = read_json(folder / MANIFEST)
-    expected = manifest.pop("sha256")
+    expected = manifest.pop("sha256", None)
     if _hash_of_json(manifest) != expected:
         raise ValueError(f"{MANIFEST}: wrong SHA-256")
     file = manifest["file"]

@@ -167,7 +167,9 @@ def captioned_folder(
     if labels:
         missing = [rows[i]["file_name"] for i in chosen if not _is_label(rows[i].get("label"))]
         if missing:
-            raise ValueError(f"`labels=True` needs an integer `label` in every row. It lacks in: {missing[:5]}")
+            raise ValueError(
+                f"`labels=True` needs an integer `label` in every row of {str(path)!r}. It lacks in: {missing[:5]}"
+            )
 
     def read(name):
         if not (path / name).is_file():
