@@ -61,7 +61,8 @@ def fetch(url, largest):
         with urllib.request.urlopen(url, timeout=30) as response:
             return response.read(largest + 1)
     except (http.client.HTTPException, ValueError) as error:  # an answer that is none, or ends early; a bad port
-        raise OSError(f"{type(error).__name__}: {error}") from error
+        reason = " ".join(str(error).split())[:200]  # it may be what the server said
+        raise OSError(f"{type(error).__name__}: {reason}") from error
 
 
 def cache_folder(*parts):

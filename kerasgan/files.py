@@ -231,17 +231,15 @@ JSON_KINDS = {dict: "a JSON object", list: "a JSON list", str: "a JSON string"}
 
 def _check_depth(value, path):
     """Whoever walks through a value later does so by recursion."""
-    level, depth = [value], 0
-    while level := [each for item in level for each in _inside(item)]:
+    level, depth = [[value]], 0
+    while level := [each for item in level for each in _inside(item) if isinstance(each, (dict, list))]:
         depth += 1
         if depth > DEEPEST:
             raise ValueError(f"{path} must hold at most {DEEPEST} levels of lists and objects. Received: more")
 
 
 def _inside(value):
-    if isinstance(value, dict):
-        return value.values()
-    return value if isinstance(value, list) else ()
+    return value.values() if isinstance(value, dict) else value
 
 
 def read_records(path, **kinds):

@@ -166,6 +166,38 @@ def test_reference_statistics_are_kept_by_content(images, tmp_path):
         reference_statistics(images, lambda x: x, cache_dir=tmp_path)
 
 
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path, arrays: path.write_bytes(b""),
+        lambda path, arrays: path.write_bytes(path.read_bytes()[:-30]),
+        lambda path, arrays: path.write_bytes(b"null"),
+        lambda path, arrays: np.savez(path, **arrays | {"mu": arrays["mu"] * np.nan}),
+        lambda path, arrays: np.savez(path, **arrays | {"sigma": arrays["sigma"] + np.inf}),
+        lambda path, arrays: np.savez(path, **arrays | {"sigma": arrays["sigma"][:1]}),
+        lambda path, arrays: np.savez(path, **arrays | {"count": 1}),
+        lambda path, arrays: np.savez(path, mu=arrays["mu"], sigma=arrays["sigma"]),
+    ],
+    ids=["empty", "cut", "other", "nan", "infinity", "shape", "count", "missing"],
+)
+def test_a_damaged_cache_is_computed_and_written_anew(tmp_path, damage):
+    images = np.random.default_rng(0).uniform(-1, 1, (5, 4, 4, 1)).astype("float32")
+    model = keras.Sequential([keras.Input((4, 4, 1)), keras.layers.GlobalAveragePooling2D()])
+    expected = reference_statistics(images, model)
+    reference_statistics(images, model, cache_dir=tmp_path)
+    (path,) = tmp_path.iterdir()
+    with np.load(path) as stored:
+        arrays = dict(stored)
+    damage(path, arrays)
+    for _ in range(2):
+        found = reference_statistics(images, model, cache_dir=tmp_path)
+        np.testing.assert_array_equal(found.mean, expected.mean)
+        np.testing.assert_array_equal(found.cov, expected.cov)
+        assert found.count == 5 and [*tmp_path.iterdir()] == [path]
+        with np.load(path) as stored:
+            assert {name: stored[name].tolist() for name in stored} == {k: v.tolist() for k, v in arrays.items()}
+
+
 def test_statistics_files(tmp_path):
     mean, cov = np.arange(2.0), np.eye(2)
     write_statistics(tmp_path / "a.npz", mean, cov)

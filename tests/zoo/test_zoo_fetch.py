@@ -1,13 +1,19 @@
 """Fetching an entry's file: only the stated bytes ever get the final name, and failures say what to do."""
 
+import gc
 import hashlib
 import http.server
+import os
+import socket
 import subprocess
 import sys
 import threading
+import types
 
 import pytest
 
+import kerasgan.files
+from kerasgan.metrics import inception
 from kerasgan.zoo import WeightFileError
 from kerasgan.zoo._fetch import locate
 
@@ -165,3 +171,125 @@ def test_two_processes_at_once_both_get_the_file(folder, home, server):
     running = [subprocess.Popen(command, stdout=subprocess.PIPE, text=True) for _ in range(2)]
     assert [int(process.communicate()[0]) for process in running] == [len(CONTENT)] * 2
     assert files(home) == ["zoo/dcgan_faces/generator.weights.h5"]
+
+
+@pytest.fixture
+def liar():
+    """A loopback server that answers with `liar.answer`, whatever is asked."""
+    server = socket.create_server(("127.0.0.1", 0))
+    server.settimeout(0.1)
+    about = types.SimpleNamespace(answer=b"", url=f"http://127.0.0.1:{server.getsockname()[1]}/x", ends=False)
+
+    def serve():
+        while not about.ends:
+            try:
+                connection = server.accept()[0]
+            except TimeoutError:
+                continue
+            with connection:
+                connection.recv(1 << 16)
+                connection.sendall(about.answer)
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    yield about
+    about.ends = True
+    thread.join()
+    server.close()
+
+
+@pytest.mark.parametrize(
+    ("answer", "reason"),
+    [
+        (b"nonsense\r\n\r\n", "BadStatusLine"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n10\r\nshort", "IncompleteRead"),
+        (b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", "IncompleteRead"),
+        (b"HTTP/1.1 200 OK\r\n" + b"a: b\r\n" * 200 + b"\r\n", "HTTPException"),
+        (b"HTTP/1.1 302 Found\r\nLocation: ftp://127.0.0.1/x\r\n\r\n", ""),
+        (b"HTTP/1.1 302 Found\r\nLocation: http://[\r\n\r\n", ""),
+        (b"", "closed connection|reset"),
+    ],
+)
+@pytest.mark.parametrize("reader", ["zoo", "inception"])
+@pytest.mark.filterwarnings("ignore::ResourceWarning")  # urllib leaves a socket open when it is redirected to nonsense
+def test_a_server_that_answers_nonsense_is_named(folder, home, liar, answer, reason, reader, tmp_path):
+    liar.answer = answer
+    if reader == "zoo":
+        with pytest.raises(FileNotFoundError, match=f"could not be fetched.*({reason}).*by hand") as error:
+            get(folder, record(liar.url))
+    else:
+        with pytest.raises(ValueError, match=f"could not be downloaded.*({reason}).*KERASGAN_INCEPTION") as error:
+            inception._download(liar.url, tmp_path / "weights.pth", "00000000")
+    assert liar.url in str(error.value)
+    assert files(tmp_path) == []
+    del error
+    gc.collect()
+
+
+def test_a_planted_link_is_not_written_through(folder, home, server, tmp_path):
+    (tmp_path / "precious").write_text("precious")
+    place = home / "zoo" / "dcgan_faces"
+    place.mkdir(parents=True, mode=0o700)
+    for name in (f".tmp-{os.getpid()}-generator.weights.h5", "generator.weights.h5"):
+        (place / name).symlink_to(tmp_path / "precious" if name.startswith(".") else tmp_path / "absent")
+    assert get(folder, record(server.url)).read_bytes() == CONTENT
+    assert (tmp_path / "precious").read_text() == "precious" and not (tmp_path / "absent").exists()
+
+
+def test_a_temporary_name_that_exists_is_not_used(tmp_path, monkeypatch):
+    monkeypatch.setattr(kerasgan.files.secrets, "token_hex", lambda size: "00")
+    (tmp_path / "precious").write_text("precious")
+    link = tmp_path / f".tmp-{os.getpid()}-00-a"
+    link.symlink_to(tmp_path / "precious")
+    with pytest.raises(FileExistsError, match=link.name), kerasgan.files.replacing(tmp_path / "a") as temporary:
+        temporary.write_text("evil")
+    assert (tmp_path / "precious").read_text() == "precious" and link.is_symlink()
+
+
+def test_temporary_names_cannot_be_foreseen(tmp_path):
+    names = {kerasgan.files.temporary_for(tmp_path / "a.h5").name for _ in range(100)}
+    assert len(names) == 100 and all(name.startswith(f".tmp-{os.getpid()}-") for name in names)
+    assert all(name.endswith("-a.h5") and len(name) > 30 for name in names)
+
+
+@pytest.mark.parametrize("part", ["", "zoo", "zoo/dcgan_faces"])
+@pytest.mark.parametrize("mode", [0o770, 0o702, 0o1777])
+def test_a_cache_that_others_may_write_to_is_refused(folder, home, server, part, mode):
+    (home / "zoo" / "dcgan_faces").mkdir(parents=True)
+    for each in ("", "zoo", "zoo/dcgan_faces"):
+        (home / each).chmod(0o700)
+    assert get(folder, record(server.url)).exists()
+    (home / part).chmod(mode)
+    with pytest.raises(PermissionError, match="others may write to it; `chmod go-w .*KERASGAN_HOME") as error:
+        get(folder, record(server.url))
+    assert error.value.filename == str(home / part)
+    (home / part).chmod(0o755)  # which others may read
+    assert get(folder, record(server.url)).exists()
+
+
+def test_a_cache_of_another_user_is_refused(folder, home, server, monkeypatch):
+    home.mkdir(mode=0o700)
+    monkeypatch.setattr(os, "getuid", lambda: home.stat().st_uid + 1)
+    with pytest.raises(PermissionError, match="it belongs to the user"):
+        get(folder, record(server.url))
+    assert server.requests == 0
+
+
+def test_a_new_cache_is_the_users_alone(folder, home, server):
+    old = os.umask(0)
+    try:
+        get(folder, record(server.url))
+    finally:
+        os.umask(old)
+    assert {path.stat().st_mode & 0o777 for path in (home, home / "zoo", home / "zoo" / "dcgan_faces")} == {0o700}
+    assert get(folder, record(server.url)).exists()
+
+
+def test_the_weights_of_inception_are_sought_in_the_cache(home, monkeypatch):
+    monkeypatch.delenv(inception.WEIGHTS_VARIABLE, raising=False)
+    monkeypatch.setenv("KERASGAN_OFFLINE", "1")
+    with pytest.raises(ValueError, match=f"{home / inception.WEIGHTS_NAME} is not in the cache and KERASGAN_OFFLINE"):
+        inception.inception_v3()
+    home.chmod(0o777)
+    with pytest.raises(PermissionError, match="others may write"):
+        inception.inception_v3()
