@@ -157,9 +157,9 @@ def reading(path, expected, error=ValueError):
     Example:
 
     >>> with reading("a.json", "a JSON file"):
-    ...     json.loads("{")
+    ...     {}["width"]
     Traceback (most recent call last):
-    ValueError: a.json must be a JSON file. Received: JSONDecodeError: Expecting property name enclosed in double quotes
+    ValueError: a.json must be a JSON file. Received: KeyError: 'width'
     """
     try:
         with naming(path):
