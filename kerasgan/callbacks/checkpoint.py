@@ -19,7 +19,7 @@ import tensorflow as tf
 
 from kerasgan.arguments import KnowsItsArguments, positive_int
 from kerasgan.callbacks.stopping import first_non_finite
-from kerasgan.files import TEMPORARY_PREFIX, flush_to_disk, read_json, replacing, sweep, temporary_for
+from kerasgan.files import flush_to_disk, read_json, replacing, sweep, temporary_for
 from kerasgan.locks import FolderLock
 from kerasgan.version import __version__
 
