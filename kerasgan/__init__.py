@@ -31,6 +31,8 @@ from kerasgan import (
 )
 from kerasgan.models import (
     ACGAN,
+    ADDA,
+    DANN,
     DCGAN,
     GAN,
     GANCLS,

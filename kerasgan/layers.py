@@ -85,14 +85,55 @@ class Dropout(keras.layers.Layer):
     def call(self, inputs, training=False):
         if not training or not self.rate:
             return inputs
-        kept = random.uniform(keras.ops.shape(inputs), self.seed_generator) >= self.rate
+        kept = random.uniform(self.mask_shape(inputs), self.seed_generator) >= self.rate
         return inputs * keras.ops.cast(kept, inputs.dtype) / (1 - self.rate)
+
+    def mask_shape(self, inputs):
+        """Returns the shape of the mask: by default that of `inputs`."""
+        return keras.ops.shape(inputs)
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
         return {**super().get_config(), "rate": self.rate}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class SpatialDropout2D(Dropout):
+    """`Dropout` of whole channels (Tompson et al. 2015, https://arxiv.org/abs/1411.4280, section 3.2).
+
+    Arguments are those of `Dropout`. Input and output (batch, height, width, channels).
+    """
+
+    def mask_shape(self, inputs):
+        return (keras.ops.shape(inputs)[0], 1, 1, inputs.shape[-1])
+
+
+def reverse_gradient(x, strength=1.0):
+    """The gradient reversal layer (Ganin et al. 2016, https://arxiv.org/abs/1505.07818, equations 18 and 19).
+
+    Args:
+        x: float tensor of any shape.
+        strength: float or scalar tensor, lambda. Defaults to 1.
+
+    Returns:
+        `x`. Its gradient is that of the output times `-strength`.
+
+    Example:
+
+    >>> x = tf.Variable([1.0, 2.0])
+    >>> with tf.GradientTape() as tape:
+    ...     y = tf.reduce_sum(kerasgan.layers.reverse_gradient(x, 0.5) ** 2)
+    >>> tape.gradient(y, x).numpy().tolist()
+    [-1.0, -2.0]
+    """
+
+    @tf.custom_gradient
+    def reverse(inputs):
+        return tf.identity(inputs), lambda upstream: -tf.cast(strength, upstream.dtype) * upstream
+
+    return reverse(x)
 
 
 @keras.saving.register_keras_serializable("kerasgan")

@@ -43,6 +43,38 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 
 @keras.saving.register_keras_serializable("kerasgan")
+class PowerDecay(keras.optimizers.schedules.LearningRateSchedule):
+    """initial / (1 + gamma p)^power at the progress p = step / total_steps (Ganin et al. 2016, section 5.2.2).
+
+    Args:
+        initial: float. The rate at the start; the paper's is 0.01.
+        total_steps: int. Steps of the whole training; p stays 1 after them.
+        gamma: float. Defaults to 10, the paper's.
+        power: float. Defaults to 0.75, the paper's.
+
+    Example:
+
+    >>> rate = kerasgan.schedules.PowerDecay(0.01, total_steps=1000)
+    >>> [round(float(rate(step)), 6) for step in (0, 1000)]
+    [0.01, 0.001656]
+    """
+
+    def __init__(self, initial, total_steps, gamma=10.0, power=0.75):
+        for name, value in (("initial", initial), ("total_steps", total_steps), ("gamma", gamma), ("power", power)):
+            if value <= 0:
+                raise ValueError(f"`{name}` must be above 0. Received: {value!r}")
+        self.initial, self.total_steps = float(initial), int(total_steps)
+        self.gamma, self.power = float(gamma), float(power)
+
+    def __call__(self, step):
+        progress = ops.minimum(ops.cast(step, "float32") / self.total_steps, 1.0)
+        return self.initial / (1.0 + self.gamma * progress) ** self.power
+
+    def get_config(self):
+        return {name: getattr(self, name) for name in ("initial", "total_steps", "gamma", "power")}
+
+
+@keras.saving.register_keras_serializable("kerasgan")
 class Cosine(keras.optimizers.schedules.LearningRateSchedule):
     """From one value to another along half a cosine wave, then constant.
 

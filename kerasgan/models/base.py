@@ -45,6 +45,7 @@ class AdversarialModel(ResumableModel):
     prior = "normal"
     g_networks = ("generator",)
     d_networks = ("discriminator",)
+    optimizer_names = ("g_optimizer", "d_optimizer")
 
     training_names = ("d_updates", "g_updates", "augment_p")
 

@@ -55,6 +55,8 @@ class ResumableModel(Exports, SavesEverything, keras.Model, metaclass=arguments.
     - `training_names`: those of them that an evaluation does not have.
     - `sampling_networks`: names of the attributes that hold networks to average; each gets a twin `ema_<name>`.
     - `fixed_networks`: names of further networks that an exported model needs.
+    - `evaluation_names`: the entries of the logs that `evaluate` alone has.
+    - `optimizer_names`: names of the attributes, and arguments of `compile`, that hold optimizers.
 
     Args:
         networks: `keras.Model`s by attribute name, such as `encoder=...`.
@@ -66,6 +68,8 @@ class ResumableModel(Exports, SavesEverything, keras.Model, metaclass=arguments.
     training_names = ()
     sampling_networks = ()
     fixed_networks = ()
+    optimizer_names = ("optimizer",)
+    evaluation_names = ()
 
     def __new__(cls, *args, **kwargs):
         settings.check_keras()
@@ -92,7 +96,7 @@ class ResumableModel(Exports, SavesEverything, keras.Model, metaclass=arguments.
         self.ema_decay = 0.0
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.step = self.add_weight(shape=(), dtype="int64", initializer="zeros", trainable=False, name="step")
-        self.means = {name: keras.metrics.Mean(name=name) for name in self.log_names()}
+        self.means = {name: keras.metrics.Mean(name=name) for name in (*self.log_names(), *self.evaluation_names)}
         self.first_batch = None
         object.__setattr__(self, "_evaluated", None)
         self.built = True
@@ -293,6 +297,12 @@ class ResumableModel(Exports, SavesEverything, keras.Model, metaclass=arguments.
         """Returns the network to sample from: the averaged copy where `compile` asked for one, else `name` itself."""
         average = getattr(self, f"ema_{name}", None)
         return average if average is not None else getattr(self, name)
+
+    @property
+    def optimizers(self):
+        """The optimizers that the model was compiled with."""
+        found = (getattr(self, name, None) for name in self.optimizer_names)
+        return [optimizer for optimizer in found if optimizer is not None]
 
     # The verbs of a train_step ---------------------------------------------------------------------------------------
 

@@ -77,7 +77,8 @@ class SavesEverything:
             if "compile" in vars(cls):
                 names |= {p.name for p in _parameters(cls.compile) if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)}
         values = {name: self._compile_value(name) for name in sorted(names - {"metrics"})}
-        values["metrics"] = self.sample_metrics
+        if "metrics" in names:  # Keras has a property of that name
+            values["metrics"] = self.sample_metrics
         return {name: keras.saving.serialize_keras_object(value) for name, value in values.items()}
 
     def _compile_value(self, name):

@@ -1,0 +1,74 @@
+"""The task of unsupervised domain adaptation: labelled images of a source, and images of a target without labels."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasgan.data import checks
+
+
+def class_loss(labels, logits):
+    """Returns the mean cross-entropy of `logits` for int labels, and the share of rows with the right class."""
+    logits, labels = tf.cast(logits, tf.float32), tf.cast(labels, tf.int32)
+    loss = tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+    right = tf.argmax(logits, -1, output_type=tf.int32) == labels
+    return loss, tf.reduce_mean(tf.cast(right, tf.float32))
+
+
+class AdaptsDomains:
+    """What models of domain adaptation share: their data, class probabilities, evaluation, pictures, serving.
+
+    `fit` takes `((source_images, source_labels), target_images)`. `predict(images)` gives class probabilities of target
+    images. `evaluate((images, labels))` gives the accuracy on the target: only there are labels of the target used.
+
+    A model defines `target_logits(images, training)`.
+    """
+
+    def call(self, inputs, training=False):
+        """Maps images of the target to class probabilities, float32 (batch, num_classes)."""
+        return tf.nn.softmax(tf.cast(self.target_logits(inputs, training=training), tf.float32))
+
+    def test_step(self, data):
+        """The accuracy on labelled images of the target."""
+        images, labels = data
+        _, accuracy = class_loss(labels, self.target_logits(images, training=False))
+        self.means["target_accuracy"].update_state(accuracy, sample_weight=keras.ops.shape(images)[0])
+        return self._logs({"target_accuracy": self.means["target_accuracy"].result()})
+
+    def check_batch(self, batch, check_range=True):
+        if not (isinstance(batch, (tuple, list)) and len(batch) == 2 and isinstance(batch[0], (tuple, list))):
+            raise ValueError(
+                f"{type(self).__name__} expected batches of `((source_images, source_labels), target_images)`. "
+                f"Received: {tf.nest.map_structure(lambda x: np.asarray(x).shape, batch)}"
+            )
+        (source, labels), target = batch
+        check = {"image_size": self.image_size, "channels": self.channels, "check_range": check_range}
+        checks.check_images(source, name="source_images", **check)
+        checks.check_images(target, name="target_images", **check)
+        checks.check_labels(labels, num_classes=self.num_classes, name="source_labels")
+        if len({len(source), len(labels), len(target)}) > 1:
+            raise ValueError(
+                "A batch must hold as many source images as source labels and target images. Received: "
+                f"{len(source)}, {len(labels)} and {len(target)}"
+            )
+
+    def real_images(self, batch):
+        """Returns the images of the target of a dataset element."""
+        return np.asarray(batch[1])
+
+    def preview(self, batch, num_images=64, seed=0):
+        """Returns images of the target in the order of the classes that the model gives them, as a grid.
+
+        Returns:
+            float32 array (rows, columns, height, width, channels).
+        """
+        images = self.real_images(batch)[:num_images]
+        images = images[np.argsort(self.predict(images, verbose=0).argmax(1), kind="stable")]
+        columns = max(1, int(len(images) ** 0.5))
+        rows = len(images) // columns
+        return images[: rows * columns].reshape((rows, columns, *images.shape[1:]))
+
+    def serving_functions(self):
+        """Returns the endpoint of a SavedModel: from `images` of the target to class `probabilities`."""
+        images = tf.TensorSpec((None, self.image_size, self.image_size, self.channels), tf.float32, "images")
+        return {"serving_default": (lambda images: {"probabilities": self(images)}, [images])}
