@@ -54,3 +54,4 @@ from kerasgan.models import (
     StackGANStage2,
 )
 from kerasgan.version import __version__
+from kerasgan.zoo import load_preset

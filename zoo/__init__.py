@@ -5,6 +5,7 @@ An entry is a folder `<model>_<data>` with `recipe.py`, `card.json`, `README.md`
 and `score(model)`.
 """
 
+import difflib
 import fnmatch
 import importlib
 import json
@@ -27,6 +28,7 @@ from kerasgan.zoo._card import (
 from kerasgan.zoo._evaluate import score_enlargements, score_generator, score_translations
 from kerasgan.zoo._fetch import locate
 from kerasgan.zoo._glyphs import score_glyphs
+from kerasgan.zoo._presets import is_preset, load_preset_folder, save_preset
 from kerasgan.zoo._weights import WeightFileError, load_weights, save_weights
 
 __all__ = [
@@ -37,8 +39,10 @@ __all__ = [
     "list_models",
     "load",
     "load_archive",
+    "load_preset",
     "load_weights",
     "recipe",
+    "save_preset",
     "save_weights",
     "score_enlargements",
     "score_generator",
@@ -54,36 +58,62 @@ __all__ = [
 FOLDER = Path(__file__).resolve().parent
 
 
-def list_models(pattern="*"):
+def list_models(pattern="*", details=False):
     """Lists the entries of the zoo.
 
     Args:
         pattern: str, a shell pattern over names, such as "dcgan*". Default: all.
+        details: bool, default False. True gives a dict for each instead of its name: "name", "class" (of the model),
+            "description", "size" (bytes of its weights), "metric" (that of its headline score) and "value".
 
     Returns:
-        list of dicts with "name", "description", "size" (bytes of its weights), "metric" (that of its headline
-        score) and "value".
+        list of str, or of dicts.
 
     Example:
 
     >>> from kerasgan import zoo
-    >>> [entry["name"] for entry in zoo.list_models("classifier_*")]
+    >>> zoo.list_models("classifier_*")
     ['classifier_fashion_mnist', 'classifier_glyphs', 'classifier_mnist']
     """
-    entries = []
-    for name in fnmatch.filter(_names(), pattern):
-        about = card(name)
-        value = next(score["value"] for score in about["scores"] if score["metric"] == about["headline"])
-        entries.append(
-            {
-                "name": name,
-                "description": about["description"],
-                "size": size_of(about),
-                "metric": about["headline"],
-                "value": value,
-            }
-        )
-    return entries
+    names = fnmatch.filter(_names(), pattern)
+    return [_details(card(name)) for name in names] if details else names
+
+
+def _details(about):
+    value = next(score["value"] for score in about["scores"] if score["metric"] == about["headline"])
+    kept = {key: about[key] for key in ("name", "class", "description")}
+    return kept | {"size": size_of(about), "metric": about["headline"], "value": value}
+
+
+def load_preset(preset):
+    """Loads a trained model, compiled: ready to generate, to fine-tune with `fit`, or to export.
+
+    Args:
+        preset: str, the name of an entry of the zoo as in `list_models()`, or a folder that `model.save_to_preset`
+            wrote. Files from elsewhere may be loaded: their configuration and weights are checked as `load_archive`
+            and `load_weights` say.
+
+    Returns:
+        The model. `kerasgan.DCGAN.from_preset(preset)` is the same, and refuses other classes.
+
+    Raises:
+        ValueError: there is no such preset, or (as `WeightFileError`) a file is not what it has to be.
+        FileNotFoundError: a file is neither here nor to be had; the message says where to put it by hand.
+
+    Example:
+
+    >>> kerasgan.load_preset("dcgan_mnist").image_size
+    28
+    """
+    if is_preset(preset):
+        return load_preset_folder(preset)
+    if preset in _names():
+        return load(preset)
+    near = difflib.get_close_matches(str(preset), _names(), 3)
+    raise ValueError(
+        f"`preset` must be a folder that `save_to_preset` wrote, or a name of `kerasgan.zoo.list_models()`"
+        f"{', such as ' + ', '.join(near) if near else ''}. Received: {str(preset)!r}"
+    )
 
 
 def card(name):

@@ -78,8 +78,7 @@ def load_archive(path):
     with reading(path, "a whole .keras file", WeightFileError), zipfile.ZipFile(path) as archive:
         _check_members(path, archive)
         config = parse_json(archive.read(CONFIG), path)
-        _check_classes(path, config)
-        model = _build(path, config)
+        model = build_checked(path, config)
         return load_content(model, path, lambda limit: _weights(path, archive, limit))
 
 
@@ -144,7 +143,9 @@ def _is_class_of(found, prefixes):
     return isinstance(found, type) and found.__module__.startswith(prefixes)
 
 
-def _build(path, config):
+def build_checked(path, config):
+    """Builds the model that a configuration from a file describes, once all classes in it are known to be harmless."""
+    _check_classes(path, config)
     with reading(path, "the description of a model", WeightFileError), no_downloads(path):
         model = keras.saving.deserialize_keras_object(config, safe_mode=True)
     if not isinstance(model, ResumableModel) or not model.compiled:

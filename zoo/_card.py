@@ -66,6 +66,7 @@ NUMBER, OPTIONAL = (int, float), type(None)
 # A dict here is an object with these keys, a list of one is a list of such, a tuple is a choice of types.
 SCHEMA = {
     "name": str,
+    "class": str,
     "description": str,
     "paper": {"title": str, "authors": str, "year": int, "url": str},
     "data": {"name": str, "title": str, "url": str, "licence": str},
@@ -144,10 +145,9 @@ def networks_of(model):
     if hasattr(model, "stages"):
         named = {stage: networks_of(getattr(model, stage)) for stage in model.stages}
         return {f"{stage}_{name}": network for stage in named for name, network in named[stage].items()}
-    if not hasattr(model, "sampling_networks"):
+    if not hasattr(model, "network_names"):
         return {"network": model}
-    names = dict.fromkeys((*model.g_networks, *model.d_networks, *model.fixed_networks))
-    return {name: model.sampler(name) for name in names}
+    return {name: model.sampler(name) for name in model.network_names}
 
 
 def training_record(steps, batch_size, seed, hours, precision="float32", trained_on=None):
@@ -245,6 +245,7 @@ def write_entry(
     )
     card = {
         "name": folder.resolve().name,
+        "class": type(model).__name__,
         "description": description,
         "paper": paper,
         "data": {"name": data} | DATA_SETS[data] if isinstance(data, str) else data,

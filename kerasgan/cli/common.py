@@ -43,7 +43,7 @@ def load_model(kerasgan, source):
     path = Path(source) / "model.keras"
     if path.exists():
         return kerasgan.zoo.load_archive(path)
-    names = [entry["name"] for entry in kerasgan.zoo.list_models()]
+    names = kerasgan.zoo.list_models()
     if source not in names:
         raise ValueError(
             f"SOURCE must be the folder of a finished run, with a model.keras, or one of the zoo's {names}. "

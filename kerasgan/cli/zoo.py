@@ -28,7 +28,7 @@ def zoo_list(pattern):
     Example:
         kerasgan zoo list 'dcgan_*'
     """
-    for entry in library().zoo.list_models(pattern):
+    for entry in library().zoo.list_models(pattern, details=True):
         size = f"{entry['size'] / 1e6:.1f} MB"
         click.echo(f"{entry['name']:28} {size:>8}  {entry['metric']} {entry['value']:.4g}  {entry['description']}")
 

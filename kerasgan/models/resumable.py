@@ -91,7 +91,7 @@ class ResumableModel(Exports, SavesEverything, keras.Model, metaclass=arguments.
                 raise ValueError(f"`{attribute}` has no weights yet: call it once, or give it an `Input`, first.")
             _settle_trainable(network)
             setattr(self, attribute, network)
-        object.__setattr__(self, "_network_names", tuple(networks))
+        object.__setattr__(self, "network_names", tuple(networks))
         object.__setattr__(self, "_made_frozen", any(_frozen(network) for network in networks.values()))
         self.ema_decay = 0.0
         self.seed_generator = keras.random.SeedGenerator(seed)
@@ -172,18 +172,18 @@ class ResumableModel(Exports, SavesEverything, keras.Model, metaclass=arguments.
             layer.trainable = True
 
     def _network(self, name):
-        if name not in self._network_names:
-            raise ValueError(f"`network` must be one of {list(self._network_names)}. Received: {name!r}")
+        if name not in self.network_names:
+            raise ValueError(f"`network` must be one of {list(self.network_names)}. Received: {name!r}")
         return getattr(self, name)
 
     def changes(self):
-        frozen = {name: _frozen(getattr(self, name)) for name in self._network_names}
+        frozen = {name: _frozen(getattr(self, name)) for name in self.network_names}
         frozen = {name: numbers for name, numbers in frozen.items() if numbers}
         changes = {"frozen": frozen} if frozen or self._made_frozen else {}
         return changes | ({"ema_decay": self.ema_decay} if self.ema_decay else {})
 
     def repeat_changes(self, changes):
-        for name in self._network_names if "frozen" in changes else ():
+        for name in self.network_names if "frozen" in changes else ():
             numbers = changes["frozen"].get(name, [])
             for i, layer in enumerate(getattr(self, name)._flatten_layers()):  # each before its own parts
                 layer.trainable = i not in numbers
@@ -191,12 +191,12 @@ class ResumableModel(Exports, SavesEverything, keras.Model, metaclass=arguments.
 
     def _random_states(self):
         averaged = {id(v) for name in self.sampling_networks for v in getattr(self.sampler(name), "variables", ())}
-        averaged -= {id(v) for name in self._network_names for v in getattr(self, name).variables}
+        averaged -= {id(v) for name in self.network_names for v in getattr(self, name).variables}
         # Files number the states. Whether an average was made before or after other parts must not count.
         return sorted(super()._random_states(), key=lambda state: id(state) in averaged)
 
     def _trained_variables(self):
-        return {id(v) for name in self._network_names for v in getattr(self, name).trainable_variables}
+        return {id(v) for name in self.network_names for v in getattr(self, name).trainable_variables}
 
     def _assert_compile_called(self, method_name=None):
         super()._assert_compile_called(method_name)

@@ -11,6 +11,17 @@ AFTER_INIT = "after_init"
 KINDS = inspect.Parameter
 
 
+class _Presets:
+    """A read-only attribute of a class: its presets."""
+
+    def __get__(self, model, cls):
+        import kerasgan
+
+        listed = kerasgan.zoo.list_models(details=True)
+        of_class = [each for each in listed if issubclass(getattr(kerasgan, each["class"], object), cls)]
+        return {each["name"]: each["description"] for each in of_class}
+
+
 class SavesEverything:
     """Makes `save()`, `keras.models.load_model()` and `get_config()` keep what Keras alone would lose.
 
@@ -93,6 +104,64 @@ class SavesEverything:
 
     def compile_from_config(self, config):
         self.compile(**{name: keras.saving.deserialize_keras_object(value) for name, value in config.items()})
+
+    # Presets: the zoo's trained models, and folders. -----------------------------------------------------------------
+
+    # {name: description} of the zoo's models of this class and its subclasses.
+    presets = _Presets()
+
+    @classmethod
+    def from_preset(cls, preset):
+        """Loads a trained model of this class, compiled: see `kerasgan.load_preset`.
+
+        Args:
+            preset: str, one of `cls.presets`, or a folder that `save_to_preset` wrote.
+
+        Returns:
+            The model.
+
+        Raises:
+            ValueError: if there is no such preset, it is of another class, or a file is not what it has to be.
+
+        Example:
+
+        >>> model = kerasgan.DCGAN.from_preset("dcgan_mnist")
+        >>> model.generate(2, seed=1).shape
+        (2, 28, 28, 1)
+        """
+        from kerasgan import zoo
+
+        model = zoo.load_preset(preset)
+        if not isinstance(model, cls):
+            raise ValueError(
+                f"`preset` must be a {cls.__name__}: {', '.join(cls.presets) or 'the zoo has none'}, or a folder. "
+                f"Received: {str(preset)!r}, a {type(model).__name__}. Remedy: `kerasgan.load_preset({str(preset)!r})`"
+            )
+        return model
+
+    def save_to_preset(self, folder):
+        """Writes the networks and the configuration into a new folder, from which `from_preset` loads them.
+
+        The networks that sample are the averaged ones where there are any. Optimizers and random states are left out:
+        `save` keeps them too. The folder appears complete or not at all.
+
+        Args:
+            folder: str or path, new or empty.
+
+        Raises:
+            ValueError: if `folder` holds something, the model is not compiled, or a weight is not finite.
+
+        Example:
+
+        >>> model = kerasgan.DCGAN(image_size=16, width=4)
+        >>> model.compile()
+        >>> model.save_to_preset("my_dcgan")
+        >>> kerasgan.DCGAN.from_preset("my_dcgan").image_size
+        16
+        """
+        from kerasgan import zoo
+
+        zoo.save_preset(self, folder)
 
     def _random_states(self):
         saved = {id(variable) for variable in super().weights}

@@ -123,7 +123,7 @@ def test_evaluate_returns_losses_and_compiled_metrics_and_leaves_no_trace(case):
 
 
 def policies(model):
-    networks = [getattr(model, name) for name in model._network_names]
+    networks = [getattr(model, name) for name in model.network_names]
     networks += [getattr(model, f"ema_{name}") for name in model.sampling_networks]
     return [layer.dtype_policy.name for network in networks for layer in network._flatten_layers()]
 

@@ -24,7 +24,7 @@ class Sampler(keras.Model):
     """The part of a model's interface that the zoo relies on, with weights that half precision rounds."""
 
     sampling_networks = ("generator",)
-    g_networks, d_networks, fixed_networks = ("generator",), ("discriminator",), ()
+    network_names = ("generator", "discriminator")
 
     def __init__(self, averaged=True):
         super().__init__()

@@ -18,7 +18,7 @@ from kerasgan import zoo
 from kerasgan.metrics import Score
 from kerasgan.zoo import _card
 
-NAMES = [entry["name"] for entry in zoo.list_models()]
+NAMES = zoo.list_models()
 README = pathlib.Path(__file__).parents[2] / "README.md"
 
 
@@ -122,13 +122,11 @@ def test_the_table_of_the_main_readme_is_that_of_the_cards():
 
 
 def test_models_are_listed_by_pattern():
-    listed = zoo.list_models("classifier_*")
-    assert [entry["name"] for entry in listed] == [
-        "classifier_fashion_mnist",
-        "classifier_glyphs",
-        "classifier_mnist",
-    ]
+    names = ["classifier_fashion_mnist", "classifier_glyphs", "classifier_mnist"]
+    assert zoo.list_models("classifier_*") == names
     assert zoo.list_models("nothing*") == []
+    listed = zoo.list_models("classifier_*", details=True)
+    assert [entry["name"] for entry in listed] == names
     mnist = listed[2]
     assert mnist["metric"] == "accuracy" and 0.99 <= mnist["value"] <= 1
     assert mnist["size"] == (zoo.FOLDER / "classifier_mnist" / "network.weights.h5").stat().st_size

@@ -1,0 +1,78 @@
+"""Presets: trained models by name, or from a folder that `save_to_preset` wrote."""
+
+import json
+import os
+import shutil
+from pathlib import Path
+
+import keras
+
+from kerasgan.files import replacing, temporary_for
+from kerasgan.metrics.score import library_versions
+from kerasgan.zoo._archive import CONFIG, CONFIG_BYTES, build_checked
+from kerasgan.zoo._card import load_networks, networks_of
+from kerasgan.zoo._weights import WeightFileError, read_checked, save_weights, sha256_of
+
+CARD = "card.json"
+
+
+def is_preset(folder):
+    """Returns whether `folder` is one that `save_to_preset` wrote."""
+    return (Path(folder) / CARD).is_file() and (Path(folder) / CONFIG).is_file()
+
+
+def save_preset(model, folder):
+    """Writes what `model.save_to_preset` promises; see there."""
+    folder = Path(folder)
+    if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
+        raise ValueError(f"`folder` must be new or empty. Received: {str(folder)!r}, which holds something already")
+    if not model.compiled:
+        raise ValueError("The model must be compiled, so that the preset can be trained on. Remedy: `model.compile()`")
+    temporary = temporary_for(folder)
+    try:
+        temporary.mkdir(parents=True)
+        with replacing(temporary / CONFIG) as file:
+            file.write_text(json.dumps(keras.saving.serialize_keras_object(model), indent=2))
+        networks = networks_of(model)
+        for name, network in networks.items():
+            save_weights(network, temporary / f"{name}.weights.h5", half=False)
+        card = {
+            "class": type(model).__name__,
+            "parameters": {name: int(network.count_params()) for name, network in networks.items()},
+            "training": {"steps": int(model.step), "versions": library_versions()},
+            "files": {
+                path.name: {"size": path.stat().st_size, "sha256": sha256_of(path)}
+                for path in sorted(temporary.iterdir())
+            },
+        }
+        with replacing(temporary / CARD) as file:
+            file.write_text(json.dumps(card, indent=2) + "\n")
+        if folder.exists():
+            folder.rmdir()
+        os.rename(temporary, folder)
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+
+
+def load_preset_folder(folder):
+    """Loads a model from a folder that `save_preset` wrote, after checking every file.
+
+    Raises:
+        WeightFileError: (a ValueError) a file is not what it has to be; the message names the file and the reason.
+    """
+    folder = Path(folder)
+    try:
+        files = json.loads((folder / CARD).read_text())["files"]
+        records = {name: (folder / name, int(record["size"]), str(record["sha256"])) for name, record in files.items()}
+        if any(Path(name).name != name for name in records):
+            raise ValueError(f"names of files of the folder itself, not {sorted(records)}")
+        config = json.loads(read_checked(*records.pop(CONFIG), limit=CONFIG_BYTES))
+    except WeightFileError:
+        raise
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise WeightFileError(f"{folder / CARD} must describe a preset. Received: {error}") from error
+    model = build_checked(folder / CONFIG, config)
+    expected = {f"{name}.weights.h5" for name in networks_of(model)}
+    if set(records) != expected:
+        raise WeightFileError(f"{folder / CARD} must list {sorted(expected)}. Received: {sorted(records)}")
+    return load_networks(model, records)
