@@ -6,9 +6,9 @@ from keras import Input, Model, layers
 
 from kerasgan.convolutions import Conv2D
 from kerasgan.layers import Dropout, SpatialDropout2D
-from kerasgan.models.adaptation import AdaptsDomains, class_loss
 from kerasgan.models.dann import head
 from kerasgan.models.resumable import ResumableModel
+from kerasgan.models.tasks import AdaptsDomains, class_loss
 from kerasgan.optimizers import Adam
 
 PHASES = ("source", "adaptation")

@@ -5,8 +5,8 @@ from keras import Input, Model, layers, optimizers, saving
 
 from kerasgan.convolutions import Conv2D
 from kerasgan.layers import reverse_gradient
-from kerasgan.models.adaptation import AdaptsDomains, class_loss
 from kerasgan.models.resumable import ResumableModel
+from kerasgan.models.tasks import AdaptsDomains, class_loss
 from kerasgan.schedules import PowerDecay
 
 

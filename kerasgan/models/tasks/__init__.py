@@ -4,6 +4,7 @@ A paper's class names its task before its base, `class DCGAN(FromNoise, Adversar
 and `train_step`.
 """
 
+from kerasgan.models.tasks.adaptation import AdaptsDomains, class_loss
 from kerasgan.models.tasks.domains import BetweenDomains
 from kerasgan.models.tasks.image import FromImage
 from kerasgan.models.tasks.labels import FromLabels, condition_inputs, name_conditions
