@@ -7,7 +7,7 @@ from pathlib import Path
 
 import keras
 
-from kerasgan.files import replacing, temporary_for
+from kerasgan.files import parse_json, read_json, reading, replacing, sweep, temporary_for
 from kerasgan.metrics.score import library_versions
 from kerasgan.zoo._archive import CONFIG, CONFIG_BYTES, build_checked
 from kerasgan.zoo._card import load_networks, networks_of
@@ -28,6 +28,8 @@ def save_preset(model, folder):
         raise ValueError(f"`folder` must be new or empty. Received: {str(folder)!r}, which holds something already")
     if not model.compiled:
         raise ValueError("The model must be compiled, so that the preset can be trained on. Remedy: `model.compile()`")
+    if folder.parent.exists():
+        sweep(folder.parent)
     temporary = temporary_for(folder)
     try:
         temporary.mkdir(parents=True)
@@ -61,16 +63,14 @@ def load_preset_folder(folder):
         WeightFileError: (a ValueError) a file is not what it has to be; the message names the file and the reason.
     """
     folder = Path(folder)
-    try:
-        files = json.loads((folder / CARD).read_text())["files"]
+    path = folder / CARD
+    with reading(path, "the card of a preset", WeightFileError):
+        files = read_json(path)["files"]
         records = {name: (folder / name, int(record["size"]), str(record["sha256"])) for name, record in files.items()}
         if any(Path(name).name != name for name in records):
-            raise ValueError(f"names of files of the folder itself, not {sorted(records)}")
-        config = json.loads(read_checked(*records.pop(CONFIG), limit=CONFIG_BYTES))
-    except WeightFileError:
-        raise
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise WeightFileError(f"{folder / CARD} must describe a preset. Received: {error}") from error
+            raise ValueError(f"names of files outside of the folder: {sorted(records)}")
+        config_record = records.pop(CONFIG)
+    config = parse_json(read_checked(*config_record, limit=CONFIG_BYTES), folder / CONFIG)
     model = build_checked(folder / CONFIG, config)
     expected = {f"{name}.weights.h5" for name in networks_of(model)}
     if set(records) != expected:

@@ -85,7 +85,7 @@ def found_value(model, path):
         return values.pop() if len(values) == 1 else tuple(sorted(values))
     for function in (cls.__init__, cls.compile):
         parameter = inspect.signature(function).parameters.get(path)
-        if parameter is not None and parameter.default is not None:
+        if parameter is not None and parameter.default not in (None, inspect.Parameter.empty):
             return plain(parameter.default)
     return plain(follow(model, path))
 
