@@ -116,6 +116,11 @@ def _weights_file():
     if not path.is_file():
         make_cache_folder()
         _download(WEIGHTS_URL, path, WEIGHTS_HASH)
+        return path
+    with open(path, "rb") as file:
+        found = hashlib.file_digest(file, "sha256").hexdigest()
+    if not found.startswith(WEIGHTS_HASH):
+        raise ValueError(f"{path} must have a SHA-256 that begins with {WEIGHTS_HASH}. Received: {found}; remove it")
     return path
 
 

@@ -281,7 +281,7 @@ def test_a_damaged_file_is_named(name, tmp_path):
 @pytest.mark.parametrize("seed", [1, 2, 3])
 @pytest.mark.parametrize("name", READERS)
 def test_many_damaged_files_are_named(name, tmp_path, seed):
-    check(name, tmp_path, 20 * READERS[name][2], seed)
+    check(name, tmp_path, 5 * READERS[name][2], seed)
 
 
 def test_the_fuzzing_sees_a_reader_that_lets_errors_through(tmp_path, monkeypatch):

@@ -290,6 +290,9 @@ def test_the_weights_of_inception_are_sought_in_the_cache(home, monkeypatch):
     monkeypatch.setenv("KERASGAN_OFFLINE", "1")
     with pytest.raises(ValueError, match=f"{home / inception.WEIGHTS_NAME} is not in the cache and KERASGAN_OFFLINE"):
         inception.inception_v3()
+    (home / inception.WEIGHTS_NAME).write_bytes(b"altered")
+    with pytest.raises(ValueError, match="must have a SHA-256 that begins with 6726825d. Received: .*; remove it"):
+        inception.inception_v3()
     home.chmod(0o777)
     with pytest.raises(PermissionError, match="others may write"):
         inception.inception_v3()
