@@ -77,7 +77,7 @@ def load_archive(path):
     path = Path(path)
     with reading(path, "a whole .keras file", WeightFileError), zipfile.ZipFile(path) as archive:
         _check_members(path, archive)
-        config = parse_json(archive.read(CONFIG), path)
+        config = parse_json(archive.read(CONFIG), f"{path}: {CONFIG}")
         model = build_checked(path, config)
         return load_content(model, path, lambda limit: _weights(path, archive, limit))
 

@@ -10,7 +10,7 @@ import os
 import keras
 import tensorflow as tf
 
-from kerasgan.downloads import cache_folder, fetch, is_offline, make_cache_folder
+from kerasgan.downloads import cache_folder, fetch, is_offline
 from kerasgan.files import replacing
 from kerasgan.metrics.efficientnet import assign_torch_weights
 from kerasgan.metrics.torch_weights import read_torch_weights
@@ -114,7 +114,6 @@ def _weights_file():
         return path
     path = cache_folder() / WEIGHTS_NAME
     if not path.is_file():
-        make_cache_folder()
         _download(WEIGHTS_URL, path, WEIGHTS_HASH)
         return path
     with open(path, "rb") as file:
@@ -136,6 +135,7 @@ def _download(url, path, expected):
     digest = hashlib.sha256(content).hexdigest()
     if not digest.startswith(expected):
         raise ValueError(f"{url} must have a SHA-256 that begins with {expected}. Received: {digest}; try again")
+    os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
     with replacing(path) as temporary:
         temporary.write_bytes(content)
 

@@ -179,9 +179,9 @@ def plain_dense(units):
 @pytest.mark.parametrize(
     ("config", "match"),
     [
-        (b"", "whole .keras file"),
-        (b"\xff\xfe", "whole .keras file"),
-        (b"[" * 100_000, "whole .keras file"),
+        (b"", "config.json must be JSON"),
+        (b"\xff\xfe", "config.json must be JSON"),
+        (b"[" * 100_000, "config.json must be JSON"),
         (b"[]", "must hold a JSON object. Received: list"),
         (json.dumps(plain_dense(3)), "Received: Dense"),
         (json.dumps(plain_dense("x")), "description of a model"),

@@ -273,7 +273,17 @@ def test_embeddings_of_captions(tmp_path, bombs, name, bounded):
         data.captioned_folder(tmp_path, 8, embeddings=bombs / f"{name}.npz")
 
 
-KINDS_OF_IMAGES = [("png", "RGBA"), ("png", "LA"), ("png", "I;16"), ("png", "P"), ("jpg", "CMYK"), ("webp", "RGB")]
+KINDS_OF_IMAGES = [
+    ("png", "RGBA"),
+    ("png", "LA"),
+    ("png", "I;16"),
+    ("png", "P"),
+    ("jpg", "CMYK"),
+    ("webp", "RGB"),
+    ("gif", "P"),
+    ("bmp", "RGB"),
+    ("tif", "RGBA"),
+]
 
 
 def bytes_a_pixel(path, mode, side):

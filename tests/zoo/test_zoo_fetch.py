@@ -239,7 +239,8 @@ def test_a_planted_link_is_not_written_through(folder, home, server, tmp_path):
 def test_a_temporary_name_that_exists_is_not_used(tmp_path, monkeypatch):
     monkeypatch.setattr(kerasgan.files.secrets, "token_hex", lambda size: "00")
     (tmp_path / "precious").write_text("precious")
-    link = tmp_path / f".tmp-{os.getpid()}-00-a"
+    kerasgan.files.sweep(tmp_path)  # of what dead processes left, which it would take the link for
+    link = kerasgan.files.temporary_for(tmp_path / "a")
     link.symlink_to(tmp_path / "precious")
     with pytest.raises(FileExistsError, match=link.name), kerasgan.files.replacing(tmp_path / "a") as temporary:
         temporary.write_text("evil")
@@ -248,7 +249,7 @@ def test_a_temporary_name_that_exists_is_not_used(tmp_path, monkeypatch):
 
 def test_temporary_names_cannot_be_foreseen(tmp_path):
     names = {kerasgan.files.temporary_for(tmp_path / "a.h5").name for _ in range(100)}
-    assert len(names) == 100 and all(name.startswith(f".tmp-{os.getpid()}-") for name in names)
+    assert len(names) == 100 and all(name.startswith(f".tmp-{os.getpid()}@") for name in names)
     assert all(name.endswith("-a.h5") and len(name) > 30 for name in names)
 
 
@@ -290,6 +291,8 @@ def test_the_weights_of_inception_are_sought_in_the_cache(home, monkeypatch):
     monkeypatch.setenv("KERASGAN_OFFLINE", "1")
     with pytest.raises(ValueError, match=f"{home / inception.WEIGHTS_NAME} is not in the cache and KERASGAN_OFFLINE"):
         inception.inception_v3()
+    assert not home.exists()
+    home.mkdir(mode=0o700)
     (home / inception.WEIGHTS_NAME).write_bytes(b"altered")
     with pytest.raises(ValueError, match="must have a SHA-256 that begins with 6726825d. Received: .*; remove it"):
         inception.inception_v3()
