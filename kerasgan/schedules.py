@@ -147,8 +147,8 @@ class R3GANSchedule(KnowsItsArguments):
 
     >>> model = kerasgan.R3GAN(image_size=28, channels=1, width=32, wide_until=7)
     >>> model.compile(schedule=kerasgan.schedules.R3GANSchedule(burn_in=10_000, gamma=0.5))
-    >>> float(model.g_optimizer.learning_rate), model.penalty[0].weight
-    (0.00019999999494757503, 0.5)
+    >>> round(float(model.g_optimizer.learning_rate), 6), model.penalty[0].weight
+    (0.0002, 0.5)
     """
 
     def __init__(

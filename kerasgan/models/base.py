@@ -116,12 +116,9 @@ class AdversarialModel(ResumableModel):
                 f"Received: {type(d_steps).__name__}"
             )
         self._check_networks()
-        self._replace("augment", get_augment(options["augment"]))
-        for layer in self.augment:
-            if not layer.built:
-                layer.build(self._judged_shape())
+        augment = get_augment(options["augment"])
         self.d_steps = d_steps if scheduled else int(d_steps)
-        adaptive = any(isinstance(layer, AdaptiveAugment) for layer in self.augment)
+        adaptive = any(isinstance(layer, AdaptiveAugment) for layer in augment)
         extra = ("d_updates", "g_updates") * scheduled + ("augment_p",) * adaptive
         self.loss_names = type(self).loss_names + extra
         self.start_compiling(
@@ -131,6 +128,11 @@ class AdversarialModel(ResumableModel):
             steps_per_execution=steps_per_execution,
             jit_compile=jit_compile,
         )
+        # Behind the average, which a loaded model has before it is compiled: so weights have one order.
+        self._replace("augment", augment)
+        for layer in self.augment:
+            if not layer.built:
+                layer.build(self._judged_shape())
         self.loss = losses.get(options["loss"])
         if hasattr(self.loss, "draw_from"):
             self.loss.draw_from(self.seed_generator)
