@@ -2,6 +2,7 @@
 
 import math
 import re
+import sys
 import weakref
 from pathlib import Path
 
@@ -58,7 +59,7 @@ class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
             if self._animate is None:
                 self._last_epoch = [0]
                 # Runs when training ends or, after an exception, when this object goes or Python exits.
-                self._animate = weakref.finalize(self, _animate, self.directory, self._last_epoch)
+                self._animate = weakref.finalize(self, _animate_at_last, self.directory.absolute(), self._last_epoch)
             if self.log_dir is not None and self._board is None:
                 with tensorflow_naming(self.log_dir):
                     self._board = tf.summary.create_file_writer(str(self.log_dir))
@@ -79,8 +80,9 @@ class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
 
     def on_train_end(self, logs=None):
         if self._animate is not None:
-            self._animate()
+            self._animate.detach()
             self._animate = None
+            _animate(self.directory, self._last_epoch)
         if self._board is not None:
             with tensorflow_naming(self.log_dir):
                 self._board.close()
@@ -121,3 +123,11 @@ def _animate(directory, last_epoch):
     if frames:
         stride = math.ceil(len(frames) / MOST_FRAMES)
         plots.animation(frames[:-1:stride] + frames[-1:], directory / "training.gif")
+
+
+def _animate_at_last(directory, last_epoch):
+    """Animates after an exception, which may be that of a full disk: nobody is there to catch a second one."""
+    try:
+        _animate(directory, last_epoch)
+    except OSError as error:
+        print(f"No animation of the samples: {error}", file=sys.stderr)

@@ -135,16 +135,17 @@ def _prepare(kerasgan, load, options, devices):
 
 def _fit(kerasgan, gan, dataset, out, options, resume, writes):
     guard = kerasgan.callbacks.StopOnNonFinite()
-    gan.fit(
-        dataset,
-        epochs=options["epochs"],
-        callbacks=[
-            kerasgan.callbacks.Checkpoint(out / "checkpoints"),
-            kerasgan.callbacks.SampleGrid(out / "samples", log_dir=out / "tensorboard"),
-            *(_records(out, options, resume) if writes else ()),
-            guard,
-        ],
-    )
+    callbacks = [
+        kerasgan.callbacks.Checkpoint(out / "checkpoints"),
+        kerasgan.callbacks.SampleGrid(out / "samples", log_dir=out / "tensorboard"),
+        *(_records(out, options, resume) if writes else ()),
+        guard,
+    ]
+    try:
+        gan.fit(dataset, epochs=options["epochs"], callbacks=callbacks)
+    except OSError:
+        click.echo()  # the line of the progress bar has no end yet
+        raise
     if guard.stopped_on:
         state = kerasgan.callbacks.Checkpoint.latest(out / "checkpoints")
         kept = f" The last finite state is {state}." if state else ""

@@ -55,6 +55,22 @@ def test_a_full_disk_under_a_sample_grid(tmp_path, make_model, dataset):
     assert contents(tmp_path) == before
 
 
+def test_a_full_disk_under_the_last_animation_is_one_line(tmp_path, make_model, dataset, capsys):
+    """After an exception it is written as the callback goes, where nobody is left to catch a second one."""
+
+    def die(*_):
+        raise InterruptedError
+
+    grid, death = SampleGrid(tmp_path, num_images=4), keras.callbacks.LambdaCallback(on_epoch_begin=die)
+    with pytest.raises(InterruptedError):
+        make_model().fit(dataset, verbose=0, callbacks=[grid, death])
+    with full_disk(10):
+        grid._animate()  # what its finalizer does
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line == f"No animation of the samples: [Errno 27] File too large: '{tmp_path / 'training.gif'}'"
+    assert sorted(contents(tmp_path)) == ["epoch_0000.png", "real.png"]
+
+
 def test_a_full_disk_under_a_tensorboard_log(tmp_path, make_model, dataset):
     grid = SampleGrid(tmp_path / "samples", num_images=4, log_dir=tmp_path / "board")
     with full_disk(2000), pytest.raises(OSError, match=r"TensorFlow could not write.*File too large.*board'$") as error:

@@ -36,7 +36,9 @@ def command(tmp_path, monkeypatch):
 @pytest.mark.parametrize("resume", [False, True], ids=["anew", "--resume"])
 def test_a_folder_that_another_process_trains_into_is_refused(tmp_path, command, resume):
     if resume:
-        assert CliRunner().invoke(main, command).exit_code == 0
+        told = CliRunner().invoke(main, [*command, "--dry-run"]).output
+        (tmp_path / "run").mkdir()
+        (tmp_path / "run" / "options.json").write_text(told[told.index("{") :])
     before = sorted(path for path in tmp_path.rglob("*"))
     script = [sys.executable, "-c", HOLD, locks.__file__, "run"]
     with subprocess.Popen(script, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as other:
@@ -48,6 +50,22 @@ def test_a_folder_that_another_process_trains_into_is_refused(tmp_path, command,
         assert f"Another training writes into this folder: process {other.pid} on " in message
         assert set(tmp_path.rglob("*")) - set(before) <= {tmp_path / "run", tmp_path / "run" / ".lock"}
     assert sorted(path for path in tmp_path.rglob("*")) == before
+
+
+def test_a_folder_that_another_process_has_filled_meanwhile_is_refused(tmp_path, command, monkeypatch):
+    """Both began at once; this one read its data until the other had ended."""
+
+    class Late(locks.FolderLock):
+        def __init__(self, folder):
+            folder.mkdir()
+            (folder / "options.json").write_text('{"model": "gan"}')
+            super().__init__(folder)
+
+    monkeypatch.setattr(locks, "FolderLock", Late)
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 1
+    assert "Error: run holds a run by now, of a process that began before this one" in result.output
+    assert [path.name for path in (tmp_path / "run").iterdir()] == ["options.json"]
 
 
 def test_a_full_disk_under_the_log_is_one_line_with_its_name(tmp_path, command):
