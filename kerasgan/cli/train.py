@@ -3,134 +3,146 @@
 import functools
 import json
 import math
+import shlex
 import time
 from pathlib import Path
 
 import click
 
-from kerasgan_cli.common import (
-    default_extractor,
-    errors_without_traceback,
-    library,
-    load_model,
-    scoring_split,
-    stated_split,
-)
+from kerasgan_cli import options as run_options
+from kerasgan_cli.building import build, training
+from kerasgan_cli.common import errors_without_traceback, is_folder, library, load_model
+from kerasgan_cli.names import MODELS, ModelName
+from kerasgan_cli.scoring import as_json, score_run, table
 
-SCORED_IMAGES = 2_000
 DEVICES = ("auto", "default", "mirrored", "multi_worker")
-# Those that learn from images or labelled images; the others are trained from Python. Named here, so that `--help`,
-# completion and the answer to a misspelt name need no TensorFlow.
-MODELS = (
-    "acgan",
-    "conditionalgan",
-    "dcgan",
-    "gan",
-    "lsgan",
-    "r3gan",
-    "sagan",
-    "sngan",
-    "wgan",
-    "wgangp",
-)
+# The papers' numbers of images an update of D, where these are not 64.
+BATCH_SIZES = {"pairs": 1, "domains": 1, "super_resolution": 16}
 
 
 @click.command("train")
-@click.argument("model", metavar="MODEL", type=click.Choice(MODELS, case_sensitive=False))
-@click.option("--data", default="glyphs", show_default=True, help="glyphs, a tensorflow-datasets name, or a folder.")
+@click.argument("model", metavar="MODEL", type=ModelName(), required=False)
+@click.option(
+    "--data", default="glyphs", show_default=True, help="glyphs[:LETTERS], a tensorflow-datasets name, or a folder."
+)
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/MODEL_DATA]")
 @click.option("--epochs", default=10, show_default=True, type=click.IntRange(1))
-@click.option("--batch-size", type=click.IntRange(1), help="Images an update of D.  [default: 64]")
+@click.option(
+    "--batch-size", type=click.IntRange(1), help="Images an update of D.  [default: 64, or the paper's]"
+)
 @click.option("--image-size", type=int, help="Side of the images.  [default: the data's]")
-@click.option("--channels", type=click.Choice(["1", "3"]), help="Grey or colour.  [default: the data's]")
+@click.option("--channels", type=click.IntRange(1), help="1 for grey, 3 for colour.  [default: the data's]")
 @click.option("--width", default=32, show_default=True, type=click.IntRange(1), help="Channels next to the image.")
 @click.option("--ema-decay", default=0.995, show_default=True, type=click.FloatRange(0, 1, max_open=True))
 @click.option("--precision", default="float32", show_default=True, help="float32, mixed_bfloat16 or mixed_float16.")
 @click.option("--seed", default=0, show_default=True, type=int)
+@click.option("--loss", help="minimax, non_saturating, least_squares, wasserstein, hinge, ...  [default: the paper's]")
+@click.option("--penalty", help="gradient_penalty, r1, r2, dragan; several joined by commas.  [default: the paper's]")
+@click.option("--augment", help="diffaugment or adaptive: what D sees of real and generated images.")
+@click.option("--learning-rate", type=float, help="Of both players.  [default: the paper's]")
+@click.option("--d-steps", type=click.IntRange(1), help="Updates of D a step.  [default: the paper's]")
+@click.option(
+    "--steps-per-execution", type=click.IntRange(1), help="Steps at once.  [default: 10; 1 on several workers]"
+)
+@click.option("--skip-broken", is_flag=True, help="Leave out images that cannot be read.")
+@click.option(
+    "--set",
+    multiple=True,
+    metavar="NAME=VALUE",
+    callback=run_options.parse_assignments,
+    help="Any other argument of the model or of its compile(); several times.",
+)
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="Options from JSON or YAML, such as a run's options.json; flags win.",
+)
 @click.option(
     "--devices", default="auto", show_default=True, type=click.Choice(DEVICES), help="See tutorials/scaling.md."
 )
-@click.option("--resume", is_flag=True, help="Continue the run in --out where it stopped.")
+@click.option("--resume", is_flag=True, help="Continue the run in --out where it stopped, with its own options.")
 @click.option("--dry-run", is_flag=True, help="Print the options and the sizes of the networks; train nothing.")
+@click.pass_context
 @errors_without_traceback
-def command(model, data, out, devices, resume, dry_run, **options):
+def command(context, out, devices, resume, dry_run, config, **_):
     """Train MODEL and write a run folder: options, log, curves, sample grids, a log for TensorBoard, checkpoints,
     weights, score, SavedModel, and a page about it all.
 
-    MODEL is acgan, conditionalgan, dcgan, gan, lsgan, r3gan, sagan, sngan, wgan or wgangp. Models of texts, pairs and
-    domains are trained from Python: see the tutorials.
+    MODEL is acgan, conditionalgan (cgan), cyclegan, dcgan, domaintransfernetwork (dtn), gan, gancls, lsgan, pix2pix,
+    r3gan, sagan, sngan, srgan, stackganstage1, wgan or wgangp. The layout of a folder must be what the model learns
+    from: images; a sub-folder for each class; pairs side by side; trainA and trainB; a metadata.jsonl with captions.
 
     \b
     Examples:
         kerasgan train dcgan --data mnist --epochs 20 --width 48 --out runs/digits
-        kerasgan train dcgan --data ./photos --image-size 64 --dry-run
-        kerasgan train dcgan --data mnist --epochs 40 --width 48 --out runs/digits --resume
+        kerasgan train cgan --data glyphs:ABC --channels 1 --set networks=conv
+        kerasgan train pix2pix --data ./pairs --image-size 128 --set l1_weight=50
+        kerasgan train dcgan --data ./photos --image-size 64 --augment diffaugment --dry-run
+        kerasgan train --resume --out runs/digits
     """
-    out = out or Path("runs") / f"{model.lower()}_{Path(data).name}"
-    options = {"model": model, "data": data} | options
-    _check_run(out, options, resume, dry_run)
+    found = run_options.read_run(out) if out else None
+    if resume and not found:
+        raise ValueError(f"--resume needs the folder of a run, with an options.json, as --out. Received: {out}")
+    options = run_options.merge(context, config, found if resume else None)
+    if options["model"] is None:
+        raise click.UsageError("Missing argument 'MODEL': name one, or --config or --resume with --out.")
+    out = out or run_options.default_folder(options["model"], options["data"])
+    if not resume and not dry_run and run_options.read_run(out):
+        raise ValueError(f"{out} holds a run already: continue it with --resume, or name another folder with --out.")
     kerasgan = library()
-    import keras
-
-    keras.utils.set_random_seed(options["seed"])
-    keras.config.set_dtype_policy(options["precision"])
-    load = _loader(kerasgan, options)
-    gan, dataset = _prepare(kerasgan, load, options, "default" if dry_run else devices)
-    sizes = (f"{part.name} of {part.count_params():,} parameters" for part in (gan.generator, gan.discriminator))
-    steps = max(1, int(dataset.cardinality()) // gan.batches_per_step)
-    click.echo(f"{type(gan).__name__}: {', '.join(sizes)}, {steps} steps an epoch")
+    gan, dataset, load = _prepare(kerasgan, options, "default" if dry_run else devices)
     if dry_run:
         click.echo(json.dumps(options, indent=2))
         return
     # Of several workers one writes; the callbacks of kerasgan know by themselves.
-    writes = kerasgan.callbacks.checkpoint.is_chief(gan)
-    if not writes:
-        _fit(kerasgan, gan, dataset, out, options, resume, writes)
+    if not kerasgan.callbacks.checkpoint.is_chief(gan):
+        _fit(kerasgan, gan, dataset, out, options, resume, writes=False)
         return
     with kerasgan.locks.FolderLock(out):  # two runs in one folder would mix their files
-        if not resume and _read_options(out):
+        if not resume and run_options.read_run(out):
             raise ValueError(f"{out} holds a run by now, of a process that began before this one: name another --out.")
-        _fit(kerasgan, gan, dataset, out, options, resume, writes)
-        _finish(kerasgan, gan, load, out, data)
+        _fit(kerasgan, gan, dataset, out, options, resume, writes=True)
+        _finish(kerasgan, gan, load, out, options)
 
 
-def _check_run(out, options, resume, dry_run):
-    """Refuses to write over a run, and to resume one with other options."""
-    found = _read_options(out)
-    if found and not resume and not dry_run:
-        raise ValueError(f"{out} holds a run already: continue it with --resume, or name another folder with --out.")
-    if resume and not found:
-        raise ValueError(f"{out} holds no run to resume: expected {out / 'options.json'}.")
-    if resume:
-        changed = {k: (found.get(k), v) for k, v in options.items() if found.get(k) != v and k != "epochs"}
-        if changed:
-            lines = [f"  {name}: {old!r} in the run, {new!r} asked for" for name, (old, new) in changed.items()]
-            raise ValueError("--resume needs the run's own options:\n" + "\n".join(lines))
+def _prepare(kerasgan, options, devices):
+    """Tells what was found; returns the compiled model, its training data, and the function that reads data."""
+    import keras
+
+    keras.utils.set_random_seed(options["seed"])
+    keras.config.set_dtype_policy(options["precision"])
+    strategy = kerasgan.distribute.strategy(devices)
+    load = _loader(kerasgan, options)
+    if is_folder(options["data"]):
+        click.echo(f"{options['data']}: {kerasgan.data.find_layout(options['data'])}")
+    dataset = load(seed=options["seed"])
+    with strategy.scope():
+        gan = build(kerasgan, dataset, options)
+    compiling = training(gan, options)
+    updates = compiling.get("d_steps", gan.defaults().get("d_steps", 1))
+    steps = int(dataset.cardinality()) // (updates if isinstance(updates, int) else 1)
+    at_once = 1 if strategy.cluster_resolver else min(10, max(1, steps))
+    with strategy.scope():
+        gan.compile(**{"steps_per_execution": at_once} | compiling)
+    parts = [getattr(gan, name) for name in (*gan.g_networks, *gan.d_networks)]
+    sizes = ", ".join(f"{part.name} of {part.count_params():,} parameters" for part in parts)
+    steps = max(1, int(dataset.cardinality()) // gan.batches_per_step)
+    click.echo(f"{type(gan).__name__}: {sizes}, {steps} steps an epoch")
+    return gan, dataset, load
 
 
 def _loader(kerasgan, options):
     """Returns the function that reads the data of a run."""
+    task = MODELS[options["model"]]
     return functools.partial(
-        kerasgan.data.load,
+        kerasgan.data.load_for,
+        task,
         options["data"],
         image_size=options["image_size"],
-        channels=options["channels"] and int(options["channels"]),
-        batch_size=options["batch_size"] or 64,
-        labels="num_classes" in _arguments(_classes(kerasgan)[options["model"]]),
+        channels=options["channels"],
+        batch_size=options["batch_size"] or BATCH_SIZES.get(task, 64),
+        on_error="skip" if options["skip_broken"] else None,
     )
-
-
-def _prepare(kerasgan, load, options, devices):
-    """Returns the compiled model and its training data."""
-    strategy = kerasgan.distribute.strategy(devices)
-    dataset = load(seed=options["seed"])
-    with strategy.scope():
-        gan = _build(_classes(kerasgan)[options["model"]], dataset, options)
-    steps = max(1, int(dataset.cardinality()) // gan.defaults().get("d_steps", 1))
-    at_once = 1 if strategy.cluster_resolver else min(10, steps)
-    with strategy.scope():
-        gan.compile(ema_decay=options["ema_decay"], steps_per_execution=at_once)
-    return gan, dataset
 
 
 def _fit(kerasgan, gan, dataset, out, options, resume, writes):
@@ -145,6 +157,10 @@ def _fit(kerasgan, gan, dataset, out, options, resume, writes):
         gan.fit(dataset, epochs=options["epochs"], callbacks=callbacks)
     except OSError:
         click.echo()  # the line of the progress bar has no end yet
+        raise
+    except SystemExit:  # the state is saved
+        if writes:
+            click.echo(f"Go on with: kerasgan train --resume --out {shlex.quote(str(out))}", err=True)
         raise
     if guard.stopped_on:
         state = kerasgan.callbacks.Checkpoint.latest(out / "checkpoints")
@@ -169,22 +185,24 @@ def _records(out, options, resume):
     return [keras.callbacks.LambdaCallback(**shows), CSVLogger(out / "log.csv", append=resume)]
 
 
-def _finish(kerasgan, gan, load, out, data):
-    """Writes the model, curves, score, export and page, and names them."""
+def _finish(kerasgan, gan, load, out, options):
+    """Writes the model, curves, scores, export and page, and names them."""
     from kerasgan.files import replacing
 
     with replacing(out / "model.keras") as temporary:
         gan.save(temporary)
     gan = load_model(kerasgan, out)  # on one device: the other workers are gone
     kerasgan.plots.history(out / "log.csv", out / "curves.png")
-    score = _score(kerasgan, gan, load(split=scoring_split(data), shuffle=False), data)
-    with replacing(out / "score.json") as temporary:
-        temporary.write_text(score.to_json())
+    scores = score_run(kerasgan, gan, load, options["data"]) if isinstance(gan, kerasgan.GAN) else []
+    if scores:
+        with replacing(out / "score.json") as temporary:
+            temporary.write_text(json.dumps({"scores": as_json(scores)}, indent=2))
     served = gan.export(out / "export")
     page = kerasgan.report.write(out)
     click.echo(f"sample grid:  {sorted((out / 'samples').glob('epoch_*.png'))[-1]}")
     click.echo(f"curves:       {out / 'curves.png'}")
-    click.echo(f"score:        {score}")
+    for line in table(scores):
+        click.echo(f"score:        {line}")
     click.echo(f"model:        {out / 'model.keras'}")
     click.echo(f"SavedModel:   {served}")
     click.echo(f"report:       {page}")
@@ -211,54 +229,3 @@ def _duration(seconds):
     if minutes < 1:
         return f"{math.ceil(seconds)} s"
     return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def _read_options(out):
-    path = out / "options.json"
-    return json.loads(path.read_text()) if path.exists() else None
-
-
-def _arguments(network):
-    import inspect
-
-    return inspect.signature(network.__init__).parameters
-
-
-def _classes(kerasgan):
-    """The classes that learn from images or labelled images, by name in lower case."""
-    return {
-        attribute.lower(): value
-        for attribute, value in vars(kerasgan).items()
-        if isinstance(value, type) and issubclass(value, kerasgan.GAN) and not issubclass(value, kerasgan.GANCLS)
-    }
-
-
-def _build(network, dataset, options):
-    images = dataset.element_spec[0] if isinstance(dataset.element_spec, tuple) else dataset.element_spec
-    wanted = {
-        "image_size": images.shape[1],
-        "channels": images.shape[3],
-        "num_classes": len(dataset.class_names) if hasattr(dataset, "class_names") else None,
-        "width": options["width"],
-        "seed": options["seed"],
-    }
-    accepted = _arguments(network)
-    return network(**{k: v for k, v in wanted.items() if v is not None and (k in accepted or k == "seed")})
-
-
-def _score(kerasgan, model, real, data):
-    """The Fréchet distance of as many samples as there are test images, 2,000 at most."""
-    import numpy as np
-
-    batches = [batch[0] if isinstance(batch, tuple) else batch for batch in real.as_numpy_iterator()]
-    images = np.concatenate(batches)[:SCORED_IMAGES]
-    scores = kerasgan.metrics.score_images(
-        images,
-        model.generate(len(images), seed=1),
-        metrics=["fd"],
-        extractor=default_extractor(data),
-        dataset=data,
-        split=stated_split(data),
-        seed=1,
-    )
-    return scores["frechet_distance"]

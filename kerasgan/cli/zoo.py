@@ -6,9 +6,10 @@ import sys
 import click
 
 from kerasgan_cli.common import errors_without_traceback, library, say
+from kerasgan_cli.names import Commands
 
 
-@click.group("zoo")
+@click.group("zoo", cls=Commands)
 def command():
     """List, show and verify the pretrained models.
 

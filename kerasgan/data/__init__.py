@@ -6,9 +6,12 @@ from kerasgan.data.captioned import captioned_folder
 from kerasgan.data.catalog import load
 from kerasgan.data.checks import check_images, check_labels, check_vectors
 from kerasgan.data.folders import image_folder, paired_folder, paired_folders, super_resolution, unpaired_folders
+from kerasgan.data.layouts import Layout, find_layout, load_for
 from kerasgan.data.resize import bicubic_resize
 
 __all__ = [
+    "Layout",
+    "find_layout",
     "from_arrays",
     "bicubic_resize",
     "captioned_folder",
@@ -18,6 +21,7 @@ __all__ = [
     "glyphs",
     "image_folder",
     "load",
+    "load_for",
     "paired_folder",
     "paired_folders",
     "super_resolution",

@@ -36,7 +36,8 @@ def load(
     then turned into float32 as `x / 127.5 - 1`.
 
     Args:
-        name: "glyphs" (built in, needs no download); a tensorflow-datasets image set such as "mnist",
+        name: "glyphs" (built in, needs no download), or with the characters to draw, "glyphs:ABCDEFGHKR", which is
+            short for `characters="ABCDEFGHKR"`; a tensorflow-datasets image set such as "mnist",
             "fashion_mnist", "cifar10", "celeb_a", with an optional config and version ("name/config:1.0.0"); or the
             path of a folder of images, with a separator in it ("./photos").
         split: "train" (default) or "test"; tensorflow-datasets' slices such as "train[:1000]" work for its sets. Of
@@ -79,13 +80,11 @@ def load(
         num_images=num_images,
         drop_remainder=drop_remainder,
     )
-    if name == "glyphs":
-        if channels == 1 and not {"colors", "backgrounds"} & set(options):
-            options |= {"colors": ("white",), "backgrounds": ("black",)}
-        return glyphs.load(split, **common, **options)
+    if is_glyphs(name):
+        return glyphs.load(split, **glyph_options(name, common | options))
     path = pathlib.Path(name).expanduser()
-    looks_like_path = isinstance(name, os.PathLike) or os.sep in name or name.startswith((".", "~"))
-    if looks_like_path and path.is_dir():
+    looks_like_path = _looks_like_path(name)
+    if is_folder(name):
         if image_size is None:
             raise ValueError(f"`image_size` must be given for a folder of images. Received: name={str(name)!r}")
         common["channels"] = 3 if channels is None else channels
@@ -97,6 +96,30 @@ def load(
         near = did_you_mean(options[0], common)
         raise ValueError(f"A tensorflow-datasets set takes no further options. Received: {options}.{near}")
     return _load_tfds(name, split, **common)
+
+
+def is_glyphs(name):
+    """Whether `name` means the built-in set: "glyphs", or with characters behind it, "glyphs:ABC"."""
+    return isinstance(name, str) and name.partition(":")[0] == "glyphs"
+
+
+def glyph_options(name, options):
+    """Adds to the options of a reader of glyphs the characters that `name` asks for; grey ones are white on black."""
+    characters = name.partition(":")[2]
+    if characters:
+        options = options | {"characters": characters}
+    if options.get("channels") == 1 and not {"colors", "backgrounds"} & set(options):
+        options = options | {"colors": ("white",), "backgrounds": ("black",)}
+    return options
+
+
+def _looks_like_path(name):
+    return isinstance(name, os.PathLike) or os.sep in name or name.startswith((".", "~"))
+
+
+def is_folder(name):
+    """Whether `name` means a folder that is there: a path, or a string with a separator in it."""
+    return _looks_like_path(name) and pathlib.Path(name).expanduser().is_dir()
 
 
 def _data_dir():

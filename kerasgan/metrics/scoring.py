@@ -1,14 +1,18 @@
 """Images against images, by several metrics at once, each score with its protocol."""
 
+import numpy as np
+
 from kerasgan.metrics.checks import check_images
 from kerasgan.metrics.features import features_and_sizes, get_classifier, get_extractor
 from kerasgan.metrics.frechet import frechet_distance_from_features
 from kerasgan.metrics.inception_score import inception_score
 from kerasgan.metrics.kernel import kernel_distance
+from kerasgan.metrics.modes import recognizability
 from kerasgan.metrics.precision_recall import density_coverage, precision_recall
 from kerasgan.metrics.score import Score, size_in_words
 
 SUBSET = 1000
+LEVEL = 0.95  # of real images; see `recognizability`
 
 
 def _fd(real, fake):
@@ -33,6 +37,28 @@ def _dc(real, fake):
     return {name: (value, None, {"k": 5}) for name, value in values.items()}
 
 
+def _is(fake, real, labels):
+    return "inception_score", *inception_score(fake), {"splits": 10}, 0
+
+
+def _rec(fake, real, labels):
+    share = recognizability(real, fake, LEVEL).share
+    return "recognizability", share, _sampling_error(share, len(fake)), {"level": LEVEL}, len(real)
+
+
+def _acc(fake, real, labels):
+    if labels is None or np.shape(labels) != (len(fake),):
+        received = "none" if labels is None else np.shape(labels)
+        raise ValueError(f"`labels` must hold a class for each of {len(fake)} images for 'acc'. Received: {received}")
+    share = float(np.mean(fake.argmax(axis=-1) == labels))
+    return "label_accuracy", share, _sampling_error(share, len(fake)), {}, 0
+
+
+def _sampling_error(share, count):
+    return float(np.sqrt(share * (1 - share) / count))
+
+
+JUDGEMENTS = {"is": _is, "rec": _rec, "acc": _acc}
 COMPARISONS = {"fd": _fd, "kd": _kd, "pr": _pr, "dc": _dc}
 NAMES = {
     "fd": "Fréchet distance",
@@ -41,7 +67,7 @@ NAMES = {
     "dc": "Density and coverage",
 }
 # the fewest images of a set that each can be computed of
-FEWEST = {"fd": 2, "kd": 2, "pr": 4, "dc": 6, "is": 20}
+FEWEST = {"fd": 2, "kd": 2, "pr": 4, "dc": 6, "is": 20, "rec": 2, "acc": 2}
 
 
 def score_images(
@@ -56,6 +82,7 @@ def score_images(
     seed=None,
     truncation=None,
     verbose=0,
+    labels=None,
 ):
     """Score generated images against real ones and stamp each score with its protocol.
 
@@ -63,19 +90,21 @@ def score_images(
         real: images as in `extract_features`, in [-1, 1].
         fake: images as in `extract_features`, in [-1, 1]; values outside are clipped when an array is given.
         metrics: names among "fd" (Fréchet distance), "kd" (kernel distance), "pr" (precision and recall), "dc" (density
-            and coverage) and "is" (Inception Score).
+            and coverage), "is" (Inception Score), "rec" (see `recognizability`) and "acc" (label accuracy: the share of
+            `fake` that the classifier finds in the class of `labels`).
         extractor: anything `get_extractor` takes; needed for all but "is".
-        classifier: anything `get_classifier` takes, for "is". Default: that of the extractor's name.
+        classifier: anything `get_classifier` takes, for "is", "rec" and "acc". Default: that of the extractor's name.
         batch_size: int, default 64.
         dataset: str, the real images' data set, for the stamp.
         split: str, their split, for the stamp.
         seed: int, of the generated images, for the stamp.
         truncation: float, of the latents, for the stamp.
         verbose: 1 shows progress bars. Default 0.
+        labels: int array (n,), the classes that `fake` shall show, in the classifier's numbering; for "acc".
 
     Returns:
         dict of `Score`s by metric: "frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage",
-        "inception_score".
+        "inception_score", "recognizability", "label_accuracy".
 
     Raises:
         ValueError: for an unknown metric, a missing extractor, too few images, or images that `extract_features`
@@ -92,23 +121,24 @@ def score_images(
     """
     if not metrics or any(name not in FEWEST for name in metrics):
         raise ValueError(f"`metrics` must be among {tuple(FEWEST)}. Received: {list(metrics)}")
-    if extractor is None and any(name != "is" for name in metrics):
+    compared = [name for name in metrics if name in COMPARISONS]
+    judged = [name for name in metrics if name not in COMPARISONS]
+    if extractor is None and compared:
         raise ValueError("`extractor` must be a name, a keras.Model or a callable for these metrics. Received: None")
-    if "is" in metrics and classifier is None:
+    if judged and classifier is None:
         if not isinstance(extractor, str):
-            raise ValueError("`classifier` must be a name, a keras.Model or a callable for 'is'. Received: None")
+            raise ValueError(f"`classifier` must be a name, a keras.Model or a callable for {judged}. Received: None")
         classifier = extractor
     if hasattr(fake, "shape"):
         fake = check_images(fake, "fake", clip=True).numpy()
     for metric in metrics:
-        sets = {"fake": fake} if metric == "is" else {"real": real, "fake": fake}
+        sets = {"fake": fake} if metric in ("is", "acc") else {"real": real, "fake": fake}
         for name, images in sets.items():
             if hasattr(images, "shape") and len(images) < FEWEST[metric]:
                 raise ValueError(
                     f"`{name}` must hold at least {FEWEST[metric]} images for {metric!r}. Received: {len(images)}"
                 )
     about = {"dataset": dataset, "split": split, "seed": seed, "truncation": truncation}
-    compared = [name for name in metrics if name != "is"]
     scores = {}
     if compared:
         extractor = get_extractor(extractor)
@@ -123,13 +153,18 @@ def score_images(
             _tell(f"{NAMES[name]} ...", verbose)
             for metric, (value, sd, settings) in COMPARISONS[name](*sets).items():
                 scores[metric] = Score(value, metric, sd=sd, settings=settings, **facts)
-    if "is" in metrics:
+    if judged:
         classifier = get_classifier(classifier)
         _tell(f"Classes of the generated images, by {classifier.name}:", verbose)
         probabilities, sizes = features_and_sizes(fake, classifier, batch_size, verbose)
-        mean, sd = inception_score(probabilities)
-        facts = about | _facts(classifier, (), probabilities) | {"image_size": size_in_words(sizes)}
-        scores["inception_score"] = Score(mean, "inception_score", sd=sd, settings={"splits": 10}, **facts)
+        known, real_sizes = (), None
+        if "rec" in judged:
+            known, real_sizes = features_and_sizes(real, classifier, batch_size, verbose)
+        for name in judged:
+            metric, value, sd, settings, num_real = JUDGEMENTS[name](probabilities, known, labels)
+            facts = about | classifier.protocol | {"num_real": num_real, "num_generated": len(probabilities)}
+            facts["image_size"] = size_in_words(sizes, real_sizes if name == "rec" else None)
+            scores[metric] = Score(value, metric, sd=sd, settings=settings, **facts)
     return scores
 
 

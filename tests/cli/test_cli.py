@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from kerasgan_cli import generate, main, train
+from kerasgan_cli import building, generate, main, names, train
 
 
 def run(*arguments):
@@ -47,7 +47,9 @@ def test_a_run_folder_holds_everything_and_the_output_names_it(folder):
         if name != "samples/real.png":
             assert str(run_folder / name).removesuffix("/saved_model.pb") in output
     assert list((run_folder / "checkpoints").glob("step_*"))
-    assert "frechet_distance" in output and json.loads((run_folder / "score.json").read_text())["value"] > 0
+    (score,) = json.loads((run_folder / "score.json").read_text())["scores"]
+    assert score["metric"] == "frechet_distance" and score["value"] > 0 and score["floor"] is None
+    assert re.search(rf"score: +frechet_distance +{score['value']:.4g}\n", output)
 
 
 def test_the_run_tells_how_long_it_will_take(folder):
@@ -262,8 +264,14 @@ def test_the_help_has_the_line_for_each_shell(shell):
 def test_the_models_are_those_of_the_library():
     import kerasgan
 
-    assert sorted(train._classes(kerasgan)) == list(train.MODELS)
-    assert all(name in run("train", "--help").output for name in train.MODELS)
+    classes = {key.lower(): value for key, value in vars(kerasgan).items() if isinstance(value, type)}
+    models = {name for name, value in classes.items() if issubclass(value, kerasgan.AdversarialModel)}
+    assert set(names.MODELS) == models - {"adversarialmodel", "stackganstage2"}
+    assert all(name in run("train", "--help").output for name in names.MODELS)
+    for name, task in names.MODELS.items():
+        taken = building.arguments(classes[name], "__init__")
+        assert ("num_classes" in taken) == (task == "labels") and ("text_dim" in taken) == (task == "captions")
+        assert ("scale" in taken) == (task == "super_resolution")
 
 
 def commands(group=main, path=()):

@@ -1,0 +1,202 @@
+"""What a folder of images holds, and the dataset that a task needs from it."""
+
+import collections
+import concurrent.futures
+import os
+import pathlib
+from typing import NamedTuple
+
+from kerasgan.data import _files, captioned, catalog, folders, glyphs
+
+# What each task reads from a folder: the layouts that fit, and how to say what is needed.
+NEEDS = {
+    "images": (
+        ("images", "classes", "pairs", "paired folders", "captions", "domains"),
+        "a folder of images, in sub-folders or not",
+    ),
+    "labels": (("classes", "paired folders"), "a sub-folder of images for each class: photos/cat, photos/dog"),
+    "pairs": (
+        ("pairs", "paired folders"),
+        "pairs: two squares side by side in each file, or two sub-folders with files of the same names",
+    ),
+    "domains": (("domains",), "two domains: the sub-folders trainA and trainB"),
+    "super_resolution": (
+        ("images", "classes", "pairs", "paired folders", "captions", "domains"),
+        "a folder of images, in sub-folders or not",
+    ),
+    "captions": (("captions",), "images with captions: a metadata.jsonl or metadata.csv beside them"),
+}
+_METADATA = ("metadata.jsonl", "metadata.csv")
+_NOT_IMAGES = (*_METADATA, "class_captions.json", "labels.txt")
+
+
+class Layout(NamedTuple):
+    """What `find_layout` found.
+
+    `kind`: "captions", "domains", "pairs" (side by side), "paired folders", "classes" or "images"; `num_images`;
+    `parts`: names of the classes, domains or paired folders; `smallest`, `largest`: (width, height) of the images of
+    the smallest and largest area; `skipped`: number of the other files by ending.
+    """
+
+    kind: str
+    num_images: int
+    parts: tuple
+    smallest: tuple
+    largest: tuple
+    skipped: dict
+
+    def __str__(self):
+        what = {
+            "captions": f"{self.num_images:,} images with captions",
+            "domains": f"{self.num_images:,} images of two domains ({', '.join(self.parts)})",
+            "pairs": f"{self.num_images:,} pairs, side by side",
+            "paired folders": f"{self.num_images:,} images in two folders of pairs ({', '.join(self.parts)})",
+            "classes": f"{self.num_images:,} images of {len(self.parts)} classes",
+            "images": f"{self.num_images:,} images",
+        }[self.kind]
+        sizes = list(dict.fromkeys("x".join(map(str, size)) for size in (self.smallest, self.largest) if size))
+        pixels = f", {' to '.join(sizes)} pixels" if sizes else ""
+        left_out = ", ".join(f"{count} {ending or 'without an ending'}" for ending, count in self.skipped.items())
+        return what + pixels + (f"; left out: {left_out}" if left_out else "")
+
+
+def find_layout(path, split="train"):
+    """Finds out what a folder holds from its names and the sizes of its images; nothing is decoded.
+
+    Args:
+        path: the folder.
+        split: where a sub-folder of that name is there, it is the one that is looked at. Default "train".
+
+    Returns:
+        A `Layout`; `str()` of it says what was found in a sentence.
+
+    Raises:
+        ValueError: for a folder without images.
+
+    Example:
+
+    >>> import numpy as np
+    >>> from kerasgan import plots
+    >>> for name in ("cat", "dog"):
+    ...     plots.save_png(f"photos/{name}/1.png", np.zeros((8, 8, 3), "uint8"))
+    >>> print(find_layout("photos"))
+    2 images of 2 classes, 8x8 pixels
+    """
+    path = _files.existing_folder(path)
+    domains = [path / f"{split}{letter}" for letter in "AB"]
+    if all(domain.is_dir() for domain in domains):
+        files = [file for domain in domains for file in _files.image_files(domain)]
+        return _layout("domains", path, files, tuple(domain.name for domain in domains), domains)
+    if any((path / name).is_file() for name in _METADATA):
+        return _layout("captions", path, _files.image_files(path))
+    path = part_of(path, split)
+    files = _files.image_files(path)
+    if all(file.parent != path for file in files):
+        stems = collections.defaultdict(set)
+        for file in files:
+            part, *rest = file.relative_to(path).with_suffix("").parts
+            stems[part].add(tuple(rest))
+        parts = tuple(sorted(stems))
+        kind = "paired folders" if len(parts) == 2 and stems[parts[0]] == stems[parts[1]] else "classes"
+        return _layout(kind, path, files, parts)
+    found = _layout("images", path, files)
+    wide = all(size is not None and size[0] == 2 * size[1] for size in (found.smallest, found.largest))
+    return found._replace(kind="pairs") if wide else found
+
+
+def part_of(path, split):
+    """Returns the sub-folder of a split where there is one, else the folder."""
+    return path / split if (path / split).is_dir() else path
+
+
+def _layout(kind, path, files, parts=(), roots=None):
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        sizes = sorted((size for size in pool.map(_size, files) if size), key=lambda size: size[0] * size[1])
+    used, skipped = set(files), collections.Counter()
+    for root in roots or [path]:
+        for entry in root.rglob("*"):
+            hidden = any(part.startswith(".") for part in entry.relative_to(root).parts)
+            if entry not in used and entry.is_file() and not hidden and entry.name not in _NOT_IMAGES:
+                skipped[entry.suffix.lower()] += 1
+    ends = (sizes[0], sizes[-1]) if sizes else (None, None)
+    return Layout(kind, len(files), parts, *ends, dict(skipped.most_common()))
+
+
+def _size(file):
+    from PIL import Image
+
+    try:
+        with Image.open(file) as image:
+            return image.size
+    except Exception:  # of a damaged file the loader tells more
+        return None
+
+
+def load_for(task, name, split="train", **options):
+    """Reads the data that a task needs: built in, by name, or from a folder of the layout that the task asks for.
+
+    Args:
+        task: "images", "labels" (images with the number of their class), "pairs" (source, target), "domains"
+            (two sets without partners), "super_resolution" (small, large) or "captions" (images, text vectors).
+        name: "glyphs", with letters to choose after a colon; a tensorflow-datasets set, for "images" and "labels";
+            or the path of a folder.
+        split: "train" (default) or "test".
+        **options: those of the function that reads it: `load`, `paired_folder`, `paired_folders`, `unpaired_folders`,
+            `super_resolution`, `captioned_folder`, and `glyphs.pairs`, `domains`, `super_resolution`, `captioned`.
+            Those that are None keep that function's default.
+
+    Returns:
+        A dataset that `fit` of a model of that task takes.
+
+    Raises:
+        ValueError: the folder has another layout; the message says what was found and what is needed.
+
+    Example:
+
+    >>> outline, filled = next(iter(load_for("pairs", "glyphs", num_images=8)))
+    """
+    if task not in NEEDS:
+        raise ValueError(f"`task` must be one of {tuple(NEEDS)}. Received: {task!r}")
+    options = {key: value for key, value in options.items() if value is not None}
+    if task == "labels":
+        options["labels"] = True
+    if catalog.is_glyphs(name):
+        return _glyphs(task, name, split, options)
+    if not catalog.is_folder(name):
+        if task not in ("images", "labels"):
+            raise ValueError(f"`name` must be 'glyphs' or a folder that holds {NEEDS[task][1]}. Received: {name!r}")
+        return catalog.load(name, split, **options)
+    path = pathlib.Path(name).expanduser()
+    layout = find_layout(path, split)
+    if layout.kind not in NEEDS[task][0]:
+        raise ValueError(f"{str(name)!r} must hold {NEEDS[task][1]}. It holds {layout}.")
+    return _folder(task, path, split, layout, options)
+
+
+def _glyphs(task, name, split, options):
+    if task in ("images", "labels"):
+        return catalog.load(name, split, **options)
+    readers = {
+        "pairs": glyphs.pairs,
+        "domains": glyphs.domains,
+        "super_resolution": glyphs.super_resolution,
+        "captions": glyphs.captioned,
+    }
+    return readers[task](split, **catalog.glyph_options(name, options))
+
+
+def _folder(task, path, split, layout, options):
+    place = part_of(path, split)
+    if task in ("images", "labels"):
+        return catalog.load(path, split, **options)
+    if task == "super_resolution":
+        size = options.pop("image_size", None)
+        return folders.super_resolution(place, **options, **({} if size is None else {"crop": size}))
+    if task == "domains":
+        return folders.unpaired_folders(*(path / part for part in layout.parts), **options)
+    if task == "captions":
+        in_rows = any(row.get("split") == split for row in captioned._records(path))
+        return captioned.captioned_folder(path, **options, split=split if in_rows else None)
+    if layout.kind == "paired folders":
+        return folders.paired_folders(*(place / part for part in layout.parts), **options)
+    return folders.paired_folder(place, **options)
