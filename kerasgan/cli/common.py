@@ -12,6 +12,9 @@ from kerasgan_cli.names import nearest
 # What the library's messages name, in the words of the command line, where the option has another name.
 OPTION_OF = {"name": "data", "path": "data", "on_error": "skip_broken"}
 
+# Remedies that the command line does not have, beside others that it has.
+PYTHON_ONLY = (", or `drop_remainder=False`",)
+
 
 def errors_without_traceback(command):
     """Prints what a user can act on as one line and exits with 1; `--debug` shows the traceback."""
@@ -54,7 +57,9 @@ def in_options(message, context):
             return f"`--set {name}{value or '=VALUE'}`"
         return match[0]
 
-    return re.sub(r"`([a-z_]+)(=[^`]*)?`", word, message)
+    for phrase in PYTHON_ONLY:
+        message = message.replace(phrase, "")
+    return re.sub(r"`([a-z_0-9]+)(=[^`]*)?`", word, message)
 
 
 def library():
@@ -102,13 +107,16 @@ def refuse_grids(folder):
             )
 
 
-def drawing_model(kerasgan, source):
+def drawing_model(kerasgan, source, texts=True):
+    """Loads a model that draws from latents: from noise, labels, or where `texts` from texts too."""
     model = load_model(kerasgan, source)
-    if not isinstance(model, kerasgan.GAN):
+    if isinstance(model, kerasgan.StackGAN):
+        model = model.stage2  # whose generator holds the first stage
+    if not isinstance(model, (kerasgan.GAN, kerasgan.GANCLS) if texts else kerasgan.GAN):
         raise ValueError(
-            f"SOURCE must draw images from noise or labels alone. Received: {source!r}, a {type(model).__name__}. "
-            "Sample it from Python; a folder of its images can be scored, and `kerasgan zoo verify NAME --scores` "
-            "computes the scores of a model of the zoo."
+            f"SOURCE must draw images from noise{', labels or texts' if texts else ' or labels alone'}. Received: "
+            f"{source!r}, a {type(model).__name__}. See kerasgan translate and upscale; a folder of a model's images "
+            "can be scored, and `kerasgan zoo verify NAME --scores` computes the scores of a model of the zoo."
         )
     return model
 

@@ -64,7 +64,7 @@ def command(source, against, metrics, extractor, num_images, image_size, seed, o
         raise ValueError("--image-size must say to which side two folders are brought. Received: nothing")
     kerasgan = library()
     _check_numbers(kerasgan, metrics, num_images)
-    model = None if images else drawing_model(kerasgan, source)
+    model = None if images else drawing_model(kerasgan, source, texts=False)
     if model is not None and image_size not in (None, model.image_size):
         raise ValueError(f"--image-size must be that of the model, {model.image_size}. Received: {image_size}")
     extractor = extractor or default_extractor(against)

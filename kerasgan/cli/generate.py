@@ -5,26 +5,51 @@ from pathlib import Path
 import click
 
 from kerasgan_cli.common import drawing_model, errors_without_traceback, library
+from kerasgan_cli.conditions import condition_options, find_condition, parse_seeds
 
 
 @click.command("generate")
 @click.argument("source")
-@click.option("--num-images", default=64, show_default=True, type=click.IntRange(1))
+@click.option("--num-images", type=click.IntRange(1), help="[default: 64, or one for each of --seeds]")
 @click.option("--seed", default=0, show_default=True, type=int)
-@click.option("--out", type=click.Path(path_type=Path), default="samples.png", show_default=True)
+@click.option("--seeds", callback=parse_seeds, help="An image for each: 0-99, or 1,5,9.")
+@condition_options
+@click.option("--truncation", type=click.FloatRange(0), help="Draws latents nearer to the middle; 2 changes little.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path),
+    default="samples.png",
+    show_default=True,
+    help="A grid as .png, .jpg or .webp; or a folder, which gets a PNG for each seed.",
+)
 @errors_without_traceback
-def command(source, num_images, seed, out):
-    """Draw a grid of samples.
+def command(source, num_images, seed, seeds, classes, texts, attributes, truncation, out):
+    """Draw samples: a grid, or separate images.
 
-    SOURCE is the folder of a finished run, or the name of a model of the zoo (kerasgan zoo list).
+    SOURCE is the folder of a finished run, a .keras file, or the name of a model of the zoo (kerasgan zoo list). A
+    folder as --out gets one image for each seed, named by it.
 
     \b
     Examples:
         kerasgan generate dcgan_mnist --num-images 100 --out digits.png
-        kerasgan generate runs/digits --seed 7
+        kerasgan generate cgan_mnist --class 3 --class 7 --out digits.jpg
+        kerasgan generate gan_cls_glyphs --text "a bold serif letter R in red on a white background"
+        kerasgan generate runs/digits --seeds 0-99 --truncation 1.5 --out digits/
     """
+    if seeds and num_images:
+        raise click.UsageError("--num-images and --seeds exclude each other.")
     kerasgan = library()
     model = drawing_model(kerasgan, source)
-    images = model.generate(num_images, seed=seed)
-    kerasgan.plots.save_png(out, kerasgan.plots.image_grid(images))
-    click.echo(out)
+    if out.suffix == "" and not seeds:
+        seeds = list(range(seed, seed + (num_images or 64)))
+    count = len(seeds) if seeds else num_images or 64
+    condition = find_condition(kerasgan, model, source, classes, texts, attributes, count)
+    latents = kerasgan.latent.of_seeds(model, seeds) if seeds else model.sample_latents(count, seed)
+    if truncation is not None:
+        latents = kerasgan.latent.truncate(latents, truncation, model.prior)
+    images = kerasgan.latent.decode(model, latents, condition)
+    asked = max(len(classes), len(attributes))
+    columns = count // asked if asked > 1 and count % asked == 0 else None  # a row for each
+    names = [f"seed_{number:04d}" for number in seeds] if seeds else None
+    paths = kerasgan.plots.save_images(images, out, names, columns)
+    click.echo(f"{len(paths)} images in {out}" if out.suffix == "" else out)

@@ -25,7 +25,7 @@ MODELS = {
     "wgangp": "images",
 }
 # The zoo's spellings, beside those that differ by lines and capitals only.
-ALIASES = {"cgan": "conditionalgan", "dtn": "domaintransfernetwork", "stackgan": "stackganstage1"}
+ALIASES = {"cgan": "conditionalgan", "dtn": "domaintransfernetwork"}
 
 
 def nearest(name, known):

@@ -10,8 +10,9 @@ from pathlib import Path
 import click
 
 from kerasgan_cli import options as run_options
-from kerasgan_cli.building import build, training
+from kerasgan_cli.building import build, make_encoder, training
 from kerasgan_cli.common import errors_without_traceback, is_folder, library, load_model
+from kerasgan_cli.conditions import write_facts
 from kerasgan_cli.names import MODELS, ModelName
 from kerasgan_cli.scoring import as_json, score_run, table
 
@@ -112,12 +113,13 @@ def _prepare(kerasgan, options, devices):
     keras.utils.set_random_seed(options["seed"])
     keras.config.set_dtype_policy(options["precision"])
     strategy = kerasgan.distribute.strategy(devices)
-    load = _loader(kerasgan, options)
+    encoder = make_encoder(kerasgan, options)
+    load = _loader(kerasgan, options, encoder)
     if is_folder(options["data"]):
         click.echo(f"{options['data']}: {kerasgan.data.find_layout(options['data'])}")
     dataset = load(seed=options["seed"])
     with strategy.scope():
-        gan = build(kerasgan, dataset, options)
+        gan = build(kerasgan, dataset, options, encoder)
     compiling = training(gan, options)
     updates = compiling.get("d_steps", gan.defaults().get("d_steps", 1))
     steps = int(dataset.cardinality()) // (updates if isinstance(updates, int) else 1)
@@ -131,7 +133,7 @@ def _prepare(kerasgan, options, devices):
     return gan, dataset, load
 
 
-def _loader(kerasgan, options):
+def _loader(kerasgan, options, encoder):
     """Returns the function that reads the data of a run."""
     task = MODELS[options["model"]]
     return functools.partial(
@@ -141,6 +143,7 @@ def _loader(kerasgan, options):
         image_size=options["image_size"],
         channels=options["channels"],
         batch_size=options["batch_size"] or BATCH_SIZES.get(task, 64),
+        embeddings=encoder,
         on_error="skip" if options["skip_broken"] else None,
     )
 
@@ -150,7 +153,7 @@ def _fit(kerasgan, gan, dataset, out, options, resume, writes):
     callbacks = [
         kerasgan.callbacks.Checkpoint(out / "checkpoints"),
         kerasgan.callbacks.SampleGrid(out / "samples", log_dir=out / "tensorboard"),
-        *(_records(out, options, resume) if writes else ()),
+        *(_records(out, options, resume, dataset, getattr(gan, "encoder", None)) if writes else ()),
         guard,
     ]
     try:
@@ -170,7 +173,7 @@ def _fit(kerasgan, gan, dataset, out, options, resume, writes):
         raise ValueError(f"Training stopped at {where}.{kept}{page}")
 
 
-def _records(out, options, resume):
+def _records(out, options, resume, dataset, encoder):
     """Returns the callbacks that write the options and the log, and tell the time left."""
     import keras
 
@@ -180,6 +183,7 @@ def _records(out, options, resume):
     def begin(logs):  # once the data have been found fit, so that a refused run leaves no folder in the way
         with replacing(out / "options.json") as temporary:
             temporary.write_text(json.dumps(options, indent=2))
+        write_facts(out, dataset, encoder)
 
     shows = {"on_train_begin": begin, "on_epoch_begin": _TimeLeft(options["epochs"])}
     return [keras.callbacks.LambdaCallback(**shows), CSVLogger(out / "log.csv", append=resume)]

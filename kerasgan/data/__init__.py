@@ -6,7 +6,8 @@ from kerasgan.data.captioned import captioned_folder
 from kerasgan.data.catalog import load
 from kerasgan.data.checks import check_images, check_labels, check_vectors
 from kerasgan.data.folders import image_folder, paired_folder, paired_folders, super_resolution, unpaired_folders
-from kerasgan.data.layouts import Layout, find_layout, load_for
+from kerasgan.data.layouts import Layout, captions_of, find_layout, load_for
+from kerasgan.data.pictures import read_images
 from kerasgan.data.resize import bicubic_resize
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "from_arrays",
     "bicubic_resize",
     "captioned_folder",
+    "captions_of",
     "check_images",
     "check_labels",
     "check_vectors",
@@ -24,6 +26,7 @@ __all__ = [
     "load_for",
     "paired_folder",
     "paired_folders",
+    "read_images",
     "super_resolution",
     "unpaired_folders",
 ]

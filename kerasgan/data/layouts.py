@@ -119,7 +119,14 @@ def _layout(kind, path, files, parts=(), roots=None):
             if entry not in used and entry.is_file() and not hidden and entry.name not in _NOT_IMAGES:
                 skipped[entry.suffix.lower()] += 1
     ends = (sizes[0], sizes[-1]) if sizes else (None, None)
-    return Layout(kind, len(files), parts, *ends, dict(skipped.most_common()))
+    skipped = dict(sorted(skipped.items(), key=lambda item: (-item[1], item[0] == "", item[0])))
+    return Layout(
+        kind,
+        len(files),
+        parts,
+        *ends,
+        dict(sorted(skipped.items(), key=lambda item: (-item[1], item[0] == "", item[0]))),
+    )
 
 
 def _size(file):
@@ -171,6 +178,26 @@ def load_for(task, name, split="train", **options):
     if layout.kind not in NEEDS[task][0]:
         raise ValueError(f"{str(name)!r} must hold {NEEDS[task][1]}. It holds {layout}.")
     return _folder(task, path, split, layout, options)
+
+
+def captions_of(name):
+    """Returns captions of a data set of images with captions, such as an encoder is made of.
+
+    Args:
+        name: as in `load_for("captions", name)`.
+
+    Returns:
+        list of strings: of a folder all of them, of the glyphs those of 5,000 images.
+
+    Example:
+
+    >>> captions_of("glyphs:A")[0].split(" letter ")[1][:4]
+    'A in'
+    """
+    if catalog.is_glyphs(name):
+        return glyphs.captions(glyphs.attributes(5000, **catalog.glyph_options(name, {})))
+    path = _files.existing_folder(name)
+    return captioned._captions(path, captioned._records(path))[0]
 
 
 def _glyphs(task, name, split, options):

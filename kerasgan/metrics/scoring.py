@@ -157,13 +157,13 @@ def score_images(
         classifier = get_classifier(classifier)
         _tell(f"Classes of the generated images, by {classifier.name}:", verbose)
         probabilities, sizes = features_and_sizes(fake, classifier, batch_size, verbose)
-        known, real_sizes = (), None
+        known, real_sizes = (), ()
         if "rec" in judged:
             known, real_sizes = features_and_sizes(real, classifier, batch_size, verbose)
         for name in judged:
             metric, value, sd, settings, num_real = JUDGEMENTS[name](probabilities, known, labels)
             facts = about | classifier.protocol | {"num_real": num_real, "num_generated": len(probabilities)}
-            facts["image_size"] = size_in_words(sizes, real_sizes if name == "rec" else None)
+            facts["image_size"] = size_in_words(sizes, real_sizes if name == "rec" else ())
             scores[metric] = Score(value, metric, sd=sd, settings=settings, **facts)
     return scores
 

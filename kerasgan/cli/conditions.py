@@ -1,0 +1,127 @@
+"""What a model is asked to draw: classes, texts, attributes, seeds, as the command line gives them."""
+
+import json
+from pathlib import Path
+
+import click
+
+CLASSES, ENCODER = "classes.json", "encoder.json"  # files of a run
+
+
+def condition_options(command):
+    """Adds the options that say what to draw."""
+    for option in (
+        click.option("--attributes", multiple=True, metavar="NAME=NUMBER", help="An attribute, such as slant=0.5."),
+        click.option("--text", "texts", multiple=True, help="A text, for models of texts; several take turns."),
+        click.option(
+            "--class", "classes", multiple=True, help="A class by name or number (NAME=CLASS of several sets); several."
+        ),
+    ):
+        command = option(command)
+    return command
+
+
+def parse_seeds(context, parameter, value):
+    """Reads 0-99, 1,5,9 and what is joined of both."""
+    if value is None:
+        return None
+    seeds = []
+    try:
+        for part in value.split(","):
+            first, dash, last = part.partition("-")
+            seeds += range(int(first), int(last) + 1) if dash else [int(first)]
+    except ValueError:
+        seeds = []
+    if not seeds:
+        raise click.BadParameter(f"must be like 0-99 or 1,5,9. Received: {value!r}")
+    return seeds
+
+
+def find_condition(kerasgan, model, source, classes, texts, attributes, count):
+    """Returns what `kerasgan.latent.decode` takes as the condition of `count` images, or None."""
+    import numpy as np
+
+    if hasattr(model, "embed"):
+        _refuse(model, classes=classes, attributes=attributes)
+        if not texts:
+            raise ValueError(f"--text must say what a {type(model).__name__} is to draw. Received: nothing")
+        if model.encoder is None:
+            model.set_encoder(_encoder(kerasgan, source))
+        return list(texts)
+    if not hasattr(model, "condition_names"):
+        _refuse(model, classes=classes, texts=texts, attributes=attributes)
+        return None
+    _refuse(model, texts=texts)
+    given = _by_set(model, classes, source) | _by_attribute(model, attributes)
+    condition = {}
+    for name, size in {**model.label_sets, **model.attribute_sets}.items():
+        values = given.get(name, range(size) if name in model.label_sets else [0.0])
+        kind = "int32" if name in model.label_sets else "float32"
+        condition[name] = np.repeat(np.asarray(values, kind), -(-count // len(values)))[:count]
+    return condition
+
+
+def _refuse(model, **given):
+    names = {"classes": "--class", "texts": "--text", "attributes": "--attributes"}
+    for name, values in given.items():
+        if values:
+            raise ValueError(f"A {type(model).__name__} takes no {names[name]}. Received: {', '.join(values)}")
+
+
+def _by_set(model, classes, source):
+    known = Path(source) / CLASSES
+    names = json.loads(known.read_text()) if known.exists() else []
+    chosen = {}
+    for text in classes:
+        label_set, equals, value = text.rpartition("=")
+        label_set = label_set if equals else next(iter(model.label_sets), "")
+        if label_set not in model.label_sets:
+            raise ValueError(f"--class must be of one of the sets {list(model.label_sets)}. Received: {text!r}")
+        if value in names:
+            number = names.index(value)
+        elif value.isdigit() and int(value) < model.label_sets[label_set]:
+            number = int(value)
+        else:
+            expected = f"one of {names}" if names else f"a number below {model.label_sets[label_set]}"
+            raise ValueError(f"--class must be {expected}. Received: {value!r}")
+        chosen.setdefault(label_set, []).append(number)
+    return chosen
+
+
+def _by_attribute(model, attributes):
+    chosen = {}
+    for text in attributes:
+        name, _, value = text.partition("=")
+        if name not in model.attribute_sets:
+            raise ValueError(f"--attributes must be of {list(model.attribute_sets)}. Received: {text!r}")
+        try:
+            chosen.setdefault(name, []).append(float(value))
+        except ValueError:
+            raise ValueError(f"--attributes must be like {name}=0.5. Received: {text!r}") from None
+    return chosen
+
+
+def write_facts(out, dataset, encoder):
+    """Writes what `generate` must know of a run: the names of the classes, and what turned texts into vectors."""
+    from kerasgan.files import replacing
+
+    facts = {}
+    if hasattr(dataset, "class_names"):
+        facts[CLASSES] = dataset.class_names
+    if encoder is not None:
+        facts[ENCODER] = {"vocabulary": getattr(encoder, "vocabulary", None)}
+    for name, content in facts.items():
+        with replacing(out / name) as temporary:
+            temporary.write_text(json.dumps(content))
+
+
+def _encoder(kerasgan, source):
+    """Returns what turns texts into vectors for the model of a run or of the zoo."""
+    path = Path(source) / ENCODER
+    if path.exists():
+        vocabulary = json.loads(path.read_text())["vocabulary"]
+        return kerasgan.text.BagOfWords(vocabulary) if vocabulary else kerasgan.text.SentenceEncoder()
+    if not Path(source).exists():
+        recipe = kerasgan.zoo.recipe(source)
+        return recipe.encoder() if hasattr(recipe, "encoder") else kerasgan.text.SentenceEncoder()
+    raise ValueError(f"{source} does not say what turned its texts into vectors: expected {path}.")

@@ -1,0 +1,35 @@
+"""A film from image to image."""
+
+from pathlib import Path
+
+import click
+
+from kerasgan_cli.common import drawing_model, errors_without_traceback, library
+from kerasgan_cli.conditions import condition_options, find_condition, parse_seeds
+
+
+@click.command("interpolate")
+@click.argument("source")
+@click.option("--seeds", required=True, callback=parse_seeds, help="The images to pass: 1,5,9 or 0-7.")
+@click.option("--steps", default=24, show_default=True, type=click.IntRange(1), help="Frames from each to the next.")
+@condition_options
+@click.option("--out", type=click.Path(path_type=Path), default="film.gif", show_default=True, help=".gif or .webp.")
+@errors_without_traceback
+def command(source, seeds, steps, classes, texts, attributes, out):
+    """Write a film that goes from image to image and back to the first.
+
+    SOURCE is the folder of a finished run, a .keras file, or the name of a model of the zoo (kerasgan zoo list).
+
+    \b
+    Examples:
+        kerasgan interpolate dcgan_mnist --seeds 1,5,9 --out film.gif
+        kerasgan interpolate cgan_mnist --seeds 0-7 --class 3 --out threes.webp
+    """
+    kerasgan = library()
+    model = drawing_model(kerasgan, source)
+    points = kerasgan.latent.of_seeds(model, seeds)
+    way = kerasgan.latent.lerp if model.prior == "uniform" else kerasgan.latent.slerp
+    latents = kerasgan.latent.walk(points, steps, way=way)
+    condition = find_condition(kerasgan, model, source, classes, texts, attributes, len(latents))
+    kerasgan.plots.film(kerasgan.latent.decode(model, latents, condition), out, scale=max(1, 128 // model.image_size))
+    click.echo(out)

@@ -1,0 +1,39 @@
+"""The latents of a picture."""
+
+from pathlib import Path
+
+import click
+
+from kerasgan_cli.common import drawing_model, errors_without_traceback, library
+from kerasgan_cli.conditions import condition_options, find_condition
+
+
+@click.command("project")
+@click.argument("source")
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.option("--steps", default=300, show_default=True, type=click.IntRange(1))
+@click.option("--seed", default=0, show_default=True, type=int)
+@condition_options
+@click.option("--out", type=click.Path(path_type=Path), default="projection.png", show_default=True)
+@errors_without_traceback
+def command(source, images, steps, seed, classes, texts, attributes, out):
+    """Search the latents from which a model draws IMAGES, and write them beside what it draws.
+
+    SOURCE is the folder of a finished run, a .keras file, or the name of a model of the zoo (kerasgan zoo list).
+
+    \b
+    Example:
+        kerasgan project dcgan_mnist digit.png --out found.png
+    """
+    import numpy as np
+
+    kerasgan = library()
+    model = drawing_model(kerasgan, source)
+    read = kerasgan.data.read_images(list(images), model.image_size, model.channels)
+    pixels = np.stack([image for _, image in read])
+    condition = find_condition(kerasgan, model, source, classes, texts, attributes, 1)
+    found = kerasgan.latent.project(model, pixels, steps=steps, seed=seed, condition=condition)
+    kerasgan.plots.save_images(np.stack([pixels, found.images], axis=1), out)
+    for (path, _), error in zip(read, found.errors):
+        click.echo(f"{path}: mean squared error {error:.4f}")
+    click.echo(out)

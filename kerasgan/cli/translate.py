@@ -1,0 +1,68 @@
+"""Images from images: translated, or enlarged."""
+
+from pathlib import Path
+
+import click
+
+from kerasgan_cli.common import errors_without_traceback, library, load_model
+
+
+@click.command("translate")
+@click.argument("source")
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.option("--to", type=click.Choice(["A", "B"]), help="The domain to translate to, of a CycleGAN.  [default: B]")
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="A folder, or one file for a grid.")
+@errors_without_traceback
+def command(source, images, to, out):
+    """Translate IMAGES, files or folders, by a Pix2Pix, a CycleGAN or a domain transfer network.
+
+    SOURCE is the folder of a finished run, a .keras file, or the name of a model of the zoo (kerasgan zoo list). The
+    centre square of each image is brought to the size that the model was trained at.
+
+    \b
+    Examples:
+        kerasgan translate runs/pairs photo.png --out translated/
+        kerasgan translate cyclegan_glyphs ./sans --to A --out serif/
+    """
+    import numpy as np
+
+    kerasgan = library()
+    model = load_model(kerasgan, source)
+    if not hasattr(model, "translate"):
+        raise ValueError(f"SOURCE must translate images. Received: {source!r}, a {type(model).__name__}")
+    if to and not isinstance(model, kerasgan.CycleGAN):
+        raise ValueError(f"--to is for a CycleGAN. Received: {to!r} for a {type(model).__name__}")
+    channels = getattr(model, "source_channels", model.channels)
+    read = kerasgan.data.read_images(list(images), model.image_size, channels)
+    translated = model.translate(np.stack([image for _, image in read]), **({"to": to} if to else {}))
+    _write(kerasgan, read, translated, out)
+
+
+@click.command("upscale")
+@click.argument("source")
+@click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.option("--out", type=click.Path(path_type=Path), required=True, help="A folder.")
+@errors_without_traceback
+def upscale(source, images, out):
+    """Enlarge IMAGES, files or folders of any size, by an SRGAN.
+
+    SOURCE is the folder of a finished run, a .keras file, or the name of a model of the zoo (kerasgan zoo list).
+
+    \b
+    Example:
+        kerasgan upscale srgan_flowers photo.png --out large/
+    """
+    kerasgan = library()
+    model = load_model(kerasgan, source)
+    if not hasattr(model, "upscale"):
+        raise ValueError(f"SOURCE must enlarge images. Received: {source!r}, a {type(model).__name__}")
+    read = kerasgan.data.read_images(list(images), channels=model.channels)
+    _write(kerasgan, read, [model.upscale(image[None])[0] for _, image in read], out)
+
+
+def _write(kerasgan, read, made, out):
+    names = [path.stem for path, _ in read]
+    if len(set(names)) < len(names):
+        names = [f"{number:04d}_{name}" for number, name in enumerate(names)]
+    for path in kerasgan.plots.save_images(made, out, names):
+        click.echo(path)

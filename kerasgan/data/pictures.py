@@ -1,0 +1,44 @@
+"""Single pictures that a user names, as a model takes them."""
+
+import pathlib
+
+import numpy as np
+
+from kerasgan.data import _files
+
+
+def read_images(paths, image_size=None, channels=3):
+    """Reads pictures that are not a data set: to translate them, to enlarge them, to look for their latents.
+
+    Args:
+        paths: a path or a list of them: image files, and folders, whose images are read.
+        image_size: int: the centre square of each is resized to this side. Default None: every picture keeps its size.
+        channels: 3 (default) or 1.
+
+    Returns:
+        list of pairs (path of the file, float32 array (height, width, channels) in [-1, 1]).
+
+    Raises:
+        ValueError: for a file that cannot be read; it is named.
+
+    Example:
+
+    >>> from kerasgan import plots
+    >>> plots.save_png("photo.png", np.zeros((6, 8, 3), "uint8"))
+    >>> [(path.name, image.shape) for path, image in read_images("photo.png", image_size=4)]
+    [('photo.png', (4, 4, 3))]
+    """
+    _files.check_sizes(1 if image_size is None else image_size, channels)
+    paths = paths if isinstance(paths, list | tuple) else [paths]
+    files = []
+    for path in map(pathlib.Path, paths):
+        files += _files.image_files(path) if path.is_dir() else [path]
+    found = []
+    for file in files:
+        try:
+            image = _files.decode(file, channels)
+        except _files.Refused as refusal:
+            raise ValueError(f"{file} cannot be read: {refusal}") from None
+        image = image if image_size is None else _files.square(image, image_size)
+        found.append((file, image.astype("float32") / np.float32(127.5) - 1))
+    return found

@@ -1,0 +1,198 @@
+"""Commands that draw: generate, interpolate, translate, upscale, project; and compare."""
+
+import json
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from kerasgan_cli import conditions, main
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def fine(*arguments):
+    result = run(*arguments)
+    assert result.exit_code == 0, result.output
+    return result
+
+
+def pixels(path):
+    with Image.open(path) as image:
+        return np.asarray(image).astype(int)
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory):
+    """A run folder with a conditional model of two named classes, untrained."""
+    import kerasgan
+
+    folder = tmp_path_factory.mktemp("digits")
+    model = kerasgan.ConditionalGAN(image_size=16, num_classes=2, networks="conv", width=2, latent_dim=3, seed=0)
+    model.compile()
+    model.save(folder / "model.keras")
+    (folder / "options.json").write_text('{"model": "conditionalgan"}')
+    (folder / "classes.json").write_text('["cat", "dog"]')
+    return folder, model
+
+
+def expected(images):
+    return np.rint((images[..., 0] + 1) * 127.5).astype(int)
+
+
+def test_a_folder_gets_an_image_for_each_seed_and_the_seed_alone_decides_it(digits, tmp_path):
+    folder, model = digits
+    said = fine("generate", folder, "--seeds", "3,7-8", "--class", "dog", "--out", tmp_path / "dogs").output
+    assert "3 images in" in said
+    names = sorted(path.name for path in (tmp_path / "dogs").iterdir())
+    assert names == ["seed_0003.png", "seed_0007.png", "seed_0008.png"]
+    np.testing.assert_array_equal(
+        pixels(tmp_path / "dogs" / "seed_0007.png"), expected(model.generate(1, seed=7, labels=[1]))[0]
+    )
+
+
+def test_the_ending_decides_the_format_and_each_class_has_a_row(digits, tmp_path):
+    folder, model = digits
+    for name, kind in (("grid.png", "PNG"), ("grid.jpg", "JPEG"), ("grid.webp", "WEBP")):
+        fine("generate", folder, "--class", "dog", "--class", "0", "--num-images", 4, "--out", tmp_path / name)
+        with Image.open(tmp_path / name) as image:
+            assert image.format == kind and image.size == (2 * 18 + 2, 2 * 18 + 2)
+    drawn = expected(model.generate(4, seed=0, labels=[1, 1, 0, 0]))
+    np.testing.assert_array_equal(pixels(tmp_path / "grid.png")[2:18, 20:36], drawn[1])
+    np.testing.assert_array_equal(pixels(tmp_path / "grid.png")[20:36, 2:18], drawn[2])
+    refused = run("generate", folder, "--out", tmp_path / "grid.bmp")
+    assert refused.exit_code == 1 and "must be a folder, or end in one of" in refused.output
+
+
+def test_truncation_moves_the_latents(digits, tmp_path):
+    folder, model = digits
+    fine("generate", folder, "--truncation", 0, "--seeds", "1-2", "--class", "0", "--out", tmp_path / "middle")
+    one, other = (pixels(tmp_path / "middle" / f"seed_000{n}.png") for n in (1, 2))
+    np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--class", "cow"], "must be one of ['cat', 'dog']. Received: 'cow'"),
+        (["--class", "2"], "must be one of ['cat', 'dog']. Received: '2'"),
+        (["--text", "a cat"], "takes no --text"),
+        (["--attributes", "slant=1"], "--attributes must be of []"),
+        (["--seeds", "9-x"], "like 0-99 or 1,5,9"),
+        (["--seeds", "1", "--num-images", "2"], "exclude each other"),
+    ],
+)
+def test_what_a_model_cannot_draw_is_refused(digits, arguments, message):
+    result = run("generate", digits[0], *arguments)
+    assert result.exit_code in (1, 2) and message in result.output and "Traceback" not in result.output
+
+
+def test_texts_are_drawn_by_the_words_of_the_run(tmp_path):
+    import kerasgan
+
+    words = kerasgan.text.BagOfWords(["blue", "red"])
+    model = kerasgan.GANCLS(image_size=16, text_dim=2, width=2, encoder=words)
+    model.compile()
+    model.save(tmp_path / "model.keras")
+    conditions.write_facts(tmp_path, None, words)
+    fine("generate", tmp_path, "--text", "red", "--num-images", 2, "--out", tmp_path / "red.png")
+    assert "--text must say" in run("generate", tmp_path).output
+    assert "must be one of ['blue', 'red']" in run("generate", tmp_path, "--text", "green").output
+    (tmp_path / "encoder.json").unlink()
+    assert "expected" in run("generate", tmp_path, "--text", "red").output
+
+
+def test_a_film_and_a_projection(digits, tmp_path):
+    folder, model = digits
+    fine("interpolate", folder, "--seeds", "1,5", "--steps", 3, "--class", "cat", "--out", tmp_path / "film.gif")
+    with Image.open(tmp_path / "film.gif") as film:
+        assert film.n_frames == 6 and film.size == (128, 128)
+    refused = run("interpolate", folder, "--seeds", "1,5", "--class", "0", "--out", tmp_path / "film.mp4")
+    assert refused.exit_code == 1 and ".gif or .webp" in refused.output
+    fine("generate", folder, "--seeds", "4", "--class", "cat", "--out", tmp_path / "drawn")
+    photo = tmp_path / "drawn" / "seed_0004.png"
+    said = fine("project", folder, photo, "--class", "cat", "--steps", 2, "--out", tmp_path / "found.png")
+    assert "mean squared error" in said.output and pixels(tmp_path / "found.png").shape == (20, 38)
+    np.testing.assert_array_equal(pixels(tmp_path / "found.png")[2:18, 2:18], pixels(photo))
+
+
+def test_photos_of_any_size_are_translated_and_enlarged(tmp_path):
+    import kerasgan
+
+    models = {
+        "pix2pix": kerasgan.Pix2Pix(image_size=16, width=2, receptive_field=16),
+        "cyclegan": kerasgan.CycleGAN(image_size=16, width=2, blocks=1, receptive_field=16),
+        "srgan": kerasgan.SRGAN(image_size=16, width=2, blocks=1),
+    }
+    for name, model in models.items():
+        if name != "srgan":
+            model.compile()
+        model.save(tmp_path / f"{name}.keras")
+    for number, size in enumerate([(16, 16), (40, 20)]):
+        photo = np.random.default_rng(number).integers(0, 256, (size[1], size[0], 3), "uint8")
+        Image.fromarray(photo).save(tmp_path / f"photo{number}.png")
+    photos = [tmp_path / "photo0.png", tmp_path / "photo1.png"]
+    for name, more in (("pix2pix", []), ("cyclegan", ["--to", "A"])):
+        fine("translate", tmp_path / f"{name}.keras", *photos, *more, "--out", tmp_path / name)
+        assert pixels(tmp_path / name / "photo1.png").shape == (16, 16, 3)
+    source = pixels(photos[0])[None].astype("float32") / np.float32(127.5) - 1
+    made = models["cyclegan"].translate(source, to="A")[0]
+    np.testing.assert_allclose(pixels(tmp_path / "cyclegan" / "photo0.png"), (made + 1) * 127.5, atol=1)
+    fine("upscale", tmp_path / "srgan.keras", *photos, "--out", tmp_path / "large")
+    assert pixels(tmp_path / "large" / "photo1.png").shape == (80, 160, 3)
+    assert "must enlarge" in run("upscale", tmp_path / "pix2pix.keras", photos[0], "--out", tmp_path / "x").output
+    assert "must translate" in run("translate", tmp_path / "srgan.keras", photos[0], "--out", tmp_path / "x").output
+    assert "for a CycleGAN" in run("translate", tmp_path / "pix2pix.keras", photos[0], "--to", "A", "--out", "x").output
+    assert "must draw images" in run("generate", tmp_path / "pix2pix.keras").output
+
+
+def test_an_unfinished_run_and_its_grids_are_no_generated_images(tmp_path):
+    unfinished = tmp_path / "run"
+    (unfinished / "samples").mkdir(parents=True)
+    for name in ("epoch_0000", "epoch_0001", "real"):
+        Image.fromarray(np.zeros((20, 20), "uint8")).save(unfinished / "samples" / f"{name}.png")
+    for source in (unfinished, unfinished / "samples"):
+        result = run("evaluate", source, "--against", "glyphs", "--metrics", "fd")
+        assert result.exit_code == 1 and "grids of a training" in result.output
+        assert "Reading" not in result.output
+    (unfinished / "options.json").write_text("{}")
+    for command in (["evaluate", unfinished, "--against", "glyphs"], ["generate", unfinished]):
+        result = run(*command)
+        assert result.exit_code == 1 and "not finished" in result.output
+        assert f"kerasgan train --resume --out {unfinished}" in result.output
+
+
+def stamped(value, **changes):
+    from kerasgan.metrics import Score
+
+    score = Score(value, "frechet_distance", num_real=10, num_generated=10, **changes)
+    return {"scores": [json.loads(score.to_json()) | {"floor": 1.0}]}
+
+
+def test_runs_stand_beside_one_another(tmp_path):
+    for name, width, value, changes in (
+        ("a", 16, 3.0, {}),
+        ("b", 32, 2.0, {}),
+        ("c", 32, 1.0, {"extractor": "mnist"}),
+    ):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "options.json").write_text(json.dumps({"model": "dcgan", "width": width}))
+        (tmp_path / name / "score.json").write_text(json.dumps(stamped(value, **changes)))
+        (tmp_path / name / "log.csv").write_text(f"epoch,d_loss,g_loss\n0,1.5,0.5\n1,{width / 10},0.25\n")
+    runs = [tmp_path / name for name in "abc"]
+    said = fine("compare", *runs, "--csv", tmp_path / "t.csv", "--html", tmp_path / "t.html").stdout
+    lines = {line.split("  ")[0]: line.split() for line in said.splitlines()}
+    assert lines["option width"][2:] == ["16", "32", "32"] and "option model" not in lines
+    assert lines["log d_loss"][2:] == ["1.6", "3.2", "3.2"] and lines["log g_loss"][2:] == ["0.25"] * 3
+    assert lines["score frechet_distance"][2:] == ["3", "2", "other", "protocol"]
+    rows = (tmp_path / "t.csv").read_text().splitlines()
+    assert rows[0] == f"kind,name,{','.join(map(str, runs))}" and "option,width,16,32,32" in rows
+    page = (tmp_path / "t.html").read_text()
+    assert "data:image/svg+xml" in page and "other protocol" in page and "<script" not in page
+    assert run("compare", tmp_path / "a").exit_code == 1
+    (tmp_path / "a" / "options.json").write_text("[]")
+    broken = run("compare", *runs)
+    assert broken.exit_code == 1 and "options.json must hold a JSON object" in broken.output

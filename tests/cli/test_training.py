@@ -1,0 +1,184 @@
+"""`kerasgan train`: names, options, layouts, and what a run tells."""
+
+import json
+
+import click
+import numpy as np
+import pytest
+from click.testing import CliRunner
+from PIL import Image
+
+from kerasgan_cli import building, main, names, train
+from kerasgan_cli import options as run_options
+from kerasgan_cli.common import in_options
+
+
+def run(*arguments):
+    return CliRunner().invoke(main, [str(argument) for argument in arguments])
+
+
+def picture(path, size=(16, 16)):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (size[1], size[0], 3), "uint8")).save(path)
+
+
+@pytest.fixture(scope="module")
+def data(tmp_path_factory):
+    """Small folders, of the layout that each task asks for."""
+    root = tmp_path_factory.mktemp("data")
+    for number in range(4):
+        picture(root / "images" / f"{number}.png")
+        picture(root / "labels" / f"class{number % 2}" / f"{number}.png")
+        picture(root / "pairs" / f"{number}.png", (32, 16))
+        picture(root / "domains" / f"train{'AB'[number % 2]}" / f"{number}.png")
+        picture(root / "captions" / f"{number}.png")
+    rows = [{"file_name": f"{number}.png", "caption": f"number {'abcd'[number]}"} for number in range(4)]
+    (root / "captions" / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return root
+
+
+def options_of(output):
+    return json.loads(output[output.index("{\n") : output.rindex("}") + 1])
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [("cgan", "conditionalgan"), ("WGAN_GP", "wgangp"), ("wgan-gp", "wgangp"), ("DTN", "domaintransfernetwork")],
+)
+def test_the_spellings_of_papers_and_of_the_zoo_are_models(given, meant):
+    assert names.ModelName().convert(given, None, None) == meant
+
+
+@pytest.mark.parametrize(
+    ("arguments", "meant"),
+    [
+        (["trian", "dcgan"], "'train'"),
+        (["zoo", "lst"], "'list'"),
+        (["train", "dcgn"], "'dcgan'"),
+        (["generate", "dcgan_mnst"], "'dcgan_mnist'"),
+        (["zoo", "show", "dcgan_mnst"], "'dcgan_mnist'"),
+        (["train", "dcgan", "--data", "mnits"], "'mnist'"),
+        (["train", "dcgan", "--data", "glyhps"], "'glyphs'"),
+        (["train", "dcgan", "--set", "latent_dims=9", "--image-size", "16", "--dry-run"], "'latent_dim'"),
+    ],
+)
+def test_a_misspelt_name_gets_the_one_that_was_meant(arguments, meant):
+    result = run(*arguments)
+    assert result.exit_code in (1, 2) and f"Did you mean {meant}?" in result.output, result.output
+
+
+def test_a_file_gives_options_and_flags_win(data, tmp_path):
+    pytest.importorskip("yaml", reason="PyYAML is missing: pip install pyyaml")
+    (tmp_path / "run.yaml").write_text(
+        f"model: dcgan\ndata: {data / 'images'}\nimage_size: 16\nwidth: 2\nbatch_size: 2\nseed: 5\n"
+        "set: {latent_dim: 7}\n"
+    )
+    result = run("train", "--config", tmp_path / "run.yaml", "--seed", 6, "--dry-run")
+    assert result.exit_code == 0, result.output
+    options = options_of(result.output)
+    assert (options["seed"], options["width"], options["set"]) == (6, 2, {"latent_dim": 7})
+    assert "2 steps an epoch" in result.output
+    refused = run("train", "dcgan", "--data", data / "images", "--image-size", 16, "--dry-run")
+    assert "Remedy: a smaller `--batch-size`.\n" in refused.output  # the library's second remedy is Python's
+    assert f"{data / 'images'}: 4 images, 16x16 pixels" in result.output
+    for text, expected in (("widht: 3", "Did you mean 'width'?"), ("[1]", "must hold options"), ("width: x", "'x'")):
+        (tmp_path / "run.yaml").write_text(text)
+        assert expected in run("train", "dcgan", "--config", tmp_path / "run.yaml").output
+    (tmp_path / "run.json").write_text("{")
+    assert "run.json is no JSON" in run("train", "dcgan", "--config", tmp_path / "run.json").output
+
+
+@pytest.mark.parametrize(
+    ("text", "value"), [("a=1", 1), ("a=1e-3", 0.001), ("a=null", None), ("a=conv", "conv"), ("a=[1, 2]", [1, 2])]
+)
+def test_set_reads_json_and_words(text, value):
+    assert run_options.parse_assignments(None, None, [text]) == {"a": value}
+
+
+def test_set_needs_a_name_and_a_value():
+    assert "must be NAME=VALUE" in run("train", "dcgan", "--set", "latent_dim").output
+
+
+def test_options_become_arguments_of_compile():
+    import kerasgan
+
+    model = kerasgan.WGANGP(image_size=16, width=2)
+    chosen = {"ema_decay": 0.9, "loss": "hinge", "augment": None, "d_steps": 2, "steps_per_execution": None}
+    chosen |= {"penalty": "r1,r2", "learning_rate": 3e-4, "set": {"latent_dim": 5, "jit_compile": False}}
+    found = building.training(model, chosen)
+    rates = [float(found.pop(name).learning_rate) for name in ("g_optimizer", "d_optimizer")]
+    assert rates == pytest.approx([3e-4, 3e-4])
+    expected = {"ema_decay": 0.9, "loss": "hinge", "d_steps": 2, "penalty": ["r1", "r2"], "jit_compile": False}
+    assert found == expected
+    model.compile(**found)  # and `compile` takes them
+
+
+@pytest.mark.parametrize(
+    ("model", "layout", "settings", "expected"),
+    [
+        ("pix2pix", "pairs", ["--set", "receptive_field=16"], "Pix2Pix: generator of"),
+        ("cyclegan", "domains", ["--set", "blocks=1", "--set", "receptive_field=16"], "CycleGAN: "),
+        ("srgan", "images", ["--set", "blocks=1"], "SRGAN: generator of"),
+        ("dtn", "domains", [], "DomainTransferNetwork: generator of"),
+        ("gancls", "captions", [], "GANCLS: generator of"),
+        ("cgan", "labels", ["--set", "networks=conv"], "ConditionalGAN: generator of"),
+    ],
+)
+def test_models_of_pairs_domains_and_texts_are_made_for_their_data(model, layout, settings, expected, data):
+    common = ["--image-size", 16, "--width", 2, "--batch-size", 2, *settings, "--dry-run"]
+    result = run("train", model, "--data", data / layout, *common)
+    assert result.exit_code == 0, result.output
+    assert expected in result.output and f"{data / layout}: 4 " in result.output
+
+
+def test_a_folder_of_another_layout_is_refused_with_the_one_that_is_needed(data, tmp_path):
+    result = run("train", "pix2pix", "--data", data / "labels", "--out", tmp_path / "run")
+    assert result.exit_code == 1 and "must hold pairs" in result.output
+    assert "It holds 4 images of 2 classes" in result.output and not (tmp_path / "run").exists()
+
+
+def test_messages_name_the_options(data):
+    result = run("train", "dcgan", "--data", data / "images", "--dry-run")
+    assert result.exit_code == 1 and "`--image-size` must be given" in result.output
+    context = click.Context(train.command, info_name="train")
+    context.meta["settable"] = {"latent_dim", "l1_weight"}
+    told = in_options("`image_size` and `latent_dim`; pass `on_error='skip'`, `l1_weight=0`; see `fit`", context)
+    assert told == "`--image-size` and `--set latent_dim=VALUE`; pass `--skip-broken`, `--set l1_weight=0`; see `fit`"
+
+
+def test_broken_images_are_left_out_on_request(data, tmp_path):
+    for number in range(3):
+        picture(tmp_path / "photos" / f"{number}.png")
+    (tmp_path / "photos" / "broken.png").write_bytes(b"")
+    common = ["train", "dcgan", "--data", tmp_path / "photos", "--image-size", 16, "--width", 2, "--batch-size", 3]
+    refused = run(*common, "--dry-run")
+    assert refused.exit_code == 1 and "broken.png" in refused.output and "`--skip-broken`" in refused.output
+    with pytest.warns(UserWarning, match="broken.png"):
+        skipped = run(*common, "--skip-broken", "--dry-run")
+    assert skipped.exit_code == 0 and "1 steps an epoch" in skipped.output
+
+
+def test_an_interrupted_run_prints_the_line_that_goes_on(tmp_path):
+    class Model:
+        def fit(self, *args, **kwargs):
+            raise SystemExit(130)
+
+    import kerasgan
+
+    options = {"epochs": 1}
+    out = tmp_path / "my run"
+
+    @click.command()
+    def interrupted():
+        train._fit(kerasgan, Model(), None, out, options, resume=False, writes=True)
+
+    result = CliRunner().invoke(interrupted, [])
+    assert result.exit_code == 130
+    assert f"Go on with: kerasgan train --resume --out '{out}'" in result.output
+
+
+def test_resume_needs_a_run(tmp_path):
+    result = run("train", "--resume", "--out", tmp_path)
+    assert result.exit_code == 1 and "options.json" in result.output
+    assert run("train", "--resume").exit_code == 1
+    assert run("train").exit_code == 2

@@ -1,0 +1,104 @@
+import json
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from kerasgan.data import find_layout, glyphs, load, load_for, read_images
+from kerasgan.data.layouts import NEEDS
+
+
+def picture(path, size=(8, 8), value=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.full((size[1], size[0], 3), value, "uint8")).save(path)
+
+
+@pytest.fixture
+def layouts(tmp_path):
+    """A folder of every layout, each with two images or pairs."""
+    for number in range(2):
+        picture(tmp_path / "images" / f"{number}.png", (8 + number, 6))
+        picture(tmp_path / "classes" / "train" / f"class{number}" / f"{number}.png")
+        picture(tmp_path / "pairs" / f"{number}.png", (16, 8))
+        for side in "ab":
+            picture(tmp_path / "paired folders" / side / f"{number}.png", value=100 * (side == "b"))
+        for letter in "AB":
+            picture(tmp_path / "domains" / f"train{letter}" / f"{number}.png")
+        picture(tmp_path / "captions" / f"{number}.png")
+    rows = [{"file_name": f"{number}.png", "caption": word} for number, word in enumerate(("red", "blue"))]
+    (tmp_path / "captions" / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    return tmp_path
+
+
+def test_each_layout_is_found(layouts):
+    kinds = ("images", "classes", "pairs", "paired folders", "domains", "captions")
+    assert [find_layout(layouts / kind).kind for kind in kinds] == list(kinds)
+    assert find_layout(layouts / "classes").parts == ("class0", "class1")
+    assert find_layout(layouts / "domains").parts == ("trainA", "trainB")
+    assert find_layout(layouts / "domains").num_images == 4
+
+
+def test_what_was_found_is_said_with_sizes_and_with_what_was_left_out_by_ending(layouts):
+    for name in ("a.txt", "b.txt", "c.xyz", "noending", ".hidden"):
+        (layouts / "images" / name).write_text("")
+    found = str(find_layout(layouts / "images"))
+    assert found == "2 images, 8x6 to 9x6 pixels; left out: 2 .txt, 1 .xyz, 1 without an ending"
+    assert str(find_layout(layouts / "classes")) == "2 images of 2 classes, 8x8 pixels"
+    assert "left out" not in str(find_layout(layouts / "captions"))
+
+
+def test_a_task_reads_its_layout_and_refuses_another(layouts):
+    common = {"image_size": 8, "batch_size": 2, "shuffle": False}
+    images, labels = next(iter(load_for("labels", layouts / "classes", **common)))
+    assert images.shape == (2, 8, 8, 3) and labels.numpy().tolist() == [0, 1]
+    for kind in ("pairs", "paired folders"):
+        source, target = next(iter(load_for("pairs", layouts / kind, **common)))
+        assert source.shape == target.shape == (2, 8, 8, 3)
+    assert (abs(source.numpy() - (100 / 127.5 - 1)) < 1e-6).all() and (target.numpy() == -1).all()  # b to a
+    a, b = next(iter(load_for("domains", layouts / "domains", **common)))
+    assert a.shape == b.shape == (2, 8, 8, 3)
+    images, words = next(iter(load_for("captions", layouts / "captions", **common)))
+    assert words.numpy().tolist() == [b"red", b"blue"]
+    low, high = next(iter(load_for("super_resolution", layouts / "classes", **common)))
+    assert low.shape == (2, 2, 2, 3) and high.shape == (2, 8, 8, 3)
+    for task, kind in (("labels", "images"), ("pairs", "images"), ("domains", "classes"), ("captions", "pairs")):
+        with pytest.raises(ValueError, match="It holds 2 ") as refused:
+            load_for(task, layouts / kind, **common)
+        assert NEEDS[task][1] in str(refused.value)
+
+
+def test_the_glyphs_serve_every_task_with_the_letters_that_are_named():
+    shapes = {
+        task: [part.shape for part in next(iter(load_for(task, "glyphs:AB", num_images=8, batch_size=4, channels=1)))]
+        for task in ("labels", "pairs", "domains", "super_resolution")
+    }
+    assert shapes["labels"] == [(4, 32, 32, 1), (4,)] and shapes["pairs"] == [(4, 64, 64, 1)] * 2
+    assert shapes["domains"] == [(4, 64, 64, 1)] * 2
+    assert shapes["super_resolution"] == [(4, 24, 24, 1), (4, 96, 96, 1)]
+    with pytest.raises(ValueError, match="'glyphs' or a folder"):
+        load_for("pairs", "mnist")
+    with pytest.raises(ValueError, match="`task` must be one of"):
+        load_for("dreams", "glyphs")
+
+
+def test_a_name_chooses_letters_as_the_option_does():
+    named = load("glyphs:RK", channels=1, labels=True, num_images=16, shuffle=False)
+    chosen = load("glyphs", channels=1, labels=True, num_images=16, shuffle=False, characters="RK")
+    assert named.class_names == ["R", "K"]
+    for one, other in zip(next(iter(named)), next(iter(chosen))):
+        np.testing.assert_array_equal(one, other)
+    letters = glyphs.attributes(16, characters="RK")["letter"]
+    np.testing.assert_array_equal(np.array(["RK".index(glyphs.CHARACTERS[i]) for i in letters]), next(iter(named))[1])
+    with pytest.raises(ValueError, match="`characters` must be different names"):
+        load("glyphs:aa")
+
+
+def test_pictures_are_read_as_they_are_or_to_one_size(layouts):
+    picture(layouts / "wide.png", (12, 6), value=255)
+    (path, image), *others = read_images([layouts / "wide.png", layouts / "images"])
+    assert path.name == "wide.png" and image.shape == (6, 12, 3) and (image == 1).all() and len(others) == 2
+    ((_, small),) = read_images(layouts / "wide.png", image_size=4, channels=1)
+    assert small.shape == (4, 4, 1)
+    (layouts / "empty.png").write_bytes(b"")
+    with pytest.raises(ValueError, match="empty.png cannot be read: the file is empty"):
+        read_images(layouts / "empty.png")
