@@ -19,7 +19,7 @@ def command(runs, csv_path, html_path):
 
     \b
     Example:
-        kerasgan compare . . --csv runs.csv --html runs.html
+        kerasgan compare runs/digits runs/wide --csv runs.csv --html runs.html
     """
     kerasgan = library()
     rows = [("", "", runs), *kerasgan.comparison.compare(runs)]

@@ -99,7 +99,7 @@ def _compare(kerasgan, source, model, real, against, metrics, extractor, num_ima
 
 def _judge_labels(kerasgan, against, labels):
     """Returns the labels asked for in the numbering of the data's classifier."""
-    names = getattr(kerasgan.data.load(against, labels=True, num_images=1), "class_names", None)
+    names = getattr(kerasgan.data.load(against, labels=True, num_images=1, shuffle=False), "class_names", None)
     classes = names and judge_classes(kerasgan, against, names)
     if labels is None or not classes:
         raise ValueError("acc needs a model of one set of classes, and data with a shipped classifier.")

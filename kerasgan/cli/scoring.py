@@ -6,17 +6,22 @@ from pathlib import Path
 from kerasgan_cli.common import is_folder
 
 SCORED_IMAGES = 2_000
+TRANSLATED_IMAGES = 200
 CLASSIFIERS = ("mnist", "fashion_mnist", "glyphs")
 
 
 def scoring_split(data):
-    return "train" if is_folder(data) and not (Path(data).expanduser() / "test").is_dir() else "test"
+    """The split that scores are of: "test", but of a folder without one "train"."""
+    if not is_folder(data):
+        return "test"
+    path = Path(data).expanduser()
+    return "test" if any((path / name).is_dir() for name in ("test", "testA")) else "train"
 
 
 def stated_split(data):
     """The split for a score; None of a folder that is read whole."""
-    split = scoring_split(data)
-    return None if is_folder(data) and not (Path(data).expanduser() / split).is_dir() else split
+    path, split = Path(data).expanduser(), scoring_split(data)
+    return None if is_folder(data) and not any((path / (split + end)).is_dir() for end in ("", "A")) else split
 
 
 def default_extractor(data):
@@ -87,6 +92,23 @@ def score_run(kerasgan, model, load, data):
         return [(each, None) for each in scores.values()]
     own = score(*_arrays(load(split="train", **asked)), split, seed=None)
     return [(scores[name], own[name]) for name in scores]
+
+
+def score_translator(kerasgan, model, load, data, paired):
+    """Scores translations of the test images by `kerasgan.zoo.score_translations`; returns as `score_run` does."""
+    asked = {"shuffle": False, "num_images": TRANSLATED_IMAGES, "batch_size": 1}
+    source, real = _arrays(load(split=scoring_split(data), **asked))
+    _, other = _arrays(load(split="train", **asked))
+    scores = kerasgan.zoo.score_translations(
+        model.translate(source), real, other, data, paired, extractor=default_extractor(data), split=stated_split(data)
+    )
+    known = {field.name for field in dataclasses.fields(kerasgan.metrics.Score)}
+    pairs = []
+    for score in scores:
+        made = kerasgan.metrics.Score(**{name: value for name, value in score.items() if name in known})
+        own = score["floor"] if stated_split(data) else None
+        pairs.append((made, None if own is None else dataclasses.replace(made, value=own)))
+    return pairs
 
 
 def _arrays(dataset):

@@ -14,7 +14,7 @@ from kerasgan_cli.building import build, make_encoder, training
 from kerasgan_cli.common import errors_without_traceback, is_folder, library, load_model
 from kerasgan_cli.conditions import write_facts
 from kerasgan_cli.names import MODELS, ModelName
-from kerasgan_cli.scoring import as_json, score_run, table
+from kerasgan_cli.scoring import as_json, score_run, score_translator, table
 
 DEVICES = ("auto", "default", "mirrored", "multi_worker")
 # The papers' numbers of images an update of D, where these are not 64.
@@ -197,7 +197,7 @@ def _finish(kerasgan, gan, load, out, options):
         gan.save(temporary)
     gan = load_model(kerasgan, out)  # on one device: the other workers are gone
     kerasgan.plots.history(out / "log.csv", out / "curves.png")
-    scores = score_run(kerasgan, gan, load, options["data"]) if isinstance(gan, kerasgan.GAN) else []
+    scores = _scores(kerasgan, gan, load, options)
     if scores:
         with replacing(out / "score.json") as temporary:
             temporary.write_text(json.dumps({"scores": as_json(scores)}, indent=2))
@@ -211,6 +211,16 @@ def _finish(kerasgan, gan, load, out, options):
     click.echo(f"SavedModel:   {served}")
     click.echo(f"report:       {page}")
     click.echo(f"TensorBoard:  tensorboard --logdir {out / 'tensorboard'}")
+
+
+def _scores(kerasgan, gan, load, options):
+    """Returns the scores that suit the task; none of texts."""
+    task, data = MODELS[options["model"]], options["data"]
+    if task in ("images", "labels"):
+        return score_run(kerasgan, gan, load, data)
+    if task == "captions":
+        return []
+    return score_translator(kerasgan, gan, load, data, paired=task != "domains")
 
 
 class _TimeLeft:

@@ -17,24 +17,23 @@ def command(source, images, to, out):
     """Translate IMAGES, files or folders, by a Pix2Pix, a CycleGAN or a domain transfer network.
 
     SOURCE is the folder of a finished run, a .keras file, or the name of a model of the zoo (kerasgan zoo list). The
-    centre square of each image is brought to the size that the model was trained at.
+    centre square of each image is brought to the size of the networks, where these take one size only.
 
     \b
     Examples:
         kerasgan translate runs/pairs photo.png --out translated/
         kerasgan translate cyclegan_glyphs ./sans --to A --out serif/
     """
-    import numpy as np
-
     kerasgan = library()
     model = load_model(kerasgan, source)
-    if not hasattr(model, "translate"):
-        raise ValueError(f"SOURCE must translate images. Received: {source!r}, a {type(model).__name__}")
+    if not hasattr(model, "translate") or hasattr(model, "upscale"):
+        raise ValueError(f"SOURCE must translate images at their size. Received: {source!r}, a {type(model).__name__}")
     if to and not isinstance(model, kerasgan.CycleGAN):
         raise ValueError(f"--to is for a CycleGAN. Received: {to!r} for a {type(model).__name__}")
-    channels = getattr(model, "source_channels", model.channels)
-    read = kerasgan.data.read_images(list(images), model.image_size, channels)
-    translated = model.translate(np.stack([image for _, image in read]), **({"to": to} if to else {}))
+    size = model.fixed_size(model.route(to) if to else model.route())
+    direction = {"to": to} if to else {}
+    read = kerasgan.data.read_images(list(images), size, model.source_channels)
+    translated = [model.translate(image[None], **direction)[0] for _, image in read]
     _write(kerasgan, read, translated, out)
 
 

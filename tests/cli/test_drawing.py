@@ -195,3 +195,50 @@ def test_runs_stand_beside_one_another(tmp_path):
     (tmp_path / "a" / "options.json").write_text("[]")
     broken = run("compare", *runs)
     assert broken.exit_code == 1 and "options.json must hold a JSON object" in broken.output
+
+
+def test_letters_are_scored_beside_the_data_itself(tmp_path):
+    """A perfect generator of two letters, which draws the data, and one that draws the other letter."""
+    import kerasgan
+    from kerasgan_cli.scoring import as_json, score_run, table
+
+    def load(split, shuffle, drop_remainder, num_images):
+        return kerasgan.data.load("glyphs:AB", split, channels=1, labels=True, shuffle=shuffle, num_images=200)
+
+    images, labels = (np.concatenate(part) for part in zip(*load("train", False, False, 200).as_numpy_iterator()))
+
+    class Model:
+        label_sets = {"labels": 2}
+
+        def generate(self, num_images, seed, labels):
+            return np.stack([self.of(label) for label in labels])
+
+        def of(self, label):
+            return images[labels == label][0]
+
+    class Wrong(Model):
+        def of(self, label):
+            return super().of(1 - label)
+
+    for model, accuracy in ((Model(), 1.0), (Wrong(), 0.0)):
+        pairs = score_run(kerasgan, model, load, "glyphs:AB")
+        found = {score["metric"]: score for score in as_json(pairs)}
+        assert list(found) == ["frechet_distance", "recognizability", "label_accuracy"]
+        assert found["label_accuracy"]["value"] == accuracy and found["label_accuracy"]["floor"] > 0.98
+        assert found["recognizability"]["floor"] == pytest.approx(0.95, abs=0.04)
+        assert found["frechet_distance"]["dataset"] == "glyphs:AB" and found["frechet_distance"]["num_real"] == 200
+    assert any("(the data itself 0.9" in line for line in table(pairs))
+
+
+def test_evaluate_knows_the_letters_that_were_asked_for(tmp_path):
+    import kerasgan
+
+    model = kerasgan.ConditionalGAN(image_size=16, num_classes=2, networks="conv", width=2, latent_dim=3, seed=0)
+    model.compile()
+    model.save(tmp_path / "model.keras")
+    common = ["--against", "glyphs:AB", "--metrics", "rec,acc", "--num-images", 50]
+    said = fine("evaluate", tmp_path / "model.keras", *common, "--out", tmp_path / "s.jsonl").stdout
+    assert "data glyphs:AB/test" in said
+    scores = [json.loads(line) for line in (tmp_path / "s.jsonl").read_text().splitlines()]
+    assert [score["metric"] for score in scores] == ["recognizability", "label_accuracy"]
+    assert scores[0]["value"] < 0.9 and 0 <= scores[1]["value"] < 0.9  # noise

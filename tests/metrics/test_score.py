@@ -164,6 +164,28 @@ def test_score_images_stamps_what_it_did():
         scores["precision"] - scores["recall"]
 
 
+def test_recognizability_and_label_accuracy_are_those_of_the_classifier():
+    real = 2 * np.linspace(0.5, 0.99, 20, dtype="float32").reshape((20, 1, 1, 1)) - 1
+    fake = 2 * np.array([0.95, 0.1, 0.55, 0.005], "float32").reshape((4, 1, 1, 1)) - 1
+
+    def judge(images):
+        sure = (tf.cast(images[:, 0, 0], tf.float64) + 1) / 2  # the probability of class 1
+        return tf.concat([1 - sure, sure], axis=1)
+
+    scores = score_images(real, fake, ["rec", "acc"], classifier=judge, labels=[1, 0, 0, 0], dataset="d", split="test")
+    # the second least sure of 20 real images is the threshold, 0.526: all four top probabilities pass it
+    assert scores["recognizability"].value == 1.0 and scores["recognizability"].settings == {"level": 0.95}
+    assert scores["recognizability"].num_real == 20 and scores["recognizability"].num_generated == 4
+    assert scores["label_accuracy"].value == 0.75 and scores["label_accuracy"].num_real == 0
+    assert scores["label_accuracy"].sd == pytest.approx(np.sqrt(0.75 * 0.25 / 4))
+    half = 2 * np.array([0.51, 0.95], "float32").reshape((2, 1, 1, 1)) - 1
+    assert score_images(real, half, ["rec"], classifier=judge)["recognizability"].value == 0.5
+    with pytest.raises(ValueError, match="`labels` must hold a class for each of 4 images for 'acc'. Received: none"):
+        score_images(real, fake, ["acc"], classifier=judge)
+    with pytest.raises(ValueError, match=r"Received: \(3,\)"):
+        score_images(real, fake, ["acc"], classifier=judge, labels=[1, 0, 0])
+
+
 def test_subsets_are_stated(monkeypatch):
     monkeypatch.setattr(scoring, "SUBSET", 10)
     random = np.random.default_rng(0)

