@@ -33,9 +33,9 @@ _NOT_IMAGES = (*_METADATA, "class_captions.json", "labels.txt")
 class Layout(NamedTuple):
     """What `find_layout` found.
 
-    `kind`: "captions", "domains", "pairs" (side by side), "paired folders", "classes" or "images"; `num_images`;
-    `parts`: names of the classes, domains or paired folders; `smallest`, `largest`: (width, height) of the images of
-    the smallest and largest area; `skipped`: number of the other files by ending.
+    `kind`: "captions", "domains", "pairs" (side by side), "paired folders" (two folders with files of
+    the same names: pairs or classes), "classes" or "images"; `num_images`; `parts`: names of the classes, domains or
+    paired folders; `smallest`, `largest`: (width, height) of the images of the smallest and largest area; `skipped`: number of the other files by ending.
     """
 
     kind: str
@@ -46,13 +46,14 @@ class Layout(NamedTuple):
     skipped: dict
 
     def __str__(self):
+        count, names = f"{self.num_images:,}", ", ".join(self.parts)
         what = {
-            "captions": f"{self.num_images:,} images with captions",
-            "domains": f"{self.num_images:,} images of two domains ({', '.join(self.parts)})",
-            "pairs": f"{self.num_images:,} pairs, side by side",
-            "paired folders": f"{self.num_images:,} images in two folders of pairs ({', '.join(self.parts)})",
-            "classes": f"{self.num_images:,} images of {len(self.parts)} classes",
-            "images": f"{self.num_images:,} images",
+            "captions": f"{count} images with captions",
+            "domains": f"{count} images of two domains ({names})",
+            "pairs": f"{count} pairs, side by side",
+            "paired folders": f"{count} images of 2 classes or {self.num_images // 2:,} pairs by name ({names})",
+            "classes": f"{count} images of {len(self.parts)} classes",
+            "images": f"{count} images",
         }[self.kind]
         sizes = list(dict.fromkeys("x".join(map(str, size)) for size in (self.smallest, self.largest) if size))
         pixels = f", {' to '.join(sizes)} pixels" if sizes else ""
@@ -77,10 +78,10 @@ def find_layout(path, split="train"):
 
     >>> import numpy as np
     >>> from kerasgan import plots
-    >>> for name in ("cat", "dog"):
-    ...     plots.save_png(f"photos/{name}/1.png", np.zeros((8, 8, 3), "uint8"))
+    >>> for name in ("cat/1", "cat/2", "dog/3"):
+    ...     plots.save_png(f"photos/{name}.png", np.zeros((8, 8, 3), "uint8"))
     >>> print(find_layout("photos"))
-    2 images of 2 classes, 8x8 pixels
+    3 images of 2 classes, 8x8 pixels
     """
     path = _files.existing_folder(path)
     domains = [path / f"{split}{letter}" for letter in "AB"]

@@ -44,6 +44,7 @@ def test_what_was_found_is_said_with_sizes_and_with_what_was_left_out_by_ending(
     found = str(find_layout(layouts / "images"))
     assert found == "2 images, 8x6 to 9x6 pixels; left out: 2 .txt, 1 .xyz, 1 without an ending"
     assert str(find_layout(layouts / "classes")) == "2 images of 2 classes, 8x8 pixels"
+    assert str(find_layout(layouts / "paired folders")).startswith("4 images of 2 classes or 2 pairs by name (a, b)")
     assert "left out" not in str(find_layout(layouts / "captions"))
 
 

@@ -36,6 +36,7 @@ REFERENCE = {
     "latent": ("kerasgan.latent", "Ways through the latent space."),
     "export": ("kerasgan.export", "Files that others open."),
     "report": ("kerasgan.report", "One page about a run."),
+    "comparison": ("kerasgan.comparison", "Runs beside one another."),
     "playground": ("kerasgan.playground", "A model in the browser."),
     "distribute": ("kerasgan.distribute", "Several devices and machines."),
 }
