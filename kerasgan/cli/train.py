@@ -118,6 +118,8 @@ def _prepare(kerasgan, options, devices):
     if is_folder(options["data"]):
         click.echo(f"{options['data']}: {kerasgan.data.find_layout(options['data'])}")
     dataset = load(seed=options["seed"])
+    if not is_folder(options["data"]):
+        click.echo(f"{options['data']}: {_found(dataset)}")
     with strategy.scope():
         gan = build(kerasgan, dataset, options, encoder)
     compiling = training(gan, options)
@@ -131,6 +133,14 @@ def _prepare(kerasgan, options, devices):
     steps = max(1, int(dataset.cardinality()) // gan.batches_per_step)
     click.echo(f"{type(gan).__name__}: {sizes}, {steps} steps an epoch")
     return gan, dataset, load
+
+
+def _found(dataset):
+    """Says what a data set that is no folder holds, by its batches."""
+    spec = dataset.element_spec[0] if isinstance(dataset.element_spec, tuple) else dataset.element_spec
+    classes = f" of {len(dataset.class_names)} classes" if hasattr(dataset, "class_names") else ""
+    count = int(dataset.cardinality()) * (spec.shape[0] or 1)
+    return f"{count:,} images an epoch{classes}, {spec.shape[2]}x{spec.shape[1]} pixels"
 
 
 def _loader(kerasgan, options, encoder):
@@ -157,7 +167,7 @@ def _fit(kerasgan, gan, dataset, out, options, resume, writes):
         guard,
     ]
     try:
-        gan.fit(dataset, epochs=options["epochs"], callbacks=callbacks)
+        gan.fit(dataset, epochs=options["epochs"], callbacks=callbacks, verbose="auto" if writes else 0)
     except OSError:
         click.echo()  # the line of the progress bar has no end yet
         raise

@@ -33,9 +33,10 @@ _NOT_IMAGES = (*_METADATA, "class_captions.json", "labels.txt")
 class Layout(NamedTuple):
     """What `find_layout` found.
 
-    `kind`: "captions", "domains", "pairs" (side by side), "paired folders" (two folders with files of
-    the same names: pairs or classes), "classes" or "images"; `num_images`; `parts`: names of the classes, domains or
-    paired folders; `smallest`, `largest`: (width, height) of the images of the smallest and largest area; `skipped`: number of the other files by ending.
+    `kind`: "captions", "domains", "pairs" (side by side), "paired folders" (two folders with files of the same names:
+    pairs or classes), "classes" or "images"; `num_images`; `parts`: names of the classes, domains or paired folders;
+    `smallest`, `largest`: (width, height) of the images of the smallest and the largest area; `skipped`: number of the
+    other files by ending.
     """
 
     kind: str
