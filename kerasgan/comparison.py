@@ -44,7 +44,8 @@ def compare(runs):
         if not found and not log:
             raise ValueError(f"`runs` must be folders of runs, with options.json or log.csv. Received: {str(run)!r}")
     rows = [("option", *row) for row in _table(options) if any(value != row[1][0] for value in row[1])]
-    rows += [("log", *row) for row in _table([log[-1] if log else {} for log in logs])]
+    ends = _table([log[-1] if log else {} for log in logs])
+    rows += [("log", *row) for row in ends if set(row[1]) - {"NA", ""}]
     return rows + [("score", *row) for row in _scores([_read(run / "score.json") for run in runs])]
 
 

@@ -37,4 +37,4 @@ def _short(value):
     try:
         return f"{float(value):.4g}"
     except (TypeError, ValueError):
-        return str(value)
+        return "" if value is None else str(value)

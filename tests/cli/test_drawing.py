@@ -180,12 +180,13 @@ def test_runs_stand_beside_one_another(tmp_path):
         (tmp_path / name).mkdir()
         (tmp_path / name / "options.json").write_text(json.dumps({"model": "dcgan", "width": width}))
         (tmp_path / name / "score.json").write_text(json.dumps(stamped(value, **changes)))
-        (tmp_path / name / "log.csv").write_text(f"epoch,d_loss,g_loss\n0,1.5,0.5\n1,{width / 10},0.25\n")
+        (tmp_path / name / "log.csv").write_text(f"epoch,d_loss,g_loss,val\n0,1.5,0.5,1\n1,{width / 10},0.25,NA\n")
     runs = [tmp_path / name for name in "abc"]
     said = fine("compare", *runs, "--csv", tmp_path / "t.csv", "--html", tmp_path / "t.html").stdout
     lines = {line.split("  ")[0]: line.split() for line in said.splitlines()}
     assert lines["option width"][2:] == ["16", "32", "32"] and "option model" not in lines
     assert lines["log d_loss"][2:] == ["1.6", "3.2", "3.2"] and lines["log g_loss"][2:] == ["0.25"] * 3
+    assert "log val" not in lines  # none has a value
     assert lines["score frechet_distance"][2:] == ["3", "2", "other", "protocol"]
     rows = (tmp_path / "t.csv").read_text().splitlines()
     assert rows[0] == f"kind,name,{','.join(map(str, runs))}" and "option,width,16,32,32" in rows
