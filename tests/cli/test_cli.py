@@ -188,8 +188,10 @@ def test_a_run_is_never_overwritten_and_resumes_only_with_its_own_options(folder
     changed = run("train", "dcgan", *options(root), "--epochs", 3, "--resume", "--seed", 5)
     assert changed.exit_code == 1 and "seed: 0 in the run, 5 asked for" in changed.output
     assert (root / "run" / "model.keras").read_bytes() == before
-    resumed = run("train", "dcgan", *options(root), "--epochs", 3, "--resume")
+    told = json.loads((root / "run" / "options.json").read_text())
+    resumed = run("train", "--resume", "--out", root / "run", "--epochs", 3)  # the others are the run's own
     assert resumed.exit_code == 0, resumed.output
+    assert json.loads((root / "run" / "options.json").read_text()) == told | {"epochs": 3}
     rows = (root / "run" / "log.csv").read_text().splitlines()
     assert [row.split(",")[0] for row in rows] == ["epoch", "0", "1", "2"]
 

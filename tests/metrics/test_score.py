@@ -165,11 +165,11 @@ def test_score_images_stamps_what_it_did():
 
 
 def test_recognizability_and_label_accuracy_are_those_of_the_classifier():
-    real = 2 * np.linspace(0.5, 0.99, 20, dtype="float32").reshape((20, 1, 1, 1)) - 1
-    fake = 2 * np.array([0.95, 0.1, 0.55, 0.005], "float32").reshape((4, 1, 1, 1)) - 1
+    real = 1 - 2 * np.linspace(0.5, 0.99, 20, dtype="float32").reshape((20, 1, 1, 1))
+    fake = 1 - 2 * np.array([0.95, 0.1, 0.55, 0.005], "float32").reshape((4, 1, 1, 1))
 
     def judge(images):
-        sure = (tf.cast(images[:, 0, 0], tf.float64) + 1) / 2  # the probability of class 1
+        sure = (1 - tf.cast(images[:, 0, 0], tf.float64)) / 2  # the probability of class 1
         return tf.concat([1 - sure, sure], axis=1)
 
     scores = score_images(real, fake, ["rec", "acc"], classifier=judge, labels=[1, 0, 0, 0], dataset="d", split="test")
@@ -178,7 +178,7 @@ def test_recognizability_and_label_accuracy_are_those_of_the_classifier():
     assert scores["recognizability"].num_real == 20 and scores["recognizability"].num_generated == 4
     assert scores["label_accuracy"].value == 0.75 and scores["label_accuracy"].num_real == 0
     assert scores["label_accuracy"].sd == pytest.approx(np.sqrt(0.75 * 0.25 / 4))
-    half = 2 * np.array([0.51, 0.95], "float32").reshape((2, 1, 1, 1)) - 1
+    half = 1 - 2 * np.array([0.51, 0.95], "float32").reshape((2, 1, 1, 1))
     assert score_images(real, half, ["rec"], classifier=judge)["recognizability"].value == 0.5
     with pytest.raises(ValueError, match="`labels` must hold a class for each of 4 images for 'acc'. Received: none"):
         score_images(real, fake, ["acc"], classifier=judge)
