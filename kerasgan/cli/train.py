@@ -5,6 +5,7 @@ import json
 import math
 import shlex
 import time
+import warnings
 from pathlib import Path
 
 import click
@@ -28,9 +29,7 @@ BATCH_SIZES = {"pairs": 1, "domains": 1, "super_resolution": 16}
 )
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/MODEL_DATA]")
 @click.option("--epochs", default=10, show_default=True, type=click.IntRange(1))
-@click.option(
-    "--batch-size", type=click.IntRange(1), help="Images an update of D.  [default: 64, or the paper's]"
-)
+@click.option("--batch-size", type=click.IntRange(1), help="Images an update of D.  [default: 64, or the paper's]")
 @click.option("--image-size", type=int, help="Side of the images.  [default: the data's]")
 @click.option("--channels", type=click.IntRange(1), help="1 for grey, 3 for colour.  [default: the data's]")
 @click.option("--width", default=32, show_default=True, type=click.IntRange(1), help="Channels next to the image.")
@@ -115,11 +114,7 @@ def _prepare(kerasgan, options, devices):
     strategy = kerasgan.distribute.strategy(devices)
     encoder = make_encoder(kerasgan, options)
     load = _loader(kerasgan, options, encoder)
-    if is_folder(options["data"]):
-        click.echo(f"{options['data']}: {kerasgan.data.find_layout(options['data'])}")
-    dataset = load(seed=options["seed"])
-    if not is_folder(options["data"]):
-        click.echo(f"{options['data']}: {_found(dataset)}")
+    dataset = _read(kerasgan, load, options)
     with strategy.scope():
         gan = build(kerasgan, dataset, options, encoder)
     compiling = training(gan, options)
@@ -133,6 +128,19 @@ def _prepare(kerasgan, options, devices):
     steps = max(1, int(dataset.cardinality()) // gan.batches_per_step)
     click.echo(f"{type(gan).__name__}: {sizes}, {steps} steps an epoch")
     return gan, dataset, load
+
+
+def _read(kerasgan, load, options):
+    """Returns the training data, and tells what they are."""
+    data, seed = options["data"], options["seed"]
+    if not is_folder(data):
+        dataset = load(seed=seed)
+        click.echo(f"{data}: {_found(dataset)}")
+        return dataset
+    click.echo(f"{data}: {kerasgan.data.find_layout(data)}")
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".* are left out, as their endings")  # the line above names them
+        return load(seed=seed)
 
 
 def _found(dataset):

@@ -4,6 +4,7 @@ import collections
 import concurrent.futures
 import os
 import pathlib
+import warnings
 from typing import NamedTuple
 
 from kerasgan.data import _files, captioned, catalog, folders, glyphs
@@ -85,6 +86,12 @@ def find_layout(path, split="train"):
     3 images of 2 classes, 8x8 pixels
     """
     path = _files.existing_folder(path)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of files that are left out: the layout says which
+        return _find(path, split)
+
+
+def _find(path, split):
     domains = [path / f"{split}{letter}" for letter in "AB"]
     if all(domain.is_dir() for domain in domains):
         files = [file for domain in domains for file in _files.image_files(domain)]

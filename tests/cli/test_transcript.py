@@ -40,6 +40,7 @@ def test_photos_of_mixed_sizes_become_a_model_separate_images_a_film_and_a_compa
     small = "--data ./photos --image-size 16 --width 2 --batch-size 4 --epochs 1"
     said = kerasgan(f"train dcgan {small} --augment diffaugment --out a")
     assert "./photos: 12 images, 40x20 to " in said and "left out: 1 .txt" in said and "3 steps an epoch" in said
+    assert "Warning" not in said
     kerasgan(f"train dcgan {small} --learning-rate 1e-3 --out b")
     kerasgan("generate a --seeds 0-99 --out drawn/")
     assert len(list(Path("drawn").glob("seed_*.png"))) == 100
