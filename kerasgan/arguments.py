@@ -61,6 +61,11 @@ def all_named_arguments(cls):
 class TakesNumPyInts(type):
     """Makes a class whose constructor gets Python's ints where NumPy's were given, as Keras's layers demand."""
 
+    @property
+    def __signature__(cls):
+        """The constructor's, which `help` and editors would not see behind `__call__`."""
+        return inspect.Signature(list(inspect.signature(cls.__init__).parameters.values())[1:])
+
     def __call__(cls, *args, **kwargs):
         plain = lambda value: int(value) if hasattr(value, "dtype") and isinstance(value, numbers.Integral) else value  # noqa: E731
         return super().__call__(*map(plain, args), **{name: plain(value) for name, value in kwargs.items()})

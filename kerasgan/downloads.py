@@ -96,6 +96,9 @@ def _check_owner(folder):
         about = os.stat(folder)
     except FileNotFoundError:
         return
+    except NotADirectoryError as error:
+        reason = "The cache needs folders where a file is. Remedy: set KERASGAN_HOME to a folder of your own"
+        raise OSError(errno.ENOTDIR, reason, str(folder)) from error
     if not hasattr(os, "getuid"):
         return
     if about.st_uid != os.getuid():

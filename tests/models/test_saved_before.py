@@ -18,7 +18,10 @@ import kerasgan
 def folder(tmp_path_factory):
     folder = tmp_path_factory.mktemp("before")
     with zipfile.ZipFile(pathlib.Path(__file__).with_name("files") / "0_1_0.zip") as archive:
-        archive.extractall(folder)
+        for name in archive.namelist():
+            if not name.endswith("/"):
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (folder / name).write_bytes(archive.read(name))
     return folder
 
 

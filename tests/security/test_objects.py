@@ -64,6 +64,7 @@ MARKUP = '<script>alert("1")</script> | `x` [y](javascript:z)\n\n# heading'
 def card(**changes):
     card = {
         "name": "toy_mnist",
+        "class": "DCGAN",
         "description": MARKUP,
         "paper": {"title": MARKUP, "authors": MARKUP, "year": 2014, "url": "https://example.org/a"},
         "data": {"name": MARKUP, "title": MARKUP, "url": "https://example.org/b", "licence": MARKUP},

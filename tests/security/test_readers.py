@@ -177,7 +177,7 @@ READERS = {
     "saved model": (write_saved(export.GRAPH), read_saved, 2),
     "saved model's index": (write_saved(export.INDEX), read_saved, 2),
     "saved model's data": (write_saved(export.DATA), read_saved, 2),
-    "log": (write_run("log.csv", LOG), plots._read_log, 20),
+    "log": (write_run("log.csv", LOG), plots.read_log, 20),
     "log in a report": (write_run("log.csv", LOG), read_run, 0),
     "options in a report": (write_run("options.json", '{"model": "dcgan", "data": "x"}'), read_run, 3),
     "score in a report": (write_run("score.json", '{"metric": "x", "value": 1.5, "settings": {}}'), read_run, 3),
@@ -358,7 +358,7 @@ def test_a_log_that_a_kill_has_cut_is_told_in_the_report(tmp_path):
     report.write(tmp_path)
     text = (tmp_path / "report.html").read_text()
     assert "The last row of log.csv is cut" in text and "3 epochs" in text
-    epochs, curves = plots._read_log(path)
+    epochs, curves = plots.read_log(path)
     assert epochs.tolist() == [1, 2, 3] and {*curves} == {"d_loss", "g_loss"}
     path.write_text(LOG)
     report.write(tmp_path)

@@ -22,6 +22,8 @@ REFERENCE = {
     "losses": ("kerasgan.losses", "Objects for `compile(loss=...)`."),
     "penalties": ("kerasgan.penalties", "Objects for `compile(penalty=...)`."),
     "augment": ("kerasgan.augment", "What `compile(augment=...)` shows the discriminator."),
+    "corruptions": ("kerasgan.corruptions", "What spoils the input of a denoising autoencoder."),
+    "regularizers": ("kerasgan.regularizers", "Terms of an autoencoder's loss."),
     "optimizers": ("kerasgan.optimizers", "Keras's Adam, faster."),
     "schedules": ("kerasgan.schedules", "Schedules of rates and of updates."),
     "layers": ("kerasgan.layers", "Layers that the papers share."),
