@@ -734,7 +734,7 @@ def _settle_trainable(network):
     """Holds the weights of layers that are not trainable: of layers made so, Keras 3.15 leaves them trainable."""
     for layer in network._flatten_layers():
         if not layer.trainable:
-            for weight in layer._trainable_variables:
+            for weight in layer.weights:  # those of its parts too
                 weight.trainable = False
 
 
