@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from kerasgan import random, replicas
 from kerasgan.arguments import whole
+from kerasgan.shapes import as_size
 
 
 def wide(x):
@@ -731,14 +732,20 @@ class Pack(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class LearnedBasis(keras.layers.Layer):
-    """Spreads features over a small image: each channel has a learned picture, which its feature scales."""
+    """Spreads features over a small image: each channel has a learned picture, which its feature scales.
+
+    Args:
+        size: int or (height, width), of the image.
+
+    Input (batch, channels), output (batch, height, width, channels).
+    """
 
     def __init__(self, size, **kwargs):
         super().__init__(**kwargs)
         self.size = size
 
     def build(self, input_shape):
-        shape = (self.size, self.size, input_shape[-1])
+        shape = (*as_size(self.size), input_shape[-1])
         self.pictures = self.add_weight(shape=shape, initializer=keras.initializers.RandomNormal(stddev=1.0))
         self.built = True
 
@@ -746,7 +753,7 @@ class LearnedBasis(keras.layers.Layer):
         return inputs[:, None, None, :] * self.pictures
 
     def compute_output_shape(self, input_shape):
-        return (input_shape[0], self.size, self.size, input_shape[-1])
+        return (input_shape[0], *as_size(self.size), input_shape[-1])
 
     def get_config(self):
         return {**super().get_config(), "size": self.size}

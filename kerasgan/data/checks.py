@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from kerasgan.shapes import as_size, spelled
+
 _TOLERANCE = 1e-3
 
 
@@ -23,7 +25,7 @@ def check_images(images, *, image_size=None, channels=None, name="images", check
 
     Args:
         images: Array or tensor `(batch, height, width, channels)`; expected float32 in [-1, 1].
-        image_size: Int, the side of a square image; `None` accepts any size.
+        image_size: Int or (height, width); `None` accepts any size.
         channels: Int; `None` accepts any number.
         name: What the message calls the batch.
         check_range: Bool, default True. False accepts any finite values (for data that is meant to lie elsewhere).
@@ -37,7 +39,8 @@ def check_images(images, *, image_size=None, channels=None, name="images", check
     """
     images = _as_numpy(images)
     side = lambda value, other: other if value is None else value  # noqa: E731
-    shape = f"(batch, {side(image_size, 'height')}, {side(image_size, 'width')}, {side(channels, 'channels')})"
+    size = ("height", "width") if image_size is None else as_size(image_size)
+    shape = f"(batch, {size[0]}, {size[1]}, {side(channels, 'channels')})"
 
     def fail(problem, remedy):
         raise ValueError(
@@ -52,12 +55,10 @@ def check_images(images, *, image_size=None, channels=None, name="images", check
         fail(f"The rank is {images.ndim}, not 4.", remedy)
     if 0 in images.shape:
         fail("The batch is empty.", "check the dataset: it must yield at least one full batch.")
-    if image_size is not None and images.shape[1:3] != (image_size, image_size):
-        height, width = images.shape[1:3]
-        remedy = f"resize the images: `tf.image.resize(images, ({image_size}, {image_size}), antialias=True)`"
-        if height == width:
-            remedy += f", or build the model with `image_size={height}`"
-        fail(f"The size is {height}x{width}, not {image_size}x{image_size}.", remedy + ".")
+    if image_size is not None and images.shape[1:3] != size:
+        remedy = f"resize the images: `tf.image.resize(images, {size}, antialias=True)`"
+        remedy += f", or build the model with `image_size={spelled(images.shape[1:3])}`"
+        fail(f"The size is {images.shape[1]}x{images.shape[2]}, not {size[0]}x{size[1]}.", remedy + ".")
     if channels is not None and images.shape[-1] != channels:
         convert = {1: "`tf.image.rgb_to_grayscale(images)`", 3: "`tf.image.grayscale_to_rgb(images)`"}
         remedy = f"build the model with `channels={images.shape[-1]}`"

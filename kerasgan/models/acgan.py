@@ -1,5 +1,7 @@
 """Auxiliary classifier GANs: the discriminator also tells the class."""
 
+import math
+
 import keras
 import tensorflow as tf
 from keras import layers
@@ -10,20 +12,21 @@ from kerasgan.layers import Dropout, LeakyReLU
 from kerasgan.models.gan import GAN
 from kerasgan.models.tasks import FromLabels, condition_inputs, name_conditions
 from kerasgan.networks import batch_norm, normal, pyramid
+from kerasgan.shapes import as_size
 
 
 def acgan_generator(image_size, channels, latent_dim, num_classes, width):
     """Appendix A: z and the one-hot class side by side, a rectified linear layer, strided transposed convolutions.
 
     Returns:
-        A `keras.Model`, [latents, labels] -> (batch, image_size, image_size, channels) in [-1, 1].
+        A `keras.Model`, [latents, labels] -> (batch, height, width, channels) in [-1, 1].
     """
     base, filters = pyramid(image_size, width)
     latents = keras.Input((latent_dim,), name="latents")
     labels, classes = condition_inputs({"labels": num_classes}, {})
     x = layers.Concatenate()([latents, classes])
-    x = layers.Dense(base * base * filters[-1], activation="relu", kernel_initializer=normal())(x)
-    x = layers.Reshape((base, base, filters[-1]))(x)
+    x = layers.Dense(math.prod(base) * filters[-1], activation="relu", kernel_initializer=normal())(x)
+    x = layers.Reshape((*base, filters[-1]))(x)
     for count in reversed(filters[:-1]):
         x = Conv2DTranspose(count, 5, 2, "same", use_bias=False, kernel_initializer=normal())(x)
         x = layers.ReLU()(batch_norm()(x))
@@ -39,7 +42,7 @@ def acgan_discriminator(image_size, channels, num_classes, width):
         A `keras.Model`, images -> [logits (batch, 1), class logits (batch, num_classes)].
     """
     depth = len(pyramid(image_size, width)[1])
-    x = images = keras.Input((image_size, image_size, channels), name="images")
+    x = images = keras.Input((*as_size(image_size), channels), name="images")
     for level in range(2 * depth):
         count = min(width * 2**level, width * 32)
         stride = 1 if level % 2 else 2
@@ -82,7 +85,7 @@ class ACGAN(FromLabels, GAN):
         python -m kerasgan.zoo.acgan_fashion_mnist.recipe runs
 
     Args:
-        image_size: int. Side of the square images: 4 to 7 times a power of two. Defaults to 32.
+        image_size: int or (height, width). Sides of 4 to 7 times a power of two, one for both. Defaults to 32.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
         num_classes: int. Defaults to 10.
         latent_dim: int. Length of z. Defaults to 100.

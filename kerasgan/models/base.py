@@ -14,6 +14,7 @@ from kerasgan.models.network_checks import bounded_activation, check_image_shape
 from kerasgan.models.resumable import ResumableModel
 from kerasgan.optimizers import Adam
 from kerasgan.schedules import LossThreshold
+from kerasgan.shapes import as_size
 
 _COMPILE_ARGUMENTS = ("g_optimizer", "d_optimizer", "loss", "penalty", "augment", "d_steps", "ema_decay", "metrics")
 
@@ -154,17 +155,21 @@ class AdversarialModel(ResumableModel):
     def _judged_shape(self):
         """The shape of what D sees, batch included."""
         shape = input_shapes(getattr(self, self.d_networks[0]))[0]
-        return shape or (None, self.image_size, self.image_size, self.channels)
+        return shape or (None, *as_size(self.image_size), self.channels)
+
+    def _channels_of(self, network):
+        """The channels of the images that a network makes or judges; None for any."""
+        return getattr(self, "channels", None)
 
     def _check_networks(self):
         """Raises where a network does not fit the images, or a discriminator ends in what no loss here expects."""
         size = getattr(self, "image_size", None)
-        sides = (size, size) if size is None or whole(size) else tuple(size)
-        expected = (*sides, getattr(self, "channels", None))
+        sides = (None, None) if size is None else as_size(size)
         for name in self.g_networks:
+            expected = (*sides, self._channels_of(name))
             check_image_shape(name, "make", getattr(getattr(self, name), "output_shape", None), expected)
         for name in self.d_networks:
-            network = getattr(self, name)
+            network, expected = getattr(self, name), (*sides, self._channels_of(name))
             check_image_shape(name, "take", input_shapes(network)[0], expected)
             activation = bounded_activation(network)
             if activation:

@@ -1,5 +1,7 @@
 """Conditional GANs: class labels and attributes enter both networks, after a layer of their own."""
 
+import math
+
 import keras
 from keras import layers
 
@@ -8,13 +10,14 @@ from kerasgan.layers import Dropout, LeakyReLU, Maxout
 from kerasgan.models.gan import GAN
 from kerasgan.models.tasks import FromLabels, condition_inputs, name_conditions
 from kerasgan.networks import batch_norm, normal, pyramid
+from kerasgan.shapes import as_size
 
 
 def mlp_generator(image_size, channels, latent_dim, num_classes, attributes, width=None):
     """Section 4.1: 200 units for z and 1,000 for the condition, joined, then 1,200; tanh instead of a sigmoid.
 
     Returns:
-        A `keras.Model`, [latents, *conditions] -> (batch, image_size, image_size, channels) in [-1, 1].
+        A `keras.Model`, [latents, *conditions] -> (batch, height, width, channels) in [-1, 1].
     """
     latents = keras.Input((latent_dim,), name="latents")
     conditions, condition = condition_inputs(num_classes, attributes)
@@ -22,7 +25,8 @@ def mlp_generator(image_size, channels, latent_dim, num_classes, attributes, wid
     y = layers.Dense(1000, activation="relu")(condition)
     x = Dropout(0.5)(layers.Concatenate()([x, y]))
     x = Dropout(0.5)(layers.Dense(1200, activation="relu")(x))
-    x = layers.Reshape((image_size, image_size, channels))(layers.Dense(image_size * image_size * channels)(x))
+    shape = (*as_size(image_size), channels)
+    x = layers.Reshape(shape)(layers.Dense(math.prod(shape))(x))
     images = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model([latents, *conditions], images, name="generator")
 
@@ -33,7 +37,7 @@ def mlp_discriminator(image_size, channels, num_classes, attributes, width=None)
     Returns:
         A `keras.Model`, [images, *conditions] -> (batch, 1) logits.
     """
-    images = keras.Input((image_size, image_size, channels), name="images")
+    images = keras.Input((*as_size(image_size), channels), name="images")
     conditions, condition = condition_inputs(num_classes, attributes)
     x = Maxout(240, pieces=5)(layers.Flatten()(images))
     y = Maxout(50, pieces=5)(condition)
@@ -47,15 +51,15 @@ def conv_generator(image_size, channels, latent_dim, num_classes, attributes, wi
     """DCGAN's generator; z and the condition each become a small image, which are joined.
 
     Returns:
-        A `keras.Model`, [latents, *conditions] -> (batch, image_size, image_size, channels) in [-1, 1].
+        A `keras.Model`, [latents, *conditions] -> (batch, height, width, channels) in [-1, 1].
     """
     base, filters = pyramid(image_size, width)
     latents = keras.Input((latent_dim,), name="latents")
     conditions, condition = condition_inputs(num_classes, attributes)
 
     def project(vector):
-        x = layers.Dense(base * base * filters[-1], use_bias=False, kernel_initializer=normal())(vector)
-        return layers.ReLU()(batch_norm()(layers.Reshape((base, base, filters[-1]))(x)))
+        x = layers.Dense(math.prod(base) * filters[-1], use_bias=False, kernel_initializer=normal())(vector)
+        return layers.ReLU()(batch_norm()(layers.Reshape((*base, filters[-1]))(x)))
 
     x = layers.Concatenate()([project(latents), project(condition)])
     for count in reversed(filters[:-1]):
@@ -73,11 +77,11 @@ def conv_discriminator(image_size, channels, num_classes, attributes, width):
         A `keras.Model`, [images, *conditions] -> (batch, 1) logits.
     """
     _, filters = pyramid(image_size, width)
-    images = keras.Input((image_size, image_size, channels), name="images")
+    images = keras.Input((*as_size(image_size), channels), name="images")
     conditions, condition = condition_inputs(num_classes, attributes)
     x = LeakyReLU(0.2)(Conv2D(width, 5, 2, "same", kernel_initializer=normal())(images))
     y = LeakyReLU(0.2)(layers.Dense(width)(condition))
-    y = layers.UpSampling2D(image_size // 2)(layers.Reshape((1, 1, width))(y))
+    y = layers.UpSampling2D([side // 2 for side in as_size(image_size)])(layers.Reshape((1, 1, width))(y))
     x = layers.Concatenate()([x, y])
     for count in filters[1:]:
         x = Conv2D(count, 5, 2, "same", use_bias=False, kernel_initializer=normal())(x)
@@ -107,7 +111,7 @@ class ConditionalGAN(FromLabels, GAN):
         python -m kerasgan.zoo.cgan_mnist.recipe runs
 
     Args:
-        image_size: int. Side of the square images in pixels; for `networks="conv"` 4 to 7 times a power of two.
+        image_size: int or (height, width). With `networks="conv"` sides of 4 to 7 times a power of two, one for both.
             Defaults to 28.
         channels: int. 1 for grey, 3 for colour. Defaults to 1.
         num_classes: int, the number of classes; or a dict of them by name, such as `{"letter": 36, "color": 8}`.

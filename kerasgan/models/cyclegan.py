@@ -9,6 +9,7 @@ from kerasgan.models.tasks import BetweenDomains
 from kerasgan.networks import patch_discriminator, residual_generator
 from kerasgan.pool import ImagePool
 from kerasgan.reconstruction import mean_absolute
+from kerasgan.shapes import as_size
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -33,8 +34,10 @@ class CycleGAN(BetweenDomains, AdversarialModel):
         python -m kerasgan.zoo.cyclegan_glyphs.recipe runs
 
     Args:
-        image_size: int. Side of the images, a multiple of 4. Defaults to 256.
-        channels: int. Of both domains. Defaults to 3.
+        image_size: int or (height, width) of the images in training, multiples of 4. `translate` takes any size.
+            Defaults to 256.
+        channels: int. Of domain B. Defaults to 3.
+        source_channels: int. Of domain A. Defaults to `channels`.
         width: int. Channels of the layers next to the images. Defaults to 64, the paper's.
         blocks: int. Residual blocks of a translator. Defaults to 9 from 256 pixels on and 6 below.
         receptive_field: int. See `Pix2Pix`. Defaults to 70.
@@ -63,6 +66,7 @@ class CycleGAN(BetweenDomains, AdversarialModel):
         self,
         image_size=256,
         channels=3,
+        source_channels=None,
         width=64,
         blocks=None,
         receptive_field=70,
@@ -73,39 +77,44 @@ class CycleGAN(BetweenDomains, AdversarialModel):
         discriminator_b=None,
         **kwargs,
     ):
-        def translator():
-            return residual_generator(image_size, channels, width=width, blocks=blocks)
+        source_channels = source_channels or channels
 
-        def judge():
+        def judge(channels):
             return patch_discriminator(image_size, channels, 0, width, receptive_field, normalization="instance")
 
         super().__init__(
-            generator_ab=generator_ab or translator(),
-            generator_ba=generator_ba or translator(),
-            discriminator_a=discriminator_a or judge(),
-            discriminator_b=discriminator_b or judge(),
+            generator_ab=generator_ab or residual_generator(image_size, channels, source_channels, width, blocks),
+            generator_ba=generator_ba or residual_generator(image_size, source_channels, channels, width, blocks),
+            discriminator_a=discriminator_a or judge(source_channels),
+            discriminator_b=discriminator_b or judge(channels),
             **kwargs,
         )
         if whole(pool_size, least=0) is None:
             raise ValueError(f"`pool_size` must be an int of at least 0. Received: {pool_size!r}")
-        self.image_size, self.channels, self.source_channels = image_size, channels, channels
-        shape = (image_size, image_size, channels)
-        self.pool_a, self.pool_b = ImagePool(shape, int(pool_size)), ImagePool(shape, int(pool_size))
+        self.image_size, self.channels, self.source_channels = image_size, channels, source_channels
+        size = as_size(image_size)
+        self.pool_a = ImagePool((*size, source_channels), int(pool_size))
+        self.pool_b = ImagePool((*size, channels), int(pool_size))
 
     def defaults(self):
         return super().defaults() | {"loss": "least_squares"}
 
-    def compile(self, cycle_weight=10.0, identity_weight=0.5, adversarial_weight=2.0, **kwargs):
+    def compile(self, cycle_weight=10.0, identity_weight=None, adversarial_weight=2.0, **kwargs):
         """Chooses the training: `AdversarialModel.compile`, and the weights of the generators' terms.
 
         Args:
             cycle_weight: float. Lambda of equation 3. Defaults to 10, the paper's (section 4).
             identity_weight: float. Weight of the identity loss as a share of `cycle_weight`. Defaults to 0.5, the
-                paper's where it uses that loss (section 5.2); 0 leaves it, and its two passes, out.
+                paper's where it uses that loss (section 5.2); 0 leaves it, and its two passes, out, and is the default
+                for domains of different channels, of which a translator does not take both.
             adversarial_weight: float. Defaults to 2, because `losses.LeastSquares` halves the generator's square, as
                 its paper does, and CycleGAN does not. 1 goes with the other losses.
             **kwargs: those of `AdversarialModel.compile`.
         """
+        alike = self.channels == self.source_channels
+        if identity_weight and not alike:
+            raise ValueError(f"`identity_weight` must be 0 where the channels differ. Received: {identity_weight!r}")
+        identity_weight = (0.5 if alike else 0.0) if identity_weight is None else identity_weight
         self.weigh(cycle_weight=cycle_weight, identity_weight=identity_weight, adversarial_weight=adversarial_weight)
         super().compile(**kwargs)
 

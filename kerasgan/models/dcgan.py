@@ -1,5 +1,7 @@
 """Deep convolutional GANs: the networks that made GANs train, for any image size from 28 to 256."""
 
+import math
+
 import keras
 from keras import layers
 
@@ -7,18 +9,19 @@ from kerasgan.convolutions import Conv2D, Conv2DTranspose
 from kerasgan.layers import LeakyReLU
 from kerasgan.models.gan import GAN
 from kerasgan.networks import batch_norm, normal, pyramid
+from kerasgan.shapes import as_size
 
 
 def dcgan_generator(image_size, channels, latent_dim, width):
     """Projects z and doubles its size by strided transposed convolutions (figure 1 of the paper).
 
     Returns:
-        A `keras.Model`, (batch, latent_dim) -> (batch, image_size, image_size, channels) in [-1, 1].
+        A `keras.Model`, (batch, latent_dim) -> (batch, height, width, channels) in [-1, 1].
     """
     base, filters = pyramid(image_size, width)
     x = latents = keras.Input((latent_dim,), name="latents")
-    x = layers.Dense(base * base * filters[-1], use_bias=False, kernel_initializer=normal())(x)
-    x = layers.Reshape((base, base, filters[-1]))(x)
+    x = layers.Dense(math.prod(base) * filters[-1], use_bias=False, kernel_initializer=normal())(x)
+    x = layers.Reshape((*base, filters[-1]))(x)
     x = layers.ReLU()(batch_norm()(x))
     for count in reversed(filters[:-1]):
         x = Conv2DTranspose(count, 5, 2, "same", use_bias=False, kernel_initializer=normal())(x)
@@ -36,10 +39,10 @@ def dcgan_discriminator(image_size, channels, width, norm=batch_norm, use_bias=T
         use_bias: bool. Whether the output has a bias. Defaults to True.
 
     Returns:
-        A `keras.Model`, (batch, image_size, image_size, channels) -> (batch, 1) logits.
+        A `keras.Model`, (batch, height, width, channels) -> (batch, 1) logits.
     """
     _, filters = pyramid(image_size, width)
-    x = images = keras.Input((image_size, image_size, channels), name="images")
+    x = images = keras.Input((*as_size(image_size), channels), name="images")
     for level, count in enumerate(filters):
         x = Conv2D(count, 5, 2, "same", use_bias=level == 0, kernel_initializer=normal())(x)
         x = LeakyReLU(0.2)(norm()(x) if level else x)
@@ -62,8 +65,8 @@ class DCGAN(GAN):
         python -m kerasgan.zoo.dcgan_fashion_mnist.recipe runs
 
     Args:
-        image_size: int. Side of the square images: 4 to 7 times a power of two, such as 28, 32, 64, 96, 128, 256.
-            Defaults to 64.
+        image_size: int or (height, width). Sides of 4 to 7 times a power of two, one for both, such as
+            28, 32, 64, 96, 128, (96, 64). Defaults to 64.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
         latent_dim: int. Length of z. Defaults to 100.
         width: int. Channels of the layer next to the image, doubled at each halving of the size, up to 8 times.

@@ -9,6 +9,7 @@ from kerasgan.models.base import AdversarialModel
 from kerasgan.models.tasks import FromImage
 from kerasgan.networks import dtn_discriminator, dtn_features, dtn_generator
 from kerasgan.reconstruction import mean_gradient, mean_square
+from kerasgan.shapes import as_size, to_channels
 
 MADE_FROM_SOURCE, MADE_FROM_TARGET, REAL = 0, 1, 2  # what D tells apart: D_1, D_2 and D_3 of the paper
 
@@ -41,16 +42,17 @@ class DomainTransferNetwork(FromImage, AdversarialModel):
         KERASGAN_DATA_DIR=... python -m kerasgan.zoo.dtn_glyphs_mnist.recipe runs
 
     Args:
-        image_size: int. Side of the images of both domains, a multiple of 8 from 16 on. Defaults to 32.
-        channels: int. Of both domains. Defaults to 1: the paper's digits are grey.
+        image_size: int or (height, width) of both domains, multiples of 8 from 16 on. Defaults to 32.
+        channels: int. Of the target domain. Defaults to 1: the paper's digits are grey.
+        source_channels: int. Of the source domain. f sees images of the target as grey or RGB ones too, whichever
+            those of the source are. Defaults to `channels`.
         width: int. Sets the networks' channels. Defaults to 64, the paper's.
         features: `keras.Model`, images -> vectors; the f of the paper. Defaults to its network for digits, untrained.
         generator: `keras.Model`, vectors -> images in [-1, 1]; the g of the paper. Defaults to its.
         discriminator: `keras.Model`, images -> (batch, 3) logits. Defaults to the paper's.
         seed: int. Seed of what compiled augmentations draw.
 
-    Logs `d_loss`, `g_loss`, `const_loss`, `tid_loss` (without their weights), and `d_real`, `d_fake`, the mean
-    probabilities D_3 of real images and of made ones.
+    Logs `d_loss`, `g_loss`, `const_loss`, `tid_loss` (unweighted), and D_3 of real and made images: `d_real`, `d_fake`.
 
     Example:
 
@@ -65,18 +67,27 @@ class DomainTransferNetwork(FromImage, AdversarialModel):
     num_columns = 4
 
     def __init__(
-        self, image_size=32, channels=1, width=64, features=None, generator=None, discriminator=None, **kwargs
+        self,
+        image_size=32,
+        channels=1,
+        source_channels=None,
+        width=64,
+        features=None,
+        generator=None,
+        discriminator=None,
+        **kwargs,
     ):
-        if image_size < 16 or image_size % 8:
+        if any(side < 16 or side % 8 for side in as_size(image_size)):
             raise ValueError(f"`image_size` must be a multiple of 8 from 16 on. Received: {image_size!r}")
-        features = features or dtn_features(image_size, channels, width)
+        source_channels = source_channels or channels
+        features = features or dtn_features(image_size, source_channels, width)
         super().__init__(
             features=features,
             generator=generator or dtn_generator(features.output_shape[-1], image_size, channels, width),
             discriminator=discriminator or dtn_discriminator(image_size, channels, width),
             **kwargs,
         )
-        self.image_size, self.channels, self.source_channels = image_size, channels, channels
+        self.image_size, self.channels, self.source_channels = image_size, channels, source_channels
 
     def compile(self, const_weight=15.0, tid_weight=15.0, total_variation_weight=0.0, **kwargs):
         """Chooses the training: `AdversarialModel.compile`, and the weights of g's terms; freezes `features`.
@@ -117,16 +128,20 @@ class DomainTransferNetwork(FromImage, AdversarialModel):
 
     def transfer(self, source, target, generator, training):
         """Returns G of both batches, and f of the source. One pass of g: its batch statistics are of both."""
-        described = self.features(source, training=False)
-        both = tf.concat([described, self.features(target, training=False)], axis=0)
+        described = self.describe(source)
+        both = tf.concat([described, self.describe(target)], axis=0)
         from_source, from_target = tf.split(generator(both, training=training), 2)
         return from_source, from_target, described
+
+    def describe(self, images):
+        """f of images of either domain."""
+        return self.features(to_channels(images, self.source_channels), training=False)
 
     def generator_losses(self, target, from_source, from_target, described, training):
         """Equation 8 and two of its terms."""
         gang_loss = cross_entropy(self.judge(from_source, training), REAL)
         gang_loss += cross_entropy(self.judge(from_target, training), REAL)  # equation 4
-        const_loss = mean_square(described, self.features(from_source, training=False))  # equation 5
+        const_loss = mean_square(described, self.describe(from_source))  # equation 5
         tid_loss = mean_square(target, from_target)  # equation 6
         g_loss = gang_loss + self.const_weight * const_loss + self.tid_weight * tid_loss
         if self.total_variation_weight:
@@ -159,21 +174,20 @@ class DomainTransferNetwork(FromImage, AdversarialModel):
         source, target = data
         from_source, from_target, described = self.transfer(source, target, self.sampler(), training=False)
         self.compare(target, from_source)
-        return self.track(
-            **self.generator_losses(target, from_source, from_target, described, training=False),
-            **self.discriminator_losses(target, from_source, from_target, training=False),
-        )
+        g_logs = self.generator_losses(target, from_source, from_target, described, training=False)
+        return self.track(**g_logs, **self.discriminator_losses(target, from_source, from_target, training=False))
 
     def call(self, inputs, training=False):
         """Maps images to the target domain, with the averaged weights where there are any."""
-        return self.sampler()(self.features(inputs, training=False), training=training)
+        return self.sampler()(self.describe(inputs), training=training)
 
     def route(self):
         return [self.features, self.sampler()]
 
     def preview_row(self, source, target, seed):
         """Source | G(source) | target | G(target)."""
-        return [source, self.translate(source), target, self.translate(target)]
+        made = [self.translate(to_channels(images, self.source_channels)) for images in (source, target)]
+        return [source, made[0], target, made[1]]
 
 
 def cross_entropy(logits, kind):

@@ -1,5 +1,7 @@
 """Generative adversarial networks: the game, Algorithm 1, and the paper's fully connected networks."""
 
+import math
+
 import keras
 import tensorflow as tf
 from keras import layers
@@ -9,19 +11,20 @@ from kerasgan.models.base import AdversarialModel
 from kerasgan.models.tasks import FromNoise, join_inputs
 from kerasgan.penalties import Recorded
 from kerasgan.schedules import LossThreshold
+from kerasgan.shapes import as_size
 
 
 def gan_generator(image_size, channels, latent_dim):
     """Two rectified layers of 1,200 units; tanh where the paper's pixels in [0, 1] had a sigmoid.
 
     Returns:
-        A `keras.Model`, (batch, latent_dim) -> (batch, image_size, image_size, channels) in [-1, 1].
+        A `keras.Model`, (batch, latent_dim) -> (batch, height, width, channels) in [-1, 1].
     """
     x = latents = keras.Input((latent_dim,), name="latents")
     x = layers.Dense(1200, activation="relu")(x)
     x = layers.Dense(1200, activation="relu")(x)
-    x = layers.Dense(image_size * image_size * channels)(x)
-    x = layers.Reshape((image_size, image_size, channels))(x)
+    shape = (*as_size(image_size), channels)
+    x = layers.Reshape(shape)(layers.Dense(math.prod(shape))(x))
     images = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model(latents, images, name="generator")
 
@@ -30,9 +33,9 @@ def gan_discriminator(image_size, channels):
     """Two maxout layers of 240 units, five pieces each, with dropout, as in the paper's MNIST model.
 
     Returns:
-        A `keras.Model`, (batch, image_size, image_size, channels) -> (batch, 1) logits.
+        A `keras.Model`, (batch, height, width, channels) -> (batch, 1) logits.
     """
-    x = images = keras.Input((image_size, image_size, channels), name="images")
+    x = images = keras.Input((*as_size(image_size), channels), name="images")
     x = layers.Flatten()(x)
     x = Dropout(0.2)(x)
     x = Maxout(240, pieces=5)(x)
@@ -60,7 +63,7 @@ class GAN(FromNoise, AdversarialModel):
         python -m kerasgan.zoo.gan_mnist.recipe runs
 
     Args:
-        image_size: int. Side of the square images in pixels. Defaults to 28.
+        image_size: int or (height, width), in pixels. Defaults to 28.
         channels: int. 1 for grey, 3 for colour. Defaults to 1.
         latent_dim: int. Length of z. Defaults to 100.
         prior: `"uniform"` on [-1, 1), the paper's, or `"normal"`. Defaults to `"uniform"`.

@@ -1,5 +1,7 @@
 """Text to image: the matching-aware discriminator of GAN-CLS, and interpolated texts of GAN-INT."""
 
+import math
+
 import keras
 import tensorflow as tf
 from keras import layers
@@ -16,13 +18,13 @@ def gan_cls_generator(image_size, channels, latent_dim, text_dim, width, project
     """Joins the projected text to z and doubles the size by strided transposed convolutions (figure 2 of the paper).
 
     Returns:
-        A `keras.Model`, [latents, text] -> (batch, image_size, image_size, channels) in [-1, 1].
+        A `keras.Model`, [latents, text] -> (batch, height, width, channels) in [-1, 1].
     """
     base, filters = pyramid(image_size, width)
     latents, text = keras.Input((latent_dim,), name="latents"), keras.Input((text_dim,), name="text")
     x = layers.Concatenate()([latents, project_text(text, projection_dim)])
-    x = layers.Dense(base * base * filters[-1], use_bias=False, kernel_initializer=normal())(x)
-    x = layers.Reshape((base, base, filters[-1]))(x)
+    x = layers.Dense(math.prod(base) * filters[-1], use_bias=False, kernel_initializer=normal())(x)
+    x = layers.Reshape((*base, filters[-1]))(x)
     x = layers.ReLU()(batch_norm()(x))
     for count in reversed(filters[:-1]):
         x = Conv2DTranspose(count, 4, 2, "same", use_bias=False, kernel_initializer=normal())(x)
@@ -59,7 +61,7 @@ class GANCLS(FromText, AdversarialModel):
         python -m kerasgan.zoo.gan_cls_glyphs.recipe runs
 
     Args:
-        image_size: int. Side of the square images: 4 to 7 times a power of two. Defaults to 64.
+        image_size: int or (height, width). Sides of 4 to 7 times a power of two, one for both. Defaults to 64.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
         latent_dim: int. Length of z. Defaults to 100.
         text_dim: int. Length of the text vectors. Defaults to 1024, that of the paper's encoder.

@@ -1,5 +1,7 @@
 """Least squares GANs: D's output is pulled to targets instead of through a sigmoid."""
 
+import math
+
 import keras
 from keras import layers
 
@@ -15,7 +17,7 @@ def lsgan_generator(image_size, channels, latent_dim, width):
     """Figure 1: 3x3 transposed convolutions; the widest doublings are each followed by a layer of stride 1.
 
     Returns:
-        A `keras.Model`, (batch, latent_dim) -> (batch, image_size, image_size, channels) in [-1, 1].
+        A `keras.Model`, (batch, latent_dim) -> (batch, height, width, channels) in [-1, 1].
     """
     base, filters = pyramid(image_size, width)
     filters = [min(count, 4 * width) for count in filters]
@@ -25,8 +27,8 @@ def lsgan_generator(image_size, channels, latent_dim, width):
         return layers.ReLU()(batch_norm()(x))
 
     x = latents = keras.Input((latent_dim,), name="latents")
-    x = layers.Dense(base * base * filters[-1], use_bias=False, kernel_initializer=normal())(x)
-    x = layers.ReLU()(batch_norm()(layers.Reshape((base, base, filters[-1]))(x)))
+    x = layers.Dense(math.prod(base) * filters[-1], use_bias=False, kernel_initializer=normal())(x)
+    x = layers.ReLU()(batch_norm()(layers.Reshape((*base, filters[-1]))(x)))
     for count in reversed(filters):
         x = transposed(x, count, 2)
         if count == 4 * width:
@@ -55,7 +57,7 @@ class LSGAN(GAN):
         python -m kerasgan.zoo.lsgan_mnist.recipe runs
 
     Args:
-        image_size: int. Side of the square images: 4 to 7 times a power of two. Defaults to 112.
+        image_size: int or (height, width). Sides of 4 to 7 times a power of two, one for both. Defaults to 112.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
         latent_dim: int. Length of z. Defaults to 1024.
         width: int. Channels of the layer next to the image, doubled at each halving of the size. Defaults to 64.

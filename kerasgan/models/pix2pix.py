@@ -7,6 +7,7 @@ from keras import ops
 from kerasgan.models.base import AdversarialModel
 from kerasgan.models.tasks import FromImage, join_inputs
 from kerasgan.networks import patch_discriminator, residual_generator, unet_generator
+from kerasgan.networks.unet import noise_length
 from kerasgan.reconstruction import mean_absolute
 
 
@@ -29,7 +30,8 @@ class Pix2Pix(FromImage, AdversarialModel):
         KERASGAN_DATA_DIR=... python -m kerasgan.zoo.pix2pix_edges2shoes.recipe runs
 
     Args:
-        image_size: int. Side of the images, a power of two from 8 on for the U-Net. Defaults to 256.
+        image_size: int or (height, width) of the images in training: multiples of 8 for the U-Net, which halves them as
+            often as it can, of 4 for the residual generator. `translate` takes any size. Defaults to 256.
         channels: int. Of the targets. Defaults to 3.
         source_channels: int. Of the sources. Defaults to `channels`.
         width: int. Channels of the layers next to the images. Defaults to 64, the paper's.
@@ -88,8 +90,7 @@ class Pix2Pix(FromImage, AdversarialModel):
         )
         self.image_size, self.channels, self.source_channels = image_size, channels, source_channels
         self.sampling_statistics = sampling_statistics
-        # 0: the generator is a function of the source alone.
-        self.latent_dim = generator.inputs[1].shape[-1] if len(generator.inputs) > 1 else 0
+        self.latent_dim = noise_length(generator, image_size)  # 0: the generator is a function of the source alone
 
     def compile(self, l1_weight=100.0, adversarial_weight=1.0, **kwargs):
         """Chooses the training: `AdversarialModel.compile`, and the weights of G's two terms.

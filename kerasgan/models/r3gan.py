@@ -1,5 +1,7 @@
 """R3GAN: a regularised relativistic loss and plain residual networks, where GANs used to need a bag of tricks."""
 
+import math
+
 import keras
 from keras import layers
 
@@ -10,13 +12,14 @@ from kerasgan.models.gan import GAN
 from kerasgan.networks.bottlenecks import inverted_bottleneck, linear_change, r3gan_stages, scaled_normal
 from kerasgan.optimizers import Adam
 from kerasgan.schedules import R3GANSchedule
+from kerasgan.shapes import as_size
 
 
 def r3gan_generator(image_size, channels, latent_dim, width, blocks, wide_until, group_width):
     """A linear layer and a learned basis make the smallest image; then residual blocks and smooth upsampling.
 
     Returns:
-        A `keras.Model`, (batch, latent_dim) -> (batch, image_size, image_size, channels), in [-1, 1] when sampling.
+        A `keras.Model`, (batch, latent_dim) -> (batch, height, width, channels), in [-1, 1] when sampling.
     """
     sizes, filters = r3gan_stages(image_size, width, wide_until, group_width)
     x = latents = keras.Input((latent_dim,), name="latents")
@@ -34,17 +37,17 @@ def r3gan_discriminator(image_size, channels, width, blocks, wide_until, group_w
     """The generator's mirror image: residual blocks and smooth downsampling, then a learned basis and one number.
 
     Returns:
-        A `keras.Model`, (batch, image_size, image_size, channels) -> (batch, 1) logits.
+        A `keras.Model`, (batch, height, width, channels) -> (batch, 1) logits.
     """
     sizes, filters = r3gan_stages(image_size, width, wide_until, group_width)
-    x = images = keras.Input((image_size, image_size, channels), name="images")
+    x = images = keras.Input((*as_size(image_size), channels), name="images")
     x = layers.Conv2D(filters[-1], 1, use_bias=False, kernel_initializer=scaled_normal())(x)
     for level in reversed(range(len(filters))):
         for _ in range(blocks):
             x = inverted_bottleneck(x, group_width, blocks * len(filters))
         if level:
             x = linear_change(SmoothDownSampling2D()(x), filters[level - 1])
-    spread = keras.initializers.RandomNormal(stddev=1 / sizes[0])
+    spread = keras.initializers.RandomNormal(stddev=1 / math.sqrt(math.prod(sizes[0])))
     x = layers.DepthwiseConv2D(sizes[0], use_bias=False, depthwise_initializer=spread)(x)
     # No bias: the relativistic loss sees differences of logits only.
     logits = layers.Dense(1, use_bias=False, kernel_initializer=scaled_normal(), dtype="float32")(layers.Flatten()(x))
@@ -75,8 +78,8 @@ class R3GAN(GAN):
         python -m kerasgan.zoo.r3gan_fashion_mnist.recipe runs
 
     Args:
-        image_size: int. Side of the square images: 4 to 7 times a power of two, such as 28, 32, 64, 128, 256.
-            Defaults to 32.
+        image_size: int or (height, width). Sides of 4 to 7 times a power of two, one for both, such as
+            28, 32, 64, 128, (96, 64). Defaults to 32.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
         latent_dim: int. Length of z. Defaults to 64, the paper's.
         width: int. Channels of the stages up to `wide_until` pixels, halved at each doubling of the size beyond.

@@ -1,5 +1,7 @@
 """Self-attention GANs: details at one place of an image may depend on all others."""
 
+import math
+
 import keras
 from keras import layers
 
@@ -10,6 +12,7 @@ from kerasgan.models.gan import GAN
 from kerasgan.models.tasks import FromLabels, name_conditions
 from kerasgan.networks import batch_norm, pyramid
 from kerasgan.optimizers import Adam
+from kerasgan.shapes import as_size
 
 
 def _glorot():
@@ -24,7 +27,7 @@ def _convolution(filters, kernel_size=3):
 def _stages(image_size, width, attention_size):
     """Returns the smallest size, the channels from the image inwards, and the size at which attention stands."""
     base, levels = pyramid(image_size, 1)
-    sizes = [base * 2**level for level in range(1, len(levels))]
+    sizes = [max(base) * 2**level for level in range(1, len(levels))]
     if attention_size is None:
         attention_size = max([size for size in sizes if size <= 32], default=sizes[0])
     if attention_size not in sizes:
@@ -36,7 +39,7 @@ def sagan_generator(image_size, channels, latent_dim, num_classes, width, attent
     """Residual blocks with conditional batch norm, each doubling the size; one map attends to itself.
 
     Returns:
-        A `keras.Model`, [latents, labels] -> (batch, image_size, image_size, channels) in [-1, 1].
+        A `keras.Model`, [latents, labels] -> (batch, height, width, channels) in [-1, 1].
     """
     base, filters, attention_size = _stages(image_size, width, attention_size)
     latents = keras.Input((latent_dim,), name="latents")
@@ -45,13 +48,13 @@ def sagan_generator(image_size, channels, latent_dim, num_classes, width, attent
     def norm_relu(x):
         return layers.ReLU()(ConditionalBatchNormalization(num_classes)([x, labels]))
 
-    x = SpectralNormalization(layers.Dense(base * base * filters[-1], kernel_initializer=_glorot()))(latents)
-    x = layers.Reshape((base, base, filters[-1]))(x)
+    x = SpectralNormalization(layers.Dense(math.prod(base) * filters[-1], kernel_initializer=_glorot()))(latents)
+    x = layers.Reshape((*base, filters[-1]))(x)
     for count in reversed(filters):
         y = _convolution(count)(layers.UpSampling2D()(norm_relu(x)))
         y = _convolution(count)(norm_relu(y))
         x = layers.Add()([_convolution(count, 1)(layers.UpSampling2D()(x)), y])
-        if x.shape[1] == attention_size:
+        if max(x.shape[1:3]) == attention_size:
             x = SelfAttention()(x)
     x = layers.ReLU()(batch_norm()(x))
     images = layers.Activation("tanh", dtype="float32")(_convolution(channels)(x))
@@ -67,14 +70,14 @@ def sagan_discriminator(image_size, channels, num_classes, width, attention_size
         A `keras.Model`, [images, labels] -> (batch, 1) logits.
     """
     _, filters, attention_size = _stages(image_size, width, attention_size)
-    images = keras.Input((image_size, image_size, channels), name="images")
+    images = keras.Input((*as_size(image_size), channels), name="images")
     labels = keras.Input((), dtype="int32", name="labels")
     x = images
     for level, count in enumerate(filters):
         y = _convolution(count)(layers.ReLU()(x) if level else x)  # the image itself is not rectified
         y = layers.AveragePooling2D(2)(_convolution(count)(layers.ReLU()(y)))
         x = layers.Add()([layers.AveragePooling2D(2)(_convolution(count, 1)(x)), y])
-        if x.shape[1] == attention_size:
+        if max(x.shape[1:3]) == attention_size:
             x = SelfAttention()(x)
     y = _convolution(filters[-1])(layers.ReLU()(x))
     x = layers.ReLU()(layers.Add()([x, _convolution(filters[-1])(layers.ReLU()(y))]))
@@ -105,14 +108,15 @@ class SAGAN(FromLabels, GAN):
         KERASGAN_DATA_DIR=... python -m kerasgan.zoo.sagan_flowers.recipe runs
 
     Args:
-        image_size: int. Side of the square images: 4 to 7 times a power of two. Defaults to 128, the paper's.
+        image_size: int or (height, width). Sides of 4 to 7 times a power of two, one for both. Defaults to 128,
+            the paper's.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
         num_classes: int. Defaults to 1000, ImageNet's.
         latent_dim: int. Length of z. Defaults to 128.
         width: int. Channels of the layer next to the image, doubled at each halving of the size, up to 16 times.
             Defaults to 64, that of the authors' code.
-        attention_size: int. Side of the feature map that attends to itself. Defaults to 32, the best of the paper's
-            table 1, or for small images to the largest map up to that and smaller than the image.
+        attention_size: int. Longer side of the feature map that attends to itself. Defaults to 32, the best of the
+            paper's table 1, or for small images to the largest map up to that and smaller than the image.
         prior: `"normal"` or `"uniform"` on [-1, 1). Defaults to `"normal"`.
         generator: `keras.Model`, [latents, labels] -> images in [-1, 1]. Defaults to the paper's.
         discriminator: `keras.Model`, [images, labels] -> logits. Defaults to the paper's.

@@ -1,5 +1,7 @@
 """Spectrally normalised GANs: a discriminator that is Lipschitz by its weights alone."""
 
+import math
+
 import keras
 from keras import layers
 
@@ -8,18 +10,19 @@ from kerasgan.layers import LeakyReLU, SpectralNormalization
 from kerasgan.models.gan import GAN
 from kerasgan.networks import batch_norm, normal, pyramid
 from kerasgan.optimizers import Adam
+from kerasgan.shapes import as_size
 
 
 def sngan_generator(image_size, channels, latent_dim, width):
     """The paper's standard CNN (table 3a): a linear layer, 4x4 transposed convolutions, a 3x3 convolution.
 
     Returns:
-        A `keras.Model`, (batch, latent_dim) -> (batch, image_size, image_size, channels) in [-1, 1].
+        A `keras.Model`, (batch, latent_dim) -> (batch, height, width, channels) in [-1, 1].
     """
     base, filters = pyramid(image_size, width)
     x = latents = keras.Input((latent_dim,), name="latents")
-    x = layers.Dense(base * base * 2 * filters[-1], kernel_initializer=normal())(x)
-    x = layers.Reshape((base, base, 2 * filters[-1]))(x)
+    x = layers.Dense(math.prod(base) * 2 * filters[-1], kernel_initializer=normal())(x)
+    x = layers.Reshape((*base, 2 * filters[-1]))(x)
     for count in reversed(filters):
         x = Conv2DTranspose(count, 4, 2, "same", use_bias=False, kernel_initializer=normal())(x)
         x = layers.ReLU()(batch_norm()(x))
@@ -33,7 +36,7 @@ def sngan_discriminator(image_size, channels, width):
     For images of 32 pixels and a width of 64 the layers have 64, 64, 128, 128, 256, 256 and 512 channels.
 
     Returns:
-        A `keras.Model`, (batch, image_size, image_size, channels) -> (batch, 1) logits.
+        A `keras.Model`, (batch, height, width, channels) -> (batch, 1) logits.
     """
     _, filters = pyramid(image_size, width)
 
@@ -41,7 +44,7 @@ def sngan_discriminator(image_size, channels, width):
         layer = Conv2D(count, kernel, stride, "same", kernel_initializer=normal())
         return LeakyReLU(0.1)(SpectralNormalization(layer)(x))
 
-    x = images = keras.Input((image_size, image_size, channels), name="images")
+    x = images = keras.Input((*as_size(image_size), channels), name="images")
     for count in filters:
         x = convolution(x, count, 3, 1)
         x = convolution(x, count, 4, 2)
@@ -68,7 +71,7 @@ class SNGAN(GAN):
         kerasgan train sngan --data fashion_mnist --epochs 5 --width 16 --batch-size 32
 
     Args:
-        image_size: int. Side of the square images: 4 to 7 times a power of two. Defaults to 32.
+        image_size: int or (height, width). Sides of 4 to 7 times a power of two, one for both. Defaults to 32.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
         latent_dim: int. Length of z. Defaults to 128.
         width: int. Channels of the layer next to the image, doubled at each halving of the size, up to 8 times.

@@ -9,6 +9,7 @@ from kerasgan.networks.enlarging import srgan_discriminator, srgan_generator
 from kerasgan.networks.vgg import VGG, vgg_features
 from kerasgan.optimizers import Adam
 from kerasgan.reconstruction import mean_square, total_variation
+from kerasgan.shapes import as_size
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -31,7 +32,7 @@ class SRGAN(FromImage, AdversarialModel):
     Low-resolution images, too, are in [-1, 1], where the paper has [0, 1].
 
     Args:
-        image_size: int. Side of the large images in training, a multiple of `scale` and of 16. Defaults to 96.
+        image_size: int or (height, width) of the large images in training, multiples of `scale`. Defaults to 96.
         channels: int. Defaults to 3.
         scale: int, a power of two. Defaults to 4, the paper's.
         width: int. Channels of the first layers of both networks. Defaults to 64, the paper's.
@@ -56,7 +57,7 @@ class SRGAN(FromImage, AdversarialModel):
     def __init__(
         self, image_size=96, channels=3, scale=4, width=64, blocks=16, generator=None, discriminator=None, **kwargs
     ):
-        if image_size % scale:
+        if any(side % scale for side in as_size(image_size)):
             raise ValueError(f"`image_size` must be a multiple of `scale`={scale}. Received: {image_size!r}")
         super().__init__(
             generator=generator or srgan_generator(channels, scale, width, blocks),

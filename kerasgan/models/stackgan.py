@@ -27,7 +27,7 @@ class StackGANStage1(_OfAStage, GANCLS):
     with Adam(2e-4, beta_1=0.5); the paper halves the rate every 100 of 600 epochs, in batches of 64.
 
     Args:
-        image_size: int. Side of the square images: 4 to 7 times a power of two. Defaults to 64.
+        image_size: int or (height, width). Sides of 4 to 7 times a power of two, one for both. Defaults to 64.
         channels: int. Defaults to 3.
         latent_dim: int. Length of z. Defaults to 100.
         text_dim: int. Length of the text vectors. Defaults to 1024.
@@ -138,7 +138,7 @@ class StackGANStage2(_OfAStage, GANCLS):
         sketcher = self._average_of(stage1)  # a copy, and fixed
         sketcher.name = "sketcher"
         (latent_dim, text_dim), channels = [x.shape[-1] for x in sketcher.inputs[:2]], sketcher.output_shape[-1]
-        size = sketcher.output_shape[1]
+        size = sketcher.output_shape[1:3]
         if generator is None:
             refiner = stage2_refiner(size, image_size, channels, text_dim, 2 * width, condition_dim, blocks)
             generator = stage2_generator(sketcher, refiner, latent_dim, condition_dim)

@@ -45,7 +45,7 @@ class WGAN(GAN):
         kerasgan train wgan --data mnist --epochs 9 --width 16 --batch-size 32
 
     Args:
-        image_size: int. Side of the square images: 4 to 7 times a power of two. Defaults to 64.
+        image_size: int or (height, width). Sides of 4 to 7 times a power of two, one for both. Defaults to 64.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
         latent_dim: int. Length of z. Defaults to 100.
         width: int. Channels of the layer next to the image, doubled at each halving of the size, up to 8 times.
@@ -133,7 +133,7 @@ class WGANGP(GAN):
         python -m kerasgan.zoo.wgan_gp_fashion_mnist.recipe runs
 
     Args:
-        image_size: int. Side of the square images: 4 to 7 times a power of two. Defaults to 64.
+        image_size: int or (height, width). Sides of 4 to 7 times a power of two, one for both. Defaults to 64.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
         latent_dim: int. Length of z. Defaults to 128.
         width: int. Channels of the layer next to the image, doubled at each halving of the size, up to 8 times.

@@ -41,14 +41,14 @@ def r3gan_stages(image_size, width, wide_until, group_width):
     """Splits an image size into the sizes of the stages and their channels.
 
     Returns:
-        Two lists from the smallest stage to the image: sizes, and channels.
+        Two lists from the smallest stage to the image: sizes (height, width), and channels.
 
     Raises:
         ValueError: if the size does not fit, or the channels of a stage cannot be grouped.
     """
     base, levels = pyramid(image_size, 1)
-    sizes = [base * 2**level for level in range(len(levels) + 1)]
-    full = max(0, round(math.log2(wide_until / base)))  # so that 28 counts as 32, and 56 as 64
+    sizes = [tuple(side * 2**level for side in base) for level in range(len(levels) + 1)]
+    full = max(0, round(math.log2(wide_until / max(base))))  # so that 28 counts as 32, and 56 as 64
     channels = [width // 2 ** max(0, level - full) for level in range(len(sizes))]
     wrong = [count for count in channels if not count or (2 * count) % min(group_width, 2 * count)]
     if wrong:

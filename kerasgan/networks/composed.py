@@ -4,6 +4,7 @@ import keras
 from keras import layers
 
 from kerasgan.arguments import whole
+from kerasgan.shapes import as_size
 
 
 def with_features(discriminator, layer=-2):
@@ -36,7 +37,7 @@ def at_scales(make, image_size, scales=3):
 
     Args:
         make: callable, image size -> `keras.Model`, images (or [images, ...]) of that size -> logits.
-        image_size: int. Side of the largest images, a multiple of 2^(scales - 1).
+        image_size: int or (height, width) of the largest images, multiples of 2^(scales - 1).
         scales: int. How many. Defaults to 3, the paper's.
 
     Returns:
@@ -52,12 +53,15 @@ def at_scales(make, image_size, scales=3):
     >>> judge = at_scales(lambda size: patch_discriminator(size, 3, 3, width=8, receptive_field=16), 64, scales=2)
     >>> model = kerasgan.Pix2Pix(image_size=64, width=8, discriminator=judge)
     """
-    if whole(scales) is None or image_size % 2 ** (scales - 1):
+    height, width = as_size(image_size)
+    if whole(scales) is None or height % 2 ** (scales - 1) or width % 2 ** (scales - 1):
         raise ValueError(
             f"`image_size` must be a multiple of 2^(scales - 1), for at least 1 scale. Received: {image_size} and "
             f"scales={scales!r}"
         )
-    views = [(image_size // 2**i, layers.AveragePooling2D(2**i) if i else None) for i in range(scales)]
+    square = isinstance(image_size, int)
+    sizes = [height // 2**i if square else (height // 2**i, width // 2**i) for i in range(scales)]
+    views = [(size, layers.AveragePooling2D(2**i) if i else None) for i, size in enumerate(sizes)]
     return _on_views(make, image_size, views)
 
 
@@ -68,9 +72,9 @@ def at_regions(make, image_size, regions):
     https://arxiv.org/abs/1704.05838, section 3.2). A region of (0, 0, image_size) is the image itself.
 
     Args:
-        make: callable, side of a region -> `keras.Model`, images (or [images, ...]) of that size -> logits.
-        image_size: int. Side of the images.
-        regions: list of (top, left, side) in pixels.
+        make: callable, size of a region -> `keras.Model`, images (or [images, ...]) of that size -> logits.
+        image_size: int or (height, width) of the images.
+        regions: list of (top, left, side) in pixels; a side is an int or (height, width).
 
     Returns:
         A `keras.Model`, as `at_scales` does.
@@ -85,10 +89,10 @@ def at_regions(make, image_size, regions):
     >>> judge = kerasgan.networks.at_regions(lambda size: dcgan_discriminator(size, 3, width=8), 32, corners)
     >>> model = kerasgan.DCGAN(image_size=32, width=8, discriminator=judge)
     """
-    views = []
+    views, (height, width) = [], as_size(image_size)
     for top, left, side in regions:
-        bottom, right = image_size - top - side, image_size - left - side
-        if min(top, left, bottom, right) < 0 or side < 1:
+        bottom, right = height - top - as_size(side, "regions")[0], width - left - as_size(side, "regions")[1]
+        if min(top, left, bottom, right) < 0:
             raise ValueError(f"`regions` must lie inside {image_size} pixels. Received: {(top, left, side)}")
         views.append((side, layers.Cropping2D(((top, bottom), (left, right)))))
     if not views:
@@ -101,7 +105,7 @@ def _on_views(make, image_size, views):
     networks = [make(size) for size, _ in views]
     inputs = [
         keras.Input(
-            (image_size, image_size, x.shape[-1]) if len(x.shape) == 4 else x.shape[1:], None, x.dtype, name=x.name
+            (*as_size(image_size), x.shape[-1]) if len(x.shape) == 4 else x.shape[1:], None, x.dtype, name=x.name
         )
         for x in networks[0].inputs
     ]

@@ -6,6 +6,7 @@ from keras import layers
 from kerasgan.convolutions import Conv2D
 from kerasgan.layers import LeakyReLU, PixelShuffle
 from kerasgan.networks.parts import batch_norm
+from kerasgan.shapes import as_size
 
 
 def srgan_generator(channels, scale, width=64, blocks=16):
@@ -41,7 +42,7 @@ def srgan_discriminator(image_size, channels, width=64):
     Returns:
         A `keras.Model`, images -> (batch, 1) logits.
     """
-    x = images = keras.Input((image_size, image_size, channels), name="images")
+    x = images = keras.Input((*as_size(image_size), channels), name="images")
     for level in range(8):
         filters, first = width * 2 ** (level // 2), level == 0
         x = Conv2D(filters, 3, 1 + level % 2, "same", use_bias=first)(x)

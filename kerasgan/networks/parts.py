@@ -3,6 +3,7 @@
 import keras
 
 from kerasgan.layers import BatchNormalization, InstanceNormalization
+from kerasgan.shapes import as_size, spelled
 
 
 def normal():
@@ -34,18 +35,43 @@ def pyramid(image_size, width):
     """Splits an image size into a small base and doublings.
 
     Args:
-        image_size: int, 4 to 7 times a power of two: 28 = 7 * 4, 64 = 4 * 16, 96 = 6 * 16.
+        image_size: int or (height, width): sides of 4 to 7 times a power of two, the same for both. 28 = 7 * 4,
+            64 = 4 * 16, (96, 64) = (6, 4) * 16.
         width: int. Channels of the layer next to the image; doubled at each halving of the size, up to 8 times.
 
     Returns:
-        The base size, and the list of channels from the image inwards.
+        The base size (height, width), and the list of channels from the image inwards.
+
+    Raises:
+        ValueError: for another size; the message names the nearest that are.
     """
-    base, depth = image_size, 0
-    while base >= 8 and base % 2 == 0:
-        base, depth = base // 2, depth + 1
-    if not 4 <= base <= 7 or depth < 2:
+    size = as_size(image_size)
+    depth = max(0, size[0].bit_length() - 3)
+    base = tuple(side >> depth for side in size)
+    if depth < 2 or any(not 4 <= small <= 7 or small << depth != side for small, side in zip(base, size)):
         raise ValueError(
-            "`image_size` must be 4, 5, 6 or 7 times a power of two from 4 on: 16, 20, 24, 28, 32, ... 64, 96, 128, "
-            f"256. Received: {image_size!r}"
+            "`image_size` must have sides of 4, 5, 6 or 7 times a power of two from 4 on, the same for both: 16, 20, "
+            f"24, 28, 32, ... 64, 96, 128, 256. Received: {image_size!r}. The nearest are {_nearest(size)}."
         )
     return base, [width * min(2**level, 8) for level in range(depth)]
+
+
+def halvings(network):
+    """Returns how often a network halves its images, whose sides should be multiples of that power of two."""
+    total = 0
+    for layer in network.layers:
+        if isinstance(layer, keras.Model):
+            total += halvings(layer)
+        elif not isinstance(layer, keras.layers.Conv2DTranspose):
+            strides = getattr(layer, "strides", 1)
+            total += max(strides if isinstance(strides, (tuple, list)) else (strides,)).bit_length() - 1
+    return total
+
+
+def _nearest(size):
+    """Returns the two sizes nearest to `size` that a pyramid has, in words; for a square, squares."""
+    times = range(4, 8)
+    sizes = [(high << depth, wide << depth) for depth in range(2, 12) for high in times for wide in times]
+    sizes = [found for found in sizes if size[0] != size[1] or found[0] == found[1]]
+    sizes.sort(key=lambda found: abs(found[0] - size[0]) + abs(found[1] - size[1]))
+    return " and ".join(spelled(found) for found in sizes[:2])

@@ -6,6 +6,7 @@ from keras import layers
 from kerasgan.convolutions import Conv2D
 from kerasgan.layers import LeakyReLU
 from kerasgan.networks.parts import NORMALIZATIONS, normal
+from kerasgan.shapes import as_size
 
 # How many layers of stride 2 give which receptive field (Isola et al. 2017, appendix 6.1.2); 34 lies between.
 RECEPTIVE_FIELDS = {1: 0, 16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
@@ -20,7 +21,7 @@ def patch_discriminator(
     a field of 1 pixel has 1x1 convolutions throughout.
 
     Args:
-        image_size: int. Side of the images.
+        image_size: int or (height, width). Size of the images.
         channels: int. Of the images that are judged.
         condition_channels: int. Of the images that the judgement depends on; 0 for none. Defaults to 0.
         width: int. Channels of the first layer, doubled at each further one, up to 8 times. Defaults to 64.
@@ -36,17 +37,17 @@ def patch_discriminator(
     if receptive_field not in RECEPTIVE_FIELDS:
         raise ValueError(f"`receptive_field` must be one of {list(RECEPTIVE_FIELDS)}. Received: {receptive_field!r}")
     strided = RECEPTIVE_FIELDS[receptive_field]
-    if strided and image_size < 3 * 2**strided:
+    if strided and min(as_size(image_size)) < 3 * 2**strided:
         raise ValueError(
             f"`receptive_field={receptive_field}` needs images of at least {3 * 2**strided} pixels, so that its two "
             f"last layers find something to look at. Received: image_size={image_size}. Use a smaller field."
         )
     norm, bias = NORMALIZATIONS[normalization], normalization == "instance"
 
-    images = keras.Input((image_size, image_size, channels), name="images")
+    images = keras.Input((*as_size(image_size), channels), name="images")
     inputs, x = images, images
     if condition_channels:
-        condition = keras.Input((image_size, image_size, condition_channels), name="condition")
+        condition = keras.Input((*as_size(image_size), condition_channels), name="condition")
         inputs, x = [images, condition], layers.Concatenate()([condition, images])
     if not strided:
         x = LeakyReLU(0.2)(Conv2D(width, 1, use_bias=bias, kernel_initializer=normal())(x))

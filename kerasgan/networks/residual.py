@@ -6,6 +6,7 @@ from keras import layers
 from kerasgan.convolutions import Conv2D, Conv2DTranspose
 from kerasgan.layers import ReflectionPadding2D
 from kerasgan.networks.parts import instance_norm, normal
+from kerasgan.shapes import as_size
 
 
 def residual_generator(image_size, channels, source_channels=None, width=64, blocks=None):
@@ -14,18 +15,18 @@ def residual_generator(image_size, channels, source_channels=None, width=64, blo
     c7s1-64, d128, d256, R256 x n, u128, u64, c7s1-3, with reflection padding and instance normalization.
 
     Args:
-        image_size: int. Side of the images, a multiple of 4.
+        image_size: int or (height, width) of the images in training, multiples of 4; it takes images of any such size.
         channels: int. Of the images that come out.
         source_channels: int. Of the images that go in. Defaults to `channels`.
         width: int. Channels of the first layer. Defaults to 64.
         blocks: int. Residual blocks. Defaults to 9 from 256 pixels on and to 6 below, as in the paper.
 
     Returns:
-        A `keras.Model`, (batch, image_size, image_size, source_channels) -> (..., channels) in [-1, 1].
+        A `keras.Model`, (batch, height, width, source_channels) -> (..., channels) in [-1, 1].
     """
-    if image_size < 8 or image_size % 4:
+    if any(side < 8 or side % 4 for side in as_size(image_size)):
         raise ValueError(f"`image_size` must be a multiple of 4, at least 8. Received: {image_size!r}")
-    blocks = (9 if image_size >= 256 else 6) if blocks is None else blocks
+    blocks = (9 if min(as_size(image_size)) >= 256 else 6) if blocks is None else blocks
 
     def convolution(x, filters, kernel, stride=1):
         x = Conv2D(filters, kernel, stride, "same" if stride > 1 else "valid", **plain())(x)
@@ -34,7 +35,7 @@ def residual_generator(image_size, channels, source_channels=None, width=64, blo
     def plain():
         return {"use_bias": False, "kernel_initializer": normal()}
 
-    x = images = keras.Input((image_size, image_size, source_channels or channels), name="images")
+    x = images = keras.Input((None, None, source_channels or channels), name="images")
     x = layers.ReLU()(convolution(ReflectionPadding2D(3)(x), width, 7))
     x = layers.ReLU()(convolution(x, 2 * width, 3, stride=2))
     x = layers.ReLU()(convolution(x, 4 * width, 3, stride=2))

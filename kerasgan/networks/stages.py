@@ -1,11 +1,14 @@
 """Networks that draw an image of a text in stages, each larger than the one before."""
 
+import math
+
 import keras
 from keras import layers, ops
 
 from kerasgan.convolutions import Conv2D
 from kerasgan.networks.parts import batch_norm, normal, pyramid
 from kerasgan.networks.text import ConditioningAugmentation
+from kerasgan.shapes import as_size
 
 
 def convolve(x, filters, kernel_size=3, strides=1):
@@ -32,14 +35,14 @@ def stage1_generator(image_size, channels, latent_dim, text_dim, width, conditio
     """Joins the sampled condition to z and doubles the size by upsampling blocks (section 3.3).
 
     Returns:
-        A `keras.Model`, [latents, text, noise] -> (batch, image_size, image_size, channels) in [-1, 1].
+        A `keras.Model`, [latents, text, noise] -> (batch, height, width, channels) in [-1, 1].
     """
     base, filters = pyramid(image_size, width)
     latents = keras.Input((latent_dim,), name="latents")
     text, noise, condition = text_inputs(text_dim, condition_dim)
     x = layers.Concatenate()([latents, condition])
-    x = layers.Dense(base * base * 2 * filters[-1], use_bias=False, kernel_initializer=normal())(x)
-    x = layers.Reshape((base, base, 2 * filters[-1]))(layers.ReLU()(batch_norm()(x)))
+    x = layers.Dense(math.prod(base) * 2 * filters[-1], use_bias=False, kernel_initializer=normal())(x)
+    x = layers.Reshape((*base, 2 * filters[-1]))(layers.ReLU()(batch_norm()(x)))
     for count in reversed(filters):
         x = enlarge(x, count)
     return keras.Model([latents, text, noise], paint(x, channels), name="generator")
@@ -49,27 +52,29 @@ def stage2_refiner(stage1_size, image_size, channels, text_dim, width, condition
     """Encodes the Stage-I image, joins a new condition everywhere, and enlarges after residual blocks (section 3.4).
 
     Returns:
-        A `keras.Model`, [images of Stage-I, text, noise] -> (batch, image_size, image_size, channels) in [-1, 1].
+        A `keras.Model`, [images of Stage-I, text, noise] -> (batch, height, width, channels) in [-1, 1].
     """
-    factor = image_size // stage1_size
-    if stage1_size % 4 or image_size != stage1_size * factor or factor < 2 or factor & (factor - 1):
+    small, large = as_size(stage1_size), as_size(image_size)
+    factor = large[0] // small[0]
+    fits = large == tuple(side * factor for side in small) and factor >= 2 and not factor & (factor - 1)
+    if small[0] % 4 or small[1] % 4 or not fits:
         raise ValueError(
             "`image_size` must be 2, 4, 8 ... times the size of Stage-I, which must be a multiple of 4. Received: "
             f"{image_size!r} after {stage1_size!r}"
         )
-    images = keras.Input((stage1_size, stage1_size, channels), name="images")
+    images = keras.Input((*small, channels), name="images")
     text, noise, condition = text_inputs(text_dim, condition_dim)
     x = layers.ReLU()(Conv2D(width, 3, 1, "same", kernel_initializer=normal())(images))
     x = layers.ReLU()(convolve(x, 2 * width, 4, 2))
     x = layers.ReLU()(convolve(x, 4 * width, 4, 2))
-    side = stage1_size // 4
-    replicated = layers.Reshape((side, side, condition_dim))(layers.RepeatVector(side * side)(condition))
+    places = small[0] // 4, small[1] // 4
+    replicated = layers.Reshape((*places, condition_dim))(layers.RepeatVector(math.prod(places))(condition))
     x = layers.ReLU()(convolve(layers.Concatenate()([x, replicated]), 4 * width))
     for _ in range(blocks):
         y = layers.ReLU()(convolve(x, 4 * width))
         x = layers.ReLU()(layers.Add()([x, convolve(y, 4 * width)]))
     count = 2 * width
-    while x.shape[1] < image_size:
+    while x.shape[1] < large[0]:
         x = enlarge(x, count)
         count = max(1, count // 2)
     return keras.Model([images, text, noise], paint(x, channels), name="refiner")

@@ -8,6 +8,7 @@ from keras import layers, ops
 from kerasgan.convolutions import Conv2D
 from kerasgan.layers import LeakyReLU
 from kerasgan.networks.parts import batch_norm, normal, pyramid
+from kerasgan.shapes import as_size
 
 
 def even_text(text):
@@ -37,11 +38,11 @@ def matching_discriminator(image_size, channels, text_dim, width, projection_dim
         A `keras.Model`, [images, text] -> (batch, 1) logits: are the images real, and of this text?
     """
     base, filters = pyramid(image_size, width)
-    images = keras.Input((image_size, image_size, channels), name="images")
+    images = keras.Input((*as_size(image_size), channels), name="images")
     text = keras.Input((text_dim,), name="text")
     x = _feature_map(images, filters)
-    replicated = layers.RepeatVector(base * base)(project_text(text, projection_dim))
-    x = layers.Concatenate()([x, layers.Reshape((base, base, projection_dim))(replicated)])
+    replicated = layers.RepeatVector(math.prod(base))(project_text(text, projection_dim))
+    x = layers.Concatenate()([x, layers.Reshape((*base, projection_dim))(replicated)])
     x = Conv2D(filters[-1], 1, use_bias=False, kernel_initializer=normal())(x)
     x = LeakyReLU(0.2)(batch_norm()(x))
     # A convolution over the whole map is a dense layer.
@@ -59,7 +60,7 @@ def projection_discriminator(image_size, channels, text_dim, width, projection_d
         A `keras.Model`, [images, text] -> (batch, 1) logits: are the images real, and of this text?
     """
     _, filters = pyramid(image_size, width)
-    images = keras.Input((image_size, image_size, channels), name="images")
+    images = keras.Input((*as_size(image_size), channels), name="images")
     text = keras.Input((text_dim,), name="text")
     features = layers.Flatten()(_feature_map(images, filters))
     features = LeakyReLU(0.2)(layers.Dense(projection_dim, kernel_initializer=normal())(features))

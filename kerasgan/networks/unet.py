@@ -8,7 +8,8 @@ from keras import layers, ops
 
 from kerasgan.convolutions import Conv2D, Conv2DTranspose
 from kerasgan.layers import BatchNormalization, LeakyReLU, normalize, wide
-from kerasgan.networks.parts import normal
+from kerasgan.networks.parts import halvings, normal
+from kerasgan.shapes import as_size
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -20,18 +21,22 @@ class NoiseDropout(layers.Layer):
     Args:
         rate: float in [0, 1). Share of the units that are set to 0. Defaults to 0.5.
         offset: int. Where in the noise the numbers of this layer begin. Defaults to 0.
+        numbers: int. Of how many features `offset` is told; of k times as many it is k times as large. Defaults to
+            None: `offset` holds for features of any size.
 
     Inputs: features (batch, height, width, channels), and noise (batch, n), uniform on [-1, 1). Output: features.
     """
 
-    def __init__(self, rate=0.5, offset=0, **kwargs):
+    def __init__(self, rate=0.5, offset=0, numbers=None, **kwargs):
         super().__init__(**kwargs)
-        self.rate, self.offset = rate, offset
+        self.rate, self.offset, self.numbers = rate, offset, numbers
 
     def call(self, inputs):
         x, noise = inputs
-        shape = x.shape[1:]
-        noise = ops.reshape(noise[:, self.offset : self.offset + math.prod(shape)], (-1, *shape))
+        shape = ops.shape(x)[1:]
+        count = math.prod(shape)
+        first = self.offset * (count // self.numbers if self.numbers else 1)
+        noise = ops.reshape(noise[:, first : first + count], (-1, *shape))
         keep = ops.cast(noise >= 2 * self.rate - 1, x.dtype)
         return x * keep / (1 - self.rate)
 
@@ -39,7 +44,7 @@ class NoiseDropout(layers.Layer):
         return input_shape[0]
 
     def get_config(self):
-        return {**super().get_config(), "rate": self.rate, "offset": self.offset}
+        return {**super().get_config(), "rate": self.rate, "offset": self.offset, "numbers": self.numbers}
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -60,20 +65,21 @@ STATISTICS = {"image": ImageBatchNormalization, "moving": BatchNormalization}
 
 
 def unet_generator(image_size, channels, source_channels=None, width=64, dropout=True, sampling_statistics="image"):
-    """The U-Net (appendix 6.1.1): halves the image down to one pixel and back, with skips between equal sizes.
+    """The U-Net (appendix 6.1.1): halves the image as often as it can and back, with skips between equal sizes.
 
-    Encoder C64-C128-C256-C512-C512-C512-C512-C512, decoder CD512-CD512-CD512-C512-C256-C128-C64 for 256 pixels; other
-    sizes have as many layers as they have halvings. Dropout is in the first three layers of the decoder that are
-    followed by two without.
+    Encoder C64-C128-C256-C512-C512-C512-C512-C512, decoder CD512-CD512-CD512-C512-C256-C128-C64 for 256 pixels, which
+    become one; other sizes have as many layers as they have halvings. Dropout is in the first three layers of the
+    decoder that are followed by two without. The network takes any size that can be halved as often as `image_size`.
 
     Args: as in `Pix2Pix`.
 
     Returns:
         A `keras.Model`, images, or [images, noise] with dropout, -> images in [-1, 1].
     """
-    depth = round(math.log2(max(image_size, 1)))
-    if image_size != 2**depth or depth < 3:
-        raise ValueError(f"`image_size` must be a power of two from 8 on. Received: {image_size!r}")
+    sides = as_size(image_size)
+    depth = min((side & -side).bit_length() - 1 for side in sides)
+    if depth < 3:
+        raise ValueError(f"`image_size` must be multiples of 8: a U-Net halves them. Received: {image_size!r}")
     if sampling_statistics not in STATISTICS:
         raise ValueError(f"`sampling_statistics` must be one of {list(STATISTICS)}. Received: {sampling_statistics!r}")
 
@@ -82,11 +88,11 @@ def unet_generator(image_size, channels, source_channels=None, width=64, dropout
 
     filters = [width * min(2**level, 8) for level in range(depth)]
     dropped = min(3, depth - 3) if dropout else 0
-    # Numbers that each dropout needs: the first layer of the decoder is 2x2 pixels large, the next 4x4 ...
+    # Numbers that each dropout needs for a bottleneck of one pixel: the decoder's first layer has 2x2, the next 4x4 ...
     sizes = [4 ** (i + 1) * filters[-2 - i] for i in range(dropped)]
 
-    x = images = keras.Input((image_size, image_size, source_channels or channels), name="images")
-    noise = keras.Input((sum(sizes),), name="noise") if dropped else None
+    x = images = keras.Input((None, None, source_channels or channels), name="images")
+    noise = keras.Input((None,), name="noise") if dropped else None
     skips = []
     for level, count in enumerate(filters):
         x = Conv2D(count, 4, 2, "same", use_bias=False, kernel_initializer=normal())(x)
@@ -96,8 +102,18 @@ def unet_generator(image_size, channels, source_channels=None, width=64, dropout
         x = Conv2DTranspose(count, 4, 2, "same", use_bias=False, kernel_initializer=normal())(x)
         x = norm()(x)
         if i < dropped:
-            x = NoiseDropout(0.5, offset=sum(sizes[:i]))([x, noise])
+            x = NoiseDropout(0.5, sum(sizes[:i]), sizes[i])([x, noise])
         x = layers.Concatenate()([layers.ReLU()(x), skip])
     x = Conv2DTranspose(channels, 4, 2, "same", kernel_initializer=normal())(x)
     outputs = layers.Activation("tanh", dtype="float32")(x)
     return keras.Model([images, noise] if dropped else images, outputs, name="generator")
+
+
+def noise_length(network, image_size):
+    """Returns how many numbers of noise a translator takes beside images of `image_size`; 0 for none."""
+    if len(network.inputs) < 2:
+        return 0
+    if network.inputs[1].shape[-1] is not None:
+        return network.inputs[1].shape[-1]
+    numbers = sum(layer.numbers for layer in network.layers if isinstance(layer, NoiseDropout))
+    return numbers * math.prod(side // 2 ** halvings(network) for side in as_size(image_size))

@@ -12,6 +12,9 @@ class BetweenDomains(FromImage):
     pair_names = ("domain_a", "domain_b")
     num_columns = 6
 
+    def _channels_of(self, network):
+        return self.source_channels if network in ("generator_ba", "discriminator_a") else self.channels
+
     def route(self, to="B"):
         """Returns the networks of a direction, averaged ones where there are any."""
         generators = {"B": "generator_ab", "A": "generator_ba"}
@@ -19,18 +22,20 @@ class BetweenDomains(FromImage):
             raise ValueError(f"`to` must be 'A' or 'B'. Received: {to!r}")
         return [self.sampler(generators[to])]
 
-    def translate(self, images, to="B", batch_size=16):
-        """Translates images, with the averaged translator where there is one.
+    def translate(self, images, to="B", batch_size=16, tile=None, overlap=None):
+        """Translates images of any size, with the averaged translator where there is one.
 
         Args:
-            images: float32 (n, height, width, channels) in [-1, 1], of the other domain.
+            images: float32 (n, height, width, channels of the other domain) in [-1, 1].
             to: `"B"` or `"A"`. Defaults to `"B"`.
-            batch_size: int. Defaults to 16.
+            batch_size, tile, overlap: as in `Pix2Pix.translate`.
 
         Returns:
-            float32 array of the same shape, in [-1, 1].
+            float32 array (n, height, width, channels of the domain) in [-1, 1].
         """
-        return self.predict_along(self.route(to), images, self.channels, None, batch_size)
+        route = self.route(to)
+        channels = self.channels if to == "A" else self.source_channels
+        return self.predict_along(route, images, channels, None, batch_size, tile, overlap)
 
     def preview_row(self, a, b, seed):
         """a | G(a) | F(G(a)) | b | F(b) | G(F(b))."""
