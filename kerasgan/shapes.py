@@ -49,8 +49,8 @@ def padded(size, multiple):
     """
     if multiple == 1:
         return tuple(size)
-    least = -(-8 // multiple) * multiple
-    enlarged = [-(-side // multiple) * multiple for side in size]
+    # No negative number is divided: ONNX rounds its quotient the other way.
+    least, *enlarged = [(side + multiple - 1) // multiple * multiple for side in (8, *size)]
     return tuple(max(least, side) if isinstance(side, int) else tf.maximum(least, side) for side in enlarged)
 
 

@@ -69,7 +69,7 @@ def test_models_of_images():
     assert about["inputs"][1]["prior"] == "uniform" and about["inputs"][1]["stream"] == 0
     cyclegan = kerasgan.CycleGAN(image_size=16, width=2, blocks=1, receptive_field=16)
     about = playground.describe(cyclegan)
-    assert about["inputs"] == [{"name": "images", "role": "image", "size": 16, "channels": 3}]
+    assert about["inputs"] == [{"name": "images", "role": "image", "height": 16, "width": 16, "channels": 3}]
     assert about["output"] == "output_images"
 
 

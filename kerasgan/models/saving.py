@@ -58,6 +58,8 @@ class SavesEverything:
         config = {"name": self.name, "dtype": self.dtype_policy.name}
         for name, value in self._init_arguments.items():
             if name not in config:
+                # A pair comes back from a file as a list: it is one from the start.
+                value = list(value) if isinstance(value, tuple) else value
                 config[name] = keras.saving.serialize_keras_object(value)
         changes = self.changes()
         return config | ({AFTER_INIT: changes} if changes else {})

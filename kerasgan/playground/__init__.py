@@ -16,6 +16,7 @@ import numpy as np
 
 from kerasgan import export
 from kerasgan.downloads import cache_folder, is_offline, make_cache_folder
+from kerasgan.shapes import as_size
 from kerasgan.zoo._weights import sha256_of
 
 RUNTIME = "onnxruntime-web@1.30.0"
@@ -98,7 +99,8 @@ def describe(model, title=None, class_names=None, texts=None):
     for spec in specs:
         about = {"name": spec.name}
         if spec.shape.rank == 4:
-            about |= {"role": "image", "size": spec.shape[1], "channels": spec.shape[3]}
+            height, width = _canvas(model) if None in spec.shape[1:3] else spec.shape[1:3]
+            about |= {"role": "image", "height": height, "width": width, "channels": spec.shape[3]}
         elif spec.name == "text":
             about |= {"role": "text", "choices": _choices(model, texts)}
         elif spec.name in labels:
@@ -113,7 +115,8 @@ def describe(model, title=None, class_names=None, texts=None):
             about |= {"role": "latents", "size": spec.shape[1], "prior": model.prior}
         else:  # further noise is drawn from the same seed: the first of a translator's like latents
             noises += any(known["role"] in ("latents", "noise") for known in inputs)
-            about |= {"role": "noise", "size": spec.shape[1], "prior": model.prior, "stream": noises}
+            about |= {"role": "noise", "prior": model.prior, "stream": noises}
+            about["size"] = spec.shape[1] or model.latent_dim
         inputs.append(about)
     image = any(about["role"] == "image" for about in inputs)
     return {
@@ -123,6 +126,11 @@ def describe(model, title=None, class_names=None, texts=None):
         "output": "output_images" if any(about["name"] == "images" for about in inputs) else "images",
         "kind": "image" if image else "noise",
     }
+
+
+def _canvas(model):
+    """Returns the size of the field for models of any size: that of training, or for models that enlarge 48 pixels."""
+    return as_size(model.image_size if model.scale == 1 else 48)
 
 
 def _choices(model, texts):

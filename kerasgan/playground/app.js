@@ -267,8 +267,6 @@ function addCondition(input) {
 
 // Models of images ----------------------------------------------------------------------------------------------------
 
-const FREE_SIZE = 48; // of models that take any size
-
 function readInput(input) {
   const canvas = $("input"), { width, height } = canvas;
   const pixels = canvas.getContext("2d").getImageData(0, 0, width, height).data;
@@ -292,7 +290,7 @@ function clearInput() {
 function bindDrawing(input) {
   $("drawing").hidden = false;
   const canvas = $("input");
-  canvas.width = canvas.height = input.size || FREE_SIZE;
+  [canvas.width, canvas.height] = [input.width, input.height];
   const pen = canvas.getContext("2d", { willReadFrequently: true });
   clearInput();
   let tip = [canvas.width / 2, canvas.height / 2]; // of the pen
@@ -334,10 +332,11 @@ function bindDrawing(input) {
     if (!file) return;
     try {
       const picture = await createImageBitmap(file);
-      const side = Math.min(picture.width, picture.height);
-      const [x, y] = [(picture.width - side) / 2, (picture.height - side) / 2];
+      const scale = Math.min(picture.width / canvas.width, picture.height / canvas.height);
+      const [width, height] = [scale * canvas.width, scale * canvas.height];
+      const [x, y] = [(picture.width - width) / 2, (picture.height - height) / 2];
       pen.imageSmoothingQuality = "high";
-      pen.drawImage(picture, x, y, side, side, 0, 0, canvas.width, canvas.height);
+      pen.drawImage(picture, x, y, width, height, 0, 0, canvas.width, canvas.height);
       run();
     } catch (error) {
       say(`${file.name} could not be read as a picture: ${error.message}`, true);

@@ -68,15 +68,17 @@ def test_a_field_too_large_for_the_image_is_refused():
 @pytest.mark.parametrize("size, noisy", [(8, 0), (16, 1), (32, 2), (64, 3), (128, 3), (256, 3)])
 def test_the_unet_goes_down_to_one_pixel_at_any_size(size, noisy):
     network = networks.unet_generator(size, 3, 1, width=1)
-    assert network.output_shape == (None, size, size, 3)
     down = [layer for layer in network.layers if isinstance(layer, keras.layers.Conv2D)]
-    assert down[-1].output.shape[1:3] == (1, 1)
+    encoder = keras.Model(network.inputs[0], [down[-1].output])
+    assert encoder.compute_output_shape((1, size, size, 1))[0][1:3] == (1, 1)
+    inputs = [tf.zeros((1, size, size, 1)), tf.zeros((1, unet.noise_length(network, size)))]
+    assert network(inputs if noisy else inputs[0]).shape == (1, size, size, 3)
     assert sum(isinstance(layer, unet.NoiseDropout) for layer in network.layers) == noisy
 
 
 def test_other_sizes_are_refused():
-    with pytest.raises(ValueError, match="power of two from 8 on. Received: 48"):
-        kerasgan.Pix2Pix(image_size=48)
+    with pytest.raises(ValueError, match="multiples of 8.*Received: .48, 44."):
+        kerasgan.Pix2Pix(image_size=(48, 44))
     with pytest.raises(ValueError, match="must be one of.*Received: 'vae'"):
         kerasgan.Pix2Pix(generator="vae")
 
