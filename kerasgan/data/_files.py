@@ -12,8 +12,8 @@ import keras
 import numpy as np
 import tensorflow as tf
 
-from kerasgan.arguments import whole
 from kerasgan.data import _pipeline
+from kerasgan.shapes import as_size
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 _READ = "PNG, JPEG, WebP, GIF, BMP or TIFF"
@@ -26,6 +26,8 @@ _SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", 
 _MAX_PIXELS = 50_000_000
 _STRIP = 1 << 20  # pixels that are brought from one mode to another at a time
 _ON_ERROR = ("raise", "skip")
+# How an image becomes as oblong as it shall be: its sides are cut off, black bars are added, or it is distorted.
+RESIZE = ("crop", "pad", "stretch")
 
 
 class Refused(Exception):
@@ -129,23 +131,76 @@ def _strip_to_bytes(image, channels):
     return np.asarray(image.convert("RGB" if channels == 3 else "L"))
 
 
-def square(image, image_size):
-    """Crops the centre square of a uint8 image and resizes it, bicubic with antialiasing."""
-    height, width = image.shape[:2]
-    side = min(height, width)
-    top, left = (height - side) // 2, (width - side) // 2
-    return stretch(image[top : top + side, left : left + side], image_size)
+def fit(image, size, resize="crop"):
+    """Brings a uint8 image to `size`, (height, width), by one of `RESIZE`, bicubic with antialiasing."""
+    height, width = inside(image.shape[:2], size) if resize == "crop" else image.shape[:2]
+    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
+    made = inside(size, image.shape[:2]) if resize == "pad" else tuple(size)
+    image = stretch(image[top : top + height, left : left + width], made)
+    if made == tuple(size):
+        return image
+    before = [(most - side) // 2 for most, side in zip(size, made)]
+    after = [most - side - first for most, side, first in zip(size, made, before)]
+    return np.pad(image, [*zip(before, after), (0, 0)])
 
 
-def stretch(image, image_size):
-    """Resizes a uint8 image to a square, bicubic with antialiasing."""
+def inside(size, shape):
+    """Returns the largest size within `size` that is as oblong as `shape`."""
+    height, width = size
+    return (
+        min(height, max(1, round(width * shape[0] / shape[1]))),
+        min(width, max(1, round(height * shape[1] / shape[0]))),
+    )
+
+
+def stretch(image, size):
+    """Resizes a uint8 image to `size`, (height, width), bicubic with antialiasing."""
     from PIL import Image
 
-    if image.shape[:2] == (image_size, image_size):
+    if image.shape[:2] == tuple(size):
         return image
     picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else np.ascontiguousarray(image))
-    resized = picture.resize((image_size, image_size), Image.Resampling.BICUBIC)
-    return np.asarray(resized).reshape(image_size, image_size, image.shape[-1])
+    resized = picture.resize((size[1], size[0]), Image.Resampling.BICUBIC)
+    return np.asarray(resized).reshape(*size, image.shape[-1])
+
+
+def own_size(files, path, halved=False):
+    """Returns the size (height, width) that all images have which can be read; of halves, half the width.
+
+    Raises:
+        ValueError: if they have several; it lists how many have which.
+    """
+    found = {}
+    with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
+        for file, size in zip(files, pool.map(_declared_size, files)):
+            if size is not None:
+                found.setdefault(size, []).append(file.name)
+    if len(found) > 1:
+        often = sorted(found.items(), key=lambda item: -len(item[1]))
+        listed = "\n".join(
+            f"  {width}x{height}: {len(names)}, such as {names[0]}" for (height, width), names in often[:10]
+        )
+        listed += f"\n  ... and {len(often) - 10} more sizes" if len(often) > 10 else ""
+        raise ValueError(
+            f"Without `image_size` all images in {str(path)!r} must have one size. Received (width x height):\n"
+            f"{listed}\nRemedy: give `image_size`, to which they are brought (see `resize`)."
+        )
+    if not found:
+        raise ValueError(f"No image in {str(path)!r} can be read, so `image_size` must be given. Received: None")
+    ((height, width),) = found
+    return height, width // 2 if halved else width
+
+
+def _declared_size(file):
+    """Returns the size (height, width) that a file declares, turned as its rotation mark says, or None."""
+    from PIL import Image
+
+    try:
+        with Image.open(file, formats=_FORMATS) as image:
+            turned = image.getexif().get(274, 1) >= 5  # the tag of orientation
+            return image.size if turned else image.size[::-1]
+    except Exception:  # whoever decodes the file says why it cannot be used
+        return None
 
 
 def existing_folder(path):
@@ -296,23 +351,25 @@ def store(items, read, shape, path, on_error):
     return usable, fetch, True
 
 
-def store_squares(files, path, image_size, channels, on_error):
-    """As `store`, of the centre squares of files, and a dict of the sizes (width, height) of the files in it."""
-    check_sizes(image_size, channels)
+def store_fitted(files, path, size, channels, resize, on_error):
+    """As `store`, of files brought to `size`, and a dict of the sizes (width, height) of the files in it."""
     items = [(file.relative_to(path).as_posix(), file) for file in files]
     sizes = {}
 
     def read(file):
         image = decode(file, channels)
         sizes[file] = image.shape[1::-1]
-        return square(image, image_size)
+        return fit(image, size, resize)
 
-    return *store(items, read, (image_size, image_size, channels), path, on_error), sizes
+    return *store(items, read, (*size, channels), path, on_error), sizes
 
 
-def check_sizes(image_size, channels):
-    if whole(image_size) is None:
-        raise ValueError(f"`image_size` must be a positive integer. Received: {image_size!r}")
+def check_sizes(image_size, channels, resize="crop"):
+    """Checks how images are to come; an `image_size` of None stands for their own."""
+    if image_size is not None:
+        as_size(image_size)
+    if resize not in RESIZE:
+        raise ValueError(f"`resize` must be one of {RESIZE}. Received: {resize!r}")
     if channels not in (1, 3, 4):
         raise ValueError(
             "`channels` must be 1 (grey), 3 (colour) or 4 (colour and transparency): files hold no other images. "

@@ -5,6 +5,7 @@ import tensorflow as tf
 
 from kerasgan.arguments import whole
 from kerasgan.data.resize import resize_matrix
+from kerasgan.shapes import as_size
 
 # Decoded sets up to this size are held in memory; larger ones are read again every epoch.
 MEMORY_LIMIT = 4 * 2**30
@@ -112,28 +113,27 @@ def zip_unpaired(a, b):
 
 
 def low_and_high(images, size, scale):
-    """uint8 images `(batch, size, size, channels)` -> (bicubically shrunk, original), both float32 in [-1, 1]."""
-    matrix = tf.constant(resize_matrix(size, 1 / scale), tf.float32)
-    low = tf.einsum("oh,bhwc,pw->bopc", matrix, tf.cast(images, tf.float32), matrix)
+    """uint8 images of `size` -> (bicubically shrunk, original), both float32 in [-1, 1]."""
+    rows, columns = (tf.constant(resize_matrix(side, 1 / scale), tf.float32) for side in as_size(size))
+    low = tf.einsum("oh,bhwc,pw->bopc", rows, tf.cast(images, tf.float32), columns)
     # Rounded as a stored 8-bit image would be.
     low = tf.clip_by_value(tf.floor(low + 0.5), 0.0, 255.0)
     return to_float(low), to_float(images)
 
 
 def crop_pair(image, draw, size):
-    """A random `(size, size)` part of a uint8 image, placed by a seed of shape (2,)."""
+    """A random part of `size`, (height, width), of a uint8 image, placed by a seed of shape (2,)."""
     place = tf.random.stateless_uniform((2,), draw)
     room = tf.cast(tf.shape(image)[:2] - size + 1, tf.float32)
     top, left = tf.unstack(tf.cast(tf.floor(place * room), tf.int32))
-    return image[top : top + size, left : left + size]
+    return image[top : top + size[0], left : left + size[1]]
 
 
 def jitter(image, draw):
     """Enlarges by 286/256, crops a random part of the old size, mirrors half of the time (Isola et al. 2017, 6.2)."""
-    size, channels = image.shape[0], image.shape[-1]
-    large = round(size * 286 / 256)
-    enlarged = tf.image.resize(image, (large, large))
-    part = tf.ensure_shape(crop_pair(enlarged, draw, size), (size, size, channels))
+    *size, channels = image.shape
+    enlarged = tf.image.resize(image, [round(side * 286 / 256) for side in size])
+    part = tf.ensure_shape(crop_pair(enlarged, draw, size), (*size, channels))
     mirror = tf.random.stateless_uniform((), draw + 1) < 0.5
     return tf.where(mirror, part[:, ::-1], part)
 

@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from kerasgan.data import _files, _pipeline
 from kerasgan.files import parse_json, read_arrays, read_json, reading
+from kerasgan.shapes import as_size
 
 
 def _records(path):
@@ -110,6 +111,7 @@ def captioned_folder(
     image_size=64,
     channels=3,
     *,
+    resize="crop",
     embeddings=None,
     text=None,
     labels=False,
@@ -129,8 +131,10 @@ def captioned_folder(
 
     Args:
         path: The folder.
-        image_size: Int, default 64, as in Reed et al. 2016.
+        image_size: Int or (height, width), default 64, as in Reed et al. 2016; or None, where all images have one
+            size, which they keep.
         channels: 3 (default), 1, or 4, which keeps transparency.
+        resize: As in `image_folder`.
         embeddings: What turns captions into vectors: an array with a row for each caption in reading order, an `.npz`
             file with an array `embeddings`, or a callable from a list of strings to such an array. Default: the only
             `.npz` file of the folder, if there is one.
@@ -141,7 +145,7 @@ def captioned_folder(
         shuffle, seed, num_images, drop_remainder, on_error: As in `image_folder`.
 
     Returns:
-        A dataset of `(images, text_embeddings)`: float32 in [-1, 1] `(batch, image_size, image_size, channels)` and
+        A dataset of `(images, text_embeddings)`: float32 in [-1, 1] `(batch, height, width, channels)` and
         float32 `(batch, dim)`; with `text="strings"` strings `(batch,)` in the place of the vectors, with
         `text="both"` after them.
 
@@ -152,7 +156,7 @@ def captioned_folder(
 
     >>> dataset = captioned_folder("flowers102", 64, split="train", text="both")  # doctest: +SKIP
     """
-    _files.check_sizes(image_size, channels)
+    _files.check_sizes(image_size, channels, resize)
     path = _files.existing_folder(path)
     rows = _records(path)
     captions, own = _captions(path, rows)
@@ -171,13 +175,16 @@ def captioned_folder(
                 f"`labels=True` needs an integer `label` in every row of {str(path)!r}. It lacks in: {missing[:5]}"
             )
 
+    there = [path / rows[i]["file_name"] for i in chosen]
+    size = as_size(image_size) if image_size is not None else _files.own_size(there, path)
+
     def read(name):
         if not (path / name).is_file():
             raise _files.Refused("the file is missing")
-        return _files.square(_files.decode(path / name, channels), image_size)
+        return _files.fit(_files.decode(path / name, channels), size, resize)
 
     items = [(rows[i]["file_name"],) * 2 for i in chosen]
-    usable, fetch_image, stream = _files.store(items, read, (image_size, image_size, channels), path, on_error)
+    usable, fetch_image, stream = _files.store(items, read, (*size, channels), path, on_error)
     chosen = [chosen[i] for i in usable]
     flat = _pipeline.on_cpu(np.concatenate([own[i] for i in chosen]).astype("int64"))
     counts = np.array([len(own[i]) for i in chosen], "int64")

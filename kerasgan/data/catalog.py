@@ -1,5 +1,6 @@
 """`load`: the built-in glyphs, any tensorflow-datasets image set, or a folder, by name."""
 
+import math
 import os
 import pathlib
 import threading
@@ -10,7 +11,8 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan.arguments import did_you_mean
-from kerasgan.data import _pipeline, folders, glyphs
+from kerasgan.data import _files, _pipeline, folders, glyphs
+from kerasgan.shapes import as_size
 
 _PROBE = "https://storage.googleapis.com"  # where tensorflow-datasets keeps its metadata
 _PROBE_SECONDS = 5.0
@@ -22,6 +24,7 @@ def load(
     *,
     image_size=None,
     channels=None,
+    resize="crop",
     labels=False,
     batch_size=64,
     shuffle=True,
@@ -42,10 +45,11 @@ def load(
             path of a folder of images, with a separator in it ("./photos").
         split: "train" (default) or "test"; tensorflow-datasets' slices such as "train[:1000]" work for its sets. Of
             a folder, the sub-folder of that name is read when there is one.
-        image_size: Int, the side of the square images; larger or oblong images are cropped at the centre and resized
-            with antialiasing. Default: 32 for glyphs, the set's own size for tensorflow-datasets; a folder needs it.
+        image_size: Int or (height, width), to which images are resized with antialiasing. Default: 32 for glyphs, which
+            are squares; for other sets and folders the size of their images, which must be one.
         channels: 1 or 3; default: 3 for glyphs and folders, the set's own for tensorflow-datasets. Grey glyphs are
             white on black, as MNIST's digits are, unless `colors` or `backgrounds` say otherwise.
+        resize: As in `image_folder`, "crop" by default. Glyphs are drawn in any size and need none.
         labels: Bool, default False; True adds int32 labels. For glyphs also an attribute's name or a sequence of
             names out of "letter", "family", "bold", "color", "background" (int32) and "slant" (float32, in [-1, 1]
             of 20 degrees, positive leans right): a sequence gives a dict.
@@ -85,17 +89,17 @@ def load(
     path = pathlib.Path(name).expanduser()
     looks_like_path = _looks_like_path(name)
     if is_folder(name):
-        if image_size is None:
-            raise ValueError(f"`image_size` must be given for a folder of images. Received: name={str(name)!r}")
         common["channels"] = 3 if channels is None else channels
-        return folders.image_folder(path / split if (path / split).is_dir() else path, **common, **options)
+        return folders.image_folder(
+            path / split if (path / split).is_dir() else path, resize=resize, **common, **options
+        )
     if isinstance(name, os.PathLike) or (looks_like_path and (name.startswith((".", "~")) or path.is_absolute())):
         raise ValueError(f"`name` must be an existing folder. Received: {str(name)!r}")
     if options:
         options = sorted(options)
         near = did_you_mean(options[0], common)
         raise ValueError(f"A tensorflow-datasets set takes no further options. Received: {options}.{near}")
-    return _load_tfds(name, split, **common)
+    return _load_tfds(name, split, resize=resize, **common)
 
 
 def is_glyphs(name):
@@ -193,7 +197,9 @@ def _builder(name):
     return builder
 
 
-def _load_tfds(name, split, *, image_size, channels, labels, batch_size, shuffle, seed, num_images, drop_remainder):
+def _load_tfds(
+    name, split, *, image_size, channels, resize, labels, batch_size, shuffle, seed, num_images, drop_remainder
+):
     if labels not in (False, True):
         raise ValueError(f"`labels` of a tensorflow-datasets set must be True or False. Received: {labels!r}")
     builder = _builder(name)
@@ -210,15 +216,16 @@ def _load_tfds(name, split, *, image_size, channels, labels, batch_size, shuffle
         ) from error
     size = instructions.num_examples if num_images is None else min(num_images, instructions.num_examples)
     height, width, own_channels = features["image"].shape
-    if image_size is None and (height is None or height != width):
-        raise ValueError(f"`image_size` must be given for {name!r}: its images are not all squares of one size.")
-    image_size = image_size or height
+    if image_size is None and None in (height, width):
+        raise ValueError(f"`image_size` must be given for {name!r}: its images are not all of one size.")
     channels = channels or own_channels
     if channels not in (1, 3):
         raise ValueError(f"`channels` of a tensorflow-datasets set must be 1 or 3. Received: {channels!r}")
+    _files.check_sizes(image_size, channels, resize)
+    image_size = (height, width) if image_size is None else as_size(image_size)
 
     def prepare(example):
-        image = _square(example["image"], image_size, channels)
+        image = _fit(example["image"], image_size, channels, resize)
         return (image, tf.cast(example["label"], tf.int32)) if labels else image
 
     def read(files_shuffled):
@@ -229,8 +236,9 @@ def _load_tfds(name, split, *, image_size, channels, labels, batch_size, shuffle
         return dataset.map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
 
     class_names = getattr(features["label"], "names", None) if labels else None
-    if size * image_size**2 * channels <= _pipeline.MEMORY_LIMIT:
-        key = (str(builder.data_path), split, size, image_size, channels, labels)
+    pixels = math.prod(image_size)
+    if size * pixels * channels <= _pipeline.MEMORY_LIMIT:
+        key = (str(builder.data_path), split, size, image_size, channels, resize, labels)
         stored = _cached_arrays(key, read)
         dataset = _pipeline.make_dataset(
             size,
@@ -243,7 +251,7 @@ def _load_tfds(name, split, *, image_size, channels, labels, batch_size, shuffle
     else:
         dataset = read(files_shuffled=shuffle)
         if shuffle:
-            dataset = dataset.shuffle(_pipeline.MEMORY_LIMIT // (image_size**2 * channels), seed=seed)
+            dataset = dataset.shuffle(_pipeline.MEMORY_LIMIT // (pixels * channels), seed=seed)
         dataset = dataset.batch(batch_size, drop_remainder=shuffle if drop_remainder is None else drop_remainder)
         dataset = dataset.map(_pipeline.images_to_float).prefetch(tf.data.AUTOTUNE)
     if class_names:
@@ -268,18 +276,29 @@ def _cached_arrays(key, read):
     return _arrays[key]
 
 
-def _square(image, image_size, channels):
-    """Crops the centre square, resizes with antialiasing, and converts the channels; uint8 in and out."""
+def _fit(image, size, channels, resize):
+    """Brings an image to `size` and `channels` by one of `_files.RESIZE`, with antialiasing; uint8 in and out."""
     if image.dtype != tf.uint8:  # 16-bit sets
         image = tf.cast(tf.round(tf.cast(image, tf.float32) / 257), tf.uint8)
     if image.shape[-1] == 4:
         image = image[..., :3]
     if image.shape[-1] != channels:
         image = tf.image.rgb_to_grayscale(image) if channels == 1 else tf.image.grayscale_to_rgb(image)
-    if image.shape[:2] != (image_size, image_size):
-        shape = tf.shape(image)
-        side = tf.minimum(shape[0], shape[1])
-        image = tf.image.crop_to_bounding_box(image, (shape[0] - side) // 2, (shape[1] - side) // 2, side, side)
-        image = tf.image.resize(image, (image_size, image_size), method="bicubic", antialias=True)
+    if image.shape[:2] != size:
+        shape, made = tf.shape(image)[:2], tf.constant(size)
+        if resize == "crop":
+            part = _inside(shape, made)
+            image = tf.image.crop_to_bounding_box(image, *tf.unstack((shape - part) // 2), *tf.unstack(part))
+        if resize == "pad":
+            made = _inside(made, shape)
+        image = tf.image.resize(image, made, method="bicubic", antialias=True)
         image = tf.cast(tf.clip_by_value(tf.round(image), 0, 255), tf.uint8)
-    return tf.ensure_shape(image, (image_size, image_size, channels))
+        image = tf.image.pad_to_bounding_box(image, *tf.unstack((tf.constant(size) - made) // 2), *size)
+    return tf.ensure_shape(image, (*size, channels))
+
+
+def _inside(size, shape):
+    """`_files.inside` of int tensors (height, width)."""
+    ratio = tf.cast(shape / shape[::-1], tf.float64)
+    largest = tf.round(tf.cast(size[::-1], tf.float64) * ratio)
+    return tf.minimum(size, tf.maximum(tf.cast(largest, tf.int32), 1))

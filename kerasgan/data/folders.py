@@ -12,6 +12,7 @@ import tensorflow as tf
 from kerasgan.arguments import whole
 from kerasgan.data import _files, _pipeline
 from kerasgan.data.resize import bicubic_resize
+from kerasgan.shapes import as_size
 
 
 def image_folder(
@@ -19,6 +20,7 @@ def image_folder(
     image_size,
     channels=3,
     *,
+    resize="crop",
     labels=False,
     batch_size=64,
     shuffle=True,
@@ -36,8 +38,11 @@ def image_folder(
 
     Args:
         path: The folder.
-        image_size: Int; the centre square of each image is resized to this side, bicubic with antialiasing.
+        image_size: Int or (height, width), to which each image is resized, bicubic with antialiasing; or None, where
+            all images have one size, which they keep.
         channels: 3 (default), 1, or 4, which keeps transparency.
+        resize: How an image that is not as oblong as `image_size` gets there: "crop" (default) cuts its longer sides
+            off, "pad" adds black bars, "stretch" distorts it.
         labels: Bool, default False; True: each sub-folder is a class, numbered by the sorted names.
         batch_size: Int, default 64.
         shuffle: Bool, default True: the whole set, in a new order every epoch.
@@ -47,7 +52,7 @@ def image_folder(
         on_error: "raise" (default) or "skip", which warns with a count and leaves unusable files out.
 
     Returns:
-        A dataset of float32 images in [-1, 1], `(batch, image_size, image_size, channels)`, or of `(images, int32
+        A dataset of float32 images in [-1, 1], `(batch, height, width, channels)`, or of `(images, int32
         labels)`; with labels, `dataset.class_names` holds the names of the classes. `dataset.summary` tells what was
         found: numbers of images, of classes and of files left out, and the sizes; `print` shows it as a sentence.
 
@@ -71,7 +76,9 @@ def image_folder(
             )
         classes = [file.relative_to(path).parts[0] for file in files]
         class_names = sorted(set(classes))
-    usable, fetch_image, stream, sizes = _files.store_squares(files, path, image_size, channels, on_error)
+    _files.check_sizes(image_size, channels, resize)
+    size = as_size(image_size) if image_size is not None else _files.own_size(files, path)
+    usable, fetch_image, stream, sizes = _files.store_fitted(files, path, size, channels, resize, on_error)
     if labels:
         numbers = _pipeline.on_cpu(np.array([class_names.index(classes[i]) for i in usable], "int32"))
         fetch = lambda index: (fetch_image(index), tf.gather(numbers, index))  # noqa: E731
@@ -134,6 +141,7 @@ def paired_folder(
     image_size=256,
     channels=3,
     *,
+    resize="crop",
     direction="b_to_a",
     jitter=False,
     batch_size=1,
@@ -146,9 +154,11 @@ def paired_folder(
     """Pairs that lie side by side in one file, A left and B right: the layout of pix2pix (Isola et al. 2017).
 
     Args:
-        path: The folder. Every file must be exactly twice as wide as high.
-        image_size: Int, default 256, the paper's; each half is resized to this side.
+        path: The folder. Every file is cut in two equal halves.
+        image_size: Int or (height, width), default 256, the paper's, to which each half is resized; or None, where all
+            halves have one size, which they keep.
         channels: 3 (default), 1, or 4, which keeps transparency.
+        resize: As in `image_folder`, for each half.
         direction: "b_to_a" (default: the right half is the source) or "a_to_b".
         jitter: Bool, default False; True enlarges by 286/256, crops a random part and mirrors half of the pairs, both
             halves alike, anew every epoch (section 6.2 of the paper). For training only.
@@ -156,7 +166,7 @@ def paired_folder(
         shuffle, seed, num_images, drop_remainder, on_error: As in `image_folder`.
 
     Returns:
-        A dataset of `(source, target)`, both float32 in [-1, 1], `(batch, image_size, image_size, channels)`.
+        A dataset of `(source, target)`, both float32 in [-1, 1], `(batch, height, width, channels)`.
 
     Raises:
         ValueError: Unusable files, by name.
@@ -166,19 +176,21 @@ def paired_folder(
     >>> dataset = paired_folder("edges2shoes/train", 256, jitter=True)  # doctest: +SKIP
     """
     _check_direction(direction)
-    _files.check_sizes(image_size, channels)
+    _files.check_sizes(image_size, channels, resize)
     path = _files.existing_folder(path)
+    files = _files.image_files(path)[:num_images]
+    size = as_size(image_size) if image_size is not None else _files.own_size(files, path, halved=True)
 
     def read(file):
         image = _files.decode(file, channels)
         height, width = image.shape[:2]
-        if width != 2 * height:
-            raise _files.Refused(f"{width}x{height} pixels are not two squares side by side")
-        halves = [_files.stretch(half, image_size) for half in (image[:, :height], image[:, height:])]
-        return np.concatenate(halves, axis=-1)
+        if width % 2:
+            raise _files.Refused(f"{width}x{height} pixels are not two images of one width side by side")
+        halves = image[:, : width // 2], image[:, width // 2 :]
+        return np.concatenate([_files.fit(half, size, resize) for half in halves], axis=-1)
 
-    items = [(file.relative_to(path).as_posix(), file) for file in _files.image_files(path)[:num_images]]
-    stored = _files.store(items, read, (image_size, image_size, 2 * channels), path, on_error)
+    items = [(file.relative_to(path).as_posix(), file) for file in files]
+    stored = _files.store(items, read, (*size, 2 * channels), path, on_error)
     return _pair_dataset(stored, channels, direction, jitter, batch_size, shuffle, seed, drop_remainder)
 
 
@@ -188,6 +200,7 @@ def paired_folders(
     image_size=256,
     channels=3,
     *,
+    resize="crop",
     direction="b_to_a",
     jitter=False,
     batch_size=1,
@@ -202,11 +215,11 @@ def paired_folders(
     Args:
         path_a: The folder of domain A.
         path_b: The folder of domain B. Partners must have the same size in pixels.
-        image_size, channels, direction, jitter, batch_size: As in `paired_folder`.
+        image_size, channels, resize, direction, jitter, batch_size: As in `paired_folder`.
         shuffle, seed, num_images, drop_remainder, on_error: As in `image_folder`.
 
     Returns:
-        A dataset of `(source, target)`, both float32 in [-1, 1], `(batch, image_size, image_size, channels)`.
+        A dataset of `(source, target)`, both float32 in [-1, 1], `(batch, height, width, channels)`.
 
     Raises:
         ValueError: Missing partners, partners of different sizes and unusable files, by name.
@@ -216,7 +229,7 @@ def paired_folders(
     >>> dataset = paired_folders("maps/photos", "maps/drawings", 256)  # doctest: +SKIP
     """
     _check_direction(direction)
-    _files.check_sizes(image_size, channels)
+    _files.check_sizes(image_size, channels, resize)
     path_a, path_b = _files.existing_folder(path_a), _files.existing_folder(path_b)
     sides = []
     for path in (path_a, path_b):
@@ -228,6 +241,8 @@ def paired_folders(
             named[stem] = file
         sides.append(named)
     stems = sorted(set(sides[0]) | set(sides[1]))[:num_images]
+    files = [side[stem] for side in sides for stem in stems if stem in side]
+    size = as_size(image_size) if image_size is not None else _files.own_size(files, path_a)
 
     def read(stem):
         for side, path in zip(sides, (path_a, path_b)):
@@ -237,10 +252,10 @@ def paired_folders(
         if a.shape != b.shape:
             sizes = [f"{image.shape[1]}x{image.shape[0]}" for image in (a, b)]
             raise _files.Refused(f"the partners have different sizes, {sizes[0]} and {sizes[1]}")
-        return np.concatenate([_files.square(a, image_size), _files.square(b, image_size)], axis=-1)
+        return np.concatenate([_files.fit(image, size, resize) for image in (a, b)], axis=-1)
 
     items = [((sides[0].get(stem) or sides[1][stem]).name, stem) for stem in stems]
-    stored = _files.store(items, read, (image_size, image_size, 2 * channels), path_a, on_error)
+    stored = _files.store(items, read, (*size, 2 * channels), path_a, on_error)
     return _pair_dataset(stored, channels, direction, jitter, batch_size, shuffle, seed, drop_remainder)
 
 
@@ -250,6 +265,7 @@ def unpaired_folders(
     image_size=256,
     channels=3,
     *,
+    resize="crop",
     jitter=False,
     batch_size=1,
     shuffle=True,
@@ -265,15 +281,17 @@ def unpaired_folders(
     Args:
         path_a: The folder of domain A.
         path_b: The folder of domain B.
-        image_size: Int, default 256; the centre square of each image is resized to this side.
+        image_size: Int or (height, width), default 256, to which each image is resized; or None, where all images of
+            both folders have one size, which they keep.
         channels: 3 (default), 1, or 4, which keeps transparency.
+        resize: As in `image_folder`.
         jitter: Bool, default False; True enlarges by 286/256, crops a random part and mirrors half of the images, anew
             every epoch. For training only.
         batch_size: Int, default 1, the paper's.
         shuffle, seed, num_images (of each domain), drop_remainder, on_error: As in `image_folder`.
 
     Returns:
-        A dataset of `(domain_a, domain_b)`, both float32 in [-1, 1], `(batch, image_size, image_size, channels)`.
+        A dataset of `(domain_a, domain_b)`, both float32 in [-1, 1], `(batch, height, width, channels)`.
 
     Raises:
         ValueError: Unusable files, by name.
@@ -282,12 +300,12 @@ def unpaired_folders(
 
     >>> dataset = unpaired_folders("shoes2bags/trainA", "shoes2bags/trainB", 128)  # doctest: +SKIP
     """
-    domains = []
-    for i, path in enumerate((path_a, path_b)):
-        path = _files.existing_folder(path)
-        usable, fetch, stream, _ = _files.store_squares(
-            _files.image_files(path)[:num_images], path, image_size, channels, on_error
-        )
+    _files.check_sizes(image_size, channels, resize)
+    paths, domains = [_files.existing_folder(path) for path in (path_a, path_b)], []
+    files = [_files.image_files(path)[:num_images] for path in paths]
+    size = as_size(image_size) if image_size is not None else _files.own_size(files[0] + files[1], path_a)
+    for i, path in enumerate(paths):
+        usable, fetch, stream, _ = _files.store_fitted(files[i], path, size, channels, resize, on_error)
         domains.append(
             _pipeline.make_dataset(
                 len(usable),
@@ -324,15 +342,15 @@ def super_resolution(
     Args:
         path: The folder.
         scale: Int, default 4, the paper's.
-        crop: Int, default 96, the paper's: the side of the large part, a multiple of `scale`. `None`: full images, one
-            a batch (their sizes differ).
+        crop: Int or (height, width), default 96, the paper's: the large part, multiples of `scale`. `None`: full
+            images, one a batch (their sizes differ).
         channels: 3 (default), 1, or 4, which keeps transparency.
         batch_size: Int, default 16, the paper's. Not used when `crop` is None.
         shuffle, seed, num_images, drop_remainder, on_error: As in `image_folder`.
 
     Returns:
-        A dataset of `(low, high)`, float32 in [-1, 1]: `(batch, crop / scale, crop / scale, channels)` and
-        `(batch, crop, crop, channels)`.
+        A dataset of `(low, high)`, float32 in [-1, 1]: `(batch, height / scale, width / scale, channels)` and
+        `(batch, height, width, channels)`.
 
     Raises:
         ValueError: Unusable files and, by name, images smaller than `crop`.
@@ -344,17 +362,18 @@ def super_resolution(
     """
     if whole(scale, least=2) is None:
         raise ValueError(f"`scale` must be an integer of at least 2. Received: {scale!r}")
-    if crop is not None and (whole(crop, least=scale) is None or crop % scale):
+    size = None if crop is None else as_size(crop, "crop")
+    if size and (size[0] % scale or size[1] % scale):
         raise ValueError(f"`crop` must be a multiple of `scale`={scale}, or None for full images. Received: {crop!r}")
-    _files.check_sizes(crop or 1, channels)
+    _files.check_sizes(None, channels)
     path = _files.existing_folder(path)
-    least = crop or scale
+    least = size or (scale, scale)
 
     def read(file):
         image = _files.decode(file, channels)
         height, width = image.shape[:2]
-        if min(height, width) < least:
-            raise _files.Refused(f"{width}x{height} pixels are smaller than {least}x{least}")
+        if height < least[0] or width < least[1]:
+            raise _files.Refused(f"{width}x{height} pixels are smaller than {least[1]}x{least[0]}")
         return image if crop else image[: height // scale * scale, : width // scale * scale]
 
     files = _files.image_files(path)[:num_images]
@@ -382,7 +401,7 @@ def super_resolution(
     if crop:
 
         def augment(image, draw):
-            return tf.ensure_shape(_pipeline.crop_pair(image, draw, crop), (crop, crop, channels))
+            return tf.ensure_shape(_pipeline.crop_pair(image, draw, size), (*size, channels))
 
         return _pipeline.make_dataset(
             len(usable),
@@ -390,7 +409,7 @@ def super_resolution(
             batch_size=batch_size,
             drop_remainder=drop_remainder,
             augment=augment,
-            finish=lambda high: _pipeline.low_and_high(high, crop, scale),
+            finish=lambda high: _pipeline.low_and_high(high, size, scale),
             **common,
         )
 

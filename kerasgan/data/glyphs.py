@@ -232,8 +232,10 @@ def render(attributes, image_size=32, channels=3, *, outline=False):
 
     if channels not in (1, 3):
         raise ValueError(f"`channels` must be 1 or 3. Received: {channels!r}")
-    if image_size < 8:
-        raise ValueError(f"`image_size` must be at least 8 pixels. Received: {image_size!r}")
+    if not isinstance(image_size, int) or image_size < 8:
+        raise ValueError(
+            f"`image_size` must be an int of at least 8 pixels: glyphs are squares. Received: {image_size!r}"
+        )
     # Drawing several times larger and averaging gives clean edges; the larger the image, the less it takes.
     factor = 4 if image_size <= 64 else 3 if image_size <= 128 else 2
     canvas = factor * image_size

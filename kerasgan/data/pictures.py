@@ -5,6 +5,7 @@ import pathlib
 import numpy as np
 
 from kerasgan.data import _files
+from kerasgan.shapes import as_size
 
 
 def read_images(paths, image_size=None, channels=3):
@@ -28,7 +29,7 @@ def read_images(paths, image_size=None, channels=3):
     >>> [(path.name, image.shape) for path, image in read_images("photo.png", image_size=4)]
     [('photo.png', (4, 4, 3))]
     """
-    _files.check_sizes(1 if image_size is None else image_size, channels)
+    _files.check_sizes(image_size, channels)
     paths = paths if isinstance(paths, list | tuple) else [paths]
     files = []
     for path in map(pathlib.Path, paths):
@@ -39,6 +40,6 @@ def read_images(paths, image_size=None, channels=3):
             image = _files.decode(file, channels)
         except _files.Refused as refusal:
             raise ValueError(f"{file} cannot be read: {refusal}") from None
-        image = image if image_size is None else _files.square(image, image_size)
+        image = image if image_size is None else _files.fit(image, as_size(image_size))
         found.append((file, image.astype("float32") / np.float32(127.5) - 1))
     return found

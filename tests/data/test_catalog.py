@@ -112,5 +112,4 @@ def test_folder_by_path_reads_the_split(tmp_path):
         dataset = data.load(str(tmp_path), split, image_size=8, batch_size=8, shuffle=False)
         assert next(iter(dataset)).shape == (count, 8, 8, 3)
     assert next(iter(data.load(tmp_path, image_size=8, batch_size=3))).shape == (3, 8, 8, 3)
-    with pytest.raises(ValueError, match="image_size"):
-        data.load(str(tmp_path))
+    assert next(iter(data.load(tmp_path, batch_size=3))).shape == (3, 9, 9, 3)

@@ -295,7 +295,7 @@ def bytes_a_pixel(path, mode, side):
     except OSError:
         pytest.skip("needs Linux's /proc/self/clear_refs")
     before = peak()
-    assert data._files.square(data._files.decode(path), 8).shape == (8, 8, 3)
+    assert data._files.fit(data._files.decode(path), (8, 8)).shape == (8, 8, 3)
     return (peak() - before) / side**2
 
 
