@@ -408,7 +408,7 @@ def project(
 
     Args:
         model: a model that draws images from latents.
-        images: (n, image_size, image_size, channels) in [-1, 1].
+        images: (n, height, width, channels) in [-1, 1].
         steps: int. Default 300.
         learning_rate: float. Adam's. Default 0.05.
         starts: int, random latents to begin from, for each image. Default 4.

@@ -15,6 +15,7 @@ from keras import layers
 
 from kerasgan.convolutions import Conv2D
 from kerasgan.networks import batch_norm
+from kerasgan.shapes import as_size
 
 
 def identity(encoder):
@@ -192,8 +193,8 @@ def image_network(image_size, channels, dim, width):
     Returns:
         A `keras.Model`, images -> (batch, dim).
     """
-    x = images = keras.Input((image_size, image_size, channels), name="images")
-    while x.shape[1] >= 8:
+    x = images = keras.Input((*as_size(image_size), channels), name="images")
+    while min(x.shape[1:3]) >= 8:
         x = Conv2D(width, 3, 2, "same", use_bias=False)(x)
         x = layers.ReLU()(batch_norm()(x))
         width *= 2

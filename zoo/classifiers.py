@@ -13,6 +13,7 @@ import tensorflow as tf
 
 from kerasgan.data import load as load_data
 from kerasgan.metrics import Score
+from kerasgan.shapes import as_size
 from kerasgan.zoo._card import card_score, training_record, write_entry
 from kerasgan.zoo._weights import save_weights
 
@@ -22,12 +23,12 @@ def network(num_classes=10, image_size=28, channels=1, prepare=None):
 
     Args:
         num_classes: int, the number of classes.
-        image_size: int, side of the images. Default 28.
+        image_size: int or (height, width). Default 28.
         channels: int, default 1.
         prepare: callable of `keras.ops` from images to what the convolutions see. Default None: the images.
 
     Returns:
-        keras.Model: images (n, image_size, image_size, channels) float32 in [-1, 1] to logits (n, num_classes); its
+        keras.Model: images (n, height, width, channels) float32 in [-1, 1] to logits (n, num_classes); its
         layer "features" gives (n, 128), non-negative.
 
     Example:
@@ -37,7 +38,7 @@ def network(num_classes=10, image_size=28, channels=1, prepare=None):
     (None, 10)
     """
     convolution = {"kernel_size": 3, "padding": "same", "activation": "relu", "kernel_initializer": "he_normal"}
-    images = keras.Input((image_size, image_size, channels), name="images")
+    images = keras.Input((*as_size(image_size), channels), name="images")
     x = keras.layers.Conv2D(32, **convolution)(prepare(images) if prepare else images)
     x = keras.layers.MaxPooling2D()(x)
     x = keras.layers.Conv2D(64, **convolution)(x)

@@ -65,7 +65,8 @@ def command(source, against, metrics, extractor, num_images, image_size, seed, o
     kerasgan = library()
     _check_numbers(kerasgan, metrics, num_images)
     model = None if images else drawing_model(kerasgan, source, texts=False)
-    if model is not None and image_size not in (None, model.image_size):
+    as_size = kerasgan.shapes.as_size
+    if model is not None and image_size and as_size(image_size) != as_size(model.image_size):
         raise ValueError(f"--image-size must be that of the model, {model.image_size}. Received: {image_size}")
     extractor = extractor or default_extractor(against)
     kerasgan.metrics.features.check_name(extractor)

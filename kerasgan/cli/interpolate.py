@@ -31,5 +31,9 @@ def command(source, seeds, steps, classes, texts, attributes, out):
     way = kerasgan.latent.lerp if model.prior == "uniform" else kerasgan.latent.slerp
     latents = kerasgan.latent.walk(points, steps, way=way)
     condition = find_condition(kerasgan, model, source, classes, texts, attributes, len(latents))
-    kerasgan.plots.film(kerasgan.latent.decode(model, latents, condition), out, scale=max(1, 128 // model.image_size))
+    kerasgan.plots.film(
+        kerasgan.latent.decode(model, latents, condition),
+        out,
+        scale=max(1, 128 // min(kerasgan.shapes.as_size(model.image_size))),
+    )
     click.echo(out)

@@ -13,7 +13,8 @@ def read_images(paths, image_size=None, channels=3):
 
     Args:
         paths: a path or a list of them: image files, and folders, whose images are read.
-        image_size: int: the centre square of each is resized to this side. Default None: every picture keeps its size.
+        image_size: int or (height, width): the centre of each is cut out and resized. Default None: every picture keeps
+            its size.
         channels: 3 (default) or 1.
 
     Returns:

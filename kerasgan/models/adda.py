@@ -10,6 +10,7 @@ from kerasgan.models.dann import head
 from kerasgan.models.resumable import ResumableModel
 from kerasgan.models.tasks import AdaptsDomains, class_loss
 from kerasgan.optimizers import Adam
+from kerasgan.shapes import as_size
 
 PHASES = ("source", "adaptation")
 
@@ -20,7 +21,7 @@ def lenet_encoder(image_size, channels):
     Returns:
         A `keras.Model`, images -> features (batch, 500).
     """
-    x = images = Input((image_size, image_size, channels), name="images")
+    x = images = Input((*as_size(image_size), channels), name="images")
     x = layers.ReLU()(layers.MaxPooling2D(2)(Conv2D(20, 5)(x)))
     x = layers.ReLU()(layers.MaxPooling2D(2)(SpatialDropout2D(0.5)(Conv2D(50, 5)(x))))
     return Model(images, layers.Dense(500)(layers.Flatten()(x)), name="encoder")
@@ -60,7 +61,7 @@ class ADDA(AdaptsDomains, ResumableModel):
     `compile(phase="source")` with Adam(1e-3).
 
     Args:
-        image_size: int. Side of the images of both domains. Defaults to 28.
+        image_size: int or (height, width). Size of the images of both domains. Defaults to 28.
         channels: int. Of both domains. Defaults to 1.
         num_classes: int. Defaults to 10.
         encoder: `keras.Model`, images -> features (batch, n), for the source; the target's starts as its copy. A given

@@ -27,7 +27,7 @@ class Autoencoder(ThroughACode, ResumableModel):
     linear autoencoder (`networks="linear"`, squared error) finds the subspace of principal component analysis.
 
     Args:
-        image_size: int. Side of the images. Defaults to 28.
+        image_size: int or (height, width). Size of the images. Defaults to 28.
         channels: int. Defaults to 1.
         code: int. Length of the code. Defaults to 500.
         networks: `"dense"`, one sigmoid layer each way; `"linear"`, the same without sigmoids; or `"conv"`, strided

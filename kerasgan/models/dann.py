@@ -8,6 +8,7 @@ from kerasgan.layers import reverse_gradient
 from kerasgan.models.resumable import ResumableModel
 from kerasgan.models.tasks import AdaptsDomains, class_loss
 from kerasgan.schedules import PowerDecay
+from kerasgan.shapes import as_size
 
 
 def digit_features(image_size, channels):
@@ -18,7 +19,7 @@ def digit_features(image_size, channels):
     Returns:
         A `keras.Model`, images -> features (batch, n): 2,352 numbers for 28 pixels.
     """
-    images = Input((image_size, image_size, channels), name="images")
+    images = Input((*as_size(image_size), channels), name="images")
     x = layers.Rescaling(0.5)(images)
     x = layers.MaxPooling2D(2)(Conv2D(32, 5, padding="same", activation="relu")(x))
     x = layers.MaxPooling2D(2)(Conv2D(48, 5, padding="same", activation="relu")(x))
@@ -62,7 +63,7 @@ class DANN(AdaptsDomains, ResumableModel):
     `compile()` trains with momentum 0.9 and the rate 0.01 / (1 + 10 p)^0.75 (section 5.2.2).
 
     Args:
-        image_size: int. Side of the images of both domains, a multiple of 4. Defaults to 28.
+        image_size: int or (height, width). Size of the images of both domains, a multiple of 4. Defaults to 28.
         channels: int. Of both domains. Defaults to 3.
         num_classes: int. Defaults to 10.
         features: `keras.Model`, images -> features (batch, n). Defaults to the paper's MNIST architecture.

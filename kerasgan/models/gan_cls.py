@@ -1,7 +1,5 @@
 """Text to image: the matching-aware discriminator of GAN-CLS, and interpolated texts of GAN-INT."""
 
-import math
-
 import keras
 import tensorflow as tf
 from keras import layers
@@ -23,7 +21,7 @@ def gan_cls_generator(image_size, channels, latent_dim, text_dim, width, project
     base, filters = pyramid(image_size, width)
     latents, text = keras.Input((latent_dim,), name="latents"), keras.Input((text_dim,), name="text")
     x = layers.Concatenate()([latents, project_text(text, projection_dim)])
-    x = layers.Dense(math.prod(base) * filters[-1], use_bias=False, kernel_initializer=normal())(x)
+    x = layers.Dense(base[0] * base[1] * filters[-1], use_bias=False, kernel_initializer=normal())(x)
     x = layers.Reshape((*base, filters[-1]))(x)
     x = layers.ReLU()(batch_norm()(x))
     for count in reversed(filters[:-1]):

@@ -19,7 +19,7 @@ def critic(image_size, channels, width, **options):
     """DCGAN's discriminator without a bias at the end: f matters only up to a constant.
 
     Returns:
-        A `keras.Model`, (batch, image_size, image_size, channels) -> (batch, 1) scores.
+        A `keras.Model`, (batch, height, width, channels) -> (batch, 1) scores.
     """
     return dcgan_discriminator(image_size, channels, width, use_bias=False, **options)
 

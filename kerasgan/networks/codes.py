@@ -1,10 +1,13 @@
 """Encoders and decoders of autoencoders."""
 
+import math
+
 import keras
 import tensorflow as tf
 from keras import Input, Model, layers
 
 from kerasgan.convolutions import Conv2D, Conv2DTranspose
+from kerasgan.shapes import as_size
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -32,20 +35,21 @@ def dense_networks(image_size, channels, code, activation="sigmoid", tied=False)
         Two `keras.Model`s: images -> code (batch, code), and code -> images in [-1, 1]. With `tied`, the second takes
         the code already multiplied by the encoder's transposed kernel.
     """
-    pixels = image_size * image_size * channels
+    shape = (*as_size(image_size), channels)
+    pixels = math.prod(shape)
 
     def start():
         scale = 16.0 if activation else 1.0  # the variance of a uniform number goes with the square of its bound
         return keras.initializers.VarianceScaling(scale, "fan_avg", "uniform")
 
-    images = Input((image_size, image_size, channels), name="images")
+    images = Input(shape, name="images")
     codes = layers.Dense(code, activation, kernel_initializer=start(), name="code")(layers.Flatten()(images))
     inputs = Input((pixels if tied else code,), name="code")
     # tanh(x / 2) is the sigmoid of x, of images in [-1, 1].
     x = layers.Identity()(inputs) if tied else layers.Dense(pixels, kernel_initializer=start())(inputs)
     x = Bias()(x) if tied else x
     x = layers.Activation("tanh", dtype="float32")(layers.Rescaling(0.5)(x)) if activation else x
-    output = layers.Reshape((image_size, image_size, channels), dtype="float32")(x)
+    output = layers.Reshape(shape, dtype="float32")(x)
     return Model(images, codes, name="encoder"), Model(inputs, output, name="decoder")
 
 
@@ -55,16 +59,17 @@ def conv_networks(image_size, channels, code, width):
     Returns:
         Two `keras.Model`s: images -> code (batch, code), and code -> images in [-1, 1].
     """
-    if image_size % 4:
+    size = as_size(image_size)
+    if size[0] % 4 or size[1] % 4:
         raise ValueError(f"`image_size` must be a multiple of 4 for `networks='conv'`. Received: {image_size!r}")
-    small = image_size // 4
-    x = images = Input((image_size, image_size, channels), name="images")
+    small = size[0] // 4, size[1] // 4
+    x = images = Input((*size, channels), name="images")
     for filters in (width, 2 * width):
         x = layers.ReLU()(Conv2D(filters, 3, 2, "same")(x))
     codes = layers.Dense(code, name="code")(layers.Flatten()(x))
     inputs = Input((code,), name="code")
-    x = layers.Dense(small * small * 2 * width, activation="relu")(inputs)
-    x = layers.Reshape((small, small, 2 * width))(x)
+    x = layers.Dense(math.prod(small) * 2 * width, activation="relu")(inputs)
+    x = layers.Reshape((*small, 2 * width))(x)
     x = layers.ReLU()(Conv2DTranspose(width, 3, 2, "same")(x))
     x = Conv2DTranspose(channels, 3, 2, "same")(x)
     output = layers.Activation("tanh", dtype="float32")(x)

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+import tensorflow as tf
 
 import kerasgan
 from kerasgan import shapes
@@ -95,7 +96,31 @@ def test_every_model_trains_and_samples_at_a_rectangle(case):
         model.fit(tuple(wrong) if isinstance(data, tuple) else wrong[0], batch_size=4, verbose=0)
 
 
+OTHERS = {
+    "Autoencoder": (lambda: kerasgan.Autoencoder(SIZE, DEEP, code=3), images(), {}),
+    "Autoencoder of convolutions": (
+        lambda: kerasgan.Autoencoder(SIZE, DEEP, code=3, networks="conv", width=2),
+        images(),
+        {},
+    ),
+    "DANN": (lambda: kerasgan.DANN(SIZE, DEEP, num_classes=3), ((images(), LABELS), images()), {}),
+    "ADDA": (lambda: kerasgan.ADDA(SIZE, DEEP, num_classes=3), ((images(), LABELS), images()), {"phase": "source"}),
+}
+
+
+@pytest.mark.parametrize("case", OTHERS)
+def test_models_that_are_no_games_train_at_a_rectangle(case):
+    make, data, options = OTHERS[case]
+    model = make()
+    model.compile(run_eagerly=True, **options)
+    history = model.fit(data, batch_size=4, verbose=0).history
+    assert all(np.isfinite(values).all() for values in history.values())
+    assert model.preview(model.first_batch, num_images=12).shape[2:4] == SIZE
+    with pytest.raises(ValueError, match=r"The size is 24x15, not 24x16"):
+        model.check_batch(tf.nest.map_structure(lambda x: x[:, :, :-1] if x.ndim == 4 else x, data))
+
+
 def test_every_paper_is_tried():
-    tried = {name.split(" ")[0] for name in CASES}
+    tried = {name.split(" ")[0] for name in CASES | OTHERS}
     shared = {"AdversarialModel", "ResumableModel", "StackGAN"}
     assert tried == {name for name, value in vars(kerasgan.models).items() if isinstance(value, type)} - shared

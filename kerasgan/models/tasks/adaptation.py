@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan.data import checks
+from kerasgan.shapes import as_size
 
 
 def class_loss(labels, logits):
@@ -70,5 +71,5 @@ class AdaptsDomains:
 
     def serving_functions(self):
         """Returns the endpoint of a SavedModel: from `images` of the target to class `probabilities`."""
-        images = tf.TensorSpec((None, self.image_size, self.image_size, self.channels), tf.float32, "images")
+        images = tf.TensorSpec((None, *as_size(self.image_size), self.channels), tf.float32, "images")
         return {"serving_default": (lambda images: {"probabilities": self(images)}, [images])}

@@ -4,6 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan.data import checks
+from kerasgan.shapes import as_size
 
 
 class ThroughACode:
@@ -69,7 +70,7 @@ class ThroughACode:
 
     def serving_functions(self):
         """Returns the endpoints of a SavedModel: `serving_default`, images to images; `encode`; `decode`."""
-        images = tf.TensorSpec((None, self.image_size, self.image_size, self.channels), tf.float32, "images")
+        images = tf.TensorSpec((None, *as_size(self.image_size), self.channels), tf.float32, "images")
         code = tf.TensorSpec((None, *self.encoder.output_shape[1:]), tf.float32, "code")
         return {
             "serving_default": (lambda images: {"images": self(images)}, [images]),
