@@ -48,6 +48,6 @@ model.save(f"{FOLDER}/model.keras")
 # %% [markdown]
 # This takes about two minutes on two cores. Above are the digits, below what the same 32 latents have become:
 #
-# ![Digits of the zoo's DCGAN, and the letters that the same latents give after fine-tuning](pictures/12_fine_tuning.png)
+# ![Digits of the zoo's DCGAN, and the letters that their latents give afterwards](pictures/12_fine_tuning.png)
 #
 # To go on with all of D, call `model.unfreeze("discriminator")` and `compile()` again.

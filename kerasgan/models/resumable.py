@@ -189,12 +189,6 @@ class ResumableModel(Exports, SavesEverything, keras.Model, metaclass=arguments.
                 layer.trainable = i not in numbers
         self._keep_average(changes.get("ema_decay", 0.0))
 
-    def _random_states(self):
-        averaged = {id(v) for name in self.sampling_networks for v in getattr(self.sampler(name), "variables", ())}
-        averaged -= {id(v) for name in self.network_names for v in getattr(self, name).variables}
-        # Files number the states. Whether an average was made before or after other parts must not count.
-        return sorted(super()._random_states(), key=lambda state: id(state) in averaged)
-
     def _trained_variables(self):
         return {id(v) for name in self.network_names for v in getattr(self, name).trainable_variables}
 
@@ -256,10 +250,10 @@ class ResumableModel(Exports, SavesEverything, keras.Model, metaclass=arguments.
         """Makes the averages that are missing, of the networks as they are; `decay=0` removes those there are."""
         for name in self.sampling_networks:
             average = getattr(self, f"ema_{name}", None)
-            if not decay:
-                self._replace(f"ema_{name}", None)
-            elif average is None:
-                self._replace(f"ema_{name}", self._average_of(getattr(self, name)))
+            if decay and average is None:
+                average = self._average_of(getattr(self, name))
+            # Behind all other parts, whichever were made first: `get_weights` and files go by the order.
+            self._replace(f"ema_{name}", average if decay else None)
         self.ema_decay = float(decay)
 
     def _replace(self, attribute, value):

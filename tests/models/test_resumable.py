@@ -138,6 +138,17 @@ def test_what_was_compiled_before_leaves_nothing_in_the_file(tmp_path):
     assert np.array(loaded.seed_generator.state).tolist() == [5, 6]
 
 
+def test_weights_have_one_order_however_they_came_about():
+    first, second = gan(), gan()
+    first.compile(augment=kerasgan.augment.AdaptiveAugment(), ema_decay=0.9)
+    second.compile(ema_decay=0.9)
+    second.compile(augment=kerasgan.augment.AdaptiveAugment())
+    shapes = [v.shape for v in first.variables]
+    for model in (second, copy.deepcopy(first), copy.deepcopy(second)):
+        assert [v.shape for v in model.variables] == shapes
+        assert [v.shape for v in model.get_weights()] == [v.shape for v in first.get_weights()]
+
+
 def test_setting_weights_leaves_the_step():
     model = gan()
     model.compile(ema_decay=0.9)
