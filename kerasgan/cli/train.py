@@ -138,9 +138,7 @@ def _read(kerasgan, load, options):
         click.echo(f"{data}: {_found(dataset)}")
         return dataset
     click.echo(f"{data}: {kerasgan.data.find_layout(data)}")
-    with warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message=".* are left out, as their endings")  # the line above names them
-        return load(seed=seed)
+    return load(seed=seed)
 
 
 def _found(dataset):
@@ -154,7 +152,7 @@ def _found(dataset):
 def _loader(kerasgan, options, encoder):
     """Returns the function that reads the data of a run."""
     task = MODELS[options["model"]]
-    return functools.partial(
+    read = functools.partial(
         kerasgan.data.load_for,
         task,
         options["data"],
@@ -164,6 +162,14 @@ def _loader(kerasgan, options, encoder):
         embeddings=encoder,
         on_error="skip" if options["skip_broken"] else None,
     )
+
+    def load(**changes):
+        with warnings.catch_warnings():
+            # `find_layout` has told which files are left out.
+            warnings.filterwarnings("ignore", message=".* are left out, as their endings")
+            return read(**changes)
+
+    return load
 
 
 def _fit(kerasgan, gan, dataset, out, options, resume, writes):
