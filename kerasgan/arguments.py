@@ -35,7 +35,7 @@ def refuse_unknown(given, known, what):
 def named_arguments(cls):
     """Returns the names of the arguments of a class, and whether there can be others that no signature names.
 
-    A constructor with `**kwargs` is taken to pass these on to the next class.
+    A constructor with `**kwargs` is taken to pass these on to the next class, one with `**settings` to keep them.
     """
     names = []
     for base in cls.__mro__:
@@ -43,8 +43,11 @@ def named_arguments(cls):
             continue
         parameters = list(inspect.signature(vars(base)["__init__"]).parameters.values())[1:]
         names += [p.name for p in parameters if p.kind not in (p.VAR_POSITIONAL, p.VAR_KEYWORD)]
-        if not any(p.kind == p.VAR_KEYWORD for p in parameters):
+        catch_all = [p.name for p in parameters if p.kind == p.VAR_KEYWORD]
+        if not catch_all:
             return names, False
+        if catch_all == ["settings"]:  # the constructor takes and checks them itself
+            return names, True
         if base.__module__.partition(".")[0] not in _STRICT:
             return names, True
     return names, False

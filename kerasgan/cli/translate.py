@@ -16,8 +16,8 @@ from kerasgan_cli.common import errors_without_traceback, library, load_model
 def command(source, images, to, out):
     """Translate IMAGES, files or folders, by a Pix2Pix, a CycleGAN or a domain transfer network.
 
-    SOURCE is the folder of a finished run, a .keras file, or the name of a model of the zoo (kerasgan zoo list). The
-    centre square of each image is brought to the size of the networks, where these take one size only.
+    SOURCE is the folder of a finished run, a .keras file, or the name of a model of the zoo (kerasgan zoo list). Images
+    keep their size. Where the networks take one size only, the centre of each image is brought to it.
 
     \b
     Examples:
@@ -30,9 +30,9 @@ def command(source, images, to, out):
         raise ValueError(f"SOURCE must translate images at their size. Received: {source!r}, a {type(model).__name__}")
     if to and not isinstance(model, kerasgan.CycleGAN):
         raise ValueError(f"--to is for a CycleGAN. Received: {to!r} for a {type(model).__name__}")
-    size = model.fixed_size(model.route(to) if to else model.route())
+    size = model.input_size(model.route(to) if to else model.route())
     direction = {"to": to} if to else {}
-    read = kerasgan.data.read_images(list(images), size, model.source_channels)
+    read = kerasgan.data.read_images(list(images), None if None in size else size, model.source_channels)
     translated = [model.translate(image[None], **direction)[0] for _, image in read]
     _write(kerasgan, read, translated, out)
 

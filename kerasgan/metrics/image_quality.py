@@ -1,8 +1,11 @@
 """How close images are to their originals (super-resolution, translation): floats in [-1, 1], one value per image."""
 
+import inspect
+
 import keras
 import tensorflow as tf
 
+from kerasgan.arguments import refuse_unknown
 from kerasgan.metrics.checks import check_images
 from kerasgan.metrics.streaming import ImageMetric
 
@@ -230,6 +233,7 @@ class ImageQuality(ImageMetric):
     def __init__(self, measure, name=None, **settings):
         if measure not in MEASURES:
             raise ValueError(f"`measure` must be one of {tuple(MEASURES)}. Received: {measure!r}")
+        refuse_unknown(settings, list(inspect.signature(MEASURES[measure]).parameters)[2:], f"{measure!r}")
         super().__init__(name or measure)
         self.measure = measure
         self._settings = settings

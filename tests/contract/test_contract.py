@@ -119,7 +119,8 @@ def test_evaluate_returns_losses_and_compiled_metrics_and_leaves_no_trace(case):
     for (name, old), new in zip(before.items(), state(model).values(), strict=True):
         np.testing.assert_array_equal(old, new, err_msg=name)
     assert float(model.means["d_loss"].result()) == 3
-    assert model.evaluate(case.dataset(), return_dict=True, verbose=0) == logs
+    # Threads may add up in another order.
+    assert model.evaluate(case.dataset(), return_dict=True, verbose=0) == pytest.approx(logs, rel=1e-6)
 
 
 def policies(model):

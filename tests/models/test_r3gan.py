@@ -28,7 +28,7 @@ def small(**options):
     ],
 )
 def test_stages_are_the_papers(image_size, wide_until, sizes, channels):
-    assert r3gan_stages(image_size, 768, wide_until, 16) == (sizes, channels)
+    assert r3gan_stages(image_size, 768, wide_until, 16) == ([(size, size) for size in sizes], channels)
 
 
 def test_channels_that_cannot_be_grouped_are_refused():
