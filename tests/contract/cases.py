@@ -66,6 +66,15 @@ def composed():
     return kerasgan.GAN(image_size=8, latent_dim=4, discriminator=discriminator, seed=3)
 
 
+def adda():
+    """An ADDA whose source counts as trained."""
+    x = inputs = keras.Input((20, 20, 1))
+    x = keras.layers.Flatten()(keras.layers.LeakyReLU()(keras.layers.Conv2D(2, 5, 4)(x)))
+    encoder = keras.Model(inputs, keras.layers.Dense(4)(kerasgan.layers.Dropout(0.5, seed=1)(x)), name="encoder")
+    classifier = kerasgan.models.adda.lenet_classifier(4, 3)
+    return kerasgan.ADDA(20, num_classes=3, encoder=encoder, classifier=classifier, seed=3)
+
+
 @dataclass
 class Case:
     """A small model of a paper and data for it.
@@ -79,6 +88,9 @@ class Case:
         deterministic: whether sampling has no noise, so that all seeds give the same.
         differs_by_device: why two devices with half a batch each do not train as one does, or "".
         no_float16: why `mixed_float16` does not train on CPUs, or "".
+        game: whether two players train; False for models of one objective.
+        optimizers: names of the optimizers among the arguments of `compile`.
+        evaluated: (count) -> arrays in the structure that `evaluate` takes, where that of `fit` is another.
     """
 
     make: Callable
@@ -89,6 +101,9 @@ class Case:
     deterministic: bool = False
     differs_by_device: str = ""
     no_float16: str = ""
+    game: bool = True
+    optimizers: tuple = ("g_optimizer", "d_optimizer")
+    evaluated: Callable | None = None
 
     def dataset(self, count=32, batch_size=8):
         """A dataset shuffled anew in each epoch, in an order that depends on the seed alone.
@@ -290,24 +305,66 @@ CASES = {
         sample=lambda model, seed: model.translate(images(3, 16, 1)),
         deterministic=True,
     ),
+    "Autoencoder": Case(
+        make=lambda: kerasgan.Autoencoder(image_size=8, code=4, networks="conv", width=2, seed=3),
+        arrays=lambda n: images(n, 8, 1),
+        default=kerasgan.Autoencoder,
+        compile={"corruption": "masking", "regularizer": "keeps_distances", "ema_decay": 0.9},
+        sample=lambda model, seed: model.reconstruct(images(3, 8, 1)),
+        deterministic=True,
+        # The distances are those between the images of one device.
+        differs_by_device="a regulariser of pairs sees those of its own device",
+        game=False,
+        optimizers=("optimizer",),
+    ),
+    "DANN": Case(
+        make=lambda: kerasgan.DANN(image_size=8, channels=1, num_classes=3, seed=3),
+        arrays=lambda n: ((images(n, 8, 1), np.arange(n, dtype="int32") % 3), images(n, 8, 1, seed=1)),
+        default=kerasgan.DANN,
+        sample=lambda model, seed: model.preview((None, images(3, 8, 1)), num_images=3)[:, 0],
+        deterministic=True,
+        game=False,
+        optimizers=("optimizer",),
+        evaluated=lambda n: (images(n, 8, 1), np.arange(n, dtype="int32") % 3),
+    ),
+    "ADDA on the source": Case(
+        make=adda,
+        arrays=lambda n: ((images(n, 20, 1), np.arange(n, dtype="int32") % 3), images(n, 20, 1, seed=1)),
+        default=kerasgan.ADDA,
+        compile={"phase": "source"},
+        sample=lambda model, seed: model.preview((None, images(3, 20, 1)), num_images=3)[:, 0],
+        deterministic=True,
+        game=False,
+        optimizers=("optimizer",),
+        evaluated=lambda n: (images(n, 20, 1), np.arange(n, dtype="int32") % 3),
+    ),
+    "ADDA": Case(
+        make=adda,
+        arrays=lambda n: ((images(n, 20, 1), np.arange(n, dtype="int32") % 3), images(n, 20, 1, seed=1)),
+        default=kerasgan.ADDA,
+        sample=lambda model, seed: model.preview((None, images(3, 20, 1)), num_images=3)[:, 0],
+        deterministic=True,
+        game=False,
+        optimizers=("optimizer", "d_optimizer"),
+        evaluated=lambda n: (images(n, 20, 1), np.arange(n, dtype="int32") % 3),
+    ),
 }
 
 
 def state(model):
     """Everything that a checkpoint must hold: weights, averages, random states, step, both optimizers."""
-    optimizers = (model.g_optimizer, model.d_optimizer)
-    saved = list(model.variables) + [v for optimizer in optimizers for v in optimizer.variables]
+    saved = list(model.variables) + [v for optimizer in model.optimizers for v in optimizer.variables]
     return {f"{i} {v.path}": np.asarray(v) for i, v in enumerate(saved)}
 
 
-def train(case, steps=4, strategy=None, optimizers=dict, **options):
+def train(case, steps=4, strategy=None, optimizers=lambda case: {}, **options):
     keras.utils.set_random_seed(0)
     with (strategy or tf.distribute.get_strategy()).scope():
-        model = case.model(**optimizers(), **options)  # an optimizer belongs to the scope in which it is made
+        model = case.model(**optimizers(case), **options)  # an optimizer belongs to the scope in which it is made
     history = model.fit(case.dataset(), epochs=1, steps_per_epoch=steps, verbose=0)
     return model, history.history
 
 
-def plain_descent():
+def plain_descent(case):
     """Optimizers whose steps are linear in the gradient. Adam's first steps are its sign: rounding would show."""
-    return {"g_optimizer": keras.optimizers.SGD(0.01), "d_optimizer": keras.optimizers.SGD(0.01)}
+    return {name: keras.optimizers.SGD(0.01) for name in case.optimizers}
