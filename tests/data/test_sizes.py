@@ -78,18 +78,18 @@ def test_the_own_size_is_that_after_the_cameras_rotation(tmp_path):
 
 
 def test_rectangles_from_every_folder(tmp_path):
-    for name in ("a/1.png", "a/2.png", "b/1.png", "b/2.png"):
+    for name in ("a/1.png", "a/2.png", "b/1.png", "b/2.png", "c/1.png", "c/2.png"):
         save(tmp_path / name, stripes(20, 30))
     rows = [{"file_name": f"{i}.png", "caption": "stripes"} for i in (1, 2)]
-    (tmp_path / "a" / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
-    a, b, size = tmp_path / "a", tmp_path / "b", (8, 16)
+    (tmp_path / "c" / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    a, b, c, size = tmp_path / "a", tmp_path / "b", tmp_path / "c", (8, 16)
     options = {"image_size": size, "batch_size": 2, "resize": "pad"}
     assert next(iter(data.image_folder(a, **options))).shape == (2, 8, 16, 3)
-    assert next(iter(data.captioned_folder(a, text="strings", **options)))[0].shape == (2, 8, 16, 3)
+    assert next(iter(data.captioned_folder(c, text="strings", **options)))[0].shape == (2, 8, 16, 3)
     for both in (data.paired_folders, data.unpaired_folders):
         source, target = next(iter(both(a, b, jitter=True, **options)))
         assert source.shape == target.shape == (2, 8, 16, 3)
-    assert next(iter(data.captioned_folder(a, None, text="strings", batch_size=2)))[0].shape == (2, 20, 30, 3)
+    assert next(iter(data.captioned_folder(c, None, text="strings", batch_size=2)))[0].shape == (2, 20, 30, 3)
     for both in (data.paired_folders, data.unpaired_folders):
         assert next(iter(both(a, b, None, batch_size=2)))[1].shape == (2, 20, 30, 3)
     low, high = next(iter(data.super_resolution(a, scale=2, crop=(8, 16), batch_size=2)))
