@@ -264,11 +264,9 @@ def samples_like(model, batch, seed):
     """
     if hasattr(model, "embed"):  # text to image: one image for each text
         return model.generate(batch[1], seed=seed)
-    for verb in ("translate", "upscale"):  # image to image
-        if hasattr(model, verb):
-            function = getattr(model, verb)
-            seeded = {"seed": seed} if "seed" in inspect.signature(function).parameters else {}
-            return function(np.asarray(batch[0]), **seeded)
+    if hasattr(model, "translate"):  # image to image
+        seeded = {"seed": seed} if "seed" in inspect.signature(model.translate).parameters else {}
+        return model.translate(np.asarray(batch[0]), **seeded)
     real, condition = model.unpack(batch)
     return model.decode(model.sample_latents(len(real), seed), condition)
 

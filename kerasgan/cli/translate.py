@@ -32,7 +32,8 @@ def command(source, images, to, out):
         raise ValueError(f"--to is for a CycleGAN. Received: {to!r} for a {type(model).__name__}")
     size = model.input_size(model.route(to) if to else model.route())
     direction = {"to": to} if to else {}
-    read = kerasgan.data.read_images(list(images), None if None in size else size, model.source_channels)
+    channels = model.channels if to == "A" else model.source_channels
+    read = kerasgan.data.read_images(list(images), None if None in size else size, channels)
     translated = [model.translate(image[None], **direction)[0] for _, image in read]
     _write(kerasgan, read, translated, out)
 
