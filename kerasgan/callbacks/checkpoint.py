@@ -1,13 +1,8 @@
 """The whole state of a training, on disk, whole or not at all."""
 
 import errno
-import hashlib
-import io
-import json
 import os
 import platform
-import re
-import shutil
 import signal
 import threading
 import warnings
@@ -18,23 +13,12 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan.arguments import KnowsItsArguments, positive_int
+from kerasgan.callbacks.checkpoint_files import STATE, first_non_finite_weight, newest, prune, weights_in_memory, write
+from kerasgan.callbacks.identity import differences, first_batch_hash, identity_of
 from kerasgan.callbacks.stopping import first_non_finite
-from kerasgan.files import flush_to_disk, read_json, replacing, sweep, temporary_for
+from kerasgan.files import sweep
 from kerasgan.locks import FolderLock
 from kerasgan.version import __version__
-
-STATE = "state.weights.h5"
-MANIFEST = "manifest.json"
-FOLDER = re.compile(r"step_\d+")
-# Classes of kerasgan's that compute what Keras's of the same name do, by the module of these.
-KERAS_S = {
-    "kerasgan>Adam": "keras.optimizers",
-    "kerasgan>Conv2D": "keras.layers",
-    "kerasgan>Conv2DTranspose": "keras.layers",
-    "kerasgan>LeakyReLU": "keras.layers",
-}
-# How a step is executed, not what it computes: these may differ between a run and its continuation.
-EXECUTION = ("jit_compile", "run_eagerly", "steps_per_execution")
 
 
 class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
@@ -120,7 +104,7 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
         Raises:
             OSError: when there are checkpoints and all are damaged.
         """
-        return _newest(Path(directory), move_damaged=False)[0]
+        return newest(Path(directory), move_damaged=False)[0]
 
     def restore_into(self, model, callbacks=()):
         """Loads the newest undamaged checkpoint into a compiled model. `fit` calls this before training.
@@ -137,8 +121,8 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
             OSError: when all checkpoints are damaged.
         """
         # Taken before training moves anything in it, such as a learning rate.
-        self._identity = _identity(model)
-        self._first_batch_hash = _first_batch_hash(model)
+        self._identity = identity_of(model)
+        self._first_batch_hash = first_batch_hash(model)
         self._stateful = {}
         self._saved_step = self._began = None
         for callback in callbacks:
@@ -147,40 +131,11 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
                 same = sum(type(other) is type(callback) for other in self._stateful.values())
                 self._stateful[f"{name}_{same}" if same else name] = callback
         self._take_folder(model)
-        folder, manifest = _newest(self.directory, move_damaged=is_chief(model))
+        folder, manifest = newest(self.directory, move_damaged=is_chief(model))
         _agree(model, -1 if folder is None else manifest["step"], self.directory)
         if folder is None:
             return None
-        step = int(model.step.numpy())
-        if step > manifest["step"]:
-            raise ValueError(
-                f"The model is at step {step}, beyond the newest checkpoint, {str(folder)!r}: restoring would undo "
-                "the steps between. Give this training a folder of its own."
-            )
-
-        differences = list(_differences(manifest["identity"], self._identity))
-        if not self._identity["first_batch"]:
-            # Restored by hand, not by `fit`: there are no data to compare.
-            differences = [difference for difference in differences if difference[0] != "first_batch"]
-        began = manifest.get("began", {"step": 0, "epoch": 0})
-        if step > began["step"]:
-            # What has trained already may have had its rate moved by a schedule, as its configuration then shows.
-            differences = [difference for difference in differences if not difference[0].endswith("learning_rate")]
-        elif self._first_batch_hash not in (None, manifest["first_batch_sha256"]) and self.same_data:
-            differences.append(("first_batch_sha256", manifest["first_batch_sha256"], self._first_batch_hash))
-        if differences:
-            raise ValueError(
-                f"The checkpoint {str(folder)!r} belongs to another training. It differs in:\n  "
-                + "\n  ".join(f"{name}: expected {ours!r}, found {found!r}" for name, found, ours in differences)
-                + "\nContinue with the checkpoint's options and data (a `shuffle` needs a seed). "
-                "`Checkpoint(..., same_data=False)` takes other data of the same shape, not bit for bit. With other "
-                "options, such as another batch size or learning rate, it is another training, which can start from "
-                "these weights:\n"
-                "  model.compile(...)  # with the checkpoint's options\n"
-                f"  model.load_weights({str(folder / STATE)!r})\n"
-                "  model.compile(...)  # with the other options, and new optimizers\n"
-                "and give its `Checkpoint` a folder of its own."
-            )
+        self._refuse_another_training(model, folder, manifest)
         model.load_weights(folder / STATE)
         if int(model.step.numpy()) != manifest["step"]:
             raise ValueError(
@@ -192,13 +147,45 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
             if name in manifest["state"]:
                 callback.set_state(manifest["state"][name])
         self._identity = manifest["identity"]
-        self._saved_step, self._epoch, self._began = manifest["step"], manifest["epoch"], began
+        self._saved_step, self._epoch, self._began = manifest["step"], manifest["epoch"], _began(manifest)
         return manifest
+
+    def _refuse_another_training(self, model, folder, manifest):
+        """Raises where the checkpoint in `folder` cannot be continued by this model on these data."""
+        step = int(model.step.numpy())
+        if step > manifest["step"]:
+            raise ValueError(
+                f"The model is at step {step}, beyond the newest checkpoint, {str(folder)!r}: restoring would undo "
+                "the steps between. Give this training a folder of its own."
+            )
+
+        found = list(differences(manifest["identity"], self._identity))
+        if not self._identity["first_batch"]:
+            # Restored by hand, not by `fit`: there are no data to compare.
+            found = [difference for difference in found if difference[0] != "first_batch"]
+        if step > _began(manifest)["step"]:
+            # What has trained already may have had its rate moved by a schedule, as its configuration then shows.
+            found = [difference for difference in found if not difference[0].endswith("learning_rate")]
+        elif self._first_batch_hash not in (None, manifest["first_batch_sha256"]) and self.same_data:
+            found.append(("first_batch_sha256", manifest["first_batch_sha256"], self._first_batch_hash))
+        if found:
+            raise ValueError(
+                f"The checkpoint {str(folder)!r} belongs to another training. It differs in:\n  "
+                + "\n  ".join(f"{name}: expected {ours!r}, found {theirs!r}" for name, theirs, ours in found)
+                + "\nContinue with the checkpoint's options and data (a `shuffle` needs a seed). "
+                "`Checkpoint(..., same_data=False)` takes other data of the same shape, not bit for bit. With other "
+                "options, such as another batch size or learning rate, it is another training, which can start from "
+                "these weights:\n"
+                "  model.compile(...)  # with the checkpoint's options\n"
+                f"  model.load_weights({str(folder / STATE)!r})\n"
+                "  model.compile(...)  # with the other options, and new optimizers\n"
+                "and give its `Checkpoint` a folder of its own."
+            )
 
     def on_train_begin(self, logs=None):
         if self._identity is None:
-            self._identity = _identity(self.model)
-            self._first_batch_hash = _first_batch_hash(self.model)
+            self._identity = identity_of(self.model)
+            self._first_batch_hash = first_batch_hash(self.model)
         self._take_folder(self.model)
         if self._saved_step is None:
             self._saved_step = int(self.model.step.numpy())
@@ -260,43 +247,33 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
         if not self._finite or step == self._saved_step:
             return
         folder = self.directory / f"step_{step:08d}"
-        temporary = temporary_for(folder)
         state = weights_in_memory(self.model)
         if not is_chief(self.model):
             self._saved_step = step
             return
-        bad = _first_non_finite_weight(state)
+        bad = first_non_finite_weight(state)
         if bad is not None:
             warnings.warn(f"No checkpoint at step {step}: {bad} is not finite.", stacklevel=2)
             return
         try:
-            temporary.mkdir(parents=True)
-            with open(temporary / STATE, "xb") as file:
-                file.write(state.getbuffer())
-            flush_to_disk(temporary / STATE)
-            digest = hashlib.sha256(state.getbuffer()).hexdigest()
-            self._write_manifest(temporary, {"name": STATE, "bytes": len(state.getbuffer()), "sha256": digest})
-            _publish(temporary, folder)
-            self._prune(folder)
+            write(folder, state, self._manifest())
+            prune(self.directory, folder, self.keep)
         except OSError as error:
             raise OSError(
                 error.errno or errno.EIO,
                 f"Could not write a checkpoint ({error}); those written before are untouched",
                 str(folder),
             ) from error
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
         self._saved_step = step
 
-    def _write_manifest(self, folder, file):
-        manifest = {
+    def _manifest(self):
+        return {
             "step": int(self.model.step.numpy()),
             "epoch": self._epoch,
             "began": self._began,
             "identity": self._identity,
             "first_batch_sha256": self._first_batch_hash,
             "state": {name: callback.get_state() for name, callback in self._stateful.items()},
-            "file": file,
             "versions": {
                 "kerasgan": __version__,
                 "keras": keras.__version__,
@@ -305,17 +282,6 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
                 "python": platform.python_version(),
             },
         }
-        manifest["sha256"] = _hash_of_json(manifest)
-        with replacing(folder / MANIFEST) as temporary:
-            temporary.write_text(json.dumps(manifest, indent=1))
-
-    def _prune(self, newest):
-        others = [folder for folder in _folders(self.directory) if folder != newest]
-        for folder in others[: max(0, len(others) - (self.keep - 1))]:
-            # First out of sight, so that a kill half-way leaves no half checkpoint.
-            doomed = temporary_for(folder)
-            os.rename(folder, doomed)
-            shutil.rmtree(doomed)
 
     def _on_signal(self, number, frame):
         # After an exception Keras calls no `on_train_end`: then the handlers still stand though no `fit` runs.
@@ -347,6 +313,11 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
+def _began(manifest):
+    """Returns the step and the epoch at which the training began."""
+    return manifest.get("began", {"step": 0, "epoch": 0})
+
+
 def is_chief(model):
     """Tells whether this process is the one that writes files: the only one, or the first of several workers."""
     return model.distribute_strategy.extended.should_checkpoint
@@ -364,155 +335,3 @@ def _agree(model, step, directory):
             f"The newest checkpoint in {str(directory)!r} must be the same for every worker; here it is {found}. Give "
             "`Checkpoint` a folder that all workers share."
         )
-
-
-class _Memory(io.BytesIO):
-    """A file in memory with the ending that Keras asks of a weights file."""
-
-    def __str__(self):
-        return STATE
-
-
-def weights_in_memory(model):
-    """Returns what `model.save_weights` writes, as a file in memory.
-
-    HDF5 ends the whole process with a segmentation fault when a disk fills up under it (seen with h5py 3.14); bytes
-    that Python writes raise an OSError. Of several workers each must call this, since reading the state can need all.
-    """
-    memory = _Memory()
-    model.save_weights(memory)
-    return memory
-
-
-def _folders(directory):
-    """Returns the checkpoints' folders, oldest first."""
-    if not directory.is_dir():
-        return []
-    found = [path for path in directory.iterdir() if FOLDER.fullmatch(path.name) and path.is_dir()]
-    return sorted(found, key=lambda path: int(path.name.removeprefix("step_")))
-
-
-def _newest(directory, move_damaged):
-    """Returns the newest undamaged checkpoint's folder and manifest, or two None when there are no checkpoints."""
-    damaged = []
-    for folder in reversed(_folders(directory)):
-        try:
-            return folder, _verified_manifest(folder)
-        except (OSError, ValueError, KeyError, TypeError) as error:
-            damaged.append(f"{str(folder)!r} ({error})")
-            if move_damaged:
-                # Aside: a later pruning must not take it for the newest and remove the good ones.
-                aside = folder.with_name(f"{folder.name}.damaged")
-                shutil.rmtree(aside, ignore_errors=True)
-                os.rename(folder, aside)
-            warnings.warn(f"The checkpoint {damaged[-1]} is damaged; trying the one before.", stacklevel=3)
-    if damaged:
-        raise OSError(
-            f"Every checkpoint is damaged: {', '.join(damaged)}. To begin anew, give the training an empty folder."
-        )
-    return None, None
-
-
-def _verified_manifest(folder):
-    manifest = read_json(folder / MANIFEST)
-    expected = manifest.pop("sha256", None)
-    if _hash_of_json(manifest) != expected:
-        raise ValueError(f"{MANIFEST}: wrong SHA-256")
-    file = manifest["file"]
-    size, digest = _size_and_hash(folder / file["name"])
-    if size != file["bytes"]:
-        raise ValueError(f"{file['name']}: {size} bytes instead of {file['bytes']}")
-    if digest != file["sha256"]:
-        raise ValueError(f"{file['name']}: wrong SHA-256")
-    return manifest
-
-
-def _publish(temporary, folder):
-    flush_to_disk(temporary)
-    if folder.exists():
-        old = temporary_for(folder.with_name(f"old-{folder.name}"))
-        os.rename(folder, old)
-        os.rename(temporary, folder)
-        shutil.rmtree(old)
-    else:
-        os.rename(temporary, folder)
-    flush_to_disk(folder.parent)
-
-
-def _size_and_hash(path):
-    with open(path, "rb") as file:
-        return os.fstat(file.fileno()).st_size, hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def _hash_of_json(value):
-    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()
-
-
-def _first_non_finite_weight(state):
-    """Returns the name of the first array in the file that holds NaN or infinity, or None."""
-    import h5py
-
-    def check(name, item):
-        if isinstance(item, h5py.Dataset) and item.dtype.kind == "f" and not np.isfinite(item[()]).all():
-            return name
-
-    with h5py.File(state) as file:
-        return file.visititems(check)
-
-
-def _first_batch(model):
-    """Returns the arrays of the batch that `fit` looked at; none before `fit`."""
-    return [array for array in keras.tree.flatten(getattr(model, "first_batch", None)) if array is not None]
-
-
-def _first_batch_hash(model):
-    arrays = _first_batch(model)
-    digest = hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays))
-    return digest.hexdigest() if arrays else None
-
-
-def _identity(model):
-    """Returns what must be equal for a training to be continued, as plain JSON values."""
-    serialized = keras.saving.serialize_keras_object(model)
-    compile_config = dict(serialized.get("compile_config") or {})
-    for name in EXECUTION:
-        compile_config.pop(name, None)
-    config = dict(serialized["config"])
-    changes = {key: value for key, value in config.pop("after_init", {}).items() if key != "ema_decay"}
-    identity = {
-        "model": serialized["class_name"],
-        "config": config | ({"after_init": changes} if changes else {}),
-        "compile_config": compile_config,
-        "first_batch": [[list(array.shape), str(array.dtype)] for array in _first_batch(model)],
-    }
-    return json.loads(json.dumps(_without_names(identity), default=_plain))
-
-
-def _without_names(value):
-    """Drops automatic names and their numbers in references to layers: they count what the process made before.
-
-    Faster ways to compute what Keras does go by Keras's name, whose state they continue.
-    """
-    if isinstance(value, dict):
-        if value.get("registered_name") in KERAS_S:
-            value = value | {"module": KERAS_S[value["registered_name"]], "registered_name": None}
-        dropped = {"name"} if value.get("training") else {"name", "training"}  # an argument that Keras's do not take
-        return {key: _without_names(item) for key, item in value.items() if key not in dropped}
-    if isinstance(value, (list, tuple)):
-        return [re.sub(r"_\d+$", "", item) if isinstance(item, str) else _without_names(item) for item in value]
-    return value
-
-
-def _plain(value):
-    if isinstance(value, (np.generic, np.ndarray)):
-        return value.tolist()
-    return f"{type(value).__module__}.{type(value).__qualname__}"
-
-
-def _differences(found, ours, name=""):
-    """Yields (name, found, ours) for every field that differs."""
-    if isinstance(found, dict) and isinstance(ours, dict):
-        for key in sorted(found.keys() | ours.keys()):
-            yield from _differences(found.get(key), ours.get(key), f"{name}.{key}" if name else key)
-    elif found != ours:
-        yield name, found, ours

@@ -13,7 +13,7 @@ import tensorflow as tf
 
 import kerasgan
 from kerasgan import files
-from kerasgan.callbacks import Checkpoint, EquilibriumStopping, StopOnNonFinite
+from kerasgan.callbacks import Checkpoint, EquilibriumStopping, StopOnNonFinite, checkpoint_files
 
 
 class StopAt(keras.callbacks.Callback):
@@ -421,6 +421,37 @@ def test_layers_of_keras_and_of_kerasgan_continue_each_other(tmp_path):
     assert_equal_states(other, state_of(trained))
     with pytest.raises(ValueError, match="(?s)belongs to another training.*LeakyReLU"):
         Checkpoint(tmp_path).restore_into(model(keras.layers.Conv2D, keras.layers.ReLU))
+
+
+@pytest.mark.parametrize("change", [{"module": "kerasgan.former"}, {"registered_name": "kerasgan>Former"}])
+def test_a_class_goes_by_its_registered_name_wherever_it_lives(tmp_path, change):
+    def model():
+        images = keras.Input((4, 4, 1), name="images")
+        x = kerasgan.layers.Dropout(0.5)(keras.layers.Flatten()(images))
+        judge = keras.Model(images, keras.layers.Dense(1, dtype="float32")(x))
+        model = kerasgan.GAN(image_size=4, latent_dim=2, discriminator=judge, seed=3)
+        model.compile()
+        return model
+
+    def moved(value):
+        if isinstance(value, dict):
+            value = {key: moved(item) for key, item in value.items()}
+            return value | (change if value.get("registered_name") == "kerasgan>Dropout" else {})
+        return [moved(item) for item in value] if isinstance(value, list) else value
+
+    data = kerasgan.data.from_arrays(np.full((4, 4, 4, 1), -0.5, "float32"), 4, seed=1)
+    model().fit(data, verbose=0, callbacks=[Checkpoint(tmp_path)])
+    path = Checkpoint.latest(tmp_path) / "manifest.json"
+    manifest = json.loads(path.read_text())
+    del manifest["sha256"]
+    changed = manifest | {"identity": moved(manifest["identity"])}
+    assert changed != manifest
+    path.write_text(json.dumps(changed | {"sha256": checkpoint_files.hash_of_json(changed)}))
+    if "module" in change:
+        assert Checkpoint(tmp_path).restore_into(model()) is not None
+    else:
+        with pytest.raises(ValueError, match="(?s)belongs to another training.*Former"):
+            Checkpoint(tmp_path).restore_into(model())
 
 
 def test_other_data(tmp_path, make_model, make_dataset, trained):

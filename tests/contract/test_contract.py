@@ -17,7 +17,7 @@ from cases import plain_descent, state, train
 
 import kerasgan
 from kerasgan import convolutions
-from kerasgan.callbacks import checkpoint
+from kerasgan.callbacks import identity
 
 
 @pytest.fixture(
@@ -186,11 +186,11 @@ def test_frozen_layers_stay_as_they_are_and_are_remembered(case):
     shapes = [[v.shape for v in getattr(each, judge).trainable_variables] for each in (copied, model)]
     assert shapes[0] == shapes[1]
     assert_same_state(model, copied, rtol=0)
-    assert list(checkpoint._differences(checkpoint._identity(model), checkpoint._identity(copied))) == []
+    assert list(identity.differences(identity.identity_of(model), identity.identity_of(copied))) == []
     copied.unfreeze(judge)
     copied.compile(**case.compile)
     assert len(getattr(copied, judge).trainable_variables) == len(everything)
-    names = [name for name, *_ in checkpoint._differences(checkpoint._identity(model), checkpoint._identity(copied))]
+    names = [name for name, *_ in identity.differences(identity.identity_of(model), identity.identity_of(copied))]
     assert any(name.startswith("config.after_init") for name in names)
 
 

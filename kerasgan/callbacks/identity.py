@@ -1,0 +1,88 @@
+"""What must be equal for a training to be continued: the model, its compile arguments, its first batch."""
+
+import hashlib
+import json
+import re
+
+import keras
+import numpy as np
+
+# Classes of kerasgan's that compute what Keras's of the same name do, by the module of these.
+KERAS_S = {
+    "kerasgan>Adam": "keras.optimizers",
+    "kerasgan>Conv2D": "keras.layers",
+    "kerasgan>Conv2DTranspose": "keras.layers",
+    "kerasgan>LeakyReLU": "keras.layers",
+}
+# How a step is executed, not what it computes: these may differ between a run and its continuation.
+EXECUTION = ("jit_compile", "run_eagerly", "steps_per_execution")
+
+
+def _first_batch(model):
+    """Returns the arrays of the batch that `fit` looked at; none before `fit`."""
+    return [array for array in keras.tree.flatten(getattr(model, "first_batch", None)) if array is not None]
+
+
+def first_batch_hash(model):
+    arrays = _first_batch(model)
+    digest = hashlib.sha256(b"".join(np.ascontiguousarray(array).tobytes() for array in arrays))
+    return digest.hexdigest() if arrays else None
+
+
+def identity_of(model):
+    """Returns what must be equal for a training to be continued, as plain JSON values."""
+    serialized = keras.saving.serialize_keras_object(model)
+    compile_config = dict(serialized.get("compile_config") or {})
+    for name in EXECUTION:
+        compile_config.pop(name, None)
+    config = dict(serialized["config"])
+    changes = {key: value for key, value in config.pop("after_init", {}).items() if key != "ema_decay"}
+    identity = {
+        "model": serialized["class_name"],
+        "config": config | ({"after_init": changes} if changes else {}),
+        "compile_config": compile_config,
+        "first_batch": [[list(array.shape), str(array.dtype)] for array in _first_batch(model)],
+    }
+    return json.loads(json.dumps(_without_names(identity), default=_plain))
+
+
+def _without_names(value):
+    """Drops automatic names and their numbers in references to layers: they count what the process made before.
+
+    Faster ways to compute what Keras does go by Keras's name, whose state they continue.
+    """
+    if isinstance(value, dict):
+        if value.get("registered_name") in KERAS_S:
+            value = value | {"module": KERAS_S[value["registered_name"]], "registered_name": None}
+        dropped = {"name"} if value.get("training") else {"name", "training"}  # an argument that Keras's do not take
+        return {key: _without_names(item) for key, item in value.items() if key not in dropped}
+    if isinstance(value, (list, tuple)):
+        return [re.sub(r"_\d+$", "", item) if isinstance(item, str) else _without_names(item) for item in value]
+    return value
+
+
+def _plain(value):
+    if isinstance(value, (np.generic, np.ndarray)):
+        return value.tolist()
+    return f"{type(value).__module__}.{type(value).__qualname__}"
+
+
+def differences(found, ours):
+    """Yields (name, found, ours) for every field in which the identity that a file holds and that of a model differ."""
+    yield from _fields_that_differ(_without_modules(found), _without_modules(ours))
+
+
+def _without_modules(value):
+    """Drops where classes of kerasgan's live: they go by their registered names."""
+    if isinstance(value, dict):
+        registered = str(value.get("registered_name")).startswith("kerasgan>")
+        return {key: _without_modules(item) for key, item in value.items() if not (registered and key == "module")}
+    return [_without_modules(item) for item in value] if isinstance(value, list) else value
+
+
+def _fields_that_differ(found, ours, name=""):
+    if isinstance(found, dict) and isinstance(ours, dict):
+        for key in sorted(found.keys() | ours.keys()):
+            yield from _fields_that_differ(found.get(key), ours.get(key), f"{name}.{key}" if name else key)
+    elif found != ours:
+        yield name, found, ours
