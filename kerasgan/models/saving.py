@@ -15,10 +15,10 @@ class _Presets:
     """A read-only attribute of a class: its presets."""
 
     def __get__(self, model, cls):
-        import kerasgan
+        from kerasgan import models, zoo
 
-        listed = kerasgan.zoo.list_models(details=True)
-        of_class = [each for each in listed if issubclass(getattr(kerasgan, each["class"], object), cls)]
+        listed = zoo.list_models(details=True)
+        of_class = [each for each in listed if issubclass(getattr(models, each["class"], object), cls)]
         return {each["name"]: each["description"] for each in of_class}
 
 

@@ -14,6 +14,12 @@ def test_a_papers_file_has_at_most_200_lines():
     assert {name: length for name, length in lengths.items() if length > 200} == {}
 
 
+def test_every_model_is_public():
+    models = {name: value for name, value in vars(kerasgan.models).items() if isinstance(value, type)}
+    assert len(models) >= 19
+    assert {name: getattr(kerasgan, name, None) for name in models} == models
+
+
 def test_every_model_has_one_task_that_says_what_it_takes():
     tasks = kerasgan.models.tasks
     models = [value for value in vars(kerasgan.models).values() if isinstance(value, type)]
