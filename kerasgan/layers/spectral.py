@@ -1,0 +1,73 @@
+"""Spectral normalisation."""
+
+import keras
+import tensorflow as tf
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class SpectralNormalization(keras.layers.Wrapper):
+    """Divides a layer's kernel by its largest singular value (Miyato et al. 2018, equation 8).
+
+    https://arxiv.org/abs/1802.05957. W / sigma(W) is made anew at each call and the layer's own kernel W is what the
+    optimizer moves, so the gradient holds the term through sigma (equation 12): u and v are constants in
+    sigma = u^T W v. A call makes one power iteration from the saved u (algorithm 1), in float32; training calls save
+    its result. W is a matrix of output channels by everything else.
+
+    Args:
+        layer: a `keras.layers.Layer` with a `kernel` or `embeddings`: `Conv2D`, `Conv2DTranspose`, `Dense`,
+            `Embedding`.
+
+    Input and output are those of `layer`.
+
+    Example:
+
+    >>> layer = kerasgan.layers.SpectralNormalization(keras.layers.Dense(3))
+    >>> layer(np.ones((2, 5), "float32")).shape
+    TensorShape([2, 3])
+    """
+
+    def __init__(self, layer, **kwargs):
+        # Without casting here, the kernel is read in full precision; `layer` itself casts as its policy says.
+        super().__init__(layer, autocast=False, **kwargs)
+
+    def build(self, input_shape):
+        super().build(input_shape)
+        if not any(variable.name in ("kernel", "embeddings") for variable in self.layer.weights):
+            raise ValueError(f"`layer` must have a `kernel` or `embeddings`. Received: {self.layer}")
+        transposed = isinstance(self.layer, (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose))
+        self.output_axis = len(self.kernel.shape) - (2 if transposed else 1)
+        start = keras.initializers.RandomNormal(stddev=1.0)
+        shape = (self.kernel.shape[self.output_axis],)
+        dtype = keras.backend.result_type(self.kernel.dtype, "float32")
+        self.u = self.add_weight(shape=shape, initializer=start, trainable=False, dtype=dtype, name="u")
+        self.built = True
+
+    @property
+    def kernel(self):
+        """The kernel W, which the optimizer moves; a property, as Keras would save an attribute a second time."""
+        return next(variable for variable in self.layer.weights if variable.name in ("kernel", "embeddings"))
+
+    def _singular(self):
+        """Returns sigma, and u after one power iteration."""
+        rest = [axis for axis in range(len(self.kernel.shape)) if axis != self.output_axis]
+        kernel = tf.transpose(tf.convert_to_tensor(self.kernel), [self.output_axis, *rest])
+        matrix = tf.reshape(kernel, (self.kernel.shape[self.output_axis], -1))
+        constant = tf.stop_gradient(matrix)
+        v = tf.math.l2_normalize(tf.linalg.matvec(constant, self.u, transpose_a=True), epsilon=1e-24)
+        u = tf.math.l2_normalize(tf.linalg.matvec(constant, v), epsilon=1e-24)
+        return tf.tensordot(u, tf.linalg.matvec(matrix, v), 1), u
+
+    def effective_kernel(self):
+        """Returns the kernel that `layer` is called with, W / sigma(W)."""
+        return tf.convert_to_tensor(self.kernel) / tf.maximum(self._singular()[0], 1e-12)
+
+    def call(self, inputs, training=False):
+        sigma, u = self._singular()
+        if training:
+            self.u.assign(u)
+        kernel = tf.convert_to_tensor(self.kernel) / tf.maximum(sigma, 1e-12)
+        with keras.StatelessScope([(self.kernel, kernel)]):
+            return self.layer(inputs)
+
+    def compute_output_shape(self, input_shape):
+        return self.layer.compute_output_shape(input_shape)
