@@ -1,0 +1,101 @@
+"""`evaluate` and single batches."""
+
+import collections.abc
+import contextlib
+
+import numpy as np
+import tensorflow as tf
+
+from kerasgan import distribute
+from kerasgan.data import inputs
+from kerasgan.models.fitting import refuse_weights
+
+# Of the random numbers of `evaluate`.
+EVALUATION_SEED = 1406_2661
+
+
+class Evaluates:
+    """Gives a model `evaluate`, which leaves no trace in the training, and steps on single batches."""
+
+    def evaluate(self, x=None, y=None, batch_size=None, return_dict=False, **kwargs):
+        """Returns the mean losses on `x`, without training, and the compiled metrics over (real, generated) images.
+
+        Evaluation leaves no trace in the training: its random numbers come from a fixed seed, the same for every model,
+        so that a second evaluation gives the same numbers; random states and the means logged so far are put back.
+
+        Args:
+            x, y, batch_size: as in `fit`.
+            return_dict: bool. A dict by name instead of a list in the order of `metrics_names`. Defaults to False.
+            **kwargs: the other arguments of `keras.Model.evaluate`.
+        """
+        self._assert_compile_called("evaluate")
+        refuse_weights("evaluate", kwargs)
+        if isinstance(x, collections.abc.Iterator) and kwargs.get("steps") is None:
+            raise ValueError("A generator does not tell its length: `evaluate` needs `steps`. Received: None")
+        x = inputs.as_dataset(x, y, batch_size)
+        for metric in self.sample_metrics:
+            metric.reset_state()
+        with distribute.naming_the_dead(self.distribute_strategy), self._untouched():
+            logs = super().evaluate(x, return_dict=True, **kwargs)
+        for metric in self.sample_metrics:
+            result = metric.result()
+            results = result if isinstance(result, dict) else {metric.name: result}
+            logs |= {name: float(value) for name, value in results.items()}
+        # TensorFlow's functions return dicts in the order of the alphabet.
+        order = [name for name in self.log_names() if name in logs]
+        logs = {name: logs[name] for name in [*order, *(name for name in logs if name not in order)]}
+        object.__setattr__(self, "_evaluated", list(logs))
+        return logs if return_dict else list(logs.values())
+
+    @property
+    def metrics_names(self):
+        """The names of the values in the list that `evaluate` returns, in its order.
+
+        `train_on_batch` and `test_on_batch` return the first of them, those that a single batch has.
+        """
+        if self._evaluated is not None:
+            return list(self._evaluated)
+        names = [name for name in self.log_names() if name not in self.training_names]
+        return names + [metric.name for metric in getattr(self, "sample_metrics", ())]
+
+    def train_on_batch(self, x, y=None, return_dict=False):
+        """Makes one step on a batch of what `fit` takes, of `batches_per_step` times the images of an update.
+
+        Returns:
+            The values of this batch: a list in the order of `metrics_names`, or a dict with all logs by name.
+        """
+        self._assert_compile_called("train_on_batch")
+        self.make_train_function()
+        return self._on_batch(self.train_function, x, y, return_dict)
+
+    def test_on_batch(self, x, y=None, return_dict=False):
+        """Returns the losses on a batch without training, as `train_on_batch` does."""
+        self._assert_compile_called("test_on_batch")
+        self.make_test_function()
+        with self._untouched():
+            return self._on_batch(self.test_function, x, y, return_dict)
+
+    def _on_batch(self, function, x, y, return_dict):
+        self.reset_metrics()
+        logs = function(iter([tf.nest.map_structure(tf.convert_to_tensor, x if y is None else (x, y))]))
+        logs = {name: float(np.mean(value)) for name, value in logs.items()}
+        return logs if return_dict else [logs[name] for name in self.metrics_names if name in logs]
+
+    @contextlib.contextmanager
+    def _untouched(self):
+        """Lends the model to an evaluation: random states start from `EVALUATION_SEED`, and are put back afterwards."""
+        seeds = self._random_states()
+        means = [variable for metric in self.metrics for variable in metric.variables]
+        before = [(state, state.numpy()) for state in (*seeds, *means)]
+        for i, seed in enumerate(seeds):
+            seed.assign([EVALUATION_SEED + i, 0])  # each its own: two layers of one shape draw different numbers
+        try:
+            yield
+        finally:
+            for state, value in before:
+                state.assign(value)
+
+    def compare(self, real, fake):
+        """Shows a batch of real and one of generated images to the compiled metrics; for `test_step`."""
+        for metric in self.sample_metrics:
+            metric.update_state(tf.cast(real, tf.float32), tf.cast(fake, tf.float32))

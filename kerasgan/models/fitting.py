@@ -1,0 +1,275 @@
+"""`fit`: one continuous stream of batches, on which training resumes exactly."""
+
+import collections.abc
+import inspect
+
+import keras
+import tensorflow as tf
+
+from kerasgan import arguments, distribute
+from kerasgan.data import inputs
+from kerasgan.models.keras_callbacks import prepare_callbacks
+
+
+def _first(dataset):
+    """Returns the first element as arrays, or None."""
+    return next((tf.nest.map_structure(lambda t: t.numpy(), batch) for batch in dataset.take(1)), None)
+
+
+def refuse_weights(method, given):
+    """Raises for the arguments of `keras.Model.fit` or `evaluate` that no model here can obey, or that do not exist."""
+    for name in ("class_weight", "sample_weight"):
+        if given.get(name) is not None:
+            raise ValueError(
+                f"`{name}` cannot be given: adversarial losses compare sets of images, and weigh no image by itself. "
+                f"Remedy: put images that shall count more into the data more often. Received: {name}="
+                f"{type(given[name]).__name__}"
+            )
+    known = {*inspect.signature(getattr(keras.Model, method)).parameters, "check_inputs"} - {"kwargs"}
+    arguments.refuse_unknown(given.keys() - {"_use_cached_eval_dataset"}, known, f"`{method}`")
+
+
+def _split(x, y, share, validation_data):
+    """Returns the arrays to train on, None, and those that `validation_split` holds out."""
+    if inputs.yields_batches(x) or validation_data is not None:
+        raise ValueError(
+            "`validation_split` goes with arrays, and without `validation_data`. "
+            f"Received: validation_split={share!r} with {type(x).__name__}"
+        )
+    x, held_out = inputs.split(x if y is None else (x, y), share)
+    return x, None, held_out
+
+
+class Fits:
+    """Gives a model `fit`, which checks what it is given and continues where a checkpoint stands."""
+
+    def check_batch(self, batch, check_range=True):
+        """Raises a ValueError if `batch`, one dataset element, is not what this model trains on."""
+        raise NotImplementedError(f"{type(self).__name__} must define `check_batch(batch, check_range)`.")
+
+    @property
+    def batches_per_step(self):
+        """How many of the dataset's batches `fit` joins for one step: as many as a step has updates on fresh data."""
+        return 1
+
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose="auto",
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        check_inputs=True,
+        **kwargs,
+    ):
+        """Trains, as `keras.Model.fit` does, on one continuous stream of batches.
+
+        The first batch is looked at before step 0, kept as `model.first_batch`, and refused where the model could not
+        learn from it. A finite dataset is repeated, so that the steps made tell the position in the data: a callback
+        with a method `restore_into(model, callbacks)`, such as `kerasgan.callbacks.Checkpoint`, continues at the next
+        batch, in the middle of an epoch too. Then `initial_epoch` is that of the training's beginning, callbacks hear
+        of the steps that this process makes, and the logs of a begun epoch are means over these.
+
+        When training ends, such callbacks come first: what other callbacks then do to the weights is not saved by
+        them. With `keras.callbacks.EarlyStopping(restore_best_weights=True)` the model holds the weights of the best
+        epoch, averages included, while `step`, optimizers and random states, and the last checkpoint, are those of the
+        real end.
+
+        Each batch is what one update of the discriminator sees. With `d_steps=k` a step joins k batches, so that an
+        epoch has a k-th of the steps, but at least one. Keras's callbacks that change `learning_rate` change that of
+        both optimizers.
+
+        A generator cannot be rewound: to resume, start it anew and the batches that were trained on are drawn and
+        passed over. Where its first batch is another one than that of the interrupted run, `Checkpoint` refuses.
+
+        Args:
+            x: `tf.data.Dataset` of batches, generator, `keras.utils.PyDataset`, torch's `DataLoader`, or arrays, in
+                the structure that the model's class states.
+            y: array. `fit(images, labels)` means `fit((images, labels))`. Only with arrays.
+            batch_size: int. Only with arrays. Defaults to 32.
+            epochs, verbose, callbacks, initial_epoch: as in `keras.Model.fit`.
+            validation_split: float in [0, 1). Only with arrays: the share of the rows, the last ones, that is held out.
+            validation_data: as `x`, or a tuple of arrays.
+            shuffle: bool. Only with arrays: a new order in each epoch. Defaults to True.
+            steps_per_epoch: int. Defaults to the length of the dataset; a generator needs it. Rounded down to a
+                multiple of `steps_per_execution`; the rest is trained on in the next epoch.
+            check_inputs: bool. False turns off the checks of the images' range; shapes, dtypes and NaNs always are
+                checked.
+            **kwargs: the other arguments of `keras.Model.fit`, but for `class_weight` and `sample_weight`: the losses
+                compare two sets of images, and have no weight of a single one.
+
+        Returns:
+            A `keras.callbacks.History`.
+
+        Raises:
+            ValueError: if the data are empty or not what the model expects, or a callback cannot work.
+            TypeError: if there is no such argument.
+        """
+        self._assert_compile_called("fit")
+        refuse_weights("fit", kwargs)
+        callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
+        prepare_callbacks(self, callbacks)
+        if validation_split:
+            x, y, validation_data = _split(x, y, validation_split, validation_data)
+        if isinstance(x, collections.abc.Iterator) and steps_per_epoch is None:
+            raise ValueError("A generator does not tell its length: `fit` needs `steps_per_epoch`. Received: None")
+        validation_batch_size = kwargs.pop("validation_batch_size", None) or batch_size
+        validation_data = self._validation(validation_data, validation_batch_size, check_inputs)
+        x = inputs.as_dataset(x, y, batch_size, shuffle)
+        if verbose and getattr(x, "left_out", 0):
+            print(f"{x.left_out} of {x.num_images} images make no full batch: each epoch leaves out others.")
+        x, steps = self._endless(x, steps_per_epoch, check_inputs)
+
+        restored = [c.restore_into(self, callbacks) for c in callbacks if hasattr(c, "restore_into")]
+        restored = next((manifest for manifest in restored if manifest is not None), None)
+        offset = 0
+        if restored is not None:
+            initial_epoch, offset, done = self._position(restored, steps)
+            x = x.skip(done)
+            if initial_epoch >= epochs and verbose:
+                print(f"Nothing is left to train: {initial_epoch} of {epochs} epochs are done.")
+            elif offset and initial_epoch < epochs:
+                self._pass_over(offset)
+        progress = {"add_progbar": verbose != 0, "verbose": verbose, "epochs": epochs, "steps": steps}
+        callbacks = _Callbacks(callbacks, passed_over=offset, model=self, add_history=True, **progress)
+        run = dict(kwargs, shuffle=False, verbose=verbose, callbacks=callbacks, validation_data=validation_data)
+        with distribute.naming_the_dead(self.distribute_strategy):
+            return super().fit(x, epochs=epochs, initial_epoch=initial_epoch, steps_per_epoch=steps, **run)
+
+    def _endless(self, x, steps_per_epoch, check_range):
+        """Returns what `fit` runs on, an endless stream of a dataset's batches, and the steps of an epoch."""
+        if not isinstance(x, tf.data.Dataset):
+            return x, self._epoch_length(None, steps_per_epoch)
+        length = int(x.cardinality())
+        x = self._stream(x, length, check_range)
+        length = max(1, length // self.batches_per_step) if length > 0 else length
+        steps = self._epoch_length(length, steps_per_epoch)
+        return distribute.share(x, self.distribute_strategy, self.steps_per_execution), steps
+
+    def _position(self, restored, steps):
+        """Returns where a restored training stands: its epoch, the steps made in it, and those made in all."""
+        if steps is None:
+            raise ValueError("To resume, `fit` needs `steps_per_epoch`, as the dataset does not tell its length.")
+        began = restored.get("began", {"step": 0, "epoch": 0})
+        done = int(self.step.numpy()) - began["step"]
+        epochs, offset = divmod(done, steps)
+        if offset % self.steps_per_execution:
+            raise ValueError(
+                f"The checkpoint stands {offset} steps into an epoch: `steps_per_execution` must divide that. "
+                f"Received: {self.steps_per_execution}"
+            )
+        return began["epoch"] + epochs, offset, done
+
+    def _stream(self, x, length, check_range):
+        """Repeats a dataset, joins its batches for the updates of a step, and checks and keeps the first of them."""
+        # Of the repeated data, as they are trained on: one pass alone can depend on TensorFlow's global seed.
+        stream = x.repeat() if length > 0 else x
+        self.first_batch = _first(stream)
+        if self.first_batch is None:
+            raise ValueError(
+                "The dataset is empty: expected at least one batch (fewer images than `batch_size` with "
+                "`drop_remainder=True` give none)."
+            )
+        self.check_batch(self.first_batch, check_range=check_range)
+        if self.batches_per_step > 1:
+            rows = len(tf.nest.flatten(self.first_batch)[0])
+            stream = stream.rebatch(self.batches_per_step * rows, drop_remainder=True)
+            joined = _first(stream)
+            if joined is None:
+                raise ValueError(
+                    f"A step takes {self.batches_per_step} batches of {rows} images, one for each update of the "
+                    "discriminator. Received: fewer"
+                )
+            self.first_batch = joined
+        return stream
+
+    def _validation(self, x, batch_size, check_range):
+        """Makes a dataset of `validation_data`, and checks its first batch."""
+        if x is None:
+            return None
+        if isinstance(x, collections.abc.Iterator):
+            raise ValueError(
+                "`validation_data` is read in every epoch, and a generator can be read once. Remedy: a dataset, or "
+                f"arrays. Received: {type(x).__name__}"
+            )
+        dataset = inputs.as_dataset(x, batch_size=None if inputs.yields_batches(x) else batch_size)
+        first = _first(dataset) if isinstance(dataset, tf.data.Dataset) else None
+        if first is not None:
+            try:
+                self.check_batch(first, check_range=check_range)
+            except ValueError as error:
+                raise ValueError(f"In `validation_data`: {error}") from error
+        return dataset
+
+    def _maybe_symbolic_build(self, iterator=None, data_batch=None):
+        """Does nothing, as the networks are built.
+
+        Keras would draw a batch for this under a distribution strategy, and where a dataset is shuffled anew for each
+        iterator, a resumed run would then see another order than the uninterrupted one.
+        """
+
+    def _pass_over(self, steps):
+        """Lets Keras count, and do nothing in, the first steps of its next `fit`: an earlier run has made them.
+
+        One `fit`, and so one iterator, must serve the begun epoch and the others: a second iterator over a dataset
+        that is shuffled would see yet another order.
+        """
+        self.make_train_function()
+        train = self.train_function
+
+        def pass_or_train(iterator):
+            nonlocal steps
+            if not steps:
+                self.train_function = train
+                return train(iterator)
+            steps -= self.steps_per_execution
+            return {}
+
+        self.train_function = pass_or_train
+
+    def _epoch_length(self, length, steps_per_epoch):
+        steps = steps_per_epoch or (length if length is not None and length >= 0 else None)
+        if steps is None and length == tf.data.INFINITE_CARDINALITY:
+            raise ValueError("The dataset is endless: `fit` needs `steps_per_epoch`.")
+        if steps is None:
+            return None
+        if steps < self.steps_per_execution:
+            raise ValueError(
+                f"`steps_per_execution={self.steps_per_execution}` must not exceed the {steps} steps of an epoch. "
+                "Compile with a smaller one, or give `steps_per_epoch` (the dataset is repeated)."
+            )
+        return steps - steps % self.steps_per_execution
+
+
+class _Callbacks(keras.callbacks.CallbackList):
+    """The callbacks of a `fit`: they hear of no step that another process made; who saves comes first at the end.
+
+    Args:
+        passed_over: int, the steps of the first epoch that an earlier process made.
+    """
+
+    def __init__(self, callbacks, passed_over, **kwargs):
+        super().__init__(callbacks, **kwargs)
+        self.passed_over = passed_over
+
+    def on_train_batch_begin(self, batch, logs=None):
+        if batch >= self.passed_over:
+            super().on_train_batch_begin(batch, logs)
+
+    def on_train_batch_end(self, batch, logs=None):
+        if batch >= self.passed_over:
+            super().on_train_batch_end(batch, logs)
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.passed_over = 0
+        super().on_epoch_end(epoch, logs)
+
+    def on_train_end(self, logs=None):
+        self.callbacks.sort(key=lambda callback: not hasattr(callback, "restore_into"))
+        super().on_train_end(logs)
