@@ -1,6 +1,7 @@
 """The rooms of the house and the directions of the arrows between them, read from the imports."""
 
 import ast
+import configparser
 import pathlib
 
 import pytest
@@ -65,6 +66,14 @@ def arrows(tree, inside=False):
 
 def test_every_room_has_a_floor():
     assert ROOMS == FLOOR.keys()
+
+
+def test_every_package_is_shipped():
+    parser = configparser.ConfigParser()
+    parser.read(ROOT / "setup.cfg")
+    shipped = parser["options"]["packages"].split()
+    found = {name.removesuffix(".__init__") for _, name, _ in modules() if name.endswith("__init__")}
+    assert sorted(shipped) == sorted(name.replace("kerasgan.cli", "kerasgan_cli") for name in found)
 
 
 def upward_imports():
