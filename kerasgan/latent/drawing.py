@@ -37,7 +37,7 @@ def decode(model, latents, condition=None, batch_size=64):
 
 
 def check_has_latents(model):
-    if hasattr(model, "translate") or hasattr(model, "upscale"):
+    if hasattr(model, "translate"):
         raise ValueError(
             f"`model` must draw images from latents. Received: {type(model).__name__}, which changes images"
         )
