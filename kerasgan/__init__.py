@@ -56,6 +56,8 @@ from kerasgan.models import (
     StackGAN,
     StackGANStage1,
     StackGANStage2,
+    StyleGAN,
+    StyleGAN2,
 )
 from kerasgan.version import __version__
 from kerasgan.zoo import load_preset

@@ -54,6 +54,30 @@ class Adam(keras.optimizers.Adam):
         return super().from_config(config | {"beta_2": keras.saving.deserialize_keras_object(config["beta_2"])})
 
 
+def lazy_adam(learning_rate, every, beta_1=0.0, beta_2=0.99, epsilon=1e-8):
+    """Makes the Adam of a player whose penalty is lazy (Karras et al. 2020, https://arxiv.org/abs/1912.04958, app. B).
+
+    For c = k / (k + 1) the rate is multiplied by c and the betas are raised to the power c: the authors make a step of
+    Adam for the penalty besides the k steps for the loss. Here the penalty's gradient joins that of the loss.
+
+    Args:
+        learning_rate: float. The rate without the correction.
+        every: int, k, the interval of the penalty.
+        beta_1, beta_2, epsilon: as of `Adam`, without the correction. Default to 0, 0.99 and 1e-8, those of StyleGAN.
+
+    Returns:
+        An `Adam`.
+
+    Example:
+
+    >>> optimizer = kerasgan.optimizers.lazy_adam(0.002, every=4)
+    >>> round(float(optimizer.learning_rate), 6), round(optimizer.beta_2, 6)
+    (0.0016, 0.991992)
+    """
+    c = every / (every + 1)
+    return Adam(c * learning_rate, beta_1=beta_1**c, beta_2=beta_2**c, epsilon=epsilon)
+
+
 def _handle(variable):
     # Keras's variables hold TensorFlow's, of which a strategy gives each replica its own.
     return (variable.value if isinstance(variable, keras.Variable) else variable).handle

@@ -1,15 +1,16 @@
-"""Penalties on the discriminator: terms added to its loss, computed on real and fake images.
+"""Penalties: terms added to the loss of D, computed on real and fake images, or to that of G.
 
-A penalty is called as `penalty(judge, real, fake, seed)`, where `judge` maps images to logits, and returns a scalar
-that already holds its weight. The norms are computed in float32 whatever the networks' precision.
+A penalty of D is called as `penalty(judge, real, fake, seed)`, where `judge` maps images to logits, and returns a
+scalar that already holds its weight. The norms are computed in float32 whatever the networks' precision.
 """
 
+import math
 import warnings
 
 import keras
 import tensorflow as tf
 
-from kerasgan import layers, random
+from kerasgan import layers, random, replicas
 from kerasgan.arguments import KnowsItsArguments, did_you_mean
 from kerasgan.losses import entry
 
@@ -49,21 +50,37 @@ def squared_gradient_norms(judge, images):
         float32 tensor of shape (batch,).
     """
     images = tf.cast(images, tf.float32)
-    logits, tape = (judge if isinstance(judge, Recorded) else Recorded(judge)).record(images)
+    if not isinstance(judge, Recorded):
+        # In a branch of the graph a tape knows no tensors of outside.
+        judge, images = Recorded(judge), tf.identity(images)
+    logits, tape = judge.record(images)
     gradient = tape.gradient(entry(logits, "logits"), images)  # of the sum of all logits
     return tf.reduce_sum(gradient**2, axis=range(1, len(images.shape)))
 
 
-class Penalty(KnowsItsArguments):
-    """Base of the penalties: keeps the weight, serialises."""
+def _check(weight, every):
+    if weight < 0:
+        raise ValueError(f"`weight` of a penalty must be at least 0. Received: {weight!r}")
+    if every != int(every) or every < 1:
+        raise ValueError(f"`every` of a penalty must be an int of at least 1. Received: {every!r}")
 
-    def __init__(self, weight):
-        if weight < 0:
-            raise ValueError(f"`weight` of a penalty must be at least 0. Received: {weight!r}")
-        self.weight = weight
+
+class Penalty(KnowsItsArguments):
+    """Base of the penalties: keeps the weight and the interval, serialises.
+
+    Args:
+        weight: float.
+        every: int. In one step of `every` the model adds `every` times the penalty, and in the others nothing: lazy
+            regularization (Karras et al. 2020, https://arxiv.org/abs/1912.04958, section 3.1), nearly as good and
+            much cheaper. See `kerasgan.optimizers.lazy_adam`. Defaults to 1.
+    """
+
+    def __init__(self, weight, every=1):
+        _check(weight, every)
+        self.weight, self.every = weight, int(every)
 
     def get_config(self):
-        return {"weight": self.weight}
+        return {"weight": self.weight, "every": self.every}
 
     @classmethod
     def from_config(cls, config):
@@ -79,10 +96,11 @@ class GradientPenalty(Penalty):
     Args:
         weight: float, lambda in the paper. Defaults to 10.
         target: float, the gradient's wanted norm. Defaults to 1.
+        every: int. See `Penalty`. Defaults to 1.
     """
 
-    def __init__(self, weight=10.0, target=1.0):
-        super().__init__(weight)
+    def __init__(self, weight=10.0, target=1.0, every=1):
+        super().__init__(weight, every)
         self.target = target
 
     def __call__(self, judge, real, fake, seed):
@@ -94,7 +112,7 @@ class GradientPenalty(Penalty):
         return self.weight * tf.reduce_mean((norms - self.target) ** 2)
 
     def get_config(self):
-        return {"weight": self.weight, "target": self.target}
+        return {**super().get_config(), "target": self.target}
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -105,10 +123,11 @@ class R1(Penalty):
 
     Args:
         weight: float, gamma in the paper. Defaults to 10, the paper's value for images.
+        every: int. See `Penalty`. Defaults to 1.
     """
 
-    def __init__(self, weight=10.0):
-        super().__init__(weight)
+    def __init__(self, weight=10.0, every=1):
+        super().__init__(weight, every)
 
     def __call__(self, judge, real, fake, seed):
         return self.weight / 2 * tf.reduce_mean(squared_gradient_norms(judge, real))
@@ -122,10 +141,11 @@ class R2(Penalty):
 
     Args:
         weight: float, gamma in the paper. Defaults to 10.
+        every: int. See `Penalty`. Defaults to 1.
     """
 
-    def __init__(self, weight=10.0):
-        super().__init__(weight)
+    def __init__(self, weight=10.0, every=1):
+        super().__init__(weight, every)
 
     def __call__(self, judge, real, fake, seed):
         return self.weight / 2 * tf.reduce_mean(squared_gradient_norms(judge, fake))
@@ -140,10 +160,11 @@ class DRAGAN(Penalty):
 
     Args:
         weight: float, lambda in the paper. Defaults to 10.
+        every: int. See `Penalty`. Defaults to 1.
     """
 
-    def __init__(self, weight=10.0):
-        super().__init__(weight)
+    def __init__(self, weight=10.0, every=1):
+        super().__init__(weight, every)
 
     def __call__(self, judge, real, fake, seed):
         real = tf.cast(real, tf.float32)
@@ -154,15 +175,100 @@ class DRAGAN(Penalty):
         return self.weight * tf.reduce_mean((norms - 1) ** 2)
 
 
-NAMES = {"gradient_penalty": GradientPenalty, "r1": R1, "r2": R2, "dragan": DRAGAN}
+@keras.saving.register_keras_serializable("kerasgan")
+class PathLength(KnowsItsArguments, keras.layers.Layer):
+    """Path length regularization of a generator (Karras et al. 2020, https://arxiv.org/abs/1912.04958, equation 4).
+
+    weight * E (|J^T y| - a)^2, where J is the Jacobian of the image by the latent, y is normal noise, divided by the
+    root of the number of pixels as in the authors' code, and a is a moving mean of the lengths. Steps of one length in
+    the space of latents then change the image alike everywhere. The space is w for style-based models, where the
+    length is the root of the mean over the layers of the squared lengths, and z for the others.
+
+    The moving mean is a weight of this object and is saved with the model: each model needs an object of its own.
+
+    Args:
+        weight: float. Defaults to 2, that of the authors' code.
+        decay: float. Share of a new mean in the moving one. Defaults to 0.01, that of the authors' code.
+        every: int. See `Penalty`. Defaults to 4, the paper's.
+        share: float in (0, 1]. Part of the batch that is looked at. Defaults to 1/2, that of the authors' code.
+
+    Example:
+
+    >>> model = kerasgan.DCGAN(image_size=16, width=2)
+    >>> model.compile(penalty=[kerasgan.penalties.R1(1.0, every=16), kerasgan.penalties.PathLength()])
+    """
+
+    def __init__(self, weight=2.0, decay=0.01, every=4, share=0.5, **kwargs):
+        super().__init__(**kwargs)
+        _check(weight, every)
+        for name, value in (("decay", decay), ("share", share)):
+            if not 0 < value <= 1:
+                raise ValueError(f"`{name}` must be in (0, 1]. Received: {value!r}")
+        self.weight, self.decay, self.every, self.share = weight, decay, int(every), share
+        fixed = {"initializer": "zeros", "trainable": False, "autocast": False, "dtype": "float32"}
+        self.mean = self.add_weight(shape=(), name="mean", **fixed)
+        self.built = True
+
+    def rows(self, batch_size):
+        """Returns how many images of a batch are looked at."""
+        if isinstance(batch_size, int):
+            return max(1, int(batch_size * self.share))
+        return tf.maximum(1, tf.cast(tf.cast(batch_size, tf.float32) * self.share, tf.int32))
+
+    def penalize(self, paint, points, seed, step):
+        """Returns the penalty, a float32 scalar that holds the weight and the interval; moves the mean.
+
+        Args:
+            paint: callable, points -> images.
+            points: (rows, latent_dim), or (rows, layers, style_dim).
+            seed: `keras.random.SeedGenerator`.
+            step: int. The penalty is 0 where `every` does not divide it.
+        """
+        due = tf.convert_to_tensor(step) % self.every == 0
+        lengths = tf.cond(
+            due, lambda: path_lengths(paint, points, seed), lambda: tf.zeros((keras.ops.shape(points)[0],))
+        )
+        old = tf.convert_to_tensor(self.mean)
+        mean = old + self.decay * (replicas.mean(tf.reduce_mean(lengths)) - old)
+        self.mean.assign(tf.where(due, mean, old))
+        return tf.where(due, self.weight * self.every * tf.reduce_mean((lengths - mean) ** 2), 0.0)
+
+    def get_config(self):
+        names = ("weight", "decay", "every", "share")
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}}
+
+
+def path_lengths(paint, points, seed):
+    """Returns |J^T y| for each point, float32 (rows,): see `PathLength`."""
+    points = tf.identity(points)
+    with tf.GradientTape() as tape:
+        tape.watch(points)
+        images = tf.cast(paint(points), tf.float32)
+        _, height, width, _ = images.shape
+        noise = random.normal(keras.ops.shape(images), seed) / math.sqrt(height * width)
+        total = tf.reduce_sum(images * noise)
+    squares = tf.reduce_sum(tf.cast(tape.gradient(total, points), tf.float32) ** 2, axis=-1)
+    if len(squares.shape) > 1:
+        squares = tf.reduce_mean(squares, axis=1)
+    # The small number keeps the root's own gradient finite where the length is 0.
+    return tf.sqrt(squares + 1e-12)
+
+
+NAMES = {
+    "gradient_penalty": GradientPenalty,
+    "r1": R1,
+    "r2": R2,
+    "dragan": DRAGAN,
+    "path_length": PathLength,
+}
 
 
 def get(penalty):
     """Returns the list of penalties that `penalty` names.
 
     Args:
-        penalty: None, a name (`"gradient_penalty"`, `"r1"`, `"r2"`, `"dragan"`), a config, a callable
-            `(judge, real, fake, seed) -> scalar`, or a list of these.
+        penalty: None, a name (`"gradient_penalty"`, `"r1"`, `"r2"`, `"dragan"`, `"path_length"`), a config, a
+            `PathLength`, a callable `(judge, real, fake, seed) -> scalar`, or a list of these.
 
     Returns:
         A list of callables, empty for None.

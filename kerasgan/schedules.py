@@ -184,6 +184,46 @@ class R3GANSchedule(KnowsItsArguments):
 
 
 @keras.saving.register_keras_serializable("kerasgan")
+class HalfLife(KnowsItsArguments):
+    """How fast averaged weights forget, in images that D has seen: given as `compile(ema_decay=...)`.
+
+    As Karras et al. say it (2018, https://arxiv.org/abs/1710.10196, section 4.1, and 2020,
+    https://arxiv.org/abs/2006.06676, appendix C): the average forgets half of a weight over `images` images, and at the
+    start over a share `ramp` of those seen so far. The decay of a step is 0.5^(batch_size / half-life).
+
+    Args:
+        images: int. Defaults to 10,000, StyleGAN's.
+        batch_size: int. Images a step on all devices together. Defaults to 32.
+        ramp: float. Defaults to None, no ramp; 0.05 is that of Karras et al. (2020).
+
+    Example:
+
+    >>> decay = kerasgan.schedules.HalfLife(images=10_000, batch_size=100, ramp=0.05)
+    >>> float(decay(20)), round(float(decay(1_000_000)), 6)
+    (0.5, 0.993092)
+    """
+
+    def __init__(self, images=10_000, batch_size=32, ramp=None):
+        for name, value in (("images", images), ("batch_size", batch_size), ("ramp", 1 if ramp is None else ramp)):
+            if value <= 0:
+                raise ValueError(f"`{name}` must be above 0. Received: {value!r}")
+        self.images, self.batch_size, self.ramp = images, batch_size, ramp
+
+    def __call__(self, step):
+        half = float(self.images)
+        if self.ramp is not None:
+            half = ops.minimum(half, self.ramp * self.batch_size * ops.cast(step, "float32"))
+        return 0.5 ** (self.batch_size / half)
+
+    def get_config(self):
+        return {name: getattr(self, name) for name in ("images", "batch_size", "ramp")}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+@keras.saving.register_keras_serializable("kerasgan")
 class LossThreshold(KnowsItsArguments):
     """Trains each player until its loss is low enough: given as `compile(d_steps=...)`.
 

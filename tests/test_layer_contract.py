@@ -17,7 +17,9 @@ LABELS = ((4,), "int32")
 # Layer -> how it is made, and the shapes that it is called on; a list of shapes is one call on several inputs.
 CASES = {
     "AdaptiveAugment": (augment.AdaptiveAugment, [IMAGE, LARGE]),
+    "AugmentPipe": (augment.AugmentPipe, [(4, 6, 6, 3)]),
     "BatchNormalization": (layers.BatchNormalization, [IMAGE, LARGE, VECTOR]),
+    "BiasedRectifier": (layers.BiasedRectifier, [IMAGE, LARGE]),
     "ClippedSamples": (layers.ClippedSamples, [IMAGE]),
     "ConditionalBatchNormalization": (lambda **o: layers.ConditionalBatchNormalization(3, **o), [[IMAGE, LABELS]]),
     "ConditioningAugmentation": (lambda **o: ConditioningAugmentation(5, **o), [[VECTOR, (4, 5)]]),
@@ -26,6 +28,8 @@ CASES = {
     "Conv2DTranspose": (lambda **o: convolutions.Conv2DTranspose(3, 3, 2, "same", **o), [IMAGE, LARGE]),
     "DiffAugment": (augment.DiffAugment, [IMAGE, LARGE]),
     "Dropout": (lambda **o: layers.Dropout(0.5, **o), [IMAGE, VECTOR, (2, 3, 4)]),
+    "EqualizedConv2D": (lambda **o: layers.EqualizedConv2D(3, down=2, **o), [IMAGE, (2, 4, 8, 4)]),
+    "EqualizedDense": (lambda **o: layers.EqualizedDense(3, rate=0.5, **o), [VECTOR]),
     "GaussianCorruption": (corruptions.GaussianCorruption, [IMAGE, VECTOR]),
     "GroupNormalization": (lambda **o: layers.GroupNormalization(2, **o), [IMAGE, LARGE, VECTOR, (2, 3, 4)]),
     "GroupedConv2D": (lambda **o: convolutions.GroupedConv2D(6, 3, padding="same", groups=2, **o), [IMAGE, LARGE]),
@@ -35,15 +39,20 @@ CASES = {
     "LayerNormalization": (layers.LayerNormalization, [IMAGE, VECTOR, (2, 3, 4)]),
     "LeakyReLU": (lambda **o: layers.LeakyReLU(0.2, **o), [IMAGE, VECTOR]),
     "LearnedBasis": (lambda **o: layers.LearnedBasis(3, **o), [VECTOR]),
+    "LearnedConstant": (lambda **o: layers.LearnedConstant(3, 2, **o), [VECTOR]),
     "MaskingCorruption": (corruptions.MaskingCorruption, [IMAGE, VECTOR]),
     "Maxout": (lambda **o: layers.Maxout(3, **o), [VECTOR, (2, 3, 4), IMAGE]),
     "MinibatchDiscrimination": (lambda **o: layers.MinibatchDiscrimination(3, 2, **o), [VECTOR]),
     "MinibatchStdDev": (layers.MinibatchStdDev, [IMAGE, VECTOR]),
+    "ModulatedConv2D": (lambda **o: layers.ModulatedConv2D(3, up=2, noise=False, **o), [[IMAGE, VECTOR]]),
+    "Noise": (layers.Noise, [IMAGE, LARGE]),
     "OccasionalAugment": (augment.OccasionalAugment, [IMAGE]),
     "NoiseDropout": (NoiseDropout, [[IMAGE, (4, 144)]]),
     "Pack": (layers.Pack, [IMAGE, LARGE]),
+    "PixelNormalization": (layers.PixelNormalization, [VECTOR, IMAGE]),
     "PixelShuffle": (layers.PixelShuffle, [IMAGE, LARGE]),
     "ReflectionPadding2D": (layers.ReflectionPadding2D, [IMAGE, LARGE]),
+    "Resample": (lambda **o: layers.Resample(up=2, **o), [IMAGE, LARGE]),
     "SaltAndPepperCorruption": (corruptions.SaltAndPepperCorruption, [IMAGE, VECTOR]),
     "SelfAttention": (layers.SelfAttention, [IMAGE, LARGE]),
     "SmoothDownSampling2D": (layers.SmoothDownSampling2D, [IMAGE, (2, 4, 8, 4)]),
@@ -53,9 +62,12 @@ CASES = {
         lambda **o: layers.SpectralNormalization(keras.layers.Conv2D(3, 3, **o), **o),
         [IMAGE, LARGE],
     ),
+    "StyleModulation": (layers.StyleModulation, [[IMAGE, VECTOR]]),
+    "TrackedMean": (layers.TrackedMean, [VECTOR]),
 }
 # These draw random numbers, stand in G and compute in float32, or have no gradient in float64 on CPUs.
-NOT_PENALISED = ("AdaptiveAugment", "DiffAugment", "Dropout", "InstanceNoise", "OccasionalAugment")
+NOT_PENALISED = ("AdaptiveAugment", "AugmentPipe", "DiffAugment", "Dropout", "InstanceNoise", "OccasionalAugment")
+NOT_PENALISED += ("LearnedConstant", "Noise")
 NOT_PENALISED += ("ConditioningAugmentation", "GroupedConv2D", "SpatialDropout2D")
 NOT_PENALISED += ("GaussianCorruption", "MaskingCorruption", "SaltAndPepperCorruption")
 

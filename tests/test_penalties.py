@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from kerasgan import penalties
+import kerasgan
+from kerasgan import penalties, random
 
 
 def half_square(images):
@@ -84,7 +85,7 @@ def test_the_penalty_trains_the_weights(name):
     assert float(tape.gradient(value, weight)) == pytest.approx(40, rel=1e-5)
 
 
-@pytest.mark.parametrize("name", penalties.NAMES)
+@pytest.mark.parametrize("name", [name for name in penalties.NAMES if name != "path_length"])
 def test_a_flat_discriminator_gives_finite_gradients(name):
     weight = tf.Variable(0.0)
     images = tf.zeros((4, 1, 1, 1))
@@ -111,3 +112,71 @@ def test_get():
         penalties.get("r3")
     with pytest.raises(ValueError, match="`weight` of a penalty must be at least 0. Received: -1"):
         penalties.R1(weight=-1)
+
+
+def test_path_length_of_a_linear_generator():
+    """x = A z: J^T y = A^T y / sqrt(pixels), whose mean square is |A|_F^2 / pixels."""
+    matrix = np.random.default_rng(0).normal(size=(5, 4 * 4 * 2)).astype("float32")
+    paint = lambda z: tf.reshape(tf.matmul(z, matrix), (-1, 4, 4, 2))  # noqa: E731
+    lengths = penalties.path_lengths(paint, tf.zeros((40_000, 5)), seed()).numpy()
+    expected = (matrix**2).sum() / 16
+    error = float(np.std(lengths**2)) / 200
+    assert (lengths**2).mean() == pytest.approx(expected, abs=4 * error) and error < 0.01 * expected
+
+
+def test_path_length_is_the_root_of_the_mean_over_layers():
+    """x = sum over layers of a_l w_l: by layer a_l |y| / 2, together sqrt(mean a_l^2) |y| / 2 on 4 pixels."""
+    factors = np.float32([1.0, 3.0])
+    paint = lambda w: tf.reshape(tf.einsum("bld,l->bd", w, factors), (-1, 2, 2, 1))  # noqa: E731
+    points = tf.zeros((3, 2, 4))
+    state = seed()
+    noise = np.array(random.normal((3, 2, 2, 1), state)).reshape((3, 4))
+    expected = np.sqrt(5) * np.linalg.norm(noise, axis=1) / 2
+    np.testing.assert_allclose(penalties.path_lengths(paint, points, seed()), expected, rtol=1e-5)
+
+
+def test_path_length_penalises_deviations_from_its_moving_mean(monkeypatch):
+    """Of lengths 2 and 4 the mean 0 moves to 1.5, then to 2.25. Every 2 with weight 3: 3 * 2 * (0.5^2 + 2.5^2) / 2."""
+    penalty = penalties.PathLength(weight=3.0, decay=0.5, every=2, share=1.0)
+    points = tf.zeros((2, 1))
+
+    monkeypatch.setattr(penalties, "path_lengths", lambda *_: tf.constant([2.0, 4.0]))
+    found = []
+    for step in range(3):
+        found.append((float(penalty.penalize(None, points, seed(), step)), float(penalty.mean.numpy())))
+    expected = [(3 * 2 * (0.25 + 6.25) / 2, 1.5), (0, 1.5), (3 * 2 * (0.0625 + 3.0625) / 2, 2.25)]
+    np.testing.assert_allclose(found, expected, rtol=1e-6)
+    assert [penalties.PathLength().rows(n) for n in (1, 2, 7, 8)] == [1, 1, 3, 4]
+
+
+def test_a_lazy_penalty_counts_so_many_times_in_one_step_of_so_many():
+    """The step of plain descent by 3 R1 where it is due, by no R1 where it is not."""
+    images = tf.constant(np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 1)).astype("float32"))
+
+    def model(penalty):
+        model = kerasgan.GAN(image_size=8, latent_dim=4, seed=0)
+        model.compile(penalty=penalty, **{name: keras.optimizers.SGD(1.0) for name in ("g_optimizer", "d_optimizer")})
+        return model
+
+    models = [model(penalty) for penalty in (penalties.R1(0.5, every=3), penalties.R1(1.5), [])]
+    steps = [tf.function(model.train_step) for model in models]
+    start, states = models[0].get_weights(), [np.array(v) for v in models[0]._random_states()]
+    for number, expected in ((0, 1), (1, 2), (2, 2), (3, 1)):
+        moved = []
+        for i in (0, expected):
+            models[i].set_weights(start)
+            models[i].step.assign(number)
+            for variable, state in zip(models[i]._random_states(), states, strict=True):
+                variable.assign(state)
+            steps[i](images)
+            moved.append([np.array(v) for v in models[i].d_variables])
+        for a, b in zip(*moved):
+            np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6)
+    assert not np.allclose(*(m.d_variables[0] for m in models[1:]), atol=1e-4)  # the penalty matters
+    with pytest.raises(ValueError, match="`every` of a penalty must be an int of at least 1. Received: 0"):
+        penalties.R1(every=0)
+
+
+def test_path_length_needs_latents():
+    with pytest.raises(ValueError, match="`PathLength` needs a model that draws images from latents"):
+        kerasgan.Pix2Pix(image_size=16, width=2, receptive_field=16).compile(penalty="path_length")

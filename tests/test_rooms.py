@@ -12,7 +12,7 @@ FLOORS = (
     "arguments downloads files locks random replicas settings shapes version",
     "augment convolutions corruptions distribute export layers losses optimizers "
     "plots pool reconstruction regularizers schedules tiles",
-    "data networks penalties style",
+    "data networks penalties",
     "text",
     "models",
     "callbacks",

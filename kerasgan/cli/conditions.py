@@ -48,7 +48,7 @@ def find_condition(kerasgan, model, source, classes, texts, attributes, count):
         if model.encoder is None:
             model.set_encoder(_encoder(kerasgan, source))
         return list(texts)
-    if not hasattr(model, "condition_names"):
+    if not getattr(model, "condition_names", ()):
         _refuse(model, classes=classes, texts=texts, attributes=attributes)
         return None
     _refuse(model, texts=texts)

@@ -49,7 +49,7 @@ def condition_inputs(model, condition, count):
         if condition is None:
             raise ValueError(f"`condition` must be a text for {type(model).__name__}. Received: None")
         return model.sampling_inputs(condition, count, seed=0)[1:]
-    if not hasattr(model, "condition_names"):
+    if not getattr(model, "condition_names", ()):
         if condition is not None:
             raise ValueError(f"`condition` must be None for {type(model).__name__}. Received: {condition!r}")
         return []

@@ -50,7 +50,7 @@ class MinibatchStdDev(keras.layers.Layer):
         x = tf.reshape(wide(inputs), (-1, group, *shape))
         variance = tf.reduce_mean((x - tf.reduce_mean(x, axis=1, keepdims=True)) ** 2, axis=1)
         deviation = tf.reduce_mean(tf.sqrt(variance + 1e-8), axis=range(1, len(shape) + 1))
-        extra = tf.reshape(tf.repeat(deviation, group), (-1,) + (1,) * len(shape))
+        extra = tf.reshape(deviation[:, None] * tf.ones((1, group), deviation.dtype), (-1,) + (1,) * len(shape))
         extra = tf.broadcast_to(extra, (rows, *shape[:-1], 1))
         return tf.concat([inputs, tf.cast(extra, inputs.dtype)], axis=-1)
 

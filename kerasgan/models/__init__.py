@@ -18,4 +18,6 @@ from kerasgan.models.sngan import SNGAN
 from kerasgan.models.srgan import SRGAN
 from kerasgan.models.stackgan import StackGANStage1, StackGANStage2
 from kerasgan.models.stackgan_both import StackGAN
+from kerasgan.models.stylegan import StyleGAN
+from kerasgan.models.stylegan2 import StyleGAN2
 from kerasgan.models.wgan import WGAN, WGANGP

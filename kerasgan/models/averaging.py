@@ -62,14 +62,15 @@ class AveragesAndFreezes:
         frozen = {name: frozen_layers(getattr(self, name)) for name in self.network_names}
         frozen = {name: numbers for name, numbers in frozen.items() if numbers}
         changes = {"frozen": frozen} if frozen or self._made_frozen else {}
-        return changes | ({"ema_decay": self.ema_decay} if self.ema_decay else {})
+        decay = keras.saving.serialize_keras_object(self.ema_decay)
+        return changes | ({"ema_decay": decay} if decay else {})
 
     def repeat_changes(self, changes):
         for name in self.network_names if "frozen" in changes else ():
             numbers = changes["frozen"].get(name, [])
             for i, layer in enumerate(getattr(self, name)._flatten_layers()):  # each before its own parts
                 layer.trainable = i not in numbers
-        self._keep_average(changes.get("ema_decay", 0.0))
+        self._keep_average(keras.saving.deserialize_keras_object(changes.get("ema_decay", 0.0)))
 
     def _trained_variables(self):
         return {id(v) for name in self.network_names for v in getattr(self, name).trainable_variables}
@@ -99,7 +100,7 @@ class AveragesAndFreezes:
                 average = self._average_of(getattr(self, name))
             # Behind all other parts, whichever were made first: `get_weights` and files go by the order.
             self._replace(f"ema_{name}", average if decay else None)
-        self.ema_decay = float(decay)
+        self.ema_decay = decay if callable(decay) else float(decay)
 
     def _replace(self, attribute, value):
         """Sets an attribute that may hold layers. Keras would go on counting the former ones as parts of the model."""
@@ -140,12 +141,14 @@ class AveragesAndFreezes:
                 average.assign(weight + decay * (average - weight) if is_float else weight)
 
     def ema_decay_now(self):
-        """Returns the decay: `ema_decay`, but at step t at most (1 + t) / (10 + t).
+        """Returns the decay: what a `HalfLife` says; else `ema_decay`, but at step t at most (1 + t) / (10 + t).
 
         So the random first weights do not linger. An average that is begun later begins from trained weights and needs
         no such ramp; re-compiling restarts none.
         """
         step = tf.cast(self.step, tf.float32)
+        if callable(self.ema_decay):
+            return self.ema_decay(step)
         return tf.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
 
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):

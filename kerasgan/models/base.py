@@ -94,9 +94,9 @@ class AdversarialModel(ResumableModel):
             d_steps: int. Discriminator updates per step, each on a batch of its own, so that every update sees new
                 data: `fit` joins so many batches of the dataset for a step. Or a
                 `kerasgan.schedules.LossThreshold`, which trains each player until its loss is low enough.
-            ema_decay: float in [0, 1). Per-step decay of the averaged copy of the sampling networks, batch
-                statistics included, which `generate` then uses. Defaults to that of the average there is, which
-                compiling keeps, or to the paper's. 0 for none: it drops the average there is.
+            ema_decay: float in [0, 1), or a `kerasgan.schedules.HalfLife`. Per-step decay of the averaged copy of the
+                sampling networks, batch statistics included, which `generate` then uses. Defaults to that of the
+                average there is, which compiling keeps, or to the paper's. 0 for none: it drops the average there is.
             metrics: list of `keras.metrics.Metric`s over (real images, generated images), for `evaluate`.
             run_eagerly, steps_per_execution, jit_compile: as in `keras.Model.compile`.
 
@@ -138,6 +138,8 @@ class AdversarialModel(ResumableModel):
         if hasattr(self.loss, "draw_from"):
             self.loss.draw_from(self.seed_generator)
         self.penalty = penalties.get(options["penalty"])
+        if not hasattr(self, "paths") and any(isinstance(p, penalties.PathLength) for p in self.penalty):
+            raise ValueError(f"`PathLength` needs a model that draws images from latents. Received: {type(self)}")
         for name in self.d_networks:
             penalties.warn_of_inexact_norms(self.penalty, getattr(self, name))
         # An optimizer that is not built here loses its moments on resume and fails under MirroredStrategy.
@@ -278,8 +280,19 @@ class AdversarialModel(ResumableModel):
         return logs
 
     def penalties(self, judge, real, fake):
-        """Returns the sum of the compiled penalties, a float32 scalar."""
-        return sum((p(judge, real, fake, self.seed_generator) for p in self.penalty), start=tf.zeros(()))
+        """Returns the sum of the compiled penalties of D, a float32 scalar; lazy ones count when they are due."""
+
+        def value(penalty):
+            if getattr(penalty, "every", 1) == 1:
+                return penalty(judge, real, fake, self.seed_generator)
+            return tf.cond(
+                tf.convert_to_tensor(self.step) % penalty.every == 0,
+                lambda: penalty.every * penalty(judge, real, fake, self.seed_generator),
+                lambda: tf.zeros(()),
+            )
+
+        on_d = [penalty for penalty in self.penalty if not isinstance(penalty, penalties.PathLength)]
+        return sum(map(value, on_d), start=tf.zeros(()))
 
     def probabilities(self, real_logits, fake_logits):
         """Returns the mean probabilities D(x) and D(G(z)) by the names under which they are logged."""

@@ -9,7 +9,7 @@ from keras import layers
 from kerasgan.layers import Dropout, Maxout
 from kerasgan.models.base import AdversarialModel
 from kerasgan.models.tasks import FromNoise, join_inputs
-from kerasgan.penalties import Recorded
+from kerasgan.penalties import PathLength, Recorded
 from kerasgan.schedules import LossThreshold
 from kerasgan.shapes import as_size
 
@@ -144,7 +144,17 @@ class GAN(FromNoise, AdversarialModel):
         """G's loss for samples that D now judges, and the real images too where the loss compares the two."""
         fake_logits = self.judge(fake, condition)
         real_logits = self.judge(real, condition) if self.loss.needs_real_logits else None
-        return self.generator_loss(fake_logits, real_logits, condition)
+        loss = self.generator_loss(fake_logits, real_logits, condition)
+        for penalty in self.penalty:
+            if isinstance(penalty, PathLength):
+                points, paint = self.paths(penalty.rows(keras.ops.shape(real)[0]), condition)
+                loss += penalty.penalize(paint, points, self.seed_generator, self.step)
+        return loss
+
+    def paths(self, rows, condition):
+        """Returns `rows` points of a space of latents, and what makes images of them: for `PathLength`."""
+        condition = tuple(values[:rows] for values in condition)
+        return self.latents(rows), lambda latents: self.generator(join_inputs(latents, condition), training=True)
 
     def discriminator_loss(self, real_logits, fake_logits, condition):
         """What D descends, without penalties."""

@@ -112,8 +112,8 @@ class ResumableModel(
         Compiling changes the training, never the model: weights, averages and `step` stay.
 
         Args:
-            ema_decay: float in [0, 1). Per-step decay of the averaged copies of `sampling_networks`. Defaults to that
-                of the averages there are, or none. 0 drops them.
+            ema_decay: float in [0, 1), or a `kerasgan.schedules.HalfLife`. Per-step decay of the averaged copies of
+                `sampling_networks`. Defaults to that of the averages there are, or none. 0 drops them.
             metrics: list of `keras.metrics.Metric`s over (real images, generated images), for `evaluate`.
             **execution: `run_eagerly`, `steps_per_execution` and `jit_compile` of `keras.Model.compile`.
 
@@ -121,8 +121,8 @@ class ResumableModel(
             ValueError: if an argument is out of its range.
         """
         ema_decay = self.ema_decay if ema_decay is None else ema_decay
-        if not 0 <= ema_decay < 1:
-            raise ValueError(f"`ema_decay` must be in [0, 1). Received: {ema_decay!r}")
+        if not callable(ema_decay) and not 0 <= ema_decay < 1:
+            raise ValueError(f"`ema_decay` must be in [0, 1), or a `HalfLife`. Received: {ema_decay!r}")
         # Keras would install, and save, an RMSprop without `optimizer=None`.
         super().compile(optimizer=None, **execution)
         for name in self.loss_names:

@@ -5,6 +5,14 @@ from kerasgan.networks.parts import batch_norm, instance_norm, normal, pyramid
 from kerasgan.networks.patches import patch_discriminator
 from kerasgan.networks.residual import residual_generator
 from kerasgan.networks.stages import stage1_generator, stage2_generator, stage2_refiner
+from kerasgan.networks.style import (
+    add_picture,
+    layer_styles,
+    mapping_network,
+    mix,
+    style_generator,
+    style_stages,
+)
 from kerasgan.networks.text import matching_discriminator, projection_discriminator
 from kerasgan.networks.transfer import dtn_discriminator, dtn_features, dtn_generator
 from kerasgan.networks.unet import unet_generator

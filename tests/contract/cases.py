@@ -233,6 +233,57 @@ CASES = {
         arrays=lambda n: (images(n, 16, 1), np.arange(n, dtype="int32") % 3),
         default=lambda: kerasgan.SAGAN(width=8),  # the paper's width has 70 million weights
     ),
+    "StyleGAN": Case(
+        make=lambda: kerasgan.StyleGAN(
+            image_size=16,
+            channels=1,
+            num_classes=3,
+            latent_dim=4,
+            style_dim=4,
+            mapping_layers=1,
+            channel_base=64,
+            seed=3,
+        ),
+        arrays=lambda n: (images(n, 16, 1), np.arange(n, dtype="int32") % 3),
+        default=lambda: kerasgan.StyleGAN(image_size=32, channel_base=512),  # at 1,024 pixels there are 49 million
+        compile={"penalty": kerasgan.penalties.R1(0.1)},
+    ),
+    "StyleGAN2": Case(
+        make=lambda: kerasgan.StyleGAN2(
+            image_size=16, channels=1, latent_dim=4, style_dim=4, mapping_layers=1, channel_base=64, seed=3
+        ),
+        arrays=lambda n: images(n, 16, 1),
+        default=lambda: kerasgan.StyleGAN2(image_size=32, channel_base=512),  # at 1,024 pixels there are 59 million
+        compile={
+            "penalty": [
+                kerasgan.penalties.R1(0.1, every=4),
+                keras.saving.serialize_keras_object(kerasgan.penalties.PathLength(0.1, every=2)),
+            ],
+            "ema_decay": kerasgan.schedules.HalfLife(64, batch_size=8, ramp=0.5),
+        },
+    ),
+    "StyleGAN2 with the pipe of ADA": Case(
+        make=lambda: kerasgan.StyleGAN2(
+            image_size=16,
+            channels=1,
+            num_classes=3,
+            latent_dim=4,
+            style_dim=4,
+            mapping_layers=1,
+            channel_base=64,
+            residual=False,
+            seed=3,
+        ),
+        arrays=lambda n: (images(n, 16, 1), np.arange(n, dtype="int32") % 3),
+        default=lambda: kerasgan.StyleGAN2(image_size=32, channel_base=512),
+        compile={
+            "penalty": kerasgan.penalties.R1(0.1, every=2),
+            "style_mixing": 0,
+            "augment": keras.saving.serialize_keras_object(
+                kerasgan.augment.AugmentPipe(target=-0.9, ramp=64, interval=2)
+            ),
+        },
+    ),
     "Pix2Pix": Case(
         make=lambda: kerasgan.Pix2Pix(image_size=16, channels=1, width=2, receptive_field=16, seed=3),
         arrays=lambda n: (images(n, 16, 1, seed=0), images(n, 16, 1, seed=1)),

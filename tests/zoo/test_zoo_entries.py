@@ -90,6 +90,7 @@ def recipes():
         "sr",
         "sagan",
         "dcgan_emoji",
+        "stylegan2",
     )
     for name in sorted(path.parent.name for path in zoo.FOLDER.glob("*/recipe.py")):
         yield pytest.param(name, marks=[pytest.mark.slow] * name.startswith(large))

@@ -64,7 +64,7 @@ def _as_int32(labels):
 class FromLabels(FromNoise):
     """Draws images from noise and labels or attributes; a constructor also calls `set_conditions`.
 
-    `fit` takes `(images, labels)`.
+    `fit` takes `(images, labels)`. Without any condition, which a paper may allow, the task is `FromNoise`.
     """
 
     def set_conditions(self, label_sets, attribute_sets):
@@ -89,6 +89,8 @@ class FromLabels(FromNoise):
 
     def unpack(self, data):
         """Splits a dataset element `(images, labels)` into (real images, condition)."""
+        if not self.condition_names:
+            return super().unpack(data)
         if not isinstance(data, (tuple, list)) or len(data) != 2:
             got = f"{len(data)} parts" if isinstance(data, (tuple, list)) else type(data).__name__
             raise ValueError(
@@ -109,7 +111,8 @@ class FromLabels(FromNoise):
 
     def check_batch(self, batch, check_range=True):
         super().check_batch(batch, check_range)
-        self._check_condition(self._as_condition(batch[1]))
+        if self.condition_names:
+            self._check_condition(self._as_condition(batch[1]))
 
     def _check_condition(self, condition):
         sizes = {**self.label_sets, **self.attribute_sets}
@@ -136,21 +139,28 @@ class FromLabels(FromNoise):
         Raises:
             ValueError: if a label is out of range, a name is missing or unknown, or the numbers of rows differ.
         """
+        condition = self.sampling_condition(num_images, seed, labels)
+        latents = self.sample_latents(len(condition[0]) if condition else num_images, seed)
+        return self.decode(latents, condition, batch_size)
+
+    def sampling_condition(self, num_images, seed, labels):
+        """Returns the networks' inputs besides latents for the arguments of `generate`: a tuple of arrays."""
+        if not self.condition_names:
+            if labels is not None:
+                raise ValueError(f"`labels` must be None: this {type(self).__name__} has no classes. Received: labels")
+            return ()
         if labels is None:
-            condition = self._draw_condition(num_images, seed)
-        else:
-            types = [None] * len(self.label_sets) + ["float32"] * len(self.attribute_sets)
-            condition = [np.asarray(values, dtype) for values, dtype in zip(self._as_condition(labels), types)]
-            rows = {len(values) for values in condition if values.ndim} | ({num_images} if num_images else set())
-            if len(rows) > 1:
-                raise ValueError(
-                    f"`labels` and `num_images` must agree on the number of rows. Received: {sorted(rows)}"
-                )
-            count = rows.pop() if rows else 1
-            condition = [values if values.ndim else np.repeat(values, count) for values in condition]
-            condition = self._flat_or_wide(condition)
-            self._check_condition(condition)
-        return self.decode(self.sample_latents(len(condition[0]), seed), condition, batch_size)
+            return self._draw_condition(num_images, seed)
+        types = [None] * len(self.label_sets) + ["float32"] * len(self.attribute_sets)
+        condition = [np.asarray(values, dtype) for values, dtype in zip(self._as_condition(labels), types)]
+        rows = {len(values) for values in condition if values.ndim} | ({num_images} if num_images else set())
+        if len(rows) > 1:
+            raise ValueError(f"`labels` and `num_images` must agree on the number of rows. Received: {sorted(rows)}")
+        count = rows.pop() if rows else 1
+        condition = [values if values.ndim else np.repeat(values, count) for values in condition]
+        condition = self._flat_or_wide(condition)
+        self._check_condition(condition)
+        return condition
 
     def _draw_condition(self, num_images, seed):
         if num_images is None:
@@ -169,6 +179,8 @@ class FromLabels(FromNoise):
         Returns:
             float32 array (rows, columns, height, width, channels).
         """
+        if not self.condition_names:
+            return super().preview(batch, num_images, seed)
         _, condition = self.unpack(tf.nest.map_structure(np.asarray, batch))
         first = next(iter(self.label_sets.values()), 8)
         rows = first if 2 * first <= num_images else min(first, math.isqrt(num_images))

@@ -7,7 +7,9 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan import random, replicas
-from kerasgan.layers import LeakyReLU
+from kerasgan.layers.activations import LeakyReLU
+from kerasgan.layers.arithmetic import wide
+from kerasgan.shapes import as_size
 
 BINOMIAL = (1, 3, 3, 1)
 
@@ -20,7 +22,7 @@ def upfirdn(x, taps, up=1, down=1, padding=(0, 0), gain=1.0):
         taps: floats, the filter along each axis, scaled to a sum of 1.
         up: int. After each pixel follow `up - 1` zeros. Defaults to 1.
         down: int. Defaults to 1.
-        padding: (before, after), zeros on each side, counted after `up`. Defaults to none.
+        padding: (before, after), zeros on each side, counted after `up`; negative ones crop. Defaults to none.
         gain: float. Factor of the outputs; `up**2` keeps the brightness. Defaults to 1.
 
     Returns:
@@ -30,18 +32,40 @@ def upfirdn(x, taps, up=1, down=1, padding=(0, 0), gain=1.0):
     Example:
 
     >>> x = np.float32([1, 0, 0, 0]).reshape((1, 4, 1, 1)) * np.ones((1, 1, 4, 1), "float32")
-    >>> upfirdn(x, (1, 3, 3, 1), padding=(2, 1))[0, :, 2, 0].numpy()
+    >>> kerasgan.layers.upfirdn(x, (1, 3, 3, 1), padding=(2, 1))[0, :, 2, 0].numpy()
     array([0.375, 0.375, 0.125, 0.   ], dtype=float32)
     """
+    taps = gain**0.5 * np.asarray(taps, "float64") / np.sum(taps)
+    return _filtered(x, tuple(taps), up, down, (padding, padding))
+
+
+def _filtered(x, taps, up, down, padding):
+    """As `upfirdn`, by taps as they are. Its gradient is a filter too, which CPUs compute faster than TensorFlow's."""
     _, height, width, channels = x.shape
-    if up > 1:
-        x = tf.pad(x[:, :, None, :, None], [[0, 0], [0, 0], [0, up - 1], [0, 0], [0, up - 1], [0, 0]])
-        x = tf.reshape(x, (-1, height * up, width * up, channels))
-    x = tf.pad(x, [[0, 0], padding, padding, [0, 0]])
-    taps = np.asarray(taps, "float64") / np.sum(taps)
-    kernel = tf.constant(gain * np.outer(taps, taps)[::-1, ::-1], x.dtype)  # a convolution, not a correlation
-    kernel = tf.tile(kernel[:, :, None, None], (1, 1, channels, 1))
-    return tf.nn.depthwise_conv2d(x, kernel, [1, down, down, 1], "VALID")
+
+    @tf.custom_gradient
+    def apply(x):
+        if up > 1:
+            x = tf.pad(x[:, :, None, :, None], [[0, 0], [0, 0], [0, up - 1], [0, 0], [0, up - 1], [0, 0]])
+            x = tf.reshape(x, (-1, height * up, width * up, channels))
+        x = tf.pad(x, [[0, 0], *([max(side, 0) for side in sides] for sides in padding), [0, 0]])
+        (top, bottom), (left, right) = ([max(-side, 0) for side in sides] for sides in padding)
+        x = x[:, top : x.shape[1] - bottom, left : x.shape[2] - right]
+        kernel = tf.constant(np.outer(taps, taps)[::-1, ::-1], x.dtype)  # a convolution, not a correlation
+        kernel = tf.tile(kernel[:, :, None, None], (1, 1, channels, 1))
+        outputs = tf.nn.depthwise_conv2d(x, kernel, [1, down, down, 1], "VALID")
+
+        def gradient(upstream):
+            upstream = tf.ensure_shape(upstream, outputs.shape)  # a tape does not say
+            back = []
+            for size, made, (before, _) in zip((height, width), outputs.shape[1:3], padding):
+                after = size * up - made * down + before - up + 1
+                back.append((len(taps) - before - 1, after))
+            return _filtered(upstream, taps[::-1], down, up, tuple(back))
+
+        return outputs, gradient
+
+    return apply(x)
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -68,10 +92,14 @@ class Resample(keras.layers.Layer):
 
     def compute_output_shape(self, input_shape):
         batch, height, width, channels = input_shape
-        return (batch, height * self.up // self.down, width * self.up // self.down, channels)
+        return (batch, _resized(height, self.up, self.down), _resized(width, self.up, self.down), channels)
 
     def get_config(self):
         return {**super().get_config(), "up": self.up, "down": self.down, "taps": self.taps}
+
+
+def _resized(side, up=1, down=1):
+    return None if side is None else side * up // down
 
 
 class Equalized(keras.layers.Layer):
@@ -94,7 +122,7 @@ class Equalized(keras.layers.Layer):
         super().__init__(**kwargs)
         self.activate, self.gain, self.use_bias = activate, gain, use_bias
         self.bias_start, self.rate = bias_start, rate
-        self.rectify = LeakyReLU(0.2, dtype=self.dtype_policy) if activate else None
+        self.rectify = LeakyReLU(0.2, dtype=self.dtype_policy, name="rectifier") if activate else None
         # The rectifier is linear along each ray: what follows it can be said before it.
         self.factor = gain * (math.sqrt(2) if activate else 1.0)
 
@@ -186,7 +214,29 @@ class EqualizedConv2D(Equalized):
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape
-        return (batch, height // self.down, width // self.down, self.filters)
+        return (batch, _resized(height, 1, self.down), _resized(width, 1, self.down), self.filters)
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class BiasedRectifier(keras.layers.Layer):
+    """Adds a bias to each channel, from 0, and rectifies by LeakyReLU(0.2).
+
+    Input and output (batch, height, width, channels).
+    """
+
+    def __init__(self, **kwargs):
+        super().__init__(**kwargs)
+        self.rectify = LeakyReLU(0.2, dtype=self.dtype_policy, name="rectifier")
+
+    def build(self, input_shape):
+        self.bias = self.add_weight(shape=(input_shape[-1],), initializer="zeros", name="bias")
+        self.built = True
+
+    def call(self, inputs, training=False):
+        return self.rectify(tf.nn.bias_add(inputs, tf.cast(self.bias, inputs.dtype)), training=training)
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -260,12 +310,13 @@ class ModulatedConv2D(Equalized):
         super().__init__(**kwargs)
         self.filters, self.kernel_size, self.up = filters, kernel_size, up
         self.demodulate, self.noise = demodulate, noise
-        self.add_noise = Noise(gain=self.factor, dtype=self.dtype_policy) if noise else None
+        self.add_noise = Noise(gain=self.factor, dtype=self.dtype_policy, name="noise") if noise else None
 
     def build(self, input_shape):
         features, w = input_shape
         self.add_weights((self.kernel_size, self.kernel_size, features[-1], self.filters), self.filters)
-        self.affine = EqualizedDense(features[-1], activate=False, bias_start=1.0, dtype="float32", name="affine")
+        dtype = "float64" if self.compute_dtype == "float64" else "float32"
+        self.affine = EqualizedDense(features[-1], activate=False, bias_start=1.0, dtype=dtype, name="affine")
         self.affine.build(w)
         if self.noise:
             self.add_noise.build(self.compute_output_shape(input_shape))
@@ -273,7 +324,7 @@ class ModulatedConv2D(Equalized):
 
     def call(self, inputs, training=False):
         x, w = inputs
-        x = self.convolve(x, self.affine(tf.cast(w, tf.float32)))
+        x = self.convolve(x, self.affine(wide(w)))
         if self.noise:
             x = self.add_noise(x, training=training)
         return self.finish(x, training)
@@ -283,9 +334,9 @@ class ModulatedConv2D(Equalized):
 
         Args:
             x: (batch, height, width, channels).
-            styles: float32 (batch, channels).
+            styles: (batch, channels), float32 or float64.
         """
-        kernel = self.scaled_kernel()
+        kernel = tf.cast(self.scaled_kernel(), styles.dtype)
         x = x * tf.cast(styles, x.dtype)[:, None, None, :]
         if not self.demodulate:
             return self._plain(x, kernel * self.factor)
@@ -307,7 +358,7 @@ class ModulatedConv2D(Equalized):
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape[0]
-        return (batch, height * self.up, width * self.up, self.filters)
+        return (batch, _resized(height, self.up), _resized(width, self.up), self.filters)
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -321,13 +372,14 @@ class StyleModulation(keras.layers.Layer):
 
     def build(self, input_shape):
         features, w = input_shape
-        self.affine = EqualizedDense(2 * features[-1], activate=False, dtype="float32", name="affine")
+        dtype = "float64" if self.compute_dtype == "float64" else "float32"
+        self.affine = EqualizedDense(2 * features[-1], activate=False, dtype=dtype, name="affine")
         self.affine.build(w)
         self.built = True
 
     def call(self, inputs):
         x, w = inputs
-        scale, shift = tf.split(tf.cast(self.affine(tf.cast(w, tf.float32)), x.dtype)[:, None, None, :], 2, axis=-1)
+        scale, shift = tf.split(tf.cast(self.affine(wide(w)), x.dtype)[:, None, None, :], 2, axis=-1)
         return x * (1 + scale) + shift
 
     def compute_output_shape(self, input_shape):
@@ -339,11 +391,11 @@ class LearnedConstant(keras.layers.Layer):
     """Answers any w with one learned picture (Karras et al. 2019, section 2).
 
     Args:
-        size: int. Side of the picture.
+        size: int or (height, width), of the picture.
         channels: int.
         initializer: as in Keras. Defaults to ones, StyleGAN's.
 
-    Input (batch, ...), output (batch, size, size, channels).
+    Input (batch, ...), output (batch, height, width, channels).
     """
 
     def __init__(self, size, channels, initializer="ones", **kwargs):
@@ -351,7 +403,7 @@ class LearnedConstant(keras.layers.Layer):
         self.size, self.channels, self.initializer = size, channels, keras.initializers.get(initializer)
 
     def build(self, input_shape):
-        shape = (self.size, self.size, self.channels)
+        shape = (*as_size(self.size), self.channels)
         self.picture = self.add_weight(shape=shape, initializer=self.initializer, name="picture")
         self.built = True
 
@@ -360,7 +412,7 @@ class LearnedConstant(keras.layers.Layer):
         return tf.tile(picture, (tf.shape(inputs)[0], 1, 1, 1))
 
     def compute_output_shape(self, input_shape):
-        return (input_shape[0], self.size, self.size, self.channels)
+        return (input_shape[0], *as_size(self.size), self.channels)
 
     def get_config(self):
         initializer = keras.initializers.serialize(self.initializer)
@@ -410,57 +462,3 @@ class TrackedMean(keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "decay": self.decay}
-
-
-def mapping_network(latent_dim, style_dim, num_layers, num_classes=None, track=True):
-    """The mapping f: z -> w: normalised latents, joined by an embedding of the class, through dense layers.
-
-    Layers learn at a hundredth of the rate (Karras et al. 2019, appendix C); labels enter as in the code of Karras et
-    al. (2020b). Computed in float32.
-
-    Args:
-        latent_dim: int. 0 for a mapping of labels alone, which conditional discriminators have.
-        style_dim: int. Length of w.
-        num_layers: int.
-        num_classes: int or None.
-        track: bool. Whether the network keeps the moving mean of w. Defaults to True.
-
-    Returns:
-        A `keras.Model` called `"mapping"`, latents, labels or [latents, labels] -> (batch, style_dim) float32.
-    """
-    inputs, parts = [], []
-    if latent_dim:
-        inputs.append(keras.Input((latent_dim,), name="latents"))
-        parts.append(PixelNormalization(dtype="float32")(inputs[0]))
-    if num_classes:
-        inputs.append(keras.Input((), dtype="int32", name="labels"))
-        classes = keras.ops.one_hot(inputs[-1], num_classes)
-        embedded = EqualizedDense(style_dim, activate=False, dtype="float32")(classes)
-        parts.append(PixelNormalization(dtype="float32")(embedded))
-    x = keras.layers.Concatenate(dtype="float32")(parts) if len(parts) > 1 else parts[0]
-    for _ in range(num_layers):
-        x = EqualizedDense(style_dim, rate=0.01, dtype="float32")(x)
-    if track:
-        x = TrackedMean(dtype="float32", name="average")(x)
-    return keras.Model(inputs if len(inputs) > 1 else inputs[0], x, name="mapping")
-
-
-def mix(w, other, crossover):
-    """Takes the styles of the layers before `crossover` from `w`, and the rest from `other` (Karras et al. 2019).
-
-    https://arxiv.org/abs/1812.04948, section 3.1.
-
-    Args:
-        w, other: (batch, layers, style_dim).
-        crossover: int, or int (batch,), from 0, where all comes from `other`, to the number of layers.
-
-    Returns:
-        A tensor (batch, layers, style_dim).
-
-    Example:
-
-    >>> kerasgan.style.mix(np.zeros((1, 4, 1)), np.ones((1, 4, 1)), 3)[0, :, 0].numpy()
-    array([0., 0., 0., 1.])
-    """
-    crossover = tf.reshape(tf.convert_to_tensor(crossover), (-1, 1, 1))
-    return tf.where(tf.range(w.shape[1])[None, :, None] < crossover, w, other)

@@ -1,10 +1,10 @@
-"""Augmentations of what the discriminator sees, real and fake alike. Each is a Keras layer, so its state is saved."""
+"""Differentiable augmentation, its adaptive variant, and noise on images."""
 
 import keras
 import tensorflow as tf
 
 from kerasgan import random, replicas
-from kerasgan.arguments import KnowsItsArguments, did_you_mean, whole
+from kerasgan.arguments import KnowsItsArguments, whole
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -26,11 +26,14 @@ class DiffAugment(KnowsItsArguments, keras.layers.Layer):
         super().__init__(**kwargs)
         self.policy = policy
         self.seed_generator = keras.random.SeedGenerator(seed)
-        known = {"color": self._color, "translation": self._translation, "cutout": self._cutout}
+        known = self._known()
         names = [name.strip() for name in policy.split(",")]
         if not set(names) <= set(known):
             raise ValueError(f"`policy` must be a comma-separated choice of {sorted(known)}. Received: {policy!r}")
         self._steps = [known[name] for name in names]
+
+    def _known(self):
+        return {"color": self._color, "translation": self._translation, "cutout": self._cutout}
 
     def _uniform(self, images, low=0.0, high=1.0):
         shape = (keras.ops.shape(images)[0], 1, 1, 1)
@@ -216,40 +219,3 @@ class InstanceNoise(KnowsItsArguments, keras.layers.Layer):
 
     def get_config(self):
         return {**super().get_config(), "stddev": self.stddev, "decay_steps": self.decay_steps}
-
-
-NAMES = {"diffaugment": DiffAugment, "adaptive": AdaptiveAugment, "instance_noise": InstanceNoise}
-
-
-def get(augment):
-    """Returns the list of augmenting layers that `augment` names.
-
-    Args:
-        augment: None, a name (`"diffaugment"`, `"adaptive"`, `"instance_noise"`), a config, a `keras.layers.Layer` on
-            images, or a list of these.
-
-    Returns:
-        A list of layers, empty for None.
-
-    Raises:
-        ValueError: if an entry is none of these.
-
-    Example:
-
-    >>> kerasgan.augment.get("diffaugment")[0].policy
-    'color,translation,cutout'
-    """
-    if augment is None:
-        return []
-    if isinstance(augment, (list, tuple)):
-        return [layer for item in augment for layer in get(item)]
-    if isinstance(augment, dict):
-        augment = keras.saving.deserialize_keras_object(augment)
-    if isinstance(augment, str) and augment in NAMES:
-        return [NAMES[augment]()]
-    if isinstance(augment, keras.layers.Layer):
-        return [augment]
-    raise ValueError(
-        f"`augment` must be None, one of {sorted(NAMES)}, a Keras layer, or a list of these. Received: {augment!r}."
-        f"{did_you_mean(augment, NAMES)}"
-    )

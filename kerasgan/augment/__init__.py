@@ -1,0 +1,44 @@
+"""Augmentations of what the discriminator sees, real and fake alike. Each is a Keras layer, so its state is saved."""
+
+import keras
+
+from kerasgan.arguments import did_you_mean
+from kerasgan.augment.diffaugment import AdaptiveAugment, DiffAugment, InstanceNoise, OccasionalAugment
+from kerasgan.augment.pipe import AugmentPipe
+
+__all__ = ["AdaptiveAugment", "AugmentPipe", "DiffAugment", "InstanceNoise", "OccasionalAugment", "get"]
+NAMES = {"diffaugment": DiffAugment, "adaptive": AdaptiveAugment, "bgc": AugmentPipe, "instance_noise": InstanceNoise}
+
+
+def get(augment):
+    """Returns the list of augmenting layers that `augment` names.
+
+    Args:
+        augment: None, a name (`"diffaugment"`, `"adaptive"`, `"bgc"`, `"instance_noise"`), a config, a
+            `keras.layers.Layer` on images, or a list of these.
+
+    Returns:
+        A list of layers, empty for None.
+
+    Raises:
+        ValueError: if an entry is none of these.
+
+    Example:
+
+    >>> kerasgan.augment.get("diffaugment")[0].policy
+    'color,translation,cutout'
+    """
+    if augment is None:
+        return []
+    if isinstance(augment, (list, tuple)):
+        return [layer for item in augment for layer in get(item)]
+    if isinstance(augment, dict):
+        augment = keras.saving.deserialize_keras_object(augment)
+    if isinstance(augment, str) and augment in NAMES:
+        return [NAMES[augment]()]
+    if isinstance(augment, keras.layers.Layer):
+        return [augment]
+    raise ValueError(
+        f"`augment` must be None, one of {sorted(NAMES)}, a Keras layer, or a list of these. Received: {augment!r}."
+        f"{did_you_mean(augment, NAMES)}"
+    )

@@ -1,0 +1,71 @@
+"""The task of drawing images by styles: noise becomes w, and the w of each layer an image."""
+
+import numpy as np
+
+from kerasgan.models.tasks.labels import FromLabels
+from kerasgan.models.tasks.noise import join_inputs
+
+
+class FromStyles(FromLabels):
+    """Draws images from noise, and labels where there are any, by way of w: mixed into a model before its base.
+
+    The generator is a `kerasgan.networks.style_generator`. A constructor also sets `style_dim` and `num_layers`.
+    """
+
+    def map(self, latents, condition=(), batch_size=64):
+        """Maps latents to w, (n, latent_dim) -> float32 array (n, style_dim); `condition` as in `decode`."""
+        inputs = join_inputs(np.asarray(latents, "float32"), condition)
+        return self.sampler().get_layer("mapping").predict(inputs, batch_size=batch_size, verbose=0)
+
+    def truncate(self, w, truncation, cutoff=None):
+        """Moves w towards its mean: mean + truncation (w - mean) (appendix B). Images become typical, and alike.
+
+        Args:
+            w: (n, style_dim), or (n, layers, style_dim).
+            truncation: float, psi in the paper. 0 gives the mean, 1 changes nothing.
+            cutoff: int. Only the layers before it are truncated; the paper's figures have psi 0.7 before layer 8.
+                Defaults to all.
+
+        Returns:
+            float32 array (n, layers, style_dim).
+        """
+        w = self._of_each_layer(w)
+        mean = np.asarray(self.sampler().get_layer("mapping").get_layer("average").mean)
+        moved = mean + truncation * (w - mean)
+        layer = np.arange(self.num_layers)[:, None]
+        return np.where(layer < (self.num_layers if cutoff is None else cutoff), moved, w).astype("float32")
+
+    def synthesize(self, w, batch_size=64):
+        """Makes images of w.
+
+        Args:
+            w: (n, style_dim), or (n, layers, style_dim) for styles of its own at each layer.
+            batch_size: int. Defaults to 64.
+
+        Returns:
+            float32 array (n, image_size, image_size, channels) in [-1, 1].
+        """
+        network = self.sampler().get_layer("synthesis")
+        return network.predict(self._of_each_layer(w), batch_size=batch_size, verbose=0)
+
+    def _of_each_layer(self, w):
+        w, shapes = np.asarray(w, "float32"), ((self.style_dim,), (self.num_layers, self.style_dim))
+        if w.shape[1:] not in shapes:
+            expected = " or ".join(f"(n, {', '.join(map(str, shape))})" for shape in shapes)
+            raise ValueError(f"`w` must have shape {expected}. Received: {w.shape}")
+        return np.repeat(w[:, None], self.num_layers, axis=1) if w.ndim == 2 else w
+
+    def generate(self, num_images=None, seed=None, labels=None, truncation=1.0, cutoff=None, batch_size=64):
+        """Draws images, from the averaged generator where there is one.
+
+        Args:
+            num_images, seed, labels, batch_size: as of other models; labels for models with `num_classes` only.
+            truncation, cutoff: as in `truncate`. Default to no truncation.
+
+        Returns:
+            float32 array (num_images, image_size, image_size, channels) in [-1, 1].
+        """
+        condition = self.sampling_condition(num_images, seed, labels)
+        latents = self.sample_latents(len(condition[0]) if condition else num_images, seed)
+        w = self.truncate(self.map(latents, condition, batch_size), truncation, cutoff)
+        return self.synthesize(w, batch_size)
