@@ -89,20 +89,18 @@ class StyleGAN(FromStyles, GAN):
     another one in the rest: style mixing (section 3.1). `fit` takes images, or with `num_classes` `(images, labels)`.
 
     Progressive growing is left out. The convolutions to and from images of each size, which it faded in and out, are
-    summed instead: the skips of the successor (Karras et al. 2020, figure 7b).
+    summed instead, as the successor's skips are (Karras et al. 2020, figure 7b).
 
     `compile()` trains with the non-saturating loss, R1 of gamma 10 (appendix C), Adam(beta_1=0, beta_2=0.99) of rate
     0.001, from 128 pixels on 0.0015, 256 0.002 and 512 0.003 (authors' code), style mixing for 90 % of the images, and
-    an averaged generator that forgets half over 10,000 images.
+    an average with a half-life of 10,000 images.
 
     Args:
         image_size: int or (height, width): 4 to 7 times a power of two, from 16 on. Defaults to 1024.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
         num_classes: int, or None (default) for images without labels.
-        latent_dim, style_dim: int. Lengths of z and w. Default to 512.
-        mapping_layers: int. Defaults to 8.
-        channel_base, channel_max: int. Layers of n pixels have `channel_base / n` channels, at most `channel_max`.
-            Default to 16384 and 512.
+        latent_dim, style_dim, mapping_layers: int. Lengths of z and w, 512 by default, and layers between them, 8.
+        channel_base, channel_max: int, 16384 and 512. Layers of n pixels have base / n channels, at most max.
         prior: `"normal"` (default) or `"uniform"` on [-1, 1).
         generator: `keras.Model`, a `kerasgan.networks.style_generator`. Defaults to the paper's.
         discriminator: `keras.Model`, images or [images, labels] -> logits. Defaults to the paper's.
@@ -154,7 +152,7 @@ class StyleGAN(FromStyles, GAN):
         self.set_conditions(*sizes)
 
     def defaults(self):
-        rate = next((rate for size, rate in RATES.items() if self.image_size >= size), 0.001)
+        rate = next((rate for size, rate in RATES.items() if max(as_size(self.image_size)) >= size), 0.001)
         return {
             "g_optimizer": Adam(rate, beta_1=0.0, beta_2=0.99, epsilon=1e-8),
             "d_optimizer": Adam(rate, beta_1=0.0, beta_2=0.99, epsilon=1e-8),

@@ -29,6 +29,8 @@ SMALL = {
     "SRGAN": {"image_size": 16, "width": 2, "blocks": 1},
     "DomainTransferNetwork": {"image_size": 16, "width": 2},
     "GANCLS": {"image_size": 16, "width": 2},
+    "StyleGAN": {"image_size": 16, "channel_max": 4},
+    "StyleGAN2": {"image_size": 16, "channel_max": 4},
     "StackGANStage1": {"image_size": 16, "width": 2},
 }
 PATH = re.compile(r"(\w+)\[(\w+)\]\.(.+)")

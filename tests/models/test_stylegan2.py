@@ -51,7 +51,7 @@ def dense(n, units):
 def formula2(image_size, channels, base, most, dim, mapping_layers):
     """Parameters of StyleGAN2's generator and discriminator by the layers of the paper."""
     sides, filters = style_stages(image_size, base, most)
-    g, before = mapping_layers * dense(dim, dim) + sides[0] ** 2 * filters[0], filters[0]
+    g, before = mapping_layers * dense(dim, dim) + sides[0][0] * sides[0][1] * filters[0], filters[0]
     d = dense(channels, filters[-1])
     for level, n in enumerate(filters):
         convolution = lambda i, o: dense(dim, i) + dense(9 * i, o) + 1  # styles, kernel and bias, noise  # noqa: E731
@@ -59,7 +59,7 @@ def formula2(image_size, channels, base, most, dim, mapping_layers):
         d += dense(9 * n, n) + dense(9 * n, before) + n * before if level else 0
         before = n
     n = filters[0]
-    return g, d + dense(9 * (n + 1), n) + dense(sides[0] ** 2 * n, n) + dense(n, 1)
+    return g, d + dense(9 * (n + 1), n) + dense(sides[0][0] * sides[0][1] * n, n) + dense(n, 1)
 
 
 def test_parameters_follow_the_formulas():
@@ -68,7 +68,7 @@ def test_parameters_follow_the_formulas():
     model = small()
     assert (count(model.generator), count(model.discriminator)) == formula2(16, 1, 64, 512, 4, 2)
     assert style_stages(1024, 32768, 512) == (
-        [4, 8, 16, 32, 64, 128, 256, 512, 1024],
+        [(side, side) for side in (4, 8, 16, 32, 64, 128, 256, 512, 1024)],
         [512, 512, 512, 512, 512, 256, 128, 64, 32],
     )
     assert style_stages(1024, 16384, 512)[1][-3:] == [64, 32, 16]
