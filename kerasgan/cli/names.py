@@ -21,6 +21,8 @@ MODELS = {
     "sngan": "images",
     "srgan": "super_resolution",
     "stackganstage1": "captions",
+    "stylegan": "images",
+    "stylegan2": "images",
     "wgan": "images",
     "wgangp": "images",
 }
