@@ -6,8 +6,8 @@ import pytest
 import scipy.signal
 import tensorflow as tf
 
+from kerasgan import layers as style
 from kerasgan import networks
-from kerasgan.layers import styles as style
 
 
 def normal(*shape, seed=0):

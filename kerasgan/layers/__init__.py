@@ -4,6 +4,8 @@ from kerasgan.layers.activations import LeakyReLU, Maxout, reverse_gradient
 from kerasgan.layers.arithmetic import moments, normalize, wide
 from kerasgan.layers.attention import SelfAttention
 from kerasgan.layers.dropout import Dropout, SpatialDropout2D
+from kerasgan.layers.equalized import BiasedRectifier, EqualizedConv2D, EqualizedDense
+from kerasgan.layers.filters import Resample, upfirdn
 from kerasgan.layers.minibatch import MinibatchDiscrimination, MinibatchStdDev, Pack
 from kerasgan.layers.normalizations import (
     BatchNormalization,
@@ -16,17 +18,12 @@ from kerasgan.layers.pictures import ClippedSamples, LearnedBasis
 from kerasgan.layers.resampling import PixelShuffle, ReflectionPadding2D, SmoothDownSampling2D, SmoothUpSampling2D
 from kerasgan.layers.spectral import SpectralNormalization
 from kerasgan.layers.styles import (
-    BiasedRectifier,
-    EqualizedConv2D,
-    EqualizedDense,
     LearnedConstant,
     ModulatedConv2D,
     Noise,
     PixelNormalization,
-    Resample,
     StyleModulation,
     TrackedMean,
-    upfirdn,
 )
 
 __all__ = [

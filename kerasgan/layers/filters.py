@@ -1,0 +1,95 @@
+"""Filters of images, and images that grow or shrink by them."""
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+BINOMIAL = (1, 3, 3, 1)
+
+
+def upfirdn(x, taps, up=1, down=1, padding=(0, 0), gain=1.0):
+    """Puts zeros between pixels, filters rows and columns, and keeps each `down`-th pixel.
+
+    Args:
+        x: (batch, height, width, channels).
+        taps: floats, the filter along each axis, scaled to a sum of 1.
+        up: int. After each pixel follow `up - 1` zeros. Defaults to 1.
+        down: int. Defaults to 1.
+        padding: (before, after), zeros on each side, counted after `up`; negative ones crop. Defaults to none.
+        gain: float. Factor of the outputs; `up**2` keeps the brightness. Defaults to 1.
+
+    Returns:
+        A tensor of the dtype of `x`. A side of n pixels becomes
+        `(n * up + sum(padding) - len(taps)) // down + 1`.
+
+    Example:
+
+    >>> x = np.float32([1, 0, 0, 0]).reshape((1, 4, 1, 1)) * np.ones((1, 1, 4, 1), "float32")
+    >>> kerasgan.layers.upfirdn(x, (1, 3, 3, 1), padding=(2, 1))[0, :, 2, 0].numpy()
+    array([0.375, 0.375, 0.125, 0.   ], dtype=float32)
+    """
+    taps = gain**0.5 * np.asarray(taps, "float64") / np.sum(taps)
+    return _filtered(x, tuple(taps), up, down, (padding, padding))
+
+
+def _filtered(x, taps, up, down, padding):
+    """As `upfirdn`, by taps as they are. Its gradient is a filter too, which CPUs compute faster than TensorFlow's."""
+    _, height, width, channels = x.shape
+
+    @tf.custom_gradient
+    def apply(x):
+        if up > 1:
+            x = tf.pad(x[:, :, None, :, None], [[0, 0], [0, 0], [0, up - 1], [0, 0], [0, up - 1], [0, 0]])
+            x = tf.reshape(x, (-1, height * up, width * up, channels))
+        x = tf.pad(x, [[0, 0], *([max(side, 0) for side in sides] for sides in padding), [0, 0]])
+        (top, bottom), (left, right) = ([max(-side, 0) for side in sides] for sides in padding)
+        x = x[:, top : x.shape[1] - bottom, left : x.shape[2] - right]
+        kernel = tf.constant(np.outer(taps, taps)[::-1, ::-1], x.dtype)  # a convolution, not a correlation
+        kernel = tf.tile(kernel[:, :, None, None], (1, 1, channels, 1))
+        outputs = tf.nn.depthwise_conv2d(x, kernel, [1, down, down, 1], "VALID")
+
+        def gradient(upstream):
+            upstream = tf.ensure_shape(upstream, outputs.shape)  # a tape does not say
+            back = []
+            for size, made, (before, _) in zip((height, width), outputs.shape[1:3], padding):
+                after = size * up - made * down + before - up + 1
+                back.append((len(taps) - before - 1, after))
+            return _filtered(upstream, taps[::-1], down, up, tuple(back))
+
+        return outputs, gradient
+
+    return apply(x)
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class Resample(keras.layers.Layer):
+    """Doubles or halves images by a binomial filter (Karras et al. 2020, section 4; Zhang 2019).
+
+    https://arxiv.org/abs/1912.04958. Outside of the image are zeros.
+
+    Args:
+        up: int, 1 or 2. Defaults to 1.
+        down: int, 1 or 2. Defaults to 1; with `up=1` too, the layer blurs.
+        taps: tuple of floats, the filter. Defaults to (1, 3, 3, 1), that of StyleGAN2.
+
+    Input (batch, height, width, channels), output (batch, height up / down, width up / down, channels).
+    """
+
+    def __init__(self, up=1, down=1, taps=BINOMIAL, **kwargs):
+        super().__init__(**kwargs)
+        self.up, self.down, self.taps = up, down, tuple(taps)
+
+    def call(self, inputs):
+        total = len(self.taps) - self.down
+        return upfirdn(inputs, self.taps, self.up, self.down, ((total + 1) // 2, total // 2), self.up**2)
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        return (batch, resized(height, self.up, self.down), resized(width, self.up, self.down), channels)
+
+    def get_config(self):
+        return {**super().get_config(), "up": self.up, "down": self.down, "taps": self.taps}
+
+
+def resized(side, up=1, down=1):
+    return None if side is None else side * up // down
