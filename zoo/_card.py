@@ -55,6 +55,11 @@ DATA_SETS = {
         "url": "https://github.com/googlefonts/noto-emoji",
         "licence": "OFL 1.1 (font), Apache-2.0 (images)",
     },
+    "celeba64": {
+        "title": "CelebA (Liu et al. 2015) at 64x64, 9,000 images",
+        "url": "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
+        "licence": "non-commercial research only; the same holds for these weights",
+    },
     "olivetti_faces": {
         "title": "Olivetti faces (AT&T Laboratories Cambridge), 400 images of 40 people",
         "url": "https://scikit-learn.org/stable/datasets/real_world.html#the-olivetti-faces-dataset",
