@@ -134,6 +134,21 @@ def test_self_attention_by_hand_on_two_pixels():
     np.testing.assert_allclose(np.ravel(layer(x)), expected, rtol=1e-5)
 
 
+def test_self_attention_scores_one_pixel_s_f_against_the_other_s_g():
+    """Two channels in, one inside: f sees the first channel alone and g the second, which exchanged is another map."""
+    layer = SelfAttention()
+    x = np.array([[[[1.0, -2.0], [3.0, 0.5]]]], "float32")
+    layer.build(x.shape)
+    for convolution, kernel in ((layer.f, [1, 0]), (layer.g, [0, 1]), (layer.h, [1, 0])):
+        convolution.kernel.assign(np.array(kernel, "float32").reshape((1, 1, 2, 1)))
+    layer.v.kernel.assign(np.array([1, 0], "float32").reshape((1, 1, 1, 2)))
+    layer.gamma.assign(1.0)
+    # Pixel j scores pixel i by f(x_i) g(x_j): the first one -2 and -6, the second 0.5 and 1.5.
+    first = (1 * np.exp(-2) + 3 * np.exp(-6)) / (np.exp(-2) + np.exp(-6))
+    second = (1 * np.exp(0.5) + 3 * np.exp(1.5)) / (np.exp(0.5) + np.exp(1.5))
+    np.testing.assert_allclose(np.ravel(layer(x)), [1 + first, -2, 3 + second, 0.5], rtol=1e-5)
+
+
 @pytest.mark.parametrize("way", ["eager", "graph", "xla"])
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16"])
 @pytest.mark.parametrize("slope", [0.2, 0.0])

@@ -112,7 +112,7 @@ def test_evaluate_returns_losses_and_compiled_metrics_and_leaves_no_trace(case):
 
     if not case.game:
         pytest.skip("see the next test")
-    model = case.model(metrics=[Distance(name="distance")])
+    model = case.model(metrics=[Distance(name="distance")], ema_decay=0.5)
     model.means["d_loss"].update_state(3.0)  # as in the middle of an epoch
     before = state(model)
     logs = model.evaluate(case.dataset(), return_dict=True, verbose=0)
@@ -126,6 +126,23 @@ def test_evaluate_returns_losses_and_compiled_metrics_and_leaves_no_trace(case):
     assert float(model.means["d_loss"].result()) == 3
     # Threads may add up in another order.
     assert model.evaluate(case.dataset(), return_dict=True, verbose=0) == pytest.approx(logs, rel=1e-6)
+    # What is judged, and drawn, is the average alone.
+    logs.pop("kl_loss", None)  # of the condition that is being trained
+    samples = case.sample(model, 1)
+    change(model, "")
+    found = model.evaluate(case.dataset(), return_dict=True, verbose=0)
+    assert {name: found[name] for name in logs} == pytest.approx(logs, rel=1e-6)
+    np.testing.assert_array_equal(case.sample(model, 1), samples)
+    change(model, "ema_")
+    assert model.evaluate(case.dataset(), return_dict=True, verbose=0)["distance"] != pytest.approx(logs["distance"])
+    assert not np.array_equal(case.sample(model, 1), samples)
+
+
+def change(model, prefix):
+    """Changes the weights, statistics of the batch included, of the networks that samples come from."""
+    for name in model.sampling_networks:
+        for weight in getattr(model, prefix + name).weights:
+            weight.assign(1.5 * weight + 0.05)
 
 
 def test_evaluate_of_a_model_that_is_no_game_leaves_no_trace(case):

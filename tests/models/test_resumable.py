@@ -5,6 +5,7 @@ import copy
 import keras
 import numpy as np
 import pytest
+import tensorflow as tf
 from keras import layers
 
 import kerasgan
@@ -112,6 +113,35 @@ def test_an_average_begun_late_begins_from_the_weights_at_hand():
     for average, old, new in zip(arrays(model.ema_generator), before, arrays(model.generator)):
         decay = min(0.5, 6 / 15)
         np.testing.assert_allclose(average, decay * old + (1 - decay) * new, rtol=1e-5, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("step", "decay"), [(1, 2 / 11), (9, 10 / 19), (70, 71 / 80), (90, 0.9), (10_000, 0.9)], ids=str
+)
+def test_the_average_forgets_the_first_weights_by_a_ramp(step, decay):
+    """At step t the decay is min(ema_decay, (1 + t) / (10 + t)); `update_ema` counts the step before."""
+    model = gan()
+    model.compile(ema_decay=0.9)
+    model.step.assign(step - 1)
+    for average, weight in zip(model.ema_generator.weights, model.generator.weights):
+        average.assign(average * 0 + 1.0)
+        weight.assign(weight * 0 + 3.0)
+    model.update_ema()
+    assert int(model.step) == step and float(model.ema_decay_now()) == pytest.approx(decay, rel=1e-6)
+    for average in model.ema_generator.weights:
+        np.testing.assert_allclose(average, 3 - 2 * decay, rtol=1e-5)
+
+
+def test_a_descent_in_half_precision_scales_the_loss_before_the_chain_rule():
+    """A gradient of 2^-30 is 0 in float16; that of the scaled loss, 2^15 times as large, is 2^-15, which is not."""
+    model = kerasgan.GAN(image_size=8, dtype="mixed_float16")
+    weight = keras.Variable(1.0, dtype="float32")
+    optimizer = model._optimizer(keras.optimizers.SGD(2.0**20), [weight])
+    assert isinstance(optimizer, keras.optimizers.LossScaleOptimizer) and optimizer.initial_scale == 2**15
+    with tf.GradientTape() as tape:
+        loss = tf.cast(2.0**-15 * tf.cast(2.0**-15 * tf.cast(weight.value, tf.float16), tf.float16), tf.float32)
+    model.descend(tape, loss, [weight], optimizer)
+    assert float(weight) == 1 - 2.0**-10
 
 
 def test_whole_numbers_are_copied_into_the_average():
