@@ -166,6 +166,10 @@ def test_perceptual_distance_by_hand():
     pairs = lambda images: np.concatenate([images, np.ones_like(images)], axis=-1)  # noqa: E731
     first = (0 - 1 / np.sqrt(2)) ** 2 + (1 - 1 / np.sqrt(2)) ** 2  # (0, 1) against (1, 1) / sqrt(2)
     assert perceptual_distance(real, fake, pairs).numpy() == pytest.approx([first / 2], rel=1e-6)
+    tens = lambda images: pairs(10 * images)  # noqa: E731
+    real, fake = np.array([[[[0.0], [0.2]]]], "float32"), np.array([[[[0.1], [0.3]]]], "float32")
+    second = 2 - 2 * (2 * 3 + 1) / np.sqrt(5 * 10)  # (2, 1) / sqrt(5) against (3, 1) / sqrt(10)
+    assert perceptual_distance(real, fake, tens).numpy() == pytest.approx([(first + second) / 2], rel=1e-5)
     assert perceptual_distance(real, real, pairs).numpy() == pytest.approx([0.0], abs=1e-12)
     with pytest.raises(ValueError, match="`features` must give"):
         perceptual_distance(real, fake, lambda images: images[:, 0, 0])

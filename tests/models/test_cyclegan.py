@@ -116,7 +116,8 @@ def test_replicas_share_one_pool(two_devices):
 
 def test_objective_by_hand():
     model = small(pool_size=0)
-    model.compile(cycle_weight=3.0, identity_weight=0.25, jit_compile=False)
+    penalty = lambda judge, real, fake, seed: 0.1 * tf.reduce_mean(real - 2 * fake)  # noqa: E731
+    model.compile(cycle_weight=3.0, identity_weight=0.25, penalty=penalty, jit_compile=False)
     a, b = images(4, 8, 1), images(4, 8, 1, seed=1)
     g, f = model.generator_ab, model.generator_ba
     fake_b, fake_a = np.asarray(g(a)), np.asarray(f(b))
@@ -125,7 +126,7 @@ def test_objective_by_hand():
     d_a, d_b = model.discriminator_a, model.discriminator_b
     adversarial = np.mean((d_a(fake_a) - 1.0) ** 2) + np.mean((d_b(fake_b) - 1.0) ** 2)  # section 3.4: not halved
     d_loss = sum(
-        (np.mean((d(real) - 1.0) ** 2) + np.mean(np.square(d(fake)))) / 2
+        (np.mean((d(real) - 1.0) ** 2) + np.mean(np.square(d(fake)))) / 2 + 0.1 * np.mean(real - 2 * fake)
         for d, real, fake in ((d_a, a, fake_a), (d_b, b, fake_b))
     )
     logs = {k: float(v) for k, v in model.train_step((tf.constant(a), tf.constant(b))).items()}
@@ -133,6 +134,25 @@ def test_objective_by_hand():
     assert logs["identity_loss"] == pytest.approx(identity, rel=1e-4)
     assert logs["g_loss"] == pytest.approx(adversarial + 3 * (cycle + 0.25 * identity), rel=1e-4)
     assert logs["d_loss"] == pytest.approx(d_loss, rel=1e-4)
+
+
+def test_discriminators_see_what_their_pools_give():
+    """Full pools of other images: D's loss is that of what they give back, and they keep fakes of their own domain."""
+    model = small(pool_size=4)
+    model.compile(jit_compile=False)
+    a, b, fake_a, fake_b = (tf.constant(images(4, 8, 1, seed=i)) for i in range(4))
+    model.update_discriminators(a, b, fake_a, fake_b)
+    np.testing.assert_array_equal(model.pool_a.images, fake_a)
+    np.testing.assert_array_equal(model.pool_b.images, fake_b)
+    returned = {}
+    for name in "ab":
+        pool = getattr(model, f"pool_{name}")
+        pool.exchange = lambda fakes, seed, name=name: returned.setdefault(name, fakes * 0 + 0.5)
+    d_a, d_b = model.discriminator_a, model.discriminator_b
+    half = np.full_like(a, 0.5)
+    expected = sum((np.mean((d(x) - 1.0) ** 2) + np.mean(np.square(d(half)))) / 2 for d, x in ((d_a, a), (d_b, b)))
+    logs = model.update_discriminators(a, b, fake_a, fake_b)
+    assert set(returned) == {"a", "b"} and float(logs["d_loss"]) == pytest.approx(expected, rel=1e-4)
 
 
 def test_directions():

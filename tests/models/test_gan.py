@@ -68,6 +68,39 @@ def test_every_update_of_the_discriminator_sees_new_data():
     assert int(model.step) == 1
 
 
+class Blank(layers.Layer):
+    """An augmentation that nobody overlooks: nothing is left of an image."""
+
+    def call(self, images, training=True):
+        return 0 * images if training else images
+
+
+def test_evaluation_sees_images_as_they_are():
+    batch = images(4)
+    plain, blank = small_gan(), small_gan(augment=Blank())
+    blank.discriminator.set_weights(plain.discriminator.get_weights())
+    logs = {name: float(value) for name, value in plain.test_step(tf.constant(batch)).items()}
+    assert {name: float(value) for name, value in blank.test_step(tf.constant(batch)).items()} == logs
+    real, fake = (np.asarray(plain.discriminator(x, training=False)) for x in (batch, np.full_like(batch, 0.5)))
+    assert logs["d_loss"] == pytest.approx(np.mean(np.logaddexp(0, -real)) + np.mean(np.logaddexp(0, fake)), rel=1e-5)
+    assert logs["g_loss"] == pytest.approx(np.mean(np.logaddexp(0, -fake)), rel=1e-5)
+    blank.reset_metrics()
+    seen = float(blank.train_step(tf.constant(batch))["d_loss"])
+    assert seen == pytest.approx(2 * np.log(2), rel=1e-5)  # in training it sees nothing
+
+
+@pytest.mark.parametrize(("slope", "p"), [(9.0, 0.5), (-9.0, 0.0)])
+def test_adaptive_augmentation_follows_the_real_images(slope, p):
+    """Real images of 1, fakes of -1: D, the sum of pixels times `slope`, has all real ones right or all wrong."""
+    inputs = keras.Input((2, 2, 1))
+    start = keras.initializers.Constant(slope)
+    judge = keras.Model(inputs, layers.Dense(1, kernel_initializer=start)(layers.Flatten()(inputs)))
+    model = kerasgan.GAN(image_size=2, latent_dim=2, generator=constant_generator(-1.0), discriminator=judge, seed=0)
+    model.compile(run_eagerly=True, augment=kerasgan.augment.AdaptiveAugment("color", ramp=8, interval=1))
+    logs = model.train_step(tf.ones((4, 2, 2, 1)))
+    assert float(logs["augment_p"]) == float(model.augment[0].p) == p
+
+
 def test_a_batch_that_does_not_divide_is_refused():
     model = small_gan(d_steps=5)
     with pytest.raises(ValueError, match="multiple of 5. Received: 12"):

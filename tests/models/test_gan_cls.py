@@ -64,6 +64,16 @@ def test_losses_are_those_of_algorithm_1():
     assert logs["d_fake"] == pytest.approx(np.mean(fake), abs=1e-5)
 
 
+def test_penalties_join_the_loss_of_d():
+    model = linear_model()
+    data = tf.constant(real_images(BRIGHTNESS)), tf.constant(TEXTS)
+    plain = float(model.train_step(data)["d_loss"])
+    model = linear_model()
+    model.penalty = [kerasgan.penalties.R1(3.0)]
+    # D(x) = 2 mean(x): the gradient is 2 / 16 at each of 16 pixels, its square in all 1 / 4.
+    assert float(model.train_step(data)["d_loss"]) == pytest.approx(plain + 3 / 2 / 4, abs=1e-5)
+
+
 def test_g_is_judged_by_the_improved_d_and_only_with_right_texts():
     model = linear_model()
     model.d_optimizer.learning_rate = 0.1

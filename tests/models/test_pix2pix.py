@@ -140,13 +140,15 @@ class Constant(keras.losses.Loss):
 
 def test_objective_by_hand():
     model = small(dropout=False)
-    model.compile(loss=Constant(), l1_weight=7.0, adversarial_weight=3.0)
+    penalty = lambda judge, real, fake, seed: tf.reduce_mean(real - fake)  # noqa: E731
+    model.compile(loss=Constant(), l1_weight=7.0, adversarial_weight=3.0, penalty=penalty)
     source, target = images(8, 16, 1), images(8, 16, 1, seed=1)
-    l1 = np.abs(target - np.asarray(model.generator(source, training=True))).mean()
+    difference = target - np.asarray(model.generator(source, training=True))
+    l1 = np.abs(difference).mean()
     logs = {k: float(v) for k, v in model.train_step((tf.constant(source), tf.constant(target))).items()}
     assert logs["l1_loss"] == pytest.approx(l1, rel=1e-5)
     assert logs["g_loss"] == pytest.approx(3 * 2 + 7 * l1, rel=1e-5)
-    assert logs["d_loss"] == 3.0  # halved
+    assert logs["d_loss"] == pytest.approx(3.0 + difference.mean(), abs=1e-5)  # halved, but for the penalty
     assert (logs["d_real"], logs["d_fake"]) == (0.25, 0.75)
 
 

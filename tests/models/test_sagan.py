@@ -23,6 +23,20 @@ def test_wrong_attention_size_is_refused():
         small(attention_size=16)
 
 
+def test_channels_double_up_to_sixteen_times():
+    assert _stages(128, 64, None)[1] == [64, 128, 256, 512, 1024]
+    assert _stages(256, 64, None)[1] == [64, 128, 256, 512, 1024, 1024]
+
+
+def test_blocks_rectify_before_each_convolution_but_that_of_the_image():
+    """Nothing else makes an image of -1 and one of -0.5 differ: a rectified image would be 0 for both."""
+    model = small()
+    rectified = [layer.input.shape[1:] for layer in model.discriminator.layers if isinstance(layer, keras.layers.ReLU)]
+    # One in the first block, two in the second and in the last one, and one before the sum.
+    assert rectified == [(16, 16, 2), (8, 8, 2), (8, 8, 4), (4, 4, 4), (4, 4, 4), (4, 4, 4)]
+    assert sum(isinstance(layer, keras.layers.ReLU) for layer in model.generator.layers) == 2 * 2 + 1
+
+
 def test_both_networks_attend_once_and_are_normalised():
     model = small()
     for network in (model.generator, model.discriminator):

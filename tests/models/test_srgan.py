@@ -74,6 +74,18 @@ def test_pixels_are_compared_by_default():
     assert any((a != b).any() for a, b in zip(before, model.discriminator.get_weights()))
 
 
+def test_penalties_join_the_loss_of_d():
+    low, high = images(4, 4, 1), images(4, 16, 1, seed=1)
+    model = small()
+    model.compile(jit_compile=False)
+    fake = np.asarray(model.generator(low, training=True))
+    real_logits, fake_logits = (np.asarray(model.discriminator(x, training=True)) for x in (high, fake))
+    expected = np.mean(np.logaddexp(0, -real_logits)) + np.mean(np.logaddexp(0, fake_logits))
+    model.penalty = [lambda judge, real, fake, seed: tf.reduce_mean(real - 2 * fake)]
+    logs = first_step(model, low, high)
+    assert logs["d_loss"] == pytest.approx(expected + np.mean(high - 2 * fake), rel=1e-3)
+
+
 def test_features_are_compared_when_given():
     inputs = keras.Input((16, 16, 1))
     features = keras.Model(inputs, keras.layers.AveragePooling2D(4)(inputs))
