@@ -39,6 +39,22 @@ def test_parameters_by_hand():
     assert model.discriminator.count_params() == convolutions + dense
 
 
+def test_a_generator_has_a_skip_a_block_and_one_over_all_blocks():
+    """Without its blocks' last norms, whose scales are made 0, it enlarges what the first convolution sees."""
+    model = kerasgan.SRGAN(image_size=16, channels=1, width=2, blocks=3, seed=3)
+    adds = [layer for layer in model.generator.layers if isinstance(layer, keras.layers.Add)]
+    norms = [layer for layer in model.generator.layers if isinstance(layer, keras.layers.BatchNormalization)]
+    assert (len(adds), len(norms)) == (4, 7)
+    for norm in norms[1::2] + norms[-1:]:
+        norm.gamma.assign(norm.gamma * 0)
+    first = next(layer for layer in model.generator.layers if isinstance(layer, keras.layers.PReLU))
+    views = keras.Model(model.generator.input, [first.output, *(add.output for add in adds)])
+    expected, *outputs = views(images(2, 8, 1))
+    assert np.abs(expected).max() > 0.01
+    for output in outputs:
+        np.testing.assert_allclose(output, expected, atol=1e-6)
+
+
 @pytest.mark.parametrize("scale", [2, 4, 8])
 def test_any_size_goes_in(scale):
     model = small(scale=scale)

@@ -126,6 +126,8 @@ def test_networks_are_those_of_the_paper():
     assert maps[:4] == [(64, 64, 128), (32, 32, 256), (16, 16, 512), (16, 16, 512)]
     assert maps[4:12] == [(16, 16, 512)] * 8  # four residual blocks
     assert maps[12:] == [(32, 32, 256), (64, 64, 128), (128, 128, 64), (256, 256, 32), (256, 256, 3)]
+    # Three of the encoder, one where text and image are joined, two a block, four of the enlarging.
+    assert sum(isinstance(x, keras.layers.ReLU) for x in refiner.layers) == 3 + 1 + 2 * 4 + 4
 
 
 def test_both_stages_give_their_images_and_are_saved_together(tmp_path):

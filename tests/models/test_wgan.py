@@ -44,12 +44,13 @@ def test_every_update_of_the_critic_is_clipped():
 
     def watched(*arguments):
         logs = update(*arguments)
-        bounds.append(max(np.abs(w).max() for w in model.discriminator.trainable_variables))
+        weights = [np.array(w) for w in model.discriminator.trainable_variables]
+        bounds.append((min(w.min() for w in weights), max(w.max() for w in weights)))
         return logs
 
     model.update_discriminator = watched
     model.train_step(tf.constant(images(10)))
-    assert bounds == [np.float32(0.01)] * 5  # the first weights, of deviation 0.02, are cut
+    assert bounds == [(np.float32(-0.01), np.float32(0.01))] * 5  # the first weights, of deviation 0.02, are cut
     assert int(model.d_optimizer.iterations) == 5 and int(model.g_optimizer.iterations) == 1
 
 
