@@ -37,6 +37,8 @@ def test_parameters_by_hand():
     convolutions = sum(9 * a * b for a, b in zip(sizes, sizes[1:])) + 64 + 4 * sum(sizes[2:])
     dense = 6 * 6 * 512 * 1024 + 1024 + 1024 + 1
     assert model.discriminator.count_params() == convolutions + dense
+    maps = [x.output.shape[1] for x in model.discriminator.layers if isinstance(x, keras.layers.Conv2D)]
+    assert maps == [96, 48, 48, 24, 24, 12, 12, 6]
 
 
 def test_a_generator_has_a_skip_a_block_and_one_over_all_blocks():
