@@ -152,6 +152,22 @@ def test_objective_by_hand():
     assert (logs["d_real"], logs["d_fake"]) == (0.25, 0.75)
 
 
+def test_both_kinds_are_judged_beside_their_source():
+    """D(y, x) = 2 mean(y) - 3 mean(x): the losses of a linear judge by hand."""
+    inputs = [keras.Input((16, 16, 1), name=name) for name in ("images", "condition")]
+    means = keras.layers.Concatenate()([keras.layers.GlobalAveragePooling2D()(x) for x in inputs])
+    judge = keras.Model(inputs, keras.layers.Dense(1, use_bias=False)(means))
+    judge.set_weights([np.array([[2.0], [-3.0]], "float32")])
+    model = small(dropout=False, discriminator=judge)
+    model.compile(d_optimizer=keras.optimizers.SGD(0.0))
+    source, target, fake = (tf.constant(images(8, 16, 1, seed=seed) + 0.3 * seed) for seed in range(3))
+    real_logits, fake_logits = (
+        2 * np.mean(x, axis=(1, 2, 3)) - 3 * np.mean(source, axis=(1, 2, 3)) for x in (target, fake)
+    )
+    d_loss = np.mean(np.logaddexp(0, -real_logits)) + np.mean(np.logaddexp(0, fake_logits))
+    assert float(model.update_discriminator(source, target, fake)["d_loss"]) == pytest.approx(d_loss / 2, rel=1e-5)
+
+
 def test_l1_gradient_has_the_weight_asked_for_on_any_number_of_devices(two_devices):
     """One step of plain descent of the last bias moves by lr * lambda * mean(sign * tanh') / channels."""
 
