@@ -138,6 +138,17 @@ def test_evaluate_returns_losses_and_compiled_metrics_and_leaves_no_trace(case):
     assert not np.array_equal(case.sample(model, 1), samples)
 
 
+def test_evaluation_without_an_average_changes_no_statistics(case):
+    """Averages are frozen, and so their batch norms: what networks in training do is not seen of them."""
+    if not case.game:
+        pytest.skip("a model that is no game has no average here")
+    model = case.model(ema_decay=0.0)
+    before = [np.array(weight) for weight in model.weights]
+    model.test_step(next(iter(case.dataset())))
+    for old, weight in zip(before, model.weights, strict=True):
+        np.testing.assert_array_equal(old, weight, err_msg=weight.path)
+
+
 def change(model, prefix):
     """Changes the weights, statistics of the batch included, of the networks that samples come from."""
     for name in model.sampling_networks:
