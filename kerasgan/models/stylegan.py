@@ -135,8 +135,6 @@ class StyleGAN(FromStyles, GAN):
             mapping_network(latent_dim, style_dim, mapping_layers, num_classes),
             stylegan_synthesis(image_size, channels, style_dim, channel_base, channel_max),
         )
-        if not {"mapping", "synthesis"} <= {layer.name for layer in generator.layers}:
-            raise ValueError("`generator` must be a `kerasgan.networks.style_generator`. Received: another model")
         super().__init__(
             image_size=image_size,
             channels=channels,
@@ -147,9 +145,9 @@ class StyleGAN(FromStyles, GAN):
             or stylegan_discriminator(image_size, channels, num_classes, channel_base, channel_max),
             **kwargs,
         )
-        self.num_classes, self.style_dim = num_classes, style_dim
-        self.num_layers = generator.get_layer("synthesis").input_shape[1]
+        self.num_classes = num_classes
         self.set_conditions(*sizes)
+        self.set_styles()
 
     def defaults(self):
         rate = next((rate for size, rate in RATES.items() if max(as_size(self.image_size)) >= size), 0.001)

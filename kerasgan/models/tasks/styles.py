@@ -9,8 +9,14 @@ from kerasgan.models.tasks.noise import join_inputs
 class FromStyles(FromLabels):
     """Draws images from noise, and labels where there are any, by way of w: mixed into a model before its base.
 
-    The generator is a `kerasgan.networks.style_generator`. A constructor also sets `style_dim` and `num_layers`.
+    The generator is a `kerasgan.networks.style_generator`. A constructor also calls `set_styles`.
     """
+
+    def set_styles(self):
+        """Keeps how many layers have styles, and the length of w, by what the generator is made of."""
+        if not {"mapping", "synthesis"} <= {layer.name for layer in self.generator.layers}:
+            raise ValueError("`generator` must be a `kerasgan.networks.style_generator`. Received: another model")
+        self.num_layers, self.style_dim = self.generator.get_layer("synthesis").input_shape[1:]
 
     def map(self, latents, condition=(), batch_size=64):
         """Maps latents to w, (n, latent_dim) -> float32 array (n, style_dim); `condition` as in `decode`."""
