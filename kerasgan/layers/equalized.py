@@ -113,10 +113,10 @@ class EqualizedConv2D(Equalized):
         if self.down == 1:
             return self.finish(tf.nn.conv2d(inputs, kernel, 1, "SAME"), training)
         if self.kernel_size == 1:
-            x = upfirdn(inputs, BINOMIAL, down=self.down, padding=(1, 1))
+            x = upfirdn(inputs, BINOMIAL, down=self.down, padding=(1, 1), training=training)
             return self.finish(tf.nn.conv2d(x, kernel, 1, "SAME"), training)
         pad = self.kernel_size // 2
-        x = upfirdn(inputs, BINOMIAL, padding=(pad + 1, pad + 1))
+        x = upfirdn(inputs, BINOMIAL, padding=(pad + 1, pad + 1), training=training)
         return self.finish(tf.nn.conv2d(x, kernel, self.down, "VALID"), training)
 
     def compute_output_shape(self, input_shape):

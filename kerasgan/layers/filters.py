@@ -7,7 +7,7 @@ import tensorflow as tf
 BINOMIAL = (1, 3, 3, 1)
 
 
-def upfirdn(x, taps, up=1, down=1, padding=(0, 0), gain=1.0):
+def upfirdn(x, taps, up=1, down=1, padding=(0, 0), gain=1.0, training=True):
     """Puts zeros between pixels, filters rows and columns, and keeps each `down`-th pixel.
 
     Args:
@@ -17,6 +17,8 @@ def upfirdn(x, taps, up=1, down=1, padding=(0, 0), gain=1.0):
         down: int. Defaults to 1.
         padding: (before, after), zeros on each side, counted after `up`; negative ones crop. Defaults to none.
         gain: float. Factor of the outputs; `up**2` keeps the brightness. Defaults to 1.
+        training: bool. Whether the gradient is a filter too, which CPUs compute faster than TensorFlow's. Defaults to
+            True. Exported functions have no gradient of their own.
 
     Returns:
         A tensor of the dtype of `x`. A side of n pixels becomes
@@ -29,24 +31,30 @@ def upfirdn(x, taps, up=1, down=1, padding=(0, 0), gain=1.0):
     array([0.375, 0.375, 0.125, 0.   ], dtype=float32)
     """
     taps = gain**0.5 * np.asarray(taps, "float64") / np.sum(taps)
-    return _filtered(x, tuple(taps), up, down, (padding, padding))
+    return (_filtered if training else _forward)(x, tuple(taps), up, down, (padding, padding))
+
+
+def _forward(x, taps, up, down, padding):
+    """As `upfirdn`, by taps as they are."""
+    _, height, width, channels = x.shape
+    if up > 1:
+        x = tf.pad(x[:, :, None, :, None], [[0, 0], [0, 0], [0, up - 1], [0, 0], [0, up - 1], [0, 0]])
+        x = tf.reshape(x, (-1, height * up, width * up, channels))
+    x = tf.pad(x, [[0, 0], *([max(side, 0) for side in sides] for sides in padding), [0, 0]])
+    (top, bottom), (left, right) = ([max(-side, 0) for side in sides] for sides in padding)
+    x = x[:, top : x.shape[1] - bottom, left : x.shape[2] - right]
+    kernel = tf.constant(np.outer(taps, taps)[::-1, ::-1], x.dtype)  # a convolution, not a correlation
+    kernel = tf.tile(kernel[:, :, None, None], (1, 1, channels, 1))
+    return tf.nn.depthwise_conv2d(x, kernel, [1, down, down, 1], "VALID")
 
 
 def _filtered(x, taps, up, down, padding):
-    """As `upfirdn`, by taps as they are. Its gradient is a filter too, which CPUs compute faster than TensorFlow's."""
-    _, height, width, channels = x.shape
+    """As `_forward`, with a gradient that is a filter too."""
+    _, height, width, _ = x.shape
 
     @tf.custom_gradient
     def apply(x):
-        if up > 1:
-            x = tf.pad(x[:, :, None, :, None], [[0, 0], [0, 0], [0, up - 1], [0, 0], [0, up - 1], [0, 0]])
-            x = tf.reshape(x, (-1, height * up, width * up, channels))
-        x = tf.pad(x, [[0, 0], *([max(side, 0) for side in sides] for sides in padding), [0, 0]])
-        (top, bottom), (left, right) = ([max(-side, 0) for side in sides] for sides in padding)
-        x = x[:, top : x.shape[1] - bottom, left : x.shape[2] - right]
-        kernel = tf.constant(np.outer(taps, taps)[::-1, ::-1], x.dtype)  # a convolution, not a correlation
-        kernel = tf.tile(kernel[:, :, None, None], (1, 1, channels, 1))
-        outputs = tf.nn.depthwise_conv2d(x, kernel, [1, down, down, 1], "VALID")
+        outputs = _forward(x, taps, up, down, padding)
 
         def gradient(upstream):
             upstream = tf.ensure_shape(upstream, outputs.shape)  # a tape does not say
@@ -79,9 +87,10 @@ class Resample(keras.layers.Layer):
         super().__init__(**kwargs)
         self.up, self.down, self.taps = up, down, tuple(taps)
 
-    def call(self, inputs):
+    def call(self, inputs, training=False):
         total = len(self.taps) - self.down
-        return upfirdn(inputs, self.taps, self.up, self.down, ((total + 1) // 2, total // 2), self.up**2)
+        padding = (total + 1) // 2, total // 2
+        return upfirdn(inputs, self.taps, self.up, self.down, padding, self.up**2, training)
 
     def compute_output_shape(self, input_shape):
         batch, height, width, channels = input_shape

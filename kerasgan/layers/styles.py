@@ -95,27 +95,28 @@ class ModulatedConv2D(Equalized):
 
     def call(self, inputs, training=False):
         x, w = inputs
-        x = self.convolve(x, self.affine(wide(w)))
+        x = self.convolve(x, self.affine(wide(w)), training)
         if self.noise:
             x = self.add_noise(x, training=training)
         return self.finish(x, training)
 
-    def convolve(self, x, styles):
+    def convolve(self, x, styles, training=True):
         """Returns the modulated convolution of `x`, with the factor of the outputs and without a bias.
 
         Args:
             x: (batch, height, width, channels).
             styles: (batch, channels), float32 or float64.
+            training: bool, see `upfirdn`.
         """
         kernel = tf.cast(self.scaled_kernel(), styles.dtype)
         x = x * tf.cast(styles, x.dtype)[:, None, None, :]
         if not self.demodulate:
-            return self._plain(x, kernel * self.factor)
+            return self._plain(x, kernel * self.factor, training)
         sums = tf.matmul(styles**2, tf.reduce_sum(kernel**2, axis=(0, 1)))
         factors = self.factor * tf.math.rsqrt(sums + 1e-8)
-        return self._plain(x, kernel) * tf.cast(factors, x.dtype)[:, None, None, :]
+        return self._plain(x, kernel, training) * tf.cast(factors, x.dtype)[:, None, None, :]
 
-    def _plain(self, x, kernel):
+    def _plain(self, x, kernel, training):
         kernel = tf.cast(kernel, x.dtype)
         if self.up == 1:
             return tf.nn.conv2d(x, kernel, 1, "SAME")
@@ -125,7 +126,7 @@ class ModulatedConv2D(Equalized):
         # Transposed, so that no product with the zeros between the pixels is computed; the filter may come last.
         kernel = tf.transpose(kernel[::-1, ::-1], (0, 1, 3, 2))
         x = tf.nn.conv2d_transpose(x, kernel, shape, self.up, "VALID")
-        return upfirdn(x, BINOMIAL, padding=(2 - pad, 2 - pad), gain=self.up**2)
+        return upfirdn(x, BINOMIAL, padding=(2 - pad, 2 - pad), gain=self.up**2, training=training)
 
     def compute_output_shape(self, input_shape):
         batch, height, width, _ = input_shape[0]

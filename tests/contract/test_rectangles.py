@@ -56,6 +56,8 @@ CASES = {
     "GANCLS by projection": (lambda: kerasgan.GANCLS(**OF_TEXTS, matching="projection"), (images(), TEXTS), "text"),
     "StackGANStage1": (lambda: kerasgan.StackGANStage1(**OF_TEXTS, condition_dim=3), (images(), TEXTS), "text"),
     "StackGANStage2": (two_stages, (images(scale=1 / 2), TEXTS), "text"),
+    "StyleGAN": (lambda: kerasgan.StyleGAN(SIZE, DEEP, latent_dim=4, style_dim=4, channel_max=4), images(), "noise"),
+    "StyleGAN2": (lambda: kerasgan.StyleGAN2(SIZE, DEEP, latent_dim=4, style_dim=4, channel_max=4), images(), "noise"),
     "Pix2Pix": (
         lambda: kerasgan.Pix2Pix(SIZE, DEEP, 1, width=2, receptive_field=16),
         (images(1), images()),
@@ -90,7 +92,8 @@ def test_every_model_trains_and_samples_at_a_rectangle(case):
     assert sample.shape == (3, *shapes.as_size(model.image_size), model.channels)
     assert model.preview(model.first_batch, num_images=12).shape[2:4] == sample.shape[1:3]
     clone = type(model).from_config(model.get_config())
-    assert [v.shape for v in clone.weights] == [v.shape for v in model.weights]
+    for name in model.network_names:
+        assert [v.shape for v in getattr(clone, name).weights] == [v.shape for v in getattr(model, name).weights]
     with pytest.raises(ValueError, match=r"The size is \d+x\d+, not \d+x\d+"):
         model.check_batch(tf.nest.map_structure(lambda x: x[:, :, :-1] if x.ndim == 4 else x, data))
 
