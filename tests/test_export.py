@@ -14,6 +14,7 @@ import tensorflow as tf
 
 import kerasgan
 from kerasgan import export
+from kerasgan.networks.unet import noise_length
 
 TOLERANCE = 1e-4
 
@@ -66,12 +67,13 @@ def trained_looking(model):
     return model
 
 
-def inputs_for(specs, rows=3):
-    """Values by name for the inputs of an endpoint; any free size is 6."""
+def inputs_for(specs, rows=3, noise=None):
+    """Values by name for the inputs of an endpoint; a free size is 6, or 16 beside `noise` numbers of a U-Net."""
     rng = np.random.default_rng(1)
     values = {}
     for spec in specs:
-        shape = [rows, *(size or 6 for size in spec.shape[1:])]
+        free = 6 if noise is None else noise if spec.name == "noise" else 16
+        shape = [rows, *(size or free for size in spec.shape[1:])]
         floats = spec.dtype == tf.float32
         values[spec.name] = rng.uniform(-1, 1, shape).astype("float32") if floats else np.arange(rows, dtype="int32")
     return values
@@ -80,7 +82,8 @@ def inputs_for(specs, rows=3):
 def expected(model, endpoint, rows=3):
     """Inputs, and the images that Keras makes of them."""
     function, specs = export.portable_functions(model)[endpoint]
-    inputs = inputs_for(specs, rows)
+    noise = noise_length(model.sampler(), 16) if isinstance(model, kerasgan.Pix2Pix) else None
+    inputs = inputs_for(specs, rows, noise)
     images = function(*(tf.constant(inputs[spec.name]) for spec in specs))["images"].numpy()
     assert images.std() > 1e-3
     return inputs, images
