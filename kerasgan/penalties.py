@@ -51,11 +51,55 @@ def squared_gradient_norms(judge, images):
     """
     images = tf.cast(images, tf.float32)
     if not isinstance(judge, Recorded):
-        # In a branch of the graph a tape knows no tensors of outside.
         judge, images = Recorded(judge), tf.identity(images)
     logits, tape = judge.record(images)
     gradient = tape.gradient(entry(logits, "logits"), images)  # of the sum of all logits
     return tf.reduce_sum(gradient**2, axis=range(1, len(images.shape)))
+
+
+def lazily(step, every, compute, variables, points=None, outputs=1, scale=1.0):
+    """Computes a loss and its gradients in one step of `every` only.
+
+    The gradients are computed where the loss is, in a branch of the graph, and handed out with it: XLA compiles no
+    gradient of what has left a branch.
+
+    Args:
+        step: int. The step is due where `every` divides it.
+        every: int.
+        compute: callable, () -> tuple of `outputs` float32 scalars, the loss first; it is given `points` where there
+            are any.
+        variables: list of variables, by which the loss has gradients.
+        points: tensor, by which it has gradients too, or None.
+        outputs: int. Number of scalars.
+        scale: float. Factor of the loss while its gradients are computed, for half precision.
+
+    Returns:
+        The tuple, in a step that is not due of zeros. Only the loss has gradients.
+    """
+    sources = [tf.convert_to_tensor(variable) for variable in variables]
+    sources += [] if points is None else [points]
+
+    def due():
+        inputs = [] if points is None else [tf.identity(points)]
+        with tf.GradientTape() as tape:
+            tape.watch(inputs)
+            values = compute(*inputs)
+            scaled = scale * values[0]
+        found = zip(tape.gradient(scaled, [*variables, *inputs]), sources, strict=True)
+        gradients = [tf.zeros_like(s) if g is None else tf.convert_to_tensor(g) for g, s in found]
+        return values, [gradient / tf.cast(scale, gradient.dtype) for gradient in gradients]
+
+    def idle():
+        return tuple(tf.zeros(()) for _ in range(outputs)), [tf.zeros_like(source) for source in sources]
+
+    values, gradients = tf.cond(tf.convert_to_tensor(step) % every == 0, due, idle)
+
+    @tf.custom_gradient
+    def with_gradients(value, *_):
+        return value, lambda upstream: (upstream, *(tf.cast(upstream, g.dtype) * g for g in gradients))
+
+    values = [tf.stop_gradient(value) for value in values]
+    return with_gradients(values[0], *sources), *values[1:]
 
 
 def _check(weight, every):
@@ -72,7 +116,8 @@ class Penalty(KnowsItsArguments):
         weight: float.
         every: int. In one step of `every` the model adds `every` times the penalty, and in the others nothing: lazy
             regularization (Karras et al. 2020, https://arxiv.org/abs/1912.04958, section 3.1), nearly as good and
-            much cheaper. See `kerasgan.optimizers.lazy_adam`. Defaults to 1.
+            much cheaper. In such a step D judges the images once more, with augmentation and dropout drawn anew. See
+            `kerasgan.optimizers.lazy_adam`. Defaults to 1.
     """
 
     def __init__(self, weight, every=1):
@@ -215,23 +260,32 @@ class PathLength(KnowsItsArguments, keras.layers.Layer):
             return max(1, int(batch_size * self.share))
         return tf.maximum(1, tf.cast(tf.cast(batch_size, tf.float32) * self.share, tf.int32))
 
-    def penalize(self, paint, points, seed, step):
+    def penalize(self, paint, points, seed, step, variables, scale=1.0):
         """Returns the penalty, a float32 scalar that holds the weight and the interval; moves the mean.
+
+        Each replica measures its lengths against the mean moved by its own, as in the authors' code; the mean that is
+        kept moves by those of all.
 
         Args:
             paint: callable, points -> images.
             points: (rows, latent_dim), or (rows, layers, style_dim).
             seed: `keras.random.SeedGenerator`.
             step: int. The penalty is 0 where `every` does not divide it.
+            variables: list of variables, by which the penalty has gradients.
+            scale: float. See `lazily`.
         """
-        due = tf.convert_to_tensor(step) % self.every == 0
-        lengths = tf.cond(
-            due, lambda: path_lengths(paint, points, seed), lambda: tf.zeros((keras.ops.shape(points)[0],))
-        )
         old = tf.convert_to_tensor(self.mean)
-        mean = old + self.decay * (replicas.mean(tf.reduce_mean(lengths)) - old)
-        self.mean.assign(tf.where(due, mean, old))
-        return tf.where(due, self.weight * self.every * tf.reduce_mean((lengths - mean) ** 2), 0.0)
+
+        def compute(points):
+            lengths = path_lengths(paint, points, seed)
+            length = tf.reduce_mean(lengths)
+            mean = old + self.decay * (length - old)
+            return self.weight * self.every * tf.reduce_mean((lengths - mean) ** 2), length
+
+        penalty, length = lazily(step, self.every, compute, variables, points, outputs=2, scale=scale)
+        due = tf.convert_to_tensor(step) % self.every == 0
+        self.mean.assign(tf.where(due, old + self.decay * (replicas.mean(length) - old), old))
+        return penalty
 
     def get_config(self):
         names = ("weight", "decay", "every", "share")

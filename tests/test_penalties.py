@@ -145,7 +145,7 @@ def test_path_length_penalises_deviations_from_its_moving_mean(monkeypatch):
     monkeypatch.setattr(penalties, "path_lengths", lambda *_: tf.constant([2.0, 4.0]))
     found = []
     for step in range(3):
-        found.append((float(penalty.penalize(None, points, seed(), step)), float(penalty.mean.numpy())))
+        found.append((float(penalty.penalize(None, points, seed(), step, [])), float(penalty.mean.numpy())))
     expected = [(3 * 2 * (0.25 + 6.25) / 2, 1.5), (0, 1.5), (3 * 2 * (0.0625 + 3.0625) / 2, 2.25)]
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     assert [penalties.PathLength().rows(n) for n in (1, 2, 7, 8)] == [1, 1, 3, 4]
@@ -156,7 +156,11 @@ def test_a_lazy_penalty_counts_so_many_times_in_one_step_of_so_many():
     images = tf.constant(np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 1)).astype("float32"))
 
     def model(penalty):
-        model = kerasgan.GAN(image_size=8, latent_dim=4, seed=0)
+        # No dropout in D: a step that is due draws it anew.
+        keras.utils.set_random_seed(0)
+        hidden = [keras.layers.Flatten(), keras.layers.Dense(8, "tanh"), keras.layers.Dense(1)]
+        judge = keras.Sequential([keras.Input((8, 8, 1)), *hidden])
+        model = kerasgan.GAN(image_size=8, latent_dim=4, discriminator=judge, seed=0)
         model.compile(penalty=penalty, **{name: keras.optimizers.SGD(1.0) for name in ("g_optimizer", "d_optimizer")})
         return model
 
@@ -177,6 +181,24 @@ def test_a_lazy_penalty_counts_so_many_times_in_one_step_of_so_many():
     assert not np.allclose(*(m.d_variables[0] for m in models[1:]), atol=1e-4)  # the penalty matters
     with pytest.raises(ValueError, match="`every` of a penalty must be an int of at least 1. Received: 0"):
         penalties.R1(every=0)
+
+
+def test_what_is_computed_lazily_has_its_gradients():
+    """(w x)^2 / 2 at w = 3, x = 2 is 18; by w it is w x^2 = 12, by x w^2 x = 18; the upstream gradient is 5."""
+    weight, points = tf.Variable(3.0), tf.constant(2.0)
+
+    @tf.function(jit_compile=True)
+    def results(step, scale):
+        with tf.GradientTape() as tape:
+            tape.watch(points)
+            compute = lambda x: ((weight * x) ** 2 / 2, 7 * weight)  # noqa: E731
+            loss, other = penalties.lazily(step, 4, compute, [weight], points, outputs=2, scale=scale)
+            total = 5 * loss + other  # of which only the loss has gradients
+        return loss, other, *tape.gradient(total, [weight, points])
+
+    for scale in (1.0, 1024.0):
+        np.testing.assert_allclose(results(8, scale), [18, 21, 60, 90], rtol=1e-6)
+        np.testing.assert_allclose(results(9, scale), [0, 0, 0, 0])
 
 
 def test_path_length_needs_latents():

@@ -181,7 +181,8 @@ class LearnedConstant(keras.layers.Layer):
 
     def call(self, inputs):
         picture = tf.cast(self.picture, self.compute_dtype)[None]
-        return tf.tile(picture, (tf.shape(inputs)[0], 1, 1, 1))
+        # XLA does not compile the gradient of `tf.tile`.
+        return picture * tf.ones((keras.ops.shape(inputs)[0], 1, 1, 1), picture.dtype)
 
     def compute_output_shape(self, input_shape):
         return (input_shape[0], *as_size(self.size), self.channels)

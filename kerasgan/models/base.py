@@ -285,11 +285,15 @@ class AdversarialModel(ResumableModel):
         def value(penalty):
             if getattr(penalty, "every", 1) == 1:
                 return penalty(judge, real, fake, self.seed_generator)
-            return tf.cond(
-                tf.convert_to_tensor(self.step) % penalty.every == 0,
-                lambda: penalty.every * penalty(judge, real, fake, self.seed_generator),
-                lambda: tf.zeros(()),
-            )
+            # What was recorded outside has no gradients in a branch of the graph.
+            anew = judge.judge if isinstance(judge, penalties.Recorded) else judge
+            return penalties.lazily(
+                self.step,
+                penalty.every,
+                lambda: (penalty.every * penalty(anew, real, fake, self.seed_generator),),
+                self.d_variables,
+                scale=self.d_optimizer.scale_loss(tf.ones(())),
+            )[0]
 
         on_d = [penalty for penalty in self.penalty if not isinstance(penalty, penalties.PathLength)]
         return sum(map(value, on_d), start=tf.zeros(()))

@@ -148,7 +148,8 @@ class GAN(FromNoise, AdversarialModel):
         for penalty in self.penalty:
             if isinstance(penalty, PathLength):
                 points, paint = self.paths(penalty.rows(keras.ops.shape(real)[0]), condition)
-                loss += penalty.penalize(paint, points, self.seed_generator, self.step)
+                scale = self.g_optimizer.scale_loss(tf.ones(()))
+                loss += penalty.penalize(paint, points, self.seed_generator, self.step, self.g_variables, scale)
         return loss
 
     def paths(self, rows, condition):
