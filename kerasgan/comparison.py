@@ -10,6 +10,7 @@ from pathlib import Path
 from kerasgan import plots
 from kerasgan.files import replacing
 from kerasgan.metrics import Score
+from kerasgan.plots.curves import COLORS
 
 
 def compare(runs):
@@ -153,7 +154,7 @@ def curves(runs):
         return None
     figure = plots.figure_class()(figsize=(8, 2.6 * len(names)), layout="constrained")
     for axes, name in zip(figure.subplots(len(names), squeeze=False)[:, 0], names):
-        for color, (run, (epochs, found)) in zip(plots.COLORS * len(read), read.items()):
+        for color, (run, (epochs, found)) in zip(COLORS * len(read), read.items()):
             if name in found:
                 axes.plot(epochs, found[name], color=color, label=run)
         axes.set(title=name, xlabel="epoch")

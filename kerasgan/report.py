@@ -15,6 +15,7 @@ import numpy as np
 from kerasgan import plots
 from kerasgan.callbacks.score_monitor import read_scores
 from kerasgan.files import read_json, reading, replacing
+from kerasgan.plots.curves import number
 from kerasgan.version import __version__
 
 # A page that a mail still carries.
@@ -177,7 +178,7 @@ def _curves(log):
     if len(rows) < 2:
         return [], {}
     head, *rows = rows
-    columns = {name: np.array([plots._number(row[i]) for row in rows]) for i, name in enumerate(head)}
+    columns = {name: np.array([number(row[i]) for row in rows]) for i, name in enumerate(head)}
     epochs = columns.pop("epoch", np.arange(len(rows))) + 1
     if not np.isfinite(epochs).all():
         raise ValueError(f"{log} must have a number in the column `epoch` of each row. Received: another value")
@@ -293,7 +294,7 @@ def _log(log):
     if len(_rows(log)) < 2:
         return ""
     head, *rows = zip(*(column for column in zip(*_rows(log)) if set(column[1:]) != {"NA"}))
-    cells = [[row[0], *(_short(plots._number(value)) for value in row[1:])] for row in rows]
+    cells = [[row[0], *(_short(number(value)) for value in row[1:])] for row in rows]
     summary = f"<summary>{len(cells)} epochs (the first is 0)</summary>"
     return f"<details>{summary}\n{_table(cells, head=head)}\n</details>"
 

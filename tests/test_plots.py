@@ -1,4 +1,5 @@
 import io
+import sys
 
 import numpy as np
 import pytest
@@ -102,10 +103,34 @@ def test_animation_from_arrays_and_files(tmp_path, ending):
 
 
 def test_animation_refuses(tmp_path):
-    with pytest.raises(ValueError, match="mp4"):
-        plots.animation([np.zeros((2, 2, 1), "uint8")], tmp_path / "a.mp4")
+    with pytest.raises(ValueError, match="gif, .webp or .mp4.*avi"):
+        plots.animation([np.zeros((2, 2, 1), "uint8")], tmp_path / "a.avi")
     with pytest.raises(ValueError, match="at least one frame"):
         plots.animation([], tmp_path / "a.gif")
+
+
+@pytest.mark.parametrize(("size", "shown"), [((6, 8), (6, 8)), ((5, 7), (6, 8))], ids=["even", "odd"])
+def test_a_video_shows_every_frame_and_rests_on_the_last(tmp_path, size, shown):
+    av = pytest.importorskip("av", reason="PyAV is missing: pip install 'kerasgan[film]'")
+    values = (0, 120, 255)
+    frames = [np.full((*size, channels), value, "uint8") for value, channels in zip(values, (1, 3, 1))]
+    plots.animation(frames, tmp_path / "a.mp4", seconds_per_frame=0.1, rest=4)
+    with av.open(tmp_path / "a.mp4") as video:
+        (stream,) = video.streams
+        assert (stream.codec_context.name, stream.codec_context.pix_fmt) == ("h264", "yuv420p")
+        assert float(stream.duration * stream.time_base) == pytest.approx(0.6)
+        found = [(float(frame.time), frame.to_ndarray(format="rgb24")) for frame in video.decode(stream)]
+    assert [time for time, _ in found] == pytest.approx([0.0, 0.1, 0.2, 0.3, 0.4, 0.5])
+    for (_, pixels), value in zip(found, (0, 120, 255, 255, 255, 255), strict=True):
+        assert pixels.shape == (*shown, 3) and np.abs(pixels.astype(int) - value).max() <= 4
+
+
+def test_a_video_without_its_package_names_it_and_keeps_the_old_file(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "av", None)
+    (tmp_path / "a.mp4").write_text("old")
+    with pytest.raises(ImportError, match=r"pip install 'kerasgan\[film\]'.*gif"):
+        plots.animation([np.zeros((2, 2, 1), "uint8")], tmp_path / "a.mp4")
+    assert [(file.name, file.read_text()) for file in tmp_path.iterdir()] == [("a.mp4", "old")]
 
 
 LOG = {

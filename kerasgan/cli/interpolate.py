@@ -13,17 +13,18 @@ from kerasgan_cli.conditions import condition_options, find_condition, parse_see
 @click.option("--seeds", required=True, callback=parse_seeds, help="The images to pass: 1,5,9 or 0-7.")
 @click.option("--steps", default=24, show_default=True, type=click.IntRange(1), help="Frames from each to the next.")
 @condition_options
-@click.option("--out", type=click.Path(path_type=Path), default="film.gif", show_default=True, help=".gif or .webp.")
+@click.option("--out", type=click.Path(path_type=Path), default="film.gif", show_default=True, help=".gif, .webp, .mp4")
 @errors_without_traceback
 def command(source, seeds, steps, classes, texts, attributes, out):
     """Write a film that goes from image to image and back to the first.
 
-    SOURCE is the folder of a finished run, a .keras file, or the name of a model of the zoo (kerasgan zoo list).
+    SOURCE is the folder of a finished run, a .keras file, or the name of a model of the zoo (kerasgan zoo list). A
+    film as .mp4 needs PyAV: pip install 'kerasgan[film]'.
 
     \b
     Examples:
         kerasgan interpolate dcgan_mnist --seeds 1,5,9 --out film.gif
-        kerasgan interpolate cgan_mnist --seeds 0-7 --class 3 --out threes.webp
+        kerasgan interpolate cgan_mnist --seeds 0-7 --class 3 --out threes.mp4
     """
     kerasgan = library()
     model = drawing_model(kerasgan, source)

@@ -18,6 +18,7 @@ OPTIONAL = {
     "tf2onnx": ("export to ONNX", "kerasgan[export]"),
     "onnxruntime": ("running ONNX files", "onnxruntime"),
     "ai-edge-litert": ("running LiteRT files", "ai-edge-litert"),
+    "av": ("films as .mp4", "kerasgan[film]"),
     "tensorboard": ("looking at the logs of runs", "tensorboard"),
     "openvino": ("running SavedModels without TensorFlow", "openvino"),
 }

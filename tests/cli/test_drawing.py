@@ -110,13 +110,21 @@ def test_a_film_and_a_projection(digits, tmp_path):
     fine("interpolate", folder, "--seeds", "1,5", "--steps", 3, "--class", "cat", "--out", tmp_path / "film.gif")
     with Image.open(tmp_path / "film.gif") as film:
         assert film.n_frames == 6 and film.size == (128, 128)
-    refused = run("interpolate", folder, "--seeds", "1,5", "--class", "0", "--out", tmp_path / "film.mp4")
-    assert refused.exit_code == 1 and ".gif or .webp" in refused.output
+    refused = run("interpolate", folder, "--seeds", "1,5", "--class", "0", "--out", tmp_path / "film.avi")
+    assert refused.exit_code == 1 and ".gif, .webp or .mp4" in refused.output
     fine("generate", folder, "--seeds", "4", "--class", "cat", "--out", tmp_path / "drawn")
     photo = tmp_path / "drawn" / "seed_0004.png"
     said = fine("project", folder, photo, "--class", "cat", "--steps", 2, "--out", tmp_path / "found.png")
     assert "mean squared error" in said.output and pixels(tmp_path / "found.png").shape == (20, 38)
     np.testing.assert_array_equal(pixels(tmp_path / "found.png")[2:18, 2:18], pixels(photo))
+
+
+def test_a_film_is_a_video(digits, tmp_path):
+    av = pytest.importorskip("av", reason="PyAV is missing: pip install 'kerasgan[film]'")
+    out = tmp_path / "film.mp4"
+    fine("interpolate", digits[0], "--seeds", "1,5", "--steps", 3, "--class", "cat", "--out", out)
+    with av.open(out) as video:
+        assert [(frame.width, frame.height) for frame in video.decode(video=0)] == [(128, 128)] * 6
 
 
 def test_photos_of_any_size_are_translated_and_enlarged(tmp_path):

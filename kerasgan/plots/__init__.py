@@ -1,0 +1,20 @@
+"""Pictures of a training: grids of images, curves, films."""
+
+from kerasgan.plots.curves import history, read_log
+from kerasgan.plots.figures import figure_class
+from kerasgan.plots.films import animation, film
+from kerasgan.plots.pictures import image_grid, labelled_grid, save_images, save_png, shown_channels, visible
+
+__all__ = [
+    "animation",
+    "figure_class",
+    "film",
+    "history",
+    "image_grid",
+    "labelled_grid",
+    "read_log",
+    "save_images",
+    "save_png",
+    "shown_channels",
+    "visible",
+]

@@ -1,0 +1,97 @@
+"""Films: endless animations, and videos."""
+
+import fractions
+import itertools
+from pathlib import Path
+
+import numpy as np
+
+from kerasgan.files import replacing
+from kerasgan.plots.pictures import as_picture, image_grid
+
+
+def animation(frames, path, seconds_per_frame=0.2, rest=8):
+    """Writes frames as an endless animation, or a video, that rests on its last frame.
+
+    Args:
+        frames: sequence of uint8 arrays (height, width, 1 or 3), or of image files, all of one size.
+        path: where to write; `.gif`, `.webp` or `.mp4` decides the format. An .mp4 is H.264, whose sides are even: an
+            odd one grows by a pixel that repeats the edge. Players show it once, unless they are told to repeat it.
+        seconds_per_frame: float. Default 0.2.
+        rest: float, how many times as long the last frame stays, of an .mp4 rounded to whole frames. Default 8; 1 for
+            films that end where they begin.
+
+    Raises:
+        ValueError: for no frames or another ending.
+        ImportError: for an .mp4 without PyAV: `pip install 'kerasgan[film]'`.
+
+    Example:
+
+    >>> import numpy as np
+    >>> animation([np.full((8, 8, 1), v, "uint8") for v in (0, 128, 255)], "fade.gif")
+    """
+    path = Path(path)
+    frames = list(frames)
+    kind = path.suffix.lower()
+    if kind not in (".gif", ".webp", ".mp4"):
+        raise ValueError(f"`path` must end in .gif, .webp or .mp4. Received: {str(path)!r}")
+    if not frames:
+        raise ValueError("`frames` must hold at least one frame. Received: none")
+    # A generator: a long run's frames need not lie in memory together.
+    pictures = (as_picture(frame) for frame in frames)
+    if kind == ".mp4":
+        _video(pictures, path, seconds_per_frame, max(1, round(rest)))
+        return
+    duration = [round(1000 * seconds_per_frame)] * (len(frames) - 1) + [round(1000 * rest * seconds_per_frame)]
+    with replacing(path) as temporary:
+        next(pictures).save(
+            temporary,
+            format=kind[1:].upper(),
+            save_all=True,
+            append_images=pictures,
+            duration=duration if len(frames) > 1 else duration[0],
+            loop=0,
+        )
+
+
+def _video(pictures, path, seconds_per_frame, rest):
+    """Writes pictures as H.264, the last one `rest` times."""
+    try:
+        import av
+    except ImportError as error:
+        raise ImportError("An .mp4 needs PyAV: pip install 'kerasgan[film]'. .gif and .webp need nothing.") from error
+    first = next(pictures)
+    with replacing(path) as temporary, av.open(str(temporary), "w", format="mp4") as video:
+        rate = fractions.Fraction(1 / seconds_per_frame).limit_denominator(1000)
+        stream = video.add_stream("libx264", rate=rate, options={"crf": "16"})
+        stream.width, stream.height = (side + side % 2 for side in first.size)
+        stream.pix_fmt = "yuv420p"  # the only one that all browsers play
+
+        for picture in itertools.chain([first], pictures):
+            pixels = np.asarray(picture.convert("RGB"))
+            pixels = np.pad(pixels, [(0, side % 2) for side in pixels.shape[:2]] + [(0, 0)], mode="edge")
+            frame = av.VideoFrame.from_ndarray(pixels, format="rgb24")
+            video.mux(stream.encode(frame))
+        for _ in range(rest - 1):
+            video.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
+        video.mux(stream.encode(None))  # what the encoder still holds
+
+
+def film(images, path, seconds_per_frame=0.05, scale=1):
+    """Writes images one after the other, without a rest: of a `latent.walk` it has no beginning and no end.
+
+    Args:
+        images: float array in [-1, 1], (n, height, width, channels); or (n, rows, columns, height, width, channels),
+            whose every frame is a grid.
+        path: where to write; `.gif`, `.webp` or `.mp4` decides the format, as `animation` has it.
+        seconds_per_frame: float. Default 0.05. Browsers show GIFs no faster than 0.02.
+        scale: int, the side of a pixel in the film. Default 1.
+
+    Example:
+
+    >>> film(np.linspace(-1, 1, 4).reshape((4, 1, 1, 1)), "fade.gif", scale=16)
+    """
+    padding = 0 if np.ndim(images) == 4 else 2
+    frames = (image_grid(image if padding else image[None], padding=padding) for image in images)
+    frames = [frame.repeat(scale, axis=0).repeat(scale, axis=1) for frame in frames]
+    animation(frames, path, seconds_per_frame, rest=1)
