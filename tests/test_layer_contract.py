@@ -41,6 +41,7 @@ CASES = {
     "LearnedBasis": (lambda **o: layers.LearnedBasis(3, **o), [VECTOR]),
     "LearnedConstant": (lambda **o: layers.LearnedConstant(3, 2, **o), [VECTOR]),
     "MaskingCorruption": (corruptions.MaskingCorruption, [IMAGE, VECTOR]),
+    "MaxPoolingWithIndices": (layers.MaxPoolingWithIndices, [IMAGE, (2, 4, 8, 4)]),
     "Maxout": (lambda **o: layers.Maxout(3, **o), [VECTOR, (2, 3, 4), IMAGE]),
     "MinibatchDiscrimination": (lambda **o: layers.MinibatchDiscrimination(3, 2, **o), [VECTOR]),
     "MinibatchStdDev": (layers.MinibatchStdDev, [IMAGE, VECTOR]),
@@ -64,6 +65,7 @@ CASES = {
     ),
     "StyleModulation": (layers.StyleModulation, [[IMAGE, VECTOR]]),
     "TrackedMean": (layers.TrackedMean, [VECTOR]),
+    "Unpooling": (layers.Unpooling, [IMAGE, LARGE, [IMAGE, (IMAGE, "int32")]]),
 }
 # These draw random numbers, stand in G and compute in float32, or have no gradient in float64 on CPUs.
 NOT_PENALISED = ("AdaptiveAugment", "AugmentPipe", "DiffAugment", "Dropout", "InstanceNoise", "OccasionalAugment")
@@ -103,6 +105,11 @@ def inputs_of(case, dtype="float32"):
     return values if isinstance(case, list) else values[0]
 
 
+def first(outputs):
+    """The output of a layer, of several the first: of `MaxPoolingWithIndices` the maxima."""
+    return outputs[0] if isinstance(outputs, list) else outputs
+
+
 @pytest.mark.parametrize(("name", "i"), calls())
 def test_a_layer_has_the_shape_that_it_promises(name, i):
     """For sizes that are known, for any number of images, and, where it can be built so, for images of any size."""
@@ -112,14 +119,14 @@ def test_a_layer_has_the_shape_that_it_promises(name, i):
 
     def promised(change):
         changed = [change(shape) for shape, _ in parts(case)]
-        return tuple(layer.compute_output_shape(changed if several else changed[0]))
+        return tuple(first(layer.compute_output_shape(changed if several else changed[0])))
 
     layer = make()
-    found = tuple(layer(inputs_of(case)).shape)
+    found = tuple(first(layer(inputs_of(case))).shape)
     assert promised(lambda shape: shape) == found
     assert promised(lambda shape: (None, *shape[1:])) == (None, *found[1:])
     unknown = [keras.Input((None, *shape[1:])[1:], dtype=kind) for shape, kind in parts(case)]
-    assert tuple(make()(unknown if several else unknown[0]).shape) == (None, *found[1:])
+    assert tuple(first(make()(unknown if several else unknown[0])).shape) == (None, *found[1:])
     if name in ("NoiseDropout", "Pack", "LearnedBasis") or len(parts(case)[0][0]) != 4:
         return
     free = promised(lambda shape: (None, None, None, shape[-1]) if len(shape) == 4 else (None, *shape[1:]))
@@ -136,7 +143,7 @@ def penalty(layer, x, others, kernel, weight, training):
     with tf.GradientTape() as tape:
         tape.watch(x)
         inputs = tf.tensordot(x * scales, kernel, 1)
-        outputs = layer([inputs, *others] if others else inputs, **training)
+        outputs = first(layer([inputs, *others] if others else inputs, **training))
         logits = tf.reduce_sum(tf.nn.softplus(1.3 * outputs) * weight)
     return tf.reduce_sum(tape.gradient(logits, x) ** 2)
 
@@ -147,7 +154,7 @@ def error_of_penalty(layer, case, training):
     values = inputs_of(case, "float64")
     x, *others = values if isinstance(case, list) else [values]
     kernel = tf.constant(rng.normal(size=(x.shape[-1],) * 2))
-    outputs = layer(values, **training)
+    outputs = first(layer(values, **training))
     for variable in layer.trainable_variables:
         variable.assign(rng.normal(1, 0.3, variable.shape))
     if isinstance(layer, (layers.SpectralNormalization, layers.SelfAttention)):

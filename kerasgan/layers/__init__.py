@@ -15,6 +15,7 @@ from kerasgan.layers.normalizations import (
     LayerNormalization,
 )
 from kerasgan.layers.pictures import ClippedSamples, LearnedBasis
+from kerasgan.layers.pooling import MaxPoolingWithIndices, Unpooling
 from kerasgan.layers.resampling import PixelShuffle, ReflectionPadding2D, SmoothDownSampling2D, SmoothUpSampling2D
 from kerasgan.layers.spectral import SpectralNormalization
 from kerasgan.layers.styles import (
@@ -40,6 +41,7 @@ __all__ = [
     "LeakyReLU",
     "LearnedBasis",
     "LearnedConstant",
+    "MaxPoolingWithIndices",
     "Maxout",
     "MinibatchDiscrimination",
     "MinibatchStdDev",
@@ -57,6 +59,7 @@ __all__ = [
     "SpectralNormalization",
     "StyleModulation",
     "TrackedMean",
+    "Unpooling",
     "moments",
     "normalize",
     "reverse_gradient",

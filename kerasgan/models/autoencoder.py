@@ -6,10 +6,10 @@ import tensorflow as tf
 from kerasgan import corruptions, regularizers
 from kerasgan.models.resumable import ResumableModel
 from kerasgan.models.tasks import ThroughACode
-from kerasgan.networks.codes import conv_networks, dense_networks
+from kerasgan.networks.codes import conv_networks, dense_networks, pooling_networks
 from kerasgan.optimizers import Adam
 
-NETWORKS = ("dense", "linear", "conv")
+NETWORKS = ("dense", "linear", "conv", "pooling")
 LOSSES = ("squared_error", "cross_entropy", "absolute_error")
 
 
@@ -30,10 +30,11 @@ class Autoencoder(ThroughACode, ResumableModel):
         image_size: int or (height, width). Size of the images. Defaults to 28.
         channels: int. Defaults to 1.
         code: int. Length of the code. Defaults to 500.
-        networks: `"dense"`, one sigmoid layer each way; `"linear"`, the same without sigmoids; or `"conv"`, strided
-            convolutions. Defaults to `"dense"`.
+        networks: `"dense"`, one sigmoid layer each way; `"linear"`, the same without sigmoids; `"conv"`, strided
+            convolutions; or `"pooling"`, max pooling and unpooling, whose code is a dict that holds the places of the
+            maxima beside `"code"`. Defaults to `"dense"`.
         tied: bool. Whether the dense decoder's kernel is the encoder's transposed. Defaults to False.
-        width: int. Channels next to the image, of `"conv"`. Defaults to 32.
+        width: int. Channels next to the image, of `"conv"` and `"pooling"`. Defaults to 32.
         encoder: `keras.Model`, images -> codes. Defaults to that of `networks`. A network whose layers are frozen makes
             this the learned inverse of its features.
         decoder: `keras.Model`, codes -> images. Defaults to that of `networks`.
@@ -66,10 +67,11 @@ class Autoencoder(ThroughACode, ResumableModel):
     ):
         if networks not in NETWORKS:
             raise ValueError(f"`networks` must be one of {NETWORKS}. Received: {networks!r}")
-        if tied and (networks == "conv" or encoder or decoder):
+        if tied and (networks not in ("dense", "linear") or encoder or decoder):
             raise ValueError("`tied` needs the dense networks of this class. Received: other networks and `tied=True`")
-        if networks == "conv":
-            made = conv_networks(image_size, channels, code, width)
+        if networks in ("conv", "pooling"):
+            make = conv_networks if networks == "conv" else pooling_networks
+            made = make(image_size, channels, code, width)
         else:
             made = dense_networks(image_size, channels, code, "sigmoid" if networks == "dense" else None, tied)
         super().__init__(encoder=encoder or made[0], decoder=decoder or made[1], **kwargs)
@@ -130,7 +132,8 @@ class Autoencoder(ThroughACode, ResumableModel):
         code = encoder(spoiled, training=training)
         output = tf.cast(self._decoded(code, encoder, decoder, training), tf.float32)
         error = reconstruction_error(self.loss, tf.cast(images, tf.float32), output)
-        terms = (term(images, code, output) for term in self.regularizer)
+        numbers = code["code"] if isinstance(code, dict) else code
+        terms = (term(images, numbers, output) for term in self.regularizer)
         return {"loss": sum(terms, start=error), "reconstruction": error}
 
     def spoil(self, images):

@@ -7,6 +7,7 @@ import tensorflow as tf
 from keras import Input, Model, layers
 
 from kerasgan.convolutions import Conv2D, Conv2DTranspose
+from kerasgan.layers import MaxPoolingWithIndices, Unpooling
 from kerasgan.shapes import as_size
 
 
@@ -53,24 +54,61 @@ def dense_networks(image_size, channels, code, activation="sigmoid", tied=False)
     return Model(images, codes, name="encoder"), Model(inputs, output, name="decoder")
 
 
+def _quarter(image_size, networks):
+    """Returns the size of images, and a quarter of it."""
+    size = as_size(image_size)
+    if size[0] % 4 or size[1] % 4:
+        raise ValueError(f"`image_size` must be a multiple of 4 for `networks={networks!r}`. Received: {image_size!r}")
+    return size, (size[0] // 4, size[1] // 4)
+
+
+def _spread(code, small, channels):
+    """A dense layer from a code to small images."""
+    x = layers.Dense(math.prod(small) * channels, activation="relu")(code)
+    return layers.Reshape((*small, channels))(x)
+
+
 def conv_networks(image_size, channels, code, width):
     """Strided convolutions down to a quarter of the size, a dense code, and transposed convolutions back.
 
     Returns:
         Two `keras.Model`s: images -> code (batch, code), and code -> images in [-1, 1].
     """
-    size = as_size(image_size)
-    if size[0] % 4 or size[1] % 4:
-        raise ValueError(f"`image_size` must be a multiple of 4 for `networks='conv'`. Received: {image_size!r}")
-    small = size[0] // 4, size[1] // 4
+    size, small = _quarter(image_size, "conv")
     x = images = Input((*size, channels), name="images")
     for filters in (width, 2 * width):
         x = layers.ReLU()(Conv2D(filters, 3, 2, "same")(x))
     codes = layers.Dense(code, name="code")(layers.Flatten()(x))
     inputs = Input((code,), name="code")
-    x = layers.Dense(math.prod(small) * 2 * width, activation="relu")(inputs)
-    x = layers.Reshape((*small, 2 * width))(x)
+    x = _spread(inputs, small, 2 * width)
     x = layers.ReLU()(Conv2DTranspose(width, 3, 2, "same")(x))
     x = Conv2DTranspose(channels, 3, 2, "same")(x)
+    output = layers.Activation("tanh", dtype="float32")(x)
+    return Model(images, codes, name="encoder"), Model(inputs, output, name="decoder")
+
+
+def pooling_networks(image_size, channels, code, width):
+    """Convolutions and max pooling down to a quarter of the size, a dense code, and unpooling and convolutions back.
+
+    The decoder puts values where the encoder found the maxima: the code says what there is, the places say where
+    (Zhao et al. 2015, https://arxiv.org/abs/1506.02351, section 3).
+
+    Returns:
+        Two `keras.Model`s: images -> a dict of `"code"` (batch, code) and the int32 places of both poolings,
+        `"places_1"` (batch, height / 2, width / 2, width) and `"places_2"` (batch, height / 4, width / 4, 2 width); and
+        such a dict -> images in [-1, 1].
+    """
+    size, small = _quarter(image_size, "pooling")
+    x = images = Input((*size, channels), name="images")
+    codes, inputs = {}, {"code": Input((code,), name="code")}
+    for stage in (1, 2):
+        x = Conv2D(stage * width, 3, padding="same", activation="relu")(x)
+        x, codes[f"places_{stage}"] = MaxPoolingWithIndices()(x)
+        inputs[f"places_{stage}"] = Input(x.shape[1:], dtype="int32", name=f"places_{stage}")
+    codes["code"] = layers.Dense(code, name="code")(layers.Flatten()(x))
+    x = _spread(inputs["code"], small, 2 * width)
+    for stage, filters in ((2, width), (1, channels)):
+        x = Unpooling()([layers.ReLU()(x), inputs[f"places_{stage}"]])
+        x = Conv2D(filters, 3, padding="same")(x)
     output = layers.Activation("tanh", dtype="float32")(x)
     return Model(images, codes, name="encoder"), Model(inputs, output, name="decoder")

@@ -369,6 +369,16 @@ CASES = {
         game=False,
         optimizers=("optimizer",),
     ),
+    "Autoencoder with remembered places": Case(
+        make=lambda: kerasgan.Autoencoder(image_size=8, code=4, networks="pooling", width=2, seed=3),
+        arrays=lambda n: slopes(n, 8, 1),  # of noise, maxima would be so near to each other that rounding moves them
+        default=lambda: kerasgan.Autoencoder(networks="pooling"),
+        compile={"ema_decay": 0.9},
+        sample=lambda model, seed: model.reconstruct(images(3, 8, 1)),
+        deterministic=True,
+        game=False,
+        optimizers=("optimizer",),
+    ),
     "DANN": Case(
         make=lambda: kerasgan.DANN(image_size=8, channels=1, num_classes=3, seed=3),
         arrays=lambda n: ((images(n, 8, 1), np.arange(n, dtype="int32") % 3), images(n, 8, 1, seed=1)),

@@ -105,6 +105,11 @@ OTHERS = {
         images(),
         {},
     ),
+    "Autoencoder with remembered places": (
+        lambda: kerasgan.Autoencoder(SIZE, DEEP, code=3, networks="pooling", width=2),
+        images(),
+        {},
+    ),
     "DANN": (lambda: kerasgan.DANN(SIZE, DEEP, num_classes=3), ((images(), LABELS), images()), {}),
     "ADDA": (lambda: kerasgan.ADDA(SIZE, DEEP, num_classes=3), ((images(), LABELS), images()), {"phase": "source"}),
 }

@@ -150,3 +150,45 @@ def test_pictures_leave_the_training_as_it_is_and_saving_keeps_it(tmp_path):
     served = kerasgan.export.load(model.export(tmp_path / "served"))
     code = served["encode"](images=images(3))["code"]
     np.testing.assert_allclose(served["decode"](code=code)["images"], model.reconstruct(images(3)), atol=1e-5)
+
+
+def test_remembered_places_belong_to_the_code(tmp_path):
+    model = kerasgan.Autoencoder(image_size=8, code=4, networks="pooling", width=2, seed=0)
+    model.compile(regularizer="keeps_distances")
+    model.fit(images(), batch_size=8, verbose=0)
+    x = images(3)
+    code = model.encode(x)
+    assert {name: (value.shape, value.dtype.name) for name, value in code.items()} == {
+        "code": ((3, 4), "float32"),
+        "places_1": ((3, 4, 4, 2), "int32"),
+        "places_2": ((3, 2, 2, 4), "int32"),
+    }
+    found = model.reconstruct(x)
+    np.testing.assert_allclose(model.decode(code, batch_size=2), found, atol=1e-6)
+    np.testing.assert_allclose(model(x), found, atol=1e-5)
+    elsewhere = model.decode(code | {"places_1": 3 - code["places_1"]})
+    assert np.abs(elsewhere - found).max() > 0.01
+    served = kerasgan.export.load(model.export(tmp_path / "served"))
+    answer = served["encode"](images=x)
+    np.testing.assert_array_equal(answer["places_2"], code["places_2"])
+    np.testing.assert_allclose(served["decode"](**answer)["images"], found, atol=1e-5)
+
+
+def test_codes_without_their_places_are_refused():
+    pooling = kerasgan.Autoencoder(image_size=8, code=4, networks="pooling", width=2)
+    with pytest.raises(ValueError, match=r"a dict of \['code', 'places_1', 'places_2'\].*shape \(3, 4\)"):
+        pooling.decode(np.zeros((3, 4)))
+    with pytest.raises(ValueError, match=r"an array \(n, code\). Received: \['code'\]"):
+        kerasgan.Autoencoder(image_size=8, code=4).decode({"code": np.zeros((3, 4))})
+    for networks in ("conv", "pooling"):
+        with pytest.raises(ValueError, match=f"multiple of 4 for `networks='{networks}'`. Received: 10"):
+            kerasgan.Autoencoder(image_size=10, networks=networks)
+
+
+def test_layers_of_the_pooling_networks():
+    model = kerasgan.Autoencoder(networks="pooling", code=10)
+    # 3x3 convolutions 1 -> 32 -> 64, a dense code of the 7x7x64, and back.
+    assert model.encoder.count_params() == (9 + 1) * 32 + (9 * 32 + 1) * 64 + (49 * 64 + 1) * 10
+    assert model.decoder.count_params() == (10 + 1) * 49 * 64 + (9 * 64 + 1) * 32 + (9 * 32 + 1)
+    with pytest.raises(ValueError, match="`tied` needs the dense networks"):
+        kerasgan.Autoencoder(networks="pooling", tied=True)

@@ -1,5 +1,6 @@
 """The task of coding images and making them again."""
 
+import keras
 import numpy as np
 import tensorflow as tf
 
@@ -33,7 +34,8 @@ class ThroughACode:
             batch_size: int. Defaults to 64.
 
         Returns:
-            float32 array (n, code).
+            float32 array (n, code), or what the encoder gives instead of it: a dict of arrays (n, ...) where places of
+            maxima belong to the code.
         """
         checks.check_images(images, image_size=self.image_size, channels=self.channels, check_range=False)
         return self.sampler("encoder").predict(np.asarray(images, "float32"), batch_size=batch_size, verbose=0)
@@ -42,14 +44,27 @@ class ThroughACode:
         """Makes images of codes, by the averaged decoder where there is one.
 
         Args:
-            codes: float32 (n, code).
+            codes: float32 (n, code), or such a dict as `encode` returns.
             batch_size: int. Defaults to 64.
 
         Returns:
             float32 array (n, height, width, channels) in [-1, 1].
+
+        Raises:
+            ValueError: if the decoder needs a dict of other entries.
         """
-        codes = np.asarray(codes, "float32")
-        parts = [codes[i : i + batch_size] for i in range(0, len(codes), batch_size)]
+        wanted = self.encoder.output
+        names = sorted(wanted) if isinstance(wanted, dict) else None
+        if names != (sorted(codes) if isinstance(codes, dict) else None):
+            expected = f"a dict of {names}, as `encode` returns it" if names else "an array (n, code)"
+            received = sorted(codes) if isinstance(codes, dict) else f"an array of shape {np.shape(codes)}"
+            raise ValueError(f"`codes` must be {expected}. Received: {received}")
+        codes = keras.tree.map_structure(lambda code, like: np.asarray(code, like.dtype), codes, wanted)
+        rows = len(keras.tree.flatten(codes)[0])
+        parts = [
+            keras.tree.map_structure(lambda code: code[i : i + batch_size], codes)  # noqa: B023
+            for i in range(0, rows, batch_size)
+        ]
         return np.concatenate([self.decoded(part).numpy() for part in parts])
 
     def reconstruct(self, images, batch_size=64):
@@ -71,9 +86,19 @@ class ThroughACode:
     def serving_functions(self):
         """Returns the endpoints of a SavedModel: `serving_default`, images to images; `encode`; `decode`."""
         images = tf.TensorSpec((None, *as_size(self.image_size), self.channels), tf.float32, "images")
-        code = tf.TensorSpec((None, *self.encoder.output_shape[1:]), tf.float32, "code")
+        several = isinstance(self.encoder.output, dict)
+        outputs = self.encoder.output if several else {"code": self.encoder.output}
+        specs = [tf.TensorSpec((None, *x.shape[1:]), x.dtype, name) for name, x in outputs.items()]
+
+        def encode(images):
+            code = self.sampler("encoder")(images, training=False)
+            return code if several else {"code": code}
+
+        def decode(*codes):
+            return {"images": self.decoded(dict(zip(outputs, codes, strict=True)) if several else codes[0])}
+
         return {
             "serving_default": (lambda images: {"images": self(images)}, [images]),
-            "encode": (lambda images: {"code": self.sampler("encoder")(images, training=False)}, [images]),
-            "decode": (lambda code: {"images": self.decoded(code)}, [code]),
+            "encode": (encode, [images]),
+            "decode": (decode, specs),
         }
