@@ -6,10 +6,13 @@ import errno
 import http.client
 import os
 import stat
+import urllib.error
 import urllib.request
 from pathlib import Path
 
 SCHEMES = ("https://", "http://", "file://")
+TIMEOUT = 30  # seconds without a byte
+PIECE = 1 << 18  # bytes
 _forbidden_by = contextvars.ContextVar("forbidden_by", default=None)
 
 
@@ -53,16 +56,74 @@ def fetch(url, largest):
         ValueError: for another scheme, or where downloads are forbidden.
         OSError: when the file cannot be fetched, whatever the server did.
     """
+    _check_url(url)
+    try:
+        with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
+            return response.read(largest + 1)
+    except (http.client.HTTPException, ValueError) as error:  # an answer that is none, or ends early; a bad port
+        raise OSError(_reason(error)) from error
+
+
+class FetchError(OSError):
+    """A server did not give what was asked of it."""
+
+
+def stream(url, start, largest):
+    """Fetches a file, or what is missing of it, piece by piece.
+
+    Args:
+        url: str, http, https or file.
+        start: int, bytes that are here already. A server that cannot go on from there begins anew.
+        largest: int, bytes. Of a longer file one byte more is given, which is enough to know.
+
+    Yields:
+        (int, bytes): where in the file a piece belongs, and the piece. The first one is at `start` or at 0.
+
+    Raises:
+        FetchError: when the file cannot be fetched, or the connection ends before it does.
+        ValueError: for another scheme, or where downloads are forbidden.
+    """
+    _check_url(url)
+    request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:
+            position = _first_byte(response, start)
+            while position <= largest and (piece := response.read(min(PIECE, largest + 1 - position))):
+                yield position, piece
+                position += len(piece)
+            # A connection that ends early ends the reading of pieces without an error.
+            lacking = 0 if position > largest else getattr(response, "length", None)
+    except urllib.error.HTTPError as error:
+        error.close()
+        if error.code == http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE and start:
+            yield from stream(url, 0, largest)
+            return
+        raise FetchError(_reason(error)) from error
+    except (OSError, http.client.HTTPException, ValueError) as error:
+        raise FetchError(_reason(error)) from error
+    if lacking:
+        raise FetchError(f"the connection ended {lacking:,} bytes early")
+
+
+def _first_byte(response, start):
+    """Returns where in the file an answer begins."""
+    if response.status != http.HTTPStatus.PARTIAL_CONTENT:
+        return 0
+    given = response.headers.get("Content-Range", "nothing")
+    if not given.startswith(f"bytes {start}-"):
+        raise ValueError(f"bytes from {start} on were asked for, and it gave {given}")
+    return start
+
+
+def _check_url(url):
     if not url.startswith(SCHEMES):
         raise ValueError(f"`url` must begin with one of {SCHEMES}. Received: {url!r}")
     if not url.startswith("file://"):
         check_allowed(url)
-    try:
-        with urllib.request.urlopen(url, timeout=30) as response:
-            return response.read(largest + 1)
-    except (http.client.HTTPException, ValueError) as error:  # an answer that is none, or ends early; a bad port
-        reason = " ".join(str(error).split())[:200]  # it may be what the server said
-        raise OSError(f"{type(error).__name__}: {reason}") from error
+
+
+def _reason(error):
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"  # it may be what the server said
 
 
 def cache_folder(*parts):

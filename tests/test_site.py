@@ -76,6 +76,39 @@ def test_the_reference_has_every_public_module_and_name(hooks):
         assert all(hasattr(getattr(kerasgan, page), name) for name in names), page
 
 
+# A table of two columns, and what a click on the second head makes of it, once and again.
+SORT = """
+const cell = (textContent) => ({textContent, attributes: {},
+  getAttribute(name) { return this.attributes[name] ?? null; },
+  setAttribute(name, value) { this.attributes[name] = value; },
+  removeAttribute(name) { delete this.attributes[name]; },
+  replaceChildren(child) { this.child = child; }});
+const row = (...texts) => ({cells: texts.map(cell)});
+const body = {rows: [row("a", "10,000"), row("b", ""), row("c", "9.5"), row("d", "-0.2"), row("e", "1e-05")],
+  append(...rows) { this.rows = rows; }};
+const table = {tHead: {rows: [row("entry", "value")]}, tBodies: [body]};
+const document = {querySelectorAll: () => [table],
+  createElement: () => ({addEventListener(name, call) { this[name] = call; }})};
+new Function("document", require("fs").readFileSync(process.argv[1], "utf8"))(document);
+const [entry, value] = table.tHead.rows[0].cells;
+const shown = [];
+for (const head of [value, value, value, entry]) {
+  head.child.click();
+  shown.push([body.rows.map((each) => each.cells[0].textContent).join(""), entry.attributes, value.attributes]);
+  shown[shown.length - 1] = JSON.parse(JSON.stringify(shown[shown.length - 1]));
+}
+console.log(JSON.stringify(shown));
+"""
+
+
+@pytest.mark.skipif(shutil.which("node") is None, reason="Node.js is missing")
+def test_a_click_on_a_column_sorts_a_table():
+    script = SITE / "pages" / "sort.js"
+    done = subprocess.run(["node", "-e", SORT, script], capture_output=True, text=True, check=True)
+    up, down = {"aria-sort": "ascending"}, {"aria-sort": "descending"}
+    assert json.loads(done.stdout) == [["decab", {}, up], ["acedb", {}, down], ["decab", {}, up], ["abcde", up, {}]]
+
+
 @pytest.mark.slow
 def test_a_notebook_runs_and_shows_its_figures(hooks, tmp_path):
     nbclient = pytest.importorskip("nbclient")
@@ -144,6 +177,10 @@ def test_the_site_builds_without_a_warning(tmp_path):
     assert result.returncode == 0, result.stderr
     assert "DCGAN" in (tmp_path / "site" / "reference" / "models" / "index.html").read_text()
     assert 'id="kerasgan.zoo.load"' in (tmp_path / "site" / "reference" / "zoo" / "index.html").read_text()
+    results = (tmp_path / "site" / "results" / "index.html").read_text()
+    table = (SITE.parents[1] / "zoo" / "results.md").read_text()
+    assert results.count("<tr>") == table.count("\n|") - 1 and 'src="../sort.js"' in results
+    assert 'href="../results.csv"' in results and (tmp_path / "site" / "results.csv").exists()
     for path in TUTORIALS:
         page = (tmp_path / "site" / "tutorials" / path.stem / "index.html").read_text()
         assert f'href="../{path.stem}.ipynb"' in page and 'src="../pictures/' in page

@@ -2,7 +2,8 @@
 
 An entry is a folder `<model>_<data>` with `recipe.py`, `card.json`, `README.md`, `samples.png`, `sample.npz` and
 `*.weights.h5`. Its recipe defines `model()`, which returns the model compiled and untrained, `train(directory, ...)`,
-and `score(model)`.
+and `score(model)`. The installed package has the pictures of none and the weights of a few entries; those of the others
+are fetched when they are first asked for.
 """
 
 import difflib
@@ -18,16 +19,15 @@ from kerasgan.zoo._card import (
     card_score,
     load_networks,
     sample_error,
-    size_of,
     training_record,
     validate,
-    with_table,
     write_card,
     write_entry,
 )
 from kerasgan.zoo._evaluate import score_enlargements, score_generator, score_translations
-from kerasgan.zoo._fetch import locate
+from kerasgan.zoo._fetch import locate, set_url
 from kerasgan.zoo._glyphs import score_glyphs
+from kerasgan.zoo._pages import results_csv, results_page, size_of, with_table
 from kerasgan.zoo._presets import is_preset, load_preset_folder, save_preset
 from kerasgan.zoo._weights import WeightFileError, load_weights, save_weights
 
@@ -48,6 +48,7 @@ __all__ = [
     "score_generator",
     "score_glyphs",
     "score_translations",
+    "set_url",
     "training_record",
     "update_results",
     "verify",
@@ -150,6 +151,10 @@ def recipe(name):
 def load(name):
     """Builds an entry's model and loads its weights; every file is checked before it is read.
 
+    Weights are taken where they lie: with the package or in a clone, or in the folder `KERASGAN_ZOO_DIR`, which has a
+    folder for each entry, as `zoo` of a clone. Others are fetched once, from where `set_url` says, into the cache
+    (`KERASGAN_HOME`).
+
     Args:
         name: str, as in `list_models()`.
 
@@ -231,7 +236,10 @@ def verify(name, scores=False):
 
 
 def update_results(path):
-    """Writes the table of all entries' results between the markers `<!-- zoo:begin -->` and `<!-- zoo:end -->`.
+    """Writes anew what is made from the cards of all entries.
+
+    That is the table in `path`, between the markers `<!-- zoo:begin -->` and `<!-- zoo:end -->`, and beside the
+    entries `results.md` and `results.csv`, every score with its protocol.
 
     Args:
         path: a text file that holds the markers, such as the main README.md.
@@ -239,9 +247,15 @@ def update_results(path):
     Raises:
         ValueError: the file lacks the markers.
     """
-    text = with_table(Path(path).read_text(), [card(name) for name in _names()])
-    with replacing(path) as temporary:
-        temporary.write_text(text)
+    cards = [card(name) for name in _names()]
+    pages = {
+        Path(path): with_table(Path(path).read_text(), cards),
+        FOLDER / "results.md": results_page(cards),
+        FOLDER / "results.csv": results_csv(cards),
+    }
+    for page, text in pages.items():
+        with replacing(page) as temporary:
+            temporary.write_text(text)
 
 
 def _compare(recorded, computed):

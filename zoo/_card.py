@@ -1,9 +1,8 @@
-"""Cards: what is known about an entry, written by code, checked against a schema, and the pages made from them."""
+"""Cards: what is known about an entry, written by code and checked against a schema."""
 
 import collections
 import dataclasses
 import datetime
-import html
 import json
 import os
 import platform
@@ -17,6 +16,7 @@ import tensorflow as tf
 from kerasgan import plots
 from kerasgan.files import replacing
 from kerasgan.metrics.score import library_versions
+from kerasgan.zoo._pages import readme
 from kerasgan.zoo._weights import load_weights, save_weights, sha256_of
 
 DATA_SETS = {
@@ -104,6 +104,7 @@ SCHEMA = {
 TENTH_SCHEMA = {"steps": int, "machine": str, "scores": dict}  # a card may have it as "tenth"
 FILE_SCHEMA = {"size": int, "sha256": str}
 URL = re.compile(r"https?://[^\s<>()\[\]\"'`|]+")
+HASH = re.compile("[0-9a-f]{64}")
 FILENAME = re.compile(r"\w[\w.-]*", re.ASCII)
 
 
@@ -138,6 +139,8 @@ def validate(card, schema=SCHEMA, where="card"):
                     f"`card.files` must be named by letters, digits, '.', '_', '-'. Received: {filename!r}"
                 )
             validate(record, FILE_SCHEMA, f"card.files.{filename}")
+            if not HASH.fullmatch(record["sha256"]):
+                raise ValueError(f"`card.files.{filename}.sha256` must be 64 digits. Received: {record['sha256']!r}")
         if "tenth" in card:
             validate(card["tenth"], TENTH_SCHEMA, "card.tenth")
             validate(card["tenth"]["scores"], dict.fromkeys(card["tenth"]["scores"], NUMBER), "card.tenth.scores")
@@ -342,110 +345,3 @@ def _commit():
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
     except (OSError, subprocess.CalledProcessError):
         return None
-
-
-# Pages made from cards ------------------------------------------------------------------------------------------------
-
-BEGIN, END = "<!-- zoo:begin -->", "<!-- zoo:end -->"
-
-
-def readme(card):
-    """Returns the README.md of an entry as text."""
-    card = _without_markup(card)
-    training, data, paper, tenth = card["training"], card["data"], card["paper"], card.get("tenth")
-    versions = ", ".join(f"{name} {version}" for name, version in training["versions"].items())
-    lines = [
-        f"# {card['name']}",
-        "",
-        f"{card['description']} Made by [`recipe.py`](recipe.py); this page is written from [`card.json`](card.json).",
-        "",
-        "![samples](samples.png)",
-        "",
-        "```python",
-        "from kerasgan import zoo",
-        "",
-        f'model = zoo.load("{card["name"]}")',
-        "```",
-        "",
-        f"Paper: {paper['authors']} ({paper['year']}), [{paper['title']}]({paper['url']}).",
-        f"Data: [{data['title']}]({data['url']}); licence: {data['licence']}.",
-        "",
-        "| score | value | standard deviation | of the data itself | the paper's |"
-        + " after the first tenth |" * bool(tenth),
-        "|---|---|---|---|---|" + "---|" * bool(tenth),
-    ]
-    for score in card["scores"]:
-        cells = [_number(score[key]) for key in ("value", "sd", "floor", "paper")]
-        cells += [_number(tenth["scores"].get(score["metric"]))] if tenth else []
-        lines.append(f"| {score['metric']} | " + " | ".join(cells) + " |")
-    if tenth:
-        lines += ["", f"The first tenth of the training: {tenth['steps']:,} steps on {tenth['machine']}."]
-    lines += ["", "| training | |", "|---|---|"]
-    lines += [
-        f"| steps | {training['steps']:,} |",
-        f"| images seen | {training['images_seen']:,} |",
-        f"| time | {_duration(training['hours'])} on {training['machine']} |",
-        f"| seed, precision | {training['seed']}, {training['precision']} |",
-        f"| versions | {versions} |",
-        f"| commit, date | {training['commit'] or 'not recorded'}, {training['date']} |",
-        "",
-        "| file | bytes | SHA-256 |",
-        "|---|---|---|",
-    ]
-    lines += [f"| {name} | {record['size']:,} | `{record['sha256']}` |" for name, record in card["files"].items()]
-    parameters = ", ".join(f"{name} {count:,}" for name, count in card["parameters"].items())
-    return "\n".join([*lines, "", f"Parameters: {parameters}.", ""])
-
-
-def results_table(cards):
-    """Returns the results of all entries as one Markdown table, entries by name."""
-    lines = ["| entry | data | scores (of the data itself) | training | weights |", "|---|---|---|---|---|"]
-    for card in sorted(map(_without_markup, cards), key=lambda card: card["name"]):
-        scores = [
-            f"{score['metric']} {_number(score['value'])}"
-            + (f" ({_number(score['floor'])})" if score["floor"] is not None else "")
-            for score in card["scores"]
-            if score["table"]
-        ]
-        training = card["training"]
-        lines.append(
-            f"| [{card['name']}](zoo/{card['name']}) | {card['data']['name']} | {', '.join(scores)} "
-            f"| {training['steps']:,} steps, {_duration(training['hours'])} | {size_of(card) / 1e6:.1f} MB |"
-        )
-    return "\n".join(lines)
-
-
-def _without_markup(value):
-    """Returns a card whose strings a Markdown page shows as they are: no tags, no links, no cells, no new lines."""
-    if isinstance(value, dict):
-        return {_without_markup(key): _without_markup(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [_without_markup(item) for item in value]
-    if not isinstance(value, str):
-        return value
-    return re.sub(r"([\[\]`|\\])", r"\\\1", " ".join(html.escape(value, quote=False).split()))
-
-
-def with_table(text, cards):
-    """Returns `text` with what stands between the two markers replaced by the table of `cards`.
-
-    Raises:
-        ValueError: the text lacks the markers.
-    """
-    if BEGIN not in text or END not in text:
-        raise ValueError(f"The text must hold the markers {BEGIN} and {END}. Received: neither or one of them")
-    before, rest = text.split(BEGIN, 1)
-    return f"{before}{BEGIN}\n{results_table(cards)}\n{END}{rest.split(END, 1)[1]}"
-
-
-def size_of(card):
-    """Returns the bytes of an entry's weights."""
-    return sum(record["size"] for name, record in card["files"].items() if name.endswith(".weights.h5"))
-
-
-def _number(value):
-    return "" if value is None else f"{value:.4g}"
-
-
-def _duration(hours):
-    return f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.0f} minutes"

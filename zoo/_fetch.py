@@ -1,15 +1,90 @@
-"""Where an entry's files are: beside its card, or fetched once into the user's cache folder."""
+"""Where an entry's files are: beside its card, in the folder `KERASGAN_ZOO_DIR`, or fetched once into the cache."""
 
-import hashlib
+import contextlib
+import os
+import re
 import threading
+import time
+from importlib import metadata
 from pathlib import Path
 
-from kerasgan.downloads import cache_folder, fetch, is_offline, make_cache_folder
-from kerasgan.files import replacing
-from kerasgan.zoo._weights import WeightFileError, read_checked
+from tqdm import tqdm
 
+from kerasgan.downloads import SCHEMES, FetchError, cache_folder, is_offline, make_cache_folder, stream
+from kerasgan.files import flush_to_disk
+from kerasgan.locks import FolderLock
+from kerasgan.zoo._weights import WeightFileError, read_checked, sha256_of
+
+URL_VARIABLE, FOLDER_VARIABLE = "KERASGAN_ZOO_URL", "KERASGAN_ZOO_DIR"
+RELEASE = "releases/download/zoo"  # below the address of the project's repository
+SUFFIX = ".weights.h5"
+CUTS = 3  # connections that may break before a download is given up; what has come is kept
+
+_url = None
 # Of threads that want the same file one fetches it.
 _fetching = threading.Lock()
+
+
+def set_url(url):
+    """Sets where the weights that do not come with the package are fetched from, for this process.
+
+    Args:
+        url: str, the address of the folder that holds the files of the release: http, https or file. None, as at the
+            start, stands for the environment variable `KERASGAN_ZOO_URL`, and where that is not set, for the release
+            `zoo` of the repository that the package's metadata names as its source.
+
+    Raises:
+        ValueError: for another scheme.
+
+    Example:
+
+    >>> kerasgan.zoo.set_url("https://example.org/weights")
+    >>> kerasgan.zoo.set_url(None)
+    """
+    global _url
+    if url is not None and not str(url).startswith(SCHEMES):
+        raise ValueError(f"`url` must begin with one of {SCHEMES}, or be None. Received: {url!r}")
+    _url = url
+
+
+def base_url():
+    """Returns the address that `set_url` describes, or None where there is none."""
+    if _url or os.environ.get(URL_VARIABLE):
+        return _url or os.environ[URL_VARIABLE]
+    try:
+        links = metadata.metadata("kerasgan").get_all("Project-URL") or []
+    except metadata.PackageNotFoundError:
+        return None
+    source = dict(link.split(", ", 1) for link in links).get("Source")
+    return f"{source.rstrip('/')}/{RELEASE}" if source else None
+
+
+def released_name(entry, filename, record):
+    """Returns the name of an entry's weights in the release and in the cache.
+
+    It ends in the first digits of the SHA-256: weights that are trained anew have another name, and each version of the
+    package finds its own.
+
+    Raises:
+        ValueError: unless the parts are plain names and a hash, so that the name stays in its folder.
+
+    Example:
+
+    >>> from kerasgan.zoo._fetch import released_name
+    >>> released_name("dcgan_mnist", "generator.weights.h5", {"sha256": "5a126e80" + 56 * "0"})
+    'dcgan_mnist-generator-5a126e80.weights.h5'
+    """
+    stem, digest = filename.removesuffix(SUFFIX), str(record["sha256"])
+    if not (
+        filename.endswith(SUFFIX)
+        and all(re.fullmatch(r"\w+", part, re.ASCII) for part in (entry, stem))
+        and re.fullmatch("[0-9a-f]{64}", digest)
+    ):
+        raise ValueError(
+            f"Weights must be named by letters, digits and '_', with a SHA-256 of 64 digits. "
+            f"Received: {filename!r} of {entry!r}, {digest!r}"
+        )
+    return f"{entry}-{stem}-{digest[:8]}{SUFFIX}"
 
 
 def locate(folder, filename, record):
@@ -18,26 +93,29 @@ def locate(folder, filename, record):
     Args:
         folder: the entry's folder, which holds its card.
         filename: str, a name in the card's "files".
-        record: dict with "size", "sha256" and, for files that do not ship with the package, "url".
+        record: dict with "size" and "sha256".
 
     Returns:
         pathlib.Path.
 
     Raises:
-        WeightFileError: the file is not what the record says. In the cache it is removed, in the package it is kept.
+        WeightFileError: the file is not what the record says. In the cache it is removed, elsewhere it is kept.
         FileNotFoundError: it is nowhere and cannot be fetched; the message says where to put it by hand.
         PermissionError: the cache belongs to another user, or others may write to it.
     """
-    shipped = Path(folder) / filename
-    if shipped.exists() or "url" not in record:
-        if not shipped.exists():
-            raise FileNotFoundError(f"{shipped} must be there: it ships with the package. Install kerasgan again")
-        read_checked(shipped, record["size"], record["sha256"])
-        return shipped
-    cached = cache_folder("zoo", Path(folder).name) / filename
+    folder = Path(folder)
+    if Path(filename).name != filename:
+        raise ValueError(f"`filename` must be a name without folders. Received: {filename!r}")
+    for place in (folder / filename, *_elsewhere(folder.name, filename)):
+        if place.exists():
+            read_checked(place, record["size"], record["sha256"])
+            return place
+    if not filename.endswith(SUFFIX):
+        raise FileNotFoundError(f"{folder / filename} must be there: it ships with the package. Install kerasgan again")
+    cached = cache_folder("zoo") / released_name(folder.name, filename, record)
     with _fetching:
         if not cached.exists():
-            _fetch(record, cached)
+            _fetch(cached, record)
             return cached
     try:
         read_checked(cached, record["size"], record["sha256"])
@@ -47,25 +125,113 @@ def locate(folder, filename, record):
     return cached
 
 
-def _fetch(record, target):
-    """Downloads into memory up to the stated size, checks, then names the file in one step."""
-    by_hand = f"To put it there by hand: {record['url']} as {target}"
+def _elsewhere(entry, filename):
+    """Where the folder that the environment names would have the file."""
+    root = os.environ.get(FOLDER_VARIABLE)
+    if not root:
+        return []
+    if not Path(root).is_dir():
+        raise FileNotFoundError(f"{FOLDER_VARIABLE} must name a folder with one of each entry. Received: {root!r}")
+    return [Path(root) / entry / filename]
+
+
+def _fetch(target, record):
+    """Downloads a file to `target`, which gets its name when it is whole and checked."""
+    base = base_url()
+    if base is None:
+        raise FileNotFoundError(
+            f"{target.name} does not come with the package, and no address to fetch it from is known. Set "
+            f"{URL_VARIABLE} to that of the folder that holds it, or {FOLDER_VARIABLE} to the folder `zoo` of a clone. "
+            f"To put it there by hand: {target.name} as {target}"
+        )
+    url = f"{base.rstrip('/')}/{target.name}"
+    by_hand = f"To put it there by hand: {url} as {target}"
     if is_offline():
         raise FileNotFoundError(f"{target} is not in the cache and KERASGAN_OFFLINE is set. {by_hand}")
     try:
-        content = fetch(record["url"], record["size"])
-    except OSError as error:
-        raise FileNotFoundError(f"{record['url']} could not be fetched ({error}). {by_hand}") from error
-    digest = hashlib.sha256(content).hexdigest()
-    if len(content) != record["size"] or digest != record["sha256"]:
-        raise WeightFileError(
-            f"{record['url']} must give {record['size']} bytes with the SHA-256 {record['sha256']}. "
-            f"Received: {len(content)} bytes or more, SHA-256 {digest}; nothing was kept"
-        )
-    try:
-        make_cache_folder("zoo", target.parent.name)
-        with replacing(target) as temporary:
-            temporary.write_bytes(content)
+        with _part_of(target) as part:
+            if not target.exists():  # another process may have fetched it meanwhile
+                _download(url, part, record)
+                os.replace(part, target)
+                flush_to_disk(target.parent)
+    except FetchError as error:
+        raise FileNotFoundError(f"{url} could not be fetched ({error}). {by_hand}") from error
     except OSError as error:
         reason = f"A fetched file cannot be kept ({error.strerror}). Set KERASGAN_HOME to a folder you may write to"
         raise OSError(error.errno, reason, str(target)) from error
+
+
+@contextlib.contextmanager
+def _part_of(target):
+    """Gives this process alone the file where the beginning of `target` is kept; waits for others to leave it."""
+    while True:
+        folder = make_cache_folder("zoo", f"{target.name}.part")
+        try:
+            lock = FolderLock(folder)
+            break
+        except BlockingIOError:
+            time.sleep(0.1)
+        except FileNotFoundError:  # the one before has just removed the folder
+            pass
+    part = folder / "content"
+    try:
+        yield part
+    finally:
+        if part.exists() and not part.stat().st_size:
+            part.unlink()
+        lock.release()
+        with contextlib.suppress(OSError):  # a beginning is kept there
+            folder.rmdir()
+
+
+def _download(url, part, record):
+    """Completes the file `part`, and removes it when it is not what the record says."""
+    size, sha256 = record["size"], record["sha256"]
+    flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
+    with (
+        os.fdopen(os.open(part, flags, 0o600), "r+b") as file,
+        tqdm(total=size, desc=part.parent.stem, unit="B", unit_scale=True, mininterval=0.5) as bar,
+    ):
+        cuts = 0
+        while True:
+            held = _held(file, size)
+            try:
+                _receive(url, file, size, bar)
+            except FetchError as error:
+                cuts, kept = cuts + 1, file.tell()
+                if cuts < CUTS and kept > held:
+                    continue
+                reason = f"{error}; the next call goes on from byte {kept:,} of {size:,}" if kept else error
+                raise FetchError(reason) from error
+            file.flush()
+            found, digest = file.tell(), sha256_of(part)
+            if (found, digest) == (size, sha256):
+                flush_to_disk(part)
+                return
+            file.truncate(0)
+            if not held:  # nothing that was there before can be to blame
+                raise WeightFileError(
+                    f"{url} must give {size} bytes with the SHA-256 {sha256}. Received: {found} bytes"
+                    f"{' or more' if found > size else ''}, SHA-256 {digest}; nothing was kept"
+                )
+
+
+def _held(file, size):
+    """Returns the bytes that are kept, and goes to their end; more than there can be are thrown away."""
+    if file.seek(0, os.SEEK_END) > size:
+        file.truncate(0)
+    return file.seek(0, os.SEEK_END)
+
+
+def _receive(url, file, size, bar):
+    """Writes what is missing of a file; of one that is too long, a byte more."""
+    bar.update(file.tell() - bar.n)
+    if file.tell() == size:
+        return
+    with contextlib.closing(stream(url, file.tell(), size)) as pieces:
+        for position, piece in pieces:
+            if position != file.tell():
+                file.seek(position)
+                file.truncate()
+            file.write(piece)
+            bar.update(file.tell() - bar.n)

@@ -1,6 +1,7 @@
 """Faults of the world around a training: full disks, read-only homes, data that change or do not fit."""
 
 import contextlib
+import hashlib
 import os
 import resource
 import subprocess
@@ -112,7 +113,6 @@ def test_a_picture_where_no_folder_can_be(tmp_path):
 @pytest.mark.parametrize("kind", ["file", "read-only"])
 def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch, kind):
     home, source = tmp_path / "home", tmp_path / "source"
-    source.write_bytes(b"weights")
     if kind == "file":
         home.write_text("in the way")
     else:
@@ -120,8 +120,11 @@ def test_a_cache_that_cannot_be_written(tmp_path, monkeypatch, kind):
             pytest.skip("the superuser may write everywhere")
         home.mkdir(mode=0o500)
     monkeypatch.setenv("KERASGAN_HOME", str(home))
-    digest = _fetch.hashlib.sha256(b"weights").hexdigest()
-    record = {"size": 7, "sha256": digest, "url": source.as_uri()}
+    monkeypatch.setenv("KERASGAN_ZOO_URL", source.as_uri())
+    record = {"size": 7, "sha256": hashlib.sha256(b"weights").hexdigest()}
+    name = _fetch.released_name("toy_mnist", "generator.weights.h5", record)
+    source.mkdir()
+    (source / name).write_bytes(b"weights")
     with pytest.raises(OSError, match="KERASGAN_HOME") as error:
         _fetch.locate(tmp_path / "toy_mnist", "generator.weights.h5", record)
     assert str(home) in str(error.value)

@@ -1,6 +1,8 @@
 """Cards: written by code, checked against the schema, and turned into pages."""
 
 import copy
+import csv
+import io
 import json
 
 import keras
@@ -10,7 +12,7 @@ import pytest
 import kerasgan
 from kerasgan import zoo
 from kerasgan.metrics import Score
-from kerasgan.zoo import _card
+from kerasgan.zoo import _card, _pages
 
 PAPER = {"title": "A Paper", "authors": "A. Author", "year": 2014, "url": "https://example.org"}
 SCORES = [
@@ -128,7 +130,7 @@ def test_arrays_of_the_sample_are_stored_beside_its_output(tmp_path):
 def test_the_readme_of_an_entry_says_what_the_card_says(tmp_path):
     card = write(tmp_path / "toy_mnist", Sampler())
     page = (tmp_path / "toy_mnist" / "README.md").read_text()
-    assert page == _card.readme(card)
+    assert page == _pages.readme(card)
     assert "| recognizability | 0.8312 | 0.0075 | 0.95 | 0.5 |" in page
     assert 'zoo.load("toy_mnist")' in page
     assert "licence: CC BY-SA 3.0" in page
@@ -139,18 +141,64 @@ def test_the_readme_of_an_entry_says_what_the_card_says(tmp_path):
 def test_the_table_stands_between_its_markers_and_nothing_else_changes(tmp_path):
     card = write(tmp_path / "toy_mnist", Sampler())
     other = dict(card, name="a_mnist")
-    text = f"before\n{_card.BEGIN}\nold\n{_card.END}\nafter\n"
-    once = _card.with_table(text, [card, other])
+    text = f"before\n{_pages.BEGIN}\nold\n{_pages.END}\nafter\n"
+    once = _pages.with_table(text, [card, other])
     row = (
         "| [toy_mnist](zoo/toy_mnist) | mnist | recognizability 0.8312 (0.95), frechet_distance 5.25 "
-        f"| 10 steps, 30 minutes | {_card.size_of(card) / 1e6:.1f} MB |"
+        f"| 10 steps, 30 minutes | {_pages.size_of(card) / 1e6:.1f} MB |"
     )
     assert row in once.splitlines()
     assert once.index("[a_mnist]") < once.index("[toy_mnist]")
     assert once.startswith("before\n") and once.endswith("\nafter\n") and "old" not in once
-    assert _card.with_table(once, [card, other]) == once
+    assert _pages.with_table(once, [card, other]) == once
     with pytest.raises(ValueError, match="markers"):
-        _card.with_table("no table here", [card])
+        _pages.with_table("no table here", [card])
+
+
+def test_the_page_of_results_has_a_row_for_each_score(tmp_path):
+    card = write(tmp_path / "toy_mnist", Sampler())
+    other = dict(card, name="a_mnist", scores=card["scores"][:1])
+    lines = _pages.results_page([card, other]).splitlines()
+    first = "| Sampler | mnist | recognizability | 0.8312 | 0.0075 | 0.95 | 100 generated"
+    about = f"| 0.50 | {_pages.size_of(card) / 1e6:.1f} |"
+    assert lines[-4:] == [
+        f"| [a_mnist](a_mnist/README.md) {first} {about}",
+        f"| [toy_mnist](toy_mnist/README.md) {first} {about}",
+        f"| [toy_mnist](toy_mnist/README.md) | Sampler | mnist | frechet_distance | 5.25 |  |  | features {about}",
+        f"| [toy_mnist](toy_mnist/README.md) | Sampler | mnist | hidden | 7 |  |  |  {about}",
+    ]
+    assert lines[-6].count("|") == lines[-5].count("|") == lines[-1].count("|") == 11
+    rows = list(csv.DictReader(io.StringIO(_pages.results_csv([card, other]))))
+    assert [(row["entry"], row["score"]) for row in rows] == [
+        ("a_mnist", "recognizability"),
+        ("toy_mnist", "recognizability"),
+        ("toy_mnist", "frechet_distance"),
+        ("toy_mnist", "hidden"),
+    ]
+    assert rows[1] == {
+        "entry": "toy_mnist",
+        "model": "Sampler",
+        "data": "mnist",
+        "score": "recognizability",
+        "value": "0.83123",
+        "sd": "0.0075",
+        "floor": "0.95",
+        "protocol": "100 generated",
+        "hours": "0.5",
+        "bytes": str(_pages.size_of(card)),
+    }
+    assert (rows[2]["floor"], rows[2]["sd"]) == ("", "")
+
+
+def test_a_protocol_says_what_was_compared_and_how():
+    assert _pages.protocol(zoo.card("dcgan_mnist")["scores"][0]) == (
+        "10,000 generated, 10,000 real; mnist test; mnist classifier; bilinear 28x28; level 0.95, seed 1"
+    )
+    assert _pages.protocol(zoo.card("srresnet_flowers")["scores"][0]) == (
+        "5 generated, 5 real; Set5; scale 4, channel y, border 4"
+    )
+    score = {"num_generated": 9, "extractor": "vgg16_33", "resize": "none", "truncation": 0.5, "seed": 0}
+    assert _pages.protocol(score) == "9 generated; vgg16_33; truncation 0.5, seed 0"
 
 
 def drop(*keys):
@@ -178,6 +226,7 @@ def _at(card, keys):
         (put("0.9", "scores", 0, "value"), r"card.scores\[0\].value"),
         (put({}, "scores"), "must be a list"),
         (put({"size": 3}, "files", "x.weights.h5"), "must have 'sha256'"),
+        (put({"size": 3, "sha256": "../../etc"}, "files", "x.weights.h5"), "sha256. must be 64 digits"),
         (put("accuracy", "headline"), "metric of a score"),
         (put({"steps": 1, "machine": "an abacus"}, "tenth"), "card.tenth. must have 'scores'"),
         (put({"steps": 1, "machine": "an abacus", "scores": {"a": "1"}}, "tenth"), "card.tenth.scores.a"),

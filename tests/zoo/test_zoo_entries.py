@@ -16,7 +16,7 @@ import tensorflow as tf
 import kerasgan
 from kerasgan import zoo
 from kerasgan.metrics import Score
-from kerasgan.zoo import _card
+from kerasgan.zoo import _card, _pages
 
 NAMES = zoo.list_models()
 README = pathlib.Path(__file__).parents[2] / "README.md"
@@ -29,14 +29,14 @@ def test_an_entry_is_what_its_card_says(name):
     assert report["sample_error"] <= 1e-3
     assert report["files"] == sorted(zoo.card(name)["files"])
     on_disk = {path.name for path in (zoo.FOLDER / name).glob("*") if path.suffix in (".h5", ".npz")}
-    assert on_disk == {file for file, record in zoo.card(name)["files"].items() if "url" not in record}
+    assert on_disk == set(zoo.card(name)["files"])
 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_the_page_of_an_entry_is_made_from_its_card(name):
     card = zoo.card(name)
     assert card["name"] == name
-    assert (zoo.FOLDER / name / "README.md").read_text() == _card.readme(card)
+    assert (zoo.FOLDER / name / "README.md").read_text() == _pages.readme(card)
     header = (zoo.FOLDER / name / "samples.png").read_bytes()[:24]
     assert header[:8] == b"\x89PNG\r\n\x1a\n"
     assert min(struct.unpack(">II", header[16:24])) >= 28
@@ -115,11 +115,31 @@ def test_a_recipe_runs_two_steps(name, tmp_path):
     assert all(np.isfinite(weight).all() for weight in model.get_weights())
 
 
-def test_the_table_of_the_main_readme_is_that_of_the_cards():
-    text = README.read_text()
-    assert _card.with_table(text, [zoo.card(name) for name in NAMES]) == text, (
-        "Run `python -c \"from kerasgan import zoo; zoo.update_results('README.md')\"`"
-    )
+def test_the_pages_of_all_results_are_those_of_the_cards():
+    """The table of the main README, the page of results, and its CSV."""
+    cards = [zoo.card(name) for name in NAMES]
+    made = {
+        README: _pages.with_table(README.read_text(), cards),
+        zoo.FOLDER / "results.md": _pages.results_page(cards),
+        zoo.FOLDER / "results.csv": _pages.results_csv(cards),
+    }
+    for path, text in made.items():
+        assert path.read_text() == text, (
+            f"{path.name}: run `python -c \"from kerasgan import zoo; zoo.update_results('README.md')\"`"
+        )
+
+
+def test_results_are_updated_together(tmp_path, monkeypatch):
+    shutil.copytree(zoo.FOLDER / "classifier_mnist", tmp_path / "classifier_mnist")
+    (tmp_path / "biggan_untrained").mkdir()
+    (tmp_path / "biggan_untrained" / "recipe.py").write_text('"""A recipe without an entry."""')
+    monkeypatch.setattr(zoo, "FOLDER", tmp_path)
+    (tmp_path / "page.md").write_text(f"before\n{_pages.BEGIN}{_pages.END}\nafter\n")
+    zoo.update_results(tmp_path / "page.md")
+    cards = [zoo.card("classifier_mnist")]
+    assert "[classifier_mnist](zoo/classifier_mnist)" in (tmp_path / "page.md").read_text()
+    assert (tmp_path / "results.md").read_text() == _pages.results_page(cards)
+    assert (tmp_path / "results.csv").read_text() == _pages.results_csv(cards)
 
 
 def test_models_are_listed_by_pattern():

@@ -1,4 +1,4 @@
-"""Makes the site's pages out of what the project holds already: the tutorials, the README, and the public names."""
+"""Makes the site's pages out of what the project holds: the tutorials, the README, the results, the public names."""
 
 import ast
 import base64
@@ -51,6 +51,8 @@ def on_files(files, config):
         files.append(File.generated(config, path, content=text))
 
     add("index.md", links_to_source((ROOT / "README.md").read_text(), config))
+    add("results.md", re.sub(r"\[([^]]*)\]\(\w+/README\.md\)", r"\1", (ROOT / "zoo" / "results.md").read_text()))
+    add("results.csv", (ROOT / "zoo" / "results.csv").read_text())
     for path in sorted(TUTORIALS.glob("[0-9][0-9]_*.py")):
         add(f"tutorials/{path.stem}.md", page(path))
         add(f"tutorials/{path.stem}.ipynb", notebook(path))

@@ -1,0 +1,170 @@
+"""Pages made from cards: that of each entry, the table of the main README, and the results of all."""
+
+import csv
+import html
+import io
+import re
+
+BEGIN, END = "<!-- zoo:begin -->", "<!-- zoo:end -->"
+
+
+def readme(card):
+    """Returns the README.md of an entry as text."""
+    card = _without_markup(card)
+    training, data, paper, tenth = card["training"], card["data"], card["paper"], card.get("tenth")
+    versions = ", ".join(f"{name} {version}" for name, version in training["versions"].items())
+    lines = [
+        f"# {card['name']}",
+        "",
+        f"{card['description']} Made by [`recipe.py`](recipe.py); this page is written from [`card.json`](card.json).",
+        "",
+        "![samples](samples.png)",
+        "",
+        "```python",
+        "from kerasgan import zoo",
+        "",
+        f'model = zoo.load("{card["name"]}")',
+        "```",
+        "",
+        f"Paper: {paper['authors']} ({paper['year']}), [{paper['title']}]({paper['url']}).",
+        f"Data: [{data['title']}]({data['url']}); licence: {data['licence']}.",
+        "",
+        "| score | value | standard deviation | of the data itself | the paper's |"
+        + " after the first tenth |" * bool(tenth),
+        "|---|---|---|---|---|" + "---|" * bool(tenth),
+    ]
+    for score in card["scores"]:
+        cells = [_number(score[key]) for key in ("value", "sd", "floor", "paper")]
+        cells += [_number(tenth["scores"].get(score["metric"]))] if tenth else []
+        lines.append(f"| {score['metric']} | " + " | ".join(cells) + " |")
+    if tenth:
+        lines += ["", f"The first tenth of the training: {tenth['steps']:,} steps on {tenth['machine']}."]
+    lines += ["", "| training | |", "|---|---|"]
+    lines += [
+        f"| steps | {training['steps']:,} |",
+        f"| images seen | {training['images_seen']:,} |",
+        f"| time | {_duration(training['hours'])} on {training['machine']} |",
+        f"| seed, precision | {training['seed']}, {training['precision']} |",
+        f"| versions | {versions} |",
+        f"| commit, date | {training['commit'] or 'not recorded'}, {training['date']} |",
+        "",
+        "| file | bytes | SHA-256 |",
+        "|---|---|---|",
+    ]
+    lines += [f"| {name} | {record['size']:,} | `{record['sha256']}` |" for name, record in card["files"].items()]
+    parameters = ", ".join(f"{name} {count:,}" for name, count in card["parameters"].items())
+    return "\n".join([*lines, "", f"Parameters: {parameters}.", ""])
+
+
+def results_table(cards):
+    """Returns the results of all entries as one Markdown table, entries by name."""
+    lines = ["| entry | data | scores (of the data itself) | training | weights |", "|---|---|---|---|---|"]
+    for card in sorted(map(_without_markup, cards), key=lambda card: card["name"]):
+        scores = [
+            f"{score['metric']} {_number(score['value'])}"
+            + (f" ({_number(score['floor'])})" if score["floor"] is not None else "")
+            for score in card["scores"]
+            if score["table"]
+        ]
+        training = card["training"]
+        lines.append(
+            f"| [{card['name']}](zoo/{card['name']}) | {card['data']['name']} | {', '.join(scores)} "
+            f"| {training['steps']:,} steps, {_duration(training['hours'])} | {size_of(card) / 1e6:.1f} MB |"
+        )
+    return "\n".join(lines)
+
+
+RESULTS = """# Results of the zoo
+
+Every score of every entry, written from the cards. The same table is [results.csv](results.csv), with all digits.
+
+The floor is the same measure of the data itself, such as the distance between training and test images; sd is the
+standard deviation of the value by the draw of images. Hours are those of the training, on the machine that the entry's
+page names; MB are those of all weights of the entry. Scores compare only where data and protocol are the same.
+
+| entry | model | data | score | value | sd | floor | protocol | hours | MB |
+|---|---|---|---|--:|--:|--:|---|--:|--:|
+"""
+
+
+def results_page(cards):
+    """Returns the page of all scores, a row each, as Markdown."""
+    rows = []
+    for card in sorted(map(_without_markup, cards), key=lambda card: card["name"]):
+        for score in card["scores"]:
+            cells = [
+                f"[{card['name']}]({card['name']}/README.md)",
+                card["class"],
+                card["data"]["name"],
+                score["metric"],
+            ]
+            cells += [_number(score[key]) for key in ("value", "sd", "floor")]
+            cells += [protocol(score), f"{card['training']['hours']:.2f}", f"{size_of(card) / 1e6:.1f}"]
+            rows.append(f"| {' | '.join(cells)} |\n")
+    return RESULTS + "".join(rows)
+
+
+def results_csv(cards):
+    """Returns the table of `results_page` as CSV, every number with all of its digits."""
+    file = io.StringIO()
+    table = csv.writer(file, lineterminator="\n")
+    table.writerow(["entry", "model", "data", "score", "value", "sd", "floor", "protocol", "hours", "bytes"])
+    for card in sorted(cards, key=lambda card: card["name"]):
+        for score in card["scores"]:
+            values = [score[key] for key in ("metric", "value", "sd", "floor")]
+            about = [card["name"], card["class"], card["data"]["name"]]
+            table.writerow([*about, *values, protocol(score), card["training"]["hours"], size_of(card)])
+    return file.getvalue()
+
+
+def protocol(score):
+    """Returns in words how a score of a card was measured: images, data, features, and settings.
+
+    Example:
+
+    >>> from kerasgan.zoo._pages import protocol
+    >>> protocol({"num_generated": 5000, "num_real": 0, "dataset": "mnist", "split": "test", "seed": 1})
+    '5,000 generated; mnist test; seed 1'
+    """
+    counts = [f"{score[f'num_{kind}']:,} {kind}" for kind in ("generated", "real") if score.get(f"num_{kind}")]
+    data = [score[key] for key in ("dataset", "split") if score.get(key)]
+    settings = [f"{name} {value}" for name, value in (score.get("settings") or {}).items()]
+    settings += [f"{key} {score[key]}" for key in ("truncation", "seed") if score.get(key) is not None]
+    features = [score[key] for key in ("extractor", "resize") if score.get(key) not in (None, "none")]
+    return "; ".join(part for part in (", ".join(counts), " ".join(data), *features, ", ".join(settings)) if part)
+
+
+def _without_markup(value):
+    """Returns a card whose strings a Markdown page shows as they are: no tags, no links, no cells, no new lines."""
+    if isinstance(value, dict):
+        return {_without_markup(key): _without_markup(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_without_markup(item) for item in value]
+    if not isinstance(value, str):
+        return value
+    return re.sub(r"([\[\]`|\\])", r"\\\1", " ".join(html.escape(value, quote=False).split()))
+
+
+def with_table(text, cards):
+    """Returns `text` with what stands between the two markers replaced by the table of `cards`.
+
+    Raises:
+        ValueError: the text lacks the markers.
+    """
+    if BEGIN not in text or END not in text:
+        raise ValueError(f"The text must hold the markers {BEGIN} and {END}. Received: neither or one of them")
+    before, rest = text.split(BEGIN, 1)
+    return f"{before}{BEGIN}\n{results_table(cards)}\n{END}{rest.split(END, 1)[1]}"
+
+
+def size_of(card):
+    """Returns the bytes of an entry's weights."""
+    return sum(record["size"] for name, record in card["files"].items() if name.endswith(".weights.h5"))
+
+
+def _number(value):
+    return "" if value is None else f"{value:.4g}"
+
+
+def _duration(hours):
+    return f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.0f} minutes"
