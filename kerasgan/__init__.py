@@ -48,6 +48,7 @@ from kerasgan.models import (
     WGANGP,
     AdversarialModel,
     Autoencoder,
+    BigGAN,
     ConditionalGAN,
     CycleGAN,
     DomainTransferNetwork,

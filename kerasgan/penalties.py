@@ -308,12 +308,69 @@ def path_lengths(paint, points, seed):
     return tf.sqrt(squares + 1e-12)
 
 
+@keras.saving.register_keras_serializable("kerasgan")
+class Orthogonal(KnowsItsArguments):
+    """Orthogonal regularization of the generators (Brock et al. 2019, https://arxiv.org/abs/1809.11096, equation 3).
+
+    weight * sum over the kernels W of |W^T W * (1 - I)|^2, the squared Frobenius norm: any two filters of a layer
+    become orthogonal, but keep their lengths, which equation 2 would bind too. Filters are the columns of W, flattened.
+    Embeddings, biases and normalisations are left alone. More generators then take truncation (section 3.1).
+
+    Args:
+        weight: float, beta in the paper. Defaults to 1e-4, the paper's. The authors' PyTorch code has half of it.
+
+    Example:
+
+    >>> model = kerasgan.DCGAN(image_size=16, width=2)
+    >>> model.compile(penalty="orthogonal")
+    """
+
+    def __init__(self, weight=1e-4):
+        _check(weight, 1)
+        self.weight = weight
+
+    def __call__(self, networks):
+        """Returns the penalty of a list of `keras.Model`s, a float32 scalar."""
+        kernels = [kernel for network in networks for kernel in filters_of(network)]
+        return self.weight * sum(map(overlap, kernels), start=tf.zeros(()))
+
+    def get_config(self):
+        return {"weight": self.weight}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)
+
+
+def filters_of(network):
+    """Returns the trainable kernels of a network as matrices, float32, a column for each filter."""
+    matrices = {}
+    for layer in network._flatten_layers():
+        for kernel in layer._trainable_variables:
+            if kernel.trainable and kernel.name == "kernel" and len(kernel.shape) > 1:
+                matrix = tf.cast(tf.convert_to_tensor(kernel), tf.float32)
+                if isinstance(layer, (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose)):
+                    matrix = tf.linalg.matrix_transpose(matrix)  # whose outputs are before the inputs
+                matrices[id(kernel)] = tf.reshape(matrix, (-1, matrix.shape[-1]))
+    return list(matrices.values())
+
+
+def overlap(matrix):
+    """Returns |W^T W * (1 - I)|^2 of a matrix W: the sum of the squared products of all pairs of its columns."""
+    products = tf.matmul(matrix, matrix, transpose_a=True)
+    return tf.reduce_sum(tf.linalg.set_diag(products, tf.zeros(products.shape[0])) ** 2)
+
+
+# Terms of the loss of G; the others belong to that of D.
+OF_GENERATORS = (PathLength, Orthogonal)
+
 NAMES = {
     "gradient_penalty": GradientPenalty,
     "r1": R1,
     "r2": R2,
     "dragan": DRAGAN,
     "path_length": PathLength,
+    "orthogonal": Orthogonal,
 }
 
 
@@ -321,8 +378,8 @@ def get(penalty):
     """Returns the list of penalties that `penalty` names.
 
     Args:
-        penalty: None, a name (`"gradient_penalty"`, `"r1"`, `"r2"`, `"dragan"`, `"path_length"`), a config, a
-            `PathLength`, a callable `(judge, real, fake, seed) -> scalar`, or a list of these.
+        penalty: None, a name (`"gradient_penalty"`, `"r1"`, `"r2"`, `"dragan"`, `"path_length"`, `"orthogonal"`), a
+            config, a `PathLength` or an `Orthogonal`, a callable `(judge, real, fake, seed) -> scalar`, or a list.
 
     Returns:
         A list of callables, empty for None.

@@ -55,7 +55,7 @@ CASES = {
     "ReflectionPadding2D": (layers.ReflectionPadding2D, [IMAGE, LARGE]),
     "Resample": (lambda **o: layers.Resample(up=2, **o), [IMAGE, LARGE]),
     "SaltAndPepperCorruption": (corruptions.SaltAndPepperCorruption, [IMAGE, VECTOR]),
-    "SelfAttention": (layers.SelfAttention, [IMAGE, LARGE]),
+    "SelfAttention": (lambda **o: layers.SelfAttention(value_reduction=2, pool=2, **o), [IMAGE, LARGE]),
     "SmoothDownSampling2D": (layers.SmoothDownSampling2D, [IMAGE, (2, 4, 8, 4)]),
     "SmoothUpSampling2D": (layers.SmoothUpSampling2D, [IMAGE, LARGE]),
     "SpatialDropout2D": (lambda **o: layers.SpatialDropout2D(0.5, **o), [IMAGE, LARGE]),

@@ -134,6 +134,33 @@ def test_self_attention_by_hand_on_two_pixels():
     np.testing.assert_allclose(np.ravel(layer(x)), expected, rtol=1e-5)
 
 
+def test_self_attention_pools_what_is_looked_at_by_hand():
+    """C = 4: f and h have one and two channels, and the largest of each 2 x 2 pixels; each pixel looks by its own g."""
+    layer = SelfAttention(reduction=4, value_reduction=2, pool=2)
+    x = np.zeros((1, 2, 5, 4), "float32")  # the fifth column makes no square
+    x[0, :, :, 0] = [[1, 2, 0, -1, 9], [0, -3, 0, 1, 9]]
+    x[0, :, :, 1] = [[5, 6, 7, 8, 9], [4, 4, 4, 4, 9]]
+    layer.build(x.shape)
+    assert [each.kernel.shape[2:] for each in (layer.f, layer.g, layer.h, layer.v)] == [(4, 1), (4, 1), (4, 2), (2, 4)]
+    for convolution, ones in ((layer.f, [(0, 0)]), (layer.g, [(0, 0)]), (layer.h, [(0, 0), (1, 1)])):
+        kernel = np.zeros(convolution.kernel.shape[2:], "float32")
+        kernel[tuple(zip(*ones))] = 1
+        convolution.kernel.assign(kernel[None, None])
+    layer.v.kernel.assign(np.eye(2, 4, dtype="float32")[None, None])
+    layer.gamma.assign(1.0)
+    for _ in range(50):  # equal singular values: any vector is their own
+        y = np.asarray(layer(x, training=True))
+    # Squares: f and the first of h have the maxima 2 and 1, the second of h 6 and 8.
+    for row, column in ((0, 0), (1, 1), (0, 4)):
+        weights = np.exp(np.array([2.0, 1.0]) * x[0, row, column, 0])
+        weights /= weights.sum()
+        seen = [weights @ [2, 1], weights @ [6, 8], 0, 0]
+        np.testing.assert_allclose(y[0, row, column], x[0, row, column] + seen, rtol=1e-5)
+    config = layer.get_config()
+    assert (config["reduction"], config["value_reduction"], config["pool"]) == (4, 2, 2)
+    assert SelfAttention(reduction=4).value_reduction == 4
+
+
 def test_self_attention_scores_one_pixel_s_f_against_the_other_s_g():
     """Two channels in, one inside: f sees the first channel alone and g the second, which exchanged is another map."""
     layer = SelfAttention()

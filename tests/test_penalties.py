@@ -87,7 +87,7 @@ def test_the_penalty_trains_the_weights(name):
     assert float(tape.gradient(value, weight)) == pytest.approx(40, rel=1e-5)
 
 
-@pytest.mark.parametrize("name", [name for name in penalties.NAMES if name != "path_length"])
+@pytest.mark.parametrize("name", sorted(penalties.NAMES.keys() - {"path_length", "orthogonal"}))
 def test_a_flat_discriminator_gives_finite_gradients(name):
     weight = tf.Variable(0.0)
     images = tf.zeros((4, 1, 1, 1))
@@ -204,3 +204,68 @@ def test_what_is_computed_lazily_has_its_gradients():
 def test_path_length_needs_latents():
     with pytest.raises(ValueError, match="`PathLength` needs a model that draws images from latents"):
         kerasgan.Pix2Pix(image_size=16, width=2, receptive_field=16).compile(penalty="path_length")
+
+
+def test_orthogonal_regularization_by_hand():
+    """Columns (1, 2), (3, -1) and (0, 1): products 1, 2 and -1, each twice: 2 (1 + 4 + 1) = 12. Lengths are free."""
+    assert float(penalties.overlap(tf.constant([[1.0, 3.0, 0.0], [2.0, -1.0, 1.0]]))) == 12
+    assert float(penalties.overlap(tf.constant([[7.0, 0.0], [0.0, 0.5]]))) == 0
+
+
+def test_orthogonal_regularization_is_of_the_kernels_of_the_generator():
+    """Of a dense layer, a convolution, in which filters are over rows, columns and channels, and a transposed one."""
+    x = inputs = keras.Input((2,))
+    x = keras.layers.BatchNormalization()(keras.layers.Dense(4)(x))
+    x = keras.layers.Reshape((2, 2, 1))(x)
+    x = kerasgan.layers.SpectralNormalization(keras.layers.Conv2D(3, 2, padding="same"))(x)
+    x = keras.layers.Conv2DTranspose(2, 2, 2)(x)
+    classes = keras.layers.Embedding(5, 2)(keras.Input((), dtype="int32", name="labels"))
+    del classes
+    network = keras.Model(inputs, x)
+    dense, convolution, transposed = [v for v in network.trainable_variables if v.name == "kernel"]
+    rng = np.random.default_rng(0)
+    for kernel in (dense, convolution, transposed):
+        kernel.assign(rng.normal(size=kernel.shape))
+
+    def by_loops(filters):
+        pairs = [(a, b) for i, a in enumerate(filters) for j, b in enumerate(filters) if i != j]
+        return sum(float(np.sum(a * b)) ** 2 for a, b in pairs)
+
+    expected = by_loops([np.asarray(dense)[:, i] for i in range(4)])
+    expected += by_loops([np.asarray(convolution)[..., i] for i in range(3)])
+    expected += by_loops([np.asarray(transposed)[:, :, i] for i in range(2)])
+    assert float(penalties.Orthogonal()([network])) == pytest.approx(1e-4 * expected, rel=1e-5)
+    assert float(penalties.Orthogonal(3.0)([network, network])) == pytest.approx(6 * expected, rel=1e-5)
+    network.layers[1].trainable = False
+    assert len(penalties.filters_of(network)) == 2
+
+
+def conditional(cls, **options):
+    return cls(image_size=16, channels=1, width=2, **options)
+
+
+@pytest.mark.parametrize(
+    "make, data",
+    [
+        (lambda: conditional(kerasgan.DCGAN), 1),
+        (lambda: conditional(kerasgan.Pix2Pix, receptive_field=16), 2),
+        (lambda: conditional(kerasgan.CycleGAN, receptive_field=16, blocks=1, pool_size=2), 2),
+        (lambda: conditional(kerasgan.SRGAN, blocks=1), "small"),
+        (lambda: conditional(kerasgan.GANCLS, text_dim=3), "text"),
+    ],
+    ids=["DCGAN", "Pix2Pix", "CycleGAN", "SRGAN", "GANCLS"],
+)
+def test_orthogonal_regularization_joins_g_s_loss_of_every_model(make, data):
+    """A huge weight: the loss of G is the penalty, of the weights before the step, and D's is as ever."""
+    images = np.random.default_rng(0).uniform(-1, 1, (4, 16, 16, 1)).astype("float32")
+    other = {2: images, "small": images[:, ::4, ::4], "text": np.eye(4, 3, dtype="float32")}.get(data)
+    batch = {1: images, "small": (other, images)}.get(data, (images, other))
+    model = make()
+    model.compile(penalty=penalties.Orthogonal(1e6), run_eagerly=True)
+    expected = float(model.generator_penalties())
+    logs = model.train_on_batch(batch, return_dict=True)
+    assert expected > 1e3 and logs["g_loss"] == pytest.approx(expected, rel=0.1)
+    assert logs["d_loss"] < 50
+    assert json.dumps(model.get_compile_config())
+    clone = penalties.get(keras.saving.serialize_keras_object(model.penalty[0]))
+    assert clone[0].weight == 1e6 and penalties.get("orthogonal")[0].weight == 1e-4

@@ -8,6 +8,7 @@ import click
 # answer to a misspelt name need no TensorFlow.
 MODELS = {
     "acgan": "labels",
+    "biggan": "labels",
     "conditionalgan": "labels",
     "cyclegan": "domains",
     "dcgan": "images",

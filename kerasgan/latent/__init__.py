@@ -2,8 +2,9 @@
 
 from kerasgan.latent.drawing import decode, of_seeds
 from kerasgan.latent.search import Neighbours, Projection, nearest_neighbours, project
-from kerasgan.latent.sums import arithmetic, group_means, truncate
+from kerasgan.latent.sums import arithmetic, group_means
 from kerasgan.latent.ways import lerp, plane, slerp, walk
+from kerasgan.models.tasks import truncate
 
 __all__ = [
     "Neighbours",

@@ -1,7 +1,6 @@
-"""Sums and means of latents, and truncation."""
+"""Sums and means of latents."""
 
 import numpy as np
-import tensorflow as tf
 
 
 def group_means(latents, groups):
@@ -56,41 +55,3 @@ def arithmetic(plus, minus=(), length=None):
             raise ValueError("`length` cannot be given to a sum of 0. Received: terms that cancel")
         total = total * (length / norm)
     return total.astype("float32")
-
-
-def truncate(latents, threshold, prior="normal"):
-    """Draws latents towards the middle: samples become more typical and less diverse.
-
-    The truncation trick (Brock et al. 2019, https://arxiv.org/abs/1809.11096, section 3.1) samples from a normal
-    distribution cut off at +-`threshold`. They draw again what lies outside; here every value goes to the same quantile
-    of the truncated distribution, which gives that distribution exactly, and keeps each image recognisable as the
-    threshold moves. Not every generator takes it, as they found: one that was never near 0 may draw nothing there.
-
-    Args:
-        latents: float array, from the model's prior.
-        threshold: float from 0 on. 0 gives zeros; 2 hardly changes anything of a normal prior.
-        prior: `"normal"`, or `"uniform"` on [-1, 1), which becomes uniform on [-threshold, threshold). See
-            `model.prior`. Defaults to `"normal"`.
-
-    Returns:
-        float32 array of the same shape. With a row for each threshold,
-        `plots.labelled_grid(decode(model, [truncate(latents, t) for t in rows]), rows=rows)` is the picture.
-
-    Raises:
-        ValueError: if an argument is out of its range.
-
-    Example:
-
-    >>> truncate([-0.5, 0.0, 3.0], 1.0).round(2)
-    array([-0.33,  0.  ,  1.  ], dtype=float32)
-    """
-    latents = np.asarray(latents, "float64")
-    if threshold < 0:
-        raise ValueError(f"`threshold` must be at least 0. Received: {threshold!r}")
-    if prior == "uniform":
-        return np.asarray(latents * min(threshold, 1.0), "float32")
-    if prior != "normal":
-        raise ValueError(f"`prior` must be 'normal' or 'uniform'. Received: {prior!r}")
-    inside = tf.math.erf(np.float64(threshold) / np.sqrt(2))  # the probability within the threshold
-    moved = tf.math.erfinv(inside * tf.math.erf(latents / np.sqrt(2))) * np.sqrt(2)
-    return np.clip(moved, -threshold, threshold).astype("float32")

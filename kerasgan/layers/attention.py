@@ -18,39 +18,48 @@ class SelfAttention(keras.layers.Layer):
 
     Args:
         reduction: int, k in the paper. Defaults to 8.
+        value_reduction: int. k of h, the features that are summed. Defaults to `reduction`.
+        pool: int. f and h are the largest of each `pool` x `pool` positions, as in the code of BigGAN (Brock et al.
+            2019), which has `value_reduction=2, pool=2`. Defaults to 1, none.
+        kernel_initializer: as in `keras.layers.Conv2D`. Defaults to `"glorot_uniform"`.
 
     Input and output (batch, height, width, channels).
     """
 
-    def __init__(self, reduction=8, **kwargs):
+    def __init__(self, reduction=8, value_reduction=None, pool=1, kernel_initializer="glorot_uniform", **kwargs):
         super().__init__(**kwargs)
-        self.reduction = reduction
+        self.reduction, self.pool = reduction, pool
+        self.value_reduction = reduction if value_reduction is None else value_reduction
+        self.kernel_initializer = keras.initializers.get(kernel_initializer)
 
     def build(self, input_shape):
         channels = input_shape[-1]
-        inner = max(1, channels // self.reduction)
+        inner, values = (max(1, channels // factor) for factor in (self.reduction, self.value_reduction))
 
         def convolution(filters, shape, name):
-            layer = keras.layers.Conv2D(filters, 1, use_bias=False, dtype=self.dtype_policy)
+            start = self.kernel_initializer.clone()  # a shared one may repeat its draw
+            layer = keras.layers.Conv2D(filters, 1, use_bias=False, kernel_initializer=start, dtype=self.dtype_policy)
             layer = SpectralNormalization(layer, dtype=self.dtype_policy, name=name)
             layer.build(shape)
             return layer
 
-        self.f, self.g, self.h = (convolution(inner, input_shape, name) for name in "fgh")
-        self.v = convolution(channels, (*input_shape[:-1], inner), "v")
+        self.f, self.g = (convolution(inner, input_shape, name) for name in "fg")
+        self.h = convolution(values, input_shape, "h")
+        self.v = convolution(channels, (*input_shape[:-1], values), "v")
         self.gamma = self.add_weight(shape=(), initializer="zeros", name="gamma")
         self.built = True
 
     def call(self, inputs, training=False):
         batch, height, width, _ = keras.ops.shape(inputs)
 
-        def positions(convolution):
+        def positions(convolution, pool=1):
             x = convolution(inputs, training=training)
-            return tf.reshape(x, (-1, height * width, x.shape[-1]))
+            x = tf.nn.max_pool2d(x, pool, pool, "VALID") if pool > 1 else x
+            return tf.reshape(x, (-1, (height // pool) * (width // pool), x.shape[-1]))
 
-        scores = tf.matmul(positions(self.g), positions(self.f), transpose_b=True)  # row j, column i
+        scores = tf.matmul(positions(self.g), positions(self.f, self.pool), transpose_b=True)  # row j, column i
         attention = tf.cast(tf.nn.softmax(wide(scores)), inputs.dtype)
-        seen = tf.matmul(attention, positions(self.h))
+        seen = tf.matmul(attention, positions(self.h, self.pool))
         seen = self.v(tf.reshape(seen, (-1, height, width, seen.shape[-1])), training=training)
         return inputs + tf.cast(self.gamma, inputs.dtype) * seen
 
@@ -58,4 +67,6 @@ class SelfAttention(keras.layers.Layer):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "reduction": self.reduction}
+        names = ("reduction", "value_reduction", "pool")
+        start = keras.initializers.serialize(self.kernel_initializer)
+        return {**super().get_config(), **{name: getattr(self, name) for name in names}, "kernel_initializer": start}

@@ -2,6 +2,7 @@ from kerasgan.models.acgan import ACGAN
 from kerasgan.models.adda import ADDA
 from kerasgan.models.autoencoder import Autoencoder
 from kerasgan.models.base import AdversarialModel
+from kerasgan.models.biggan import BigGAN
 from kerasgan.models.cgan import ConditionalGAN
 from kerasgan.models.cyclegan import CycleGAN
 from kerasgan.models.dann import DANN

@@ -141,7 +141,7 @@ class AdversarialModel(ResumableModel):
         if not hasattr(self, "paths") and any(isinstance(p, penalties.PathLength) for p in self.penalty):
             raise ValueError(f"`PathLength` needs a model that draws images from latents. Received: {type(self)}")
         for name in self.d_networks:
-            penalties.warn_of_inexact_norms(self.penalty, getattr(self, name))
+            penalties.warn_of_inexact_norms(self._penalties_of_d(), getattr(self, name))
         # An optimizer that is not built here loses its moments on resume and fails under MirroredStrategy.
         self.g_optimizer = self._optimizer(options["g_optimizer"], self.g_variables)
         self.d_optimizer = self._optimizer(options["d_optimizer"], self.d_variables)
@@ -295,8 +295,16 @@ class AdversarialModel(ResumableModel):
                 scale=self.d_optimizer.scale_loss(tf.ones(())),
             )[0]
 
-        on_d = [penalty for penalty in self.penalty if not isinstance(penalty, penalties.PathLength)]
-        return sum(map(value, on_d), start=tf.zeros(()))
+        return sum(map(value, self._penalties_of_d()), start=tf.zeros(()))
+
+    def _penalties_of_d(self):
+        return [penalty for penalty in self.penalty if not isinstance(penalty, penalties.OF_GENERATORS)]
+
+    def generator_penalties(self):
+        """Returns the sum of the compiled penalties of the weights of G, a float32 scalar."""
+        networks = [getattr(self, name) for name in self.g_networks]
+        of_weights = [penalty for penalty in self.penalty if isinstance(penalty, penalties.Orthogonal)]
+        return sum((penalty(networks) for penalty in of_weights), start=tf.zeros(()))
 
     def probabilities(self, real_logits, fake_logits):
         """Returns the mean probabilities D(x) and D(G(z)) by the names under which they are logged."""

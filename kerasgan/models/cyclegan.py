@@ -127,6 +127,7 @@ class CycleGAN(BetweenDomains, AdversarialModel):
 
         with tf.GradientTape() as g_tape:
             fake_a, fake_b, g_logs = self.translation_losses(a, b, self.generator_ab, self.generator_ba, training=True)
+            g_logs["g_loss"] += self.generator_penalties()
         self.descend(g_tape, g_logs["g_loss"], self.g_variables, self.g_optimizer)
         d_logs = self.update_discriminators(a, b, fake_a, fake_b)
         self.update_ema()

@@ -144,7 +144,7 @@ class GAN(FromNoise, AdversarialModel):
         """G's loss for samples that D now judges, and the real images too where the loss compares the two."""
         fake_logits = self.judge(fake, condition)
         real_logits = self.judge(real, condition) if self.loss.needs_real_logits else None
-        loss = self.generator_loss(fake_logits, real_logits, condition)
+        loss = self.generator_loss(fake_logits, real_logits, condition) + self.generator_penalties()
         for penalty in self.penalty:
             if isinstance(penalty, PathLength):
                 points, paint = self.paths(penalty.rows(keras.ops.shape(real)[0]), condition)

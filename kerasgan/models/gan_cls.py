@@ -133,6 +133,7 @@ class GANCLS(FromText, AdversarialModel):
             with g_tape.stop_recording():
                 d_logs = self.update_discriminator(real, fake, text, wrong, found)
             g_loss = self.generator_loss(real, fake, text) + self.interpolated_loss(real, text, wrong)
+            g_loss += self.generator_penalties()
             terms = self.generator_terms(text)
             total = g_loss + sum(terms.values(), start=tf.zeros(()))
         self.descend(g_tape, total, self.g_variables, self.g_optimizer)

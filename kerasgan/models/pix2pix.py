@@ -124,6 +124,7 @@ class Pix2Pix(FromImage, AdversarialModel):
                 adversarial_loss = self.loss.generator_loss(fake_logits, real_logits)
             l1_loss = mean_absolute(target, fake)  # equation 3
             g_loss = self.adversarial_weight * adversarial_loss + self.l1_weight * l1_loss  # equation 4
+            g_loss += self.generator_penalties()
         self.descend(g_tape, g_loss, self.g_variables, self.g_optimizer)
         self.update_ema()
         return self.track(g_loss=g_loss, l1_loss=l1_loss, **d_logs)

@@ -10,7 +10,7 @@ from kerasgan.convolutions import Conv2D
 from kerasgan.layers import ConditionalBatchNormalization, SelfAttention, SpectralNormalization
 from kerasgan.models.gan import GAN
 from kerasgan.models.tasks import FromLabels, name_conditions
-from kerasgan.networks import batch_norm, pyramid
+from kerasgan.networks import batch_norm, class_projection, pyramid
 from kerasgan.optimizers import Adam
 from kerasgan.shapes import as_size
 
@@ -62,9 +62,7 @@ def sagan_generator(image_size, channels, latent_dim, num_classes, width, attent
 
 
 def sagan_discriminator(image_size, channels, num_classes, width, attention_size):
-    """Residual blocks that halve the size, attention, and a projection head (Miyato & Koyama 2018, equation 4).
-
-    The logit is psi(phi(x)) + y^T V phi(x): phi are the features summed over positions, V an embedding of the class.
+    """Residual blocks that halve the size, attention, and a projection of the class.
 
     Returns:
         A `keras.Model`, [images, labels] -> (batch, 1) logits.
@@ -81,12 +79,7 @@ def sagan_discriminator(image_size, channels, num_classes, width, attention_size
             x = SelfAttention()(x)
     y = _convolution(filters[-1])(layers.ReLU()(x))
     x = layers.ReLU()(layers.Add()([x, _convolution(filters[-1])(layers.ReLU()(y))]))
-    features = keras.ops.sum(keras.ops.cast(x, "float32"), axis=(1, 2))
-    plain = SpectralNormalization(layers.Dense(1, dtype="float32"), dtype="float32")(features)
-    embedding = layers.Embedding(num_classes, filters[-1], embeddings_initializer=_glorot(), dtype="float32")
-    classes = SpectralNormalization(embedding, dtype="float32")(labels)
-    projected = layers.Dot(axes=1, dtype="float32")([features, classes])
-    logits = layers.Add(dtype="float32")([plain, projected])
+    logits = class_projection(x, labels, num_classes, _glorot)
     return keras.Model([images, labels], logits, name="discriminator")
 
 

@@ -118,6 +118,7 @@ class SRGAN(FromImage, AdversarialModel):
                 real_logits = self.judge(high) if self.loss.needs_real_logits else None
                 adversarial_loss = self.loss.generator_loss(fake_logits, real_logits)  # equation 6
             g_logs = self.generator_losses(high, fake, adversarial_loss)
+            g_logs["g_loss"] += self.generator_penalties()
         self.descend(g_tape, g_logs["g_loss"], self.g_variables, self.g_optimizer)
         self.update_ema()
         return self.track(**g_logs, **d_logs)

@@ -2,7 +2,7 @@
 
 import keras
 
-from kerasgan.layers import BatchNormalization, InstanceNormalization
+from kerasgan.layers import BatchNormalization, InstanceNormalization, SpectralNormalization
 from kerasgan.shapes import as_size, spelled
 
 
@@ -54,6 +54,30 @@ def pyramid(image_size, width):
             f"24, 28, 32, ... 64, 96, 128, 256. Received: {image_size!r}. The nearest are {_nearest(size)}."
         )
     return base, [width * min(2**level, 8) for level in range(depth)]
+
+
+def class_projection(x, labels, num_classes, initializer):
+    """The head of a discriminator that is told the class (Miyato & Koyama 2018, equation 4), spectrally normalised.
+
+    https://arxiv.org/abs/1802.05637. The logit is psi(phi) + y^T V phi: phi are the features summed over positions, psi
+    is linear, V an embedding of the class.
+
+    Args:
+        x: tensor (batch, height, width, channels).
+        labels: int tensor (batch,).
+        num_classes: int.
+        initializer: callable, () -> a new initializer.
+
+    Returns:
+        Logits (batch, 1), float32.
+    """
+    features = keras.ops.sum(keras.ops.cast(x, "float32"), axis=(1, 2))
+    plain = keras.layers.Dense(1, kernel_initializer=initializer(), dtype="float32")
+    plain = SpectralNormalization(plain, dtype="float32")(features)
+    embedding = keras.layers.Embedding(num_classes, x.shape[-1], embeddings_initializer=initializer(), dtype="float32")
+    classes = SpectralNormalization(embedding, dtype="float32")(labels)
+    projected = keras.layers.Dot(axes=1, dtype="float32")([features, classes])
+    return keras.layers.Add(dtype="float32")([plain, projected])
 
 
 def halvings(network):

@@ -243,6 +243,15 @@ CASES = {
         arrays=lambda n: (images(n, 16, 1), np.arange(n, dtype="int32") % 3),
         default=lambda: kerasgan.SAGAN(width=8),  # the paper's width has 70 million weights
     ),
+    "BigGAN": Case(
+        make=lambda: kerasgan.BigGAN(
+            image_size=16, channels=1, num_classes=3, latent_dim=6, width=2, shared_dim=3, seed=3
+        ),
+        arrays=lambda n: (images(n, 16, 1), np.arange(n, dtype="int32") % 3),
+        default=lambda: kerasgan.BigGAN(width=4),  # the paper's width has 158 million weights
+        # As of SNGAN, the hinge's gradient by D's last bias is exactly 0 at first.
+        compile={"loss": "non_saturating", "penalty": "orthogonal", "ema_decay": 0.9},
+    ),
     "StyleGAN": Case(
         make=stylegan,
         arrays=lambda n: (images(n, 16, 1), np.arange(n, dtype="int32") % 3),

@@ -52,6 +52,7 @@ CASES = {
     ),
     "ACGAN": (small(kerasgan.ACGAN, num_classes=3, width=6), (images(), LABELS), "noise"),
     "SAGAN": (small(kerasgan.SAGAN, num_classes=3), (images(), LABELS), "noise"),
+    "BigGAN": (small(kerasgan.BigGAN, num_classes=3, latent_dim=6, shared_dim=3), (images(), LABELS), "noise"),
     "GANCLS": (lambda: kerasgan.GANCLS(**OF_TEXTS), (images(), TEXTS), "text"),
     "GANCLS by projection": (lambda: kerasgan.GANCLS(**OF_TEXTS, matching="projection"), (images(), TEXTS), "text"),
     "StackGANStage1": (lambda: kerasgan.StackGANStage1(**OF_TEXTS, condition_dim=3), (images(), TEXTS), "text"),

@@ -23,6 +23,7 @@ SMALL = {
     "WGANGP": {"image_size": 16, "width": 2},
     "SNGAN": {"image_size": 16, "width": 2},
     "SAGAN": {"image_size": 16, "width": 2, "num_classes": 3},
+    "BigGAN": {"image_size": 16, "width": 2, "num_classes": 3},
     "R3GAN": {"image_size": 16, "width": 16, "blocks": 1},
     "Pix2Pix": {"image_size": 32, "width": 2, "receptive_field": 16},
     "CycleGAN": {"image_size": 16, "width": 2, "blocks": 1, "receptive_field": 16},

@@ -9,6 +9,6 @@ from kerasgan.models.tasks.codes import ThroughACode
 from kerasgan.models.tasks.domains import BetweenDomains
 from kerasgan.models.tasks.image import FromImage
 from kerasgan.models.tasks.labels import FromLabels, condition_inputs, name_conditions
-from kerasgan.models.tasks.noise import FromNoise, join_inputs, stateless_latents
+from kerasgan.models.tasks.noise import FromNoise, join_inputs, stateless_latents, truncate
 from kerasgan.models.tasks.styles import FromStyles
 from kerasgan.models.tasks.text import FromText, choose_rows, mismatched

@@ -122,7 +122,7 @@ class FromLabels(FromNoise):
             else:
                 checks.check_vectors(values, dim=size, name=name)
 
-    def generate(self, num_images=None, seed=None, labels=None, batch_size=64):
+    def generate(self, num_images=None, seed=None, labels=None, batch_size=64, truncation=None):
         """Draws images, from the averaged generator where there is one.
 
         Args:
@@ -132,6 +132,8 @@ class FromLabels(FromNoise):
                 name, attributes as floats (num_images,) or (num_images, dim). Defaults to classes drawn evenly, and
                 attributes drawn evenly from [-1, 1).
             batch_size: int. Defaults to 64.
+            truncation: float. Less gives more typical and less diverse images: see `kerasgan.latent.truncate`.
+                Defaults to none.
 
         Returns:
             float32 array (num_images, height, width, channels) in [-1, 1].
@@ -140,8 +142,13 @@ class FromLabels(FromNoise):
             ValueError: if a label is out of range, a name is missing or unknown, or the numbers of rows differ.
         """
         condition = self.sampling_condition(num_images, seed, labels)
-        latents = self.sample_latents(len(condition[0]) if condition else num_images, seed)
+        latents = self.sample_latents(len(condition[0]) if condition else num_images, seed, truncation)
         return self.decode(latents, condition, batch_size)
+
+    def sampling_inputs(self, num_images, seed=None, truncation=None):
+        """Returns the generator's inputs for `generate` with the same arguments, as a list."""
+        condition = self.sampling_condition(num_images, seed, None)
+        return [self.sample_latents(num_images, seed, truncation), *condition]
 
     def sampling_condition(self, num_images, seed, labels):
         """Returns the networks' inputs besides latents for the arguments of `generate`: a tuple of arrays."""

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from kerasgan.arguments import whole
 from kerasgan.data import checks
+from kerasgan.models.tasks.standing import take_statistics, trainable_norms
 
 
 def join_inputs(x, condition):
@@ -19,6 +20,44 @@ def stateless_latents(prior, num_images, latent_dim, seed):
     draw = tf.random.stateless_uniform if prior == "uniform" else tf.random.stateless_normal
     span = {"minval": -1.0, "maxval": 1.0} if prior == "uniform" else {}
     return draw((num_images, latent_dim), seed=tf.stack([seed, 0]), alg="philox", **span)
+
+
+def truncate(latents, threshold, prior="normal"):
+    """Draws latents towards the middle: samples become more typical and less diverse.
+
+    The truncation trick (Brock et al. 2019, https://arxiv.org/abs/1809.11096, section 3.1) samples from a normal
+    distribution cut off at +-`threshold`. They draw again what lies outside; here every value goes to the same quantile
+    of the truncated distribution, which gives that distribution exactly, and keeps each image recognisable as the
+    threshold moves. Not every generator takes it, as they found: one that was never near 0 may draw nothing there.
+
+    Args:
+        latents: float array, from the model's prior.
+        threshold: float from 0 on. 0 gives zeros; 2 hardly changes anything of a normal prior.
+        prior: `"normal"`, or `"uniform"` on [-1, 1), which becomes uniform on [-threshold, threshold). See
+            `model.prior`. Defaults to `"normal"`.
+
+    Returns:
+        float32 array of the same shape. With a row for each threshold,
+        `plots.labelled_grid(decode(model, [truncate(latents, t) for t in rows]), rows=rows)` is the picture.
+
+    Raises:
+        ValueError: if an argument is out of its range.
+
+    Example:
+
+    >>> truncate([-0.5, 0.0, 3.0], 1.0).round(2)
+    array([-0.33,  0.  ,  1.  ], dtype=float32)
+    """
+    latents = np.asarray(latents, "float64")
+    if threshold < 0:
+        raise ValueError(f"`threshold` must be at least 0. Received: {threshold!r}")
+    if prior == "uniform":
+        return np.asarray(latents * min(threshold, 1.0), "float32")
+    if prior != "normal":
+        raise ValueError(f"`prior` must be 'normal' or 'uniform'. Received: {prior!r}")
+    inside = tf.math.erf(np.float64(threshold) / np.sqrt(2))  # the probability within the threshold
+    moved = tf.math.erfinv(inside * tf.math.erf(latents / np.sqrt(2))) * np.sqrt(2)
+    return np.clip(moved, -threshold, threshold).astype("float32")
 
 
 def random_seed():
@@ -55,12 +94,13 @@ class FromNoise:
 
     # Sampling --------------------------------------------------------------------------------------------------------
 
-    def sample_latents(self, num_images, seed=None):
+    def sample_latents(self, num_images, seed=None, truncation=None):
         """Draws z for sampling, apart from the training's noise.
 
         Args:
             num_images: int.
             seed: int. The first rows do not depend on how many are drawn. Defaults to a random one.
+            truncation: float. All of z lies within +-`truncation`: see `kerasgan.latent.truncate`. Defaults to none.
 
         Returns:
             float32 array (num_images, latent_dim).
@@ -68,7 +108,8 @@ class FromNoise:
         if whole(num_images) is None:
             raise ValueError(f"`num_images` must be an int of at least 1. Received: {num_images!r}")
         seed = random_seed() if seed is None else seed
-        return stateless_latents(self.prior, int(num_images), self.latent_dim, seed).numpy()
+        latents = stateless_latents(self.prior, int(num_images), self.latent_dim, seed).numpy()
+        return latents if truncation is None else truncate(latents, truncation, self.prior)
 
     def decode(self, latents, condition=(), batch_size=64):
         """Turns latents into images with the sampling network.
@@ -84,18 +125,61 @@ class FromNoise:
         inputs = join_inputs(np.asarray(latents, "float32"), condition)
         return self.sampler().predict(inputs, batch_size=batch_size, verbose=0)
 
-    def generate(self, num_images, seed=None, batch_size=64):
+    def generate(self, num_images, seed=None, batch_size=64, truncation=None):
         """Draws images, from the averaged generator where there is one.
 
         Args:
             num_images: int.
             seed: int. The same seed gives the same images, whatever the batch size. Defaults to a random one.
             batch_size: int. Defaults to 64.
+            truncation: float. Less gives more typical and less diverse images: see `kerasgan.latent.truncate`.
+                Defaults to none.
 
         Returns:
             float32 array (num_images, height, width, channels) in [-1, 1].
         """
-        return self.decode(self.sample_latents(num_images, seed), batch_size=batch_size)
+        return self.decode(self.sample_latents(num_images, seed, truncation), batch_size=batch_size)
+
+    def sampling_inputs(self, num_images, seed=None, truncation=None):
+        """Returns the generator's inputs for `generate` with the same arguments, as a list."""
+        return [self.sample_latents(num_images, seed, truncation)]
+
+    def standing_statistics(self, passes=100, batch_size=64, seed=None, truncation=None):
+        """Takes the statistics of the batch normalisations that images are drawn with anew: of many batches.
+
+        Standing statistics (Brock et al. 2019, https://arxiv.org/abs/1809.11096, appendix B): the average of the means
+        and variances of the batches of many passes of G in training mode, where moving ones follow a G that moved.
+        Call it once training is over, and before scores are taken; training on makes the statistics move again. Frozen
+        normalisations keep theirs.
+
+        Args:
+            passes: int. Number of batches. Defaults to 100, the paper's.
+            batch_size: int. Images a batch; the paper's is that of the training. Defaults to 64.
+            seed: int. The same seed gives the same statistics. Defaults to a random one.
+            truncation: float. For images that are then drawn with it. Defaults to none.
+
+        Raises:
+            ValueError: if an argument is below 1, or G has no batch normalisation that is not frozen.
+
+        Example:
+
+        >>> model = kerasgan.DCGAN(image_size=16, width=2)
+        >>> model.standing_statistics(passes=4, batch_size=16, seed=0)
+        """
+        self._take_statistics(passes, batch_size, lambda count: self.sampling_inputs(count, seed, truncation))
+
+    def _take_statistics(self, passes, batch_size, inputs_of):
+        if None in (whole(passes), whole(batch_size)):
+            raise ValueError(
+                f"`passes` and `batch_size` must be ints of at least 1. Received: {passes!r}, {batch_size!r}"
+            )
+        norms = trainable_norms(self.sampler(), self.generator)
+        if not norms:
+            raise ValueError(
+                "`standing_statistics` needs a generator with a batch normalisation that is not frozen. Received: that "
+                f"of {type(self).__name__}, which has none, so that there are no statistics to take"
+            )
+        take_statistics(self.sampler(), norms, inputs_of(int(passes) * int(batch_size)), int(batch_size))
 
     def preview(self, batch, num_images=64, seed=0):
         """Returns samples as a (rows, columns, height, width, channels) array: what a sample grid shows."""

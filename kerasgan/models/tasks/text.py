@@ -154,6 +154,15 @@ class FromText(FromNoise):
         noise = [np.asarray(x) for x in self._stateless_noise(num_images, seed)]
         return [latents, text[np.arange(num_images) % len(text)], *noise]
 
+    def standing_statistics(self, text, passes=100, batch_size=64, seed=None):
+        """Takes the statistics of the batch normalisations that images are drawn with anew: see `FromNoise`.
+
+        Args:
+            text: as in `generate`; several texts take turns. Those of the training data are apt.
+            passes, batch_size, seed: as in `FromNoise.standing_statistics`.
+        """
+        self._take_statistics(passes, batch_size, lambda count: self.sampling_inputs(text, count, seed))
+
     def _stateless_noise(self, num_images, seed):
         """Philox numbers for `noise_dims`, apart from those of the latents."""
         return [
