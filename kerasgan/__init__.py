@@ -54,6 +54,7 @@ from kerasgan.models import (
     DomainTransferNetwork,
     Pix2Pix,
     ResumableModel,
+    SemiSupervisedGAN,
     StackGAN,
     StackGANStage1,
     StackGANStage2,

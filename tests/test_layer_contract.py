@@ -66,6 +66,7 @@ CASES = {
     "StyleModulation": (layers.StyleModulation, [[IMAGE, VECTOR]]),
     "TrackedMean": (layers.TrackedMean, [VECTOR]),
     "Unpooling": (layers.Unpooling, [IMAGE, LARGE, [IMAGE, (IMAGE, "int32")]]),
+    "WeightNormalization": (lambda **o: layers.WeightNormalization(keras.layers.Dense(3, **o), **o), [IMAGE, VECTOR]),
 }
 # These draw random numbers, stand in G and compute in float32, or have no gradient in float64 on CPUs.
 NOT_PENALISED = ("AdaptiveAugment", "AugmentPipe", "DiffAugment", "Dropout", "InstanceNoise", "OccasionalAugment")

@@ -1,6 +1,7 @@
 """Images for training: built in, by name, or from folders."""
 
 from kerasgan.data import glyphs
+from kerasgan.data._pipeline import zip_unpaired
 from kerasgan.data.arrays import from_arrays
 from kerasgan.data.captioned import captioned_folder
 from kerasgan.data.catalog import load
@@ -29,4 +30,5 @@ __all__ = [
     "read_images",
     "super_resolution",
     "unpaired_folders",
+    "zip_unpaired",
 ]

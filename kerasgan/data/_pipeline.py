@@ -100,7 +100,24 @@ def make_dataset(
 
 
 def zip_unpaired(a, b):
-    """Batches of two independent datasets side by side; the shorter one starts again until the longer one ends."""
+    """Batches of two independent datasets side by side; the shorter one starts again until the longer one ends.
+
+    It makes what domain adaptation and `kerasgan.SemiSupervisedGAN` train on.
+
+    Args:
+        a, b: finite `tf.data.Dataset`s of batches, as `kerasgan.data.load` and its like return.
+
+    Returns:
+        A `tf.data.Dataset` of (element of a, element of b), as long as the longer one.
+
+    Example:
+
+    >>> images = np.zeros((8, 28, 28, 1), "float32")
+    >>> few = kerasgan.data.from_arrays((images[:4], np.arange(4)), batch_size=4)
+    >>> dataset = kerasgan.data.zip_unpaired(few, kerasgan.data.from_arrays(images, batch_size=4))
+    >>> len(dataset)
+    2
+    """
     if int(a.cardinality()) < int(b.cardinality()):
         once = tf.data.Dataset.zip(a.repeat(), b)
     else:

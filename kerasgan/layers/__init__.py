@@ -26,6 +26,7 @@ from kerasgan.layers.styles import (
     StyleModulation,
     TrackedMean,
 )
+from kerasgan.layers.weight_norm import WeightNormalization, initialize_by_data
 
 __all__ = [
     "BatchNormalization",
@@ -60,6 +61,8 @@ __all__ = [
     "StyleModulation",
     "TrackedMean",
     "Unpooling",
+    "WeightNormalization",
+    "initialize_by_data",
     "moments",
     "normalize",
     "reverse_gradient",

@@ -15,6 +15,7 @@ from kerasgan.models.pix2pix import Pix2Pix
 from kerasgan.models.r3gan import R3GAN
 from kerasgan.models.resumable import ResumableModel
 from kerasgan.models.sagan import SAGAN
+from kerasgan.models.semi_supervised import SemiSupervisedGAN
 from kerasgan.models.sngan import SNGAN
 from kerasgan.models.srgan import SRGAN
 from kerasgan.models.stackgan import StackGANStage1, StackGANStage2

@@ -398,6 +398,12 @@ CASES = {
         optimizers=("optimizer",),
         evaluated=lambda n: (images(n, 8, 1), np.arange(n, dtype="int32") % 3),
     ),
+    "SemiSupervisedGAN": Case(
+        make=lambda: kerasgan.SemiSupervisedGAN(image_size=8, num_classes=3, latent_dim=4, seed=3),
+        arrays=lambda n: ((images(n, 8, 1), np.arange(n, dtype="int32") % 3), images(n, 8, 1, seed=1)),
+        default=kerasgan.SemiSupervisedGAN,
+        evaluated=lambda n: (images(n, 8, 1), np.arange(n, dtype="int32") % 3),
+    ),
     "ADDA on the source": Case(
         make=adda,
         arrays=lambda n: ((images(n, 20, 1), np.arange(n, dtype="int32") % 3), images(n, 20, 1, seed=1)),

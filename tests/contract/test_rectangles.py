@@ -59,6 +59,11 @@ CASES = {
     "StackGANStage2": (two_stages, (images(scale=1 / 2), TEXTS), "text"),
     "StyleGAN": (lambda: kerasgan.StyleGAN(SIZE, DEEP, latent_dim=4, style_dim=4, channel_max=4), images(), "noise"),
     "StyleGAN2": (lambda: kerasgan.StyleGAN2(SIZE, DEEP, latent_dim=4, style_dim=4, channel_max=4), images(), "noise"),
+    "SemiSupervisedGAN": (
+        lambda: kerasgan.SemiSupervisedGAN(SIZE, DEEP, num_classes=3, latent_dim=4),
+        ((images(), LABELS), images()),
+        "noise",
+    ),
     "Pix2Pix": (
         lambda: kerasgan.Pix2Pix(SIZE, DEEP, 1, width=2, receptive_field=16),
         (images(1), images()),
