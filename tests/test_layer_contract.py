@@ -66,6 +66,9 @@ CASES = {
     "StyleModulation": (layers.StyleModulation, [[IMAGE, VECTOR]]),
     "TrackedMean": (layers.TrackedMean, [VECTOR]),
     "Unpooling": (layers.Unpooling, [IMAGE, LARGE, [IMAGE, (IMAGE, "int32")]]),
+    "DropReference": (lambda **o: layers.DropReference(2, **o), [IMAGE, VECTOR]),
+    "ReferenceBatch": (lambda **o: layers.ReferenceBatch(3, **o), [VECTOR]),
+    "VirtualBatchNormalization": (lambda **o: layers.VirtualBatchNormalization(2, **o), [IMAGE, VECTOR]),
     "WeightNormalization": (lambda **o: layers.WeightNormalization(keras.layers.Dense(3, **o), **o), [IMAGE, VECTOR]),
 }
 # These draw random numbers, stand in G and compute in float32, or have no gradient in float64 on CPUs.

@@ -26,6 +26,7 @@ from kerasgan.layers.styles import (
     StyleModulation,
     TrackedMean,
 )
+from kerasgan.layers.virtual_batch import DropReference, ReferenceBatch, VirtualBatchNormalization
 from kerasgan.layers.weight_norm import WeightNormalization, initialize_by_data
 
 __all__ = [
@@ -33,6 +34,7 @@ __all__ = [
     "BiasedRectifier",
     "ClippedSamples",
     "ConditionalBatchNormalization",
+    "DropReference",
     "Dropout",
     "EqualizedConv2D",
     "EqualizedDense",
@@ -51,6 +53,7 @@ __all__ = [
     "Pack",
     "PixelNormalization",
     "PixelShuffle",
+    "ReferenceBatch",
     "ReflectionPadding2D",
     "Resample",
     "SelfAttention",
@@ -61,6 +64,7 @@ __all__ = [
     "StyleModulation",
     "TrackedMean",
     "Unpooling",
+    "VirtualBatchNormalization",
     "WeightNormalization",
     "initialize_by_data",
     "moments",
