@@ -40,6 +40,11 @@ DATA_SETS = {
         "url": "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets",
         "licence": "research use only; the same holds for these weights",
     },
+    "facades": {
+        "title": "CMP Facade Database (Tyleček, Šára 2013), the split of Isola et al. 2017",
+        "url": "https://cmp.felk.cvut.cz/~tylecr1/facade",
+        "licence": "CC BY-SA as far as known",
+    },
     "shoes2bags": {
         "title": "Shoes and handbags (Yu, Grauman 2014; Zhu et al. 2016), 1,000 training images of each",
         "url": "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets",
