@@ -232,6 +232,7 @@ def test_each_tool_has_the_picture_that_its_docstring_names(tool, tmp_path, monk
         "truncate": lambda: (latent.truncate(latents, 1.0), 8),
         "nearest_neighbours": lambda: (latent.nearest_neighbours(images[:2], images, k=3), 8),
         "project": lambda: (latent.project(model, images[:2], steps=1, starts=1), 4),
+        "invert": lambda: (latent.invert(model.discriminator, images[:2], restarts=2, stages=[(1e-5, 1)]), 4),
     }[tool]()
     (line,) = re.findall(r"`(plots\..*?)` is the picture", " ".join(getattr(latent, tool).__doc__.split()))
     names = {"plots": plots, "decode": latent.decode, "truncate": latent.truncate, "np": np, "model": model}

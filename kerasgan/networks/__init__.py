@@ -3,6 +3,7 @@
 from kerasgan.networks.composed import at_regions, at_scales, with_features
 from kerasgan.networks.parts import batch_norm, class_projection, instance_norm, normal, pyramid
 from kerasgan.networks.patches import patch_discriminator
+from kerasgan.networks.receptive import ReceptiveField, receptive_fields
 from kerasgan.networks.residual import residual_generator
 from kerasgan.networks.stages import stage1_generator, stage2_generator, stage2_refiner
 from kerasgan.networks.style import (
