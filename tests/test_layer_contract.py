@@ -17,6 +17,7 @@ LABELS = ((4,), "int32")
 # Layer -> how it is made, and the shapes that it is called on; a list of shapes is one call on several inputs.
 CASES = {
     "AdaptiveAugment": (augment.AdaptiveAugment, [IMAGE, LARGE]),
+    "AlignedUpSampling2D": (layers.AlignedUpSampling2D, [IMAGE, LARGE]),
     "AugmentPipe": (augment.AugmentPipe, [(4, 6, 6, 3)]),
     "BatchNormalization": (layers.BatchNormalization, [IMAGE, LARGE, VECTOR]),
     "BiasedRectifier": (layers.BiasedRectifier, [IMAGE, LARGE]),

@@ -6,6 +6,7 @@ import pytest
 import tensorflow as tf
 
 from kerasgan.layers import (
+    AlignedUpSampling2D,
     BatchNormalization,
     ConditionalBatchNormalization,
     LeakyReLU,
@@ -382,6 +383,12 @@ def test_smooth_resampling_is_that_of_the_authors_of_r3gan():
     bilinear = keras.layers.UpSampling2D(interpolation="bilinear")(x)
     difference = np.abs(SmoothUpSampling2D()(x) - bilinear).max(axis=(0, 3))
     assert difference[1:-1, 1:-1].max() < 1e-6 and difference[[0, -1]].min() > 1e-3
+
+
+def test_aligned_upsampling_keeps_the_corners():
+    x = np.float32([[0, 3], [6, 9]]).reshape((1, 2, 2, 1))
+    doubled = AlignedUpSampling2D()(x)[0, :, :, 0]
+    np.testing.assert_allclose(doubled, [[0, 1, 2, 3], [2, 3, 4, 5], [4, 5, 6, 7], [6, 7, 8, 9]], atol=1e-6)
 
 
 def test_smooth_resampling_in_half_precision_and_of_odd_sizes():

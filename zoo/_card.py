@@ -60,6 +60,11 @@ DATA_SETS = {
         "url": "https://github.com/googlefonts/noto-emoji",
         "licence": "OFL 1.1 (font), Apache-2.0 (images)",
     },
+    "birds64": {
+        "title": "Caltech-UCSD Birds 200 (Welinder et al. 2010) at 64x64",
+        "url": "https://www.vision.caltech.edu/visipedia/CUB-200.html",
+        "licence": "non-commercial research; the same holds for these weights",
+    },
     "celeba64": {
         "title": "CelebA (Liu et al. 2015) at 64x64, 9,000 images",
         "url": "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",

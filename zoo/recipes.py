@@ -49,6 +49,7 @@ def train(
     every_n_epochs=None,
     num_images=5_000,
     data=None,
+    every_n_steps=None,
 ):
     """Trains a compiled model, interruptible, and leaves it with the weights of the best score.
 
@@ -67,6 +68,7 @@ def train(
         every_n_epochs: int, epochs between scores. Default: 1, or as many as leave at least twenty scores.
         num_images: int, images a score compares.
         data: str, name of the data set, for the stamps of the scores.
+        every_n_steps: int, steps between checkpoints inside an epoch that takes long. Default: none inside.
 
     Returns:
         The model.
@@ -75,7 +77,7 @@ def train(
     directory.mkdir(parents=True, exist_ok=True)
     callbacks = [
         StopOnNonFinite(),
-        Checkpoint(directory / "checkpoints", every_n_epochs=max(1, epochs // 50), keep=2),
+        Checkpoint(directory / "checkpoints", every_n_steps, every_n_epochs=max(1, epochs // 50), keep=2),
         SampleGrid(directory / "samples", every_n_epochs=max(1, epochs // 50)),
         _Clock(directory / "clock.json"),
     ]

@@ -112,6 +112,7 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
         self.best = None
 
     def on_train_begin(self, logs=None):
+        self.model.refuse_own_features(self.metrics)
         path = self.directory / "scores.jsonl"
         step = int(self.model.step.numpy())
         records = read_scores(path)[0] if path.exists() and step > 0 else []

@@ -68,8 +68,10 @@ def command(source, against, metrics, extractor, num_images, image_size, seed, o
     as_size = kerasgan.shapes.as_size
     if model is not None and image_size and as_size(image_size) != as_size(model.image_size):
         raise ValueError(f"--image-size must be that of the model, {model.image_size}. Received: {image_size}")
-    extractor = extractor or default_extractor(against)
+    extractor = extractor or default_extractor(against, kerasgan, model)
     kerasgan.metrics.features.check_name(extractor)
+    if getattr(model, "feature_networks", ()):
+        model.refuse_own_features([kerasgan.metrics.get_extractor(extractor)])
     if not dry_run:
         _warn_of_strokes(extractor, against)
         say(f"Reading {against} ...")

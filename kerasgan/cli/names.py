@@ -17,6 +17,7 @@ MODELS = {
     "gancls": "captions",
     "lsgan": "images",
     "pix2pix": "pairs",
+    "projectedgan": "images",
     "r3gan": "images",
     "sagan": "labels",
     "sngan": "images",

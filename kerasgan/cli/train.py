@@ -69,9 +69,9 @@ def command(context, out, devices, resume, dry_run, config, **_):
     weights, score, SavedModel, and a page about it all.
 
     MODEL is acgan, conditionalgan (cgan), cyclegan, dcgan, domaintransfernetwork (dtn), gan, gancls, lsgan, pix2pix,
-    r3gan, sagan, sngan, srgan, stackganstage1, stylegan, stylegan2, wgan or wgangp. The layout of a folder must be
-    what the model learns from: images; a sub-folder for each class; pairs side by side; trainA and trainB; a
-    metadata.jsonl with captions.
+    projectedgan, r3gan, sagan, sngan, srgan, stackganstage1, stylegan, stylegan2, wgan or wgangp. The layout of a
+    folder must be what the model learns from: images; a sub-folder for each class; pairs side by side; trainA and
+    trainB; a metadata.jsonl with captions.
 
     \b
     Examples:

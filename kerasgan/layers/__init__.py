@@ -16,7 +16,13 @@ from kerasgan.layers.normalizations import (
 )
 from kerasgan.layers.pictures import ClippedSamples, LearnedBasis
 from kerasgan.layers.pooling import MaxPoolingWithIndices, Unpooling
-from kerasgan.layers.resampling import PixelShuffle, ReflectionPadding2D, SmoothDownSampling2D, SmoothUpSampling2D
+from kerasgan.layers.resampling import (
+    AlignedUpSampling2D,
+    PixelShuffle,
+    ReflectionPadding2D,
+    SmoothDownSampling2D,
+    SmoothUpSampling2D,
+)
 from kerasgan.layers.spectral import SpectralNormalization
 from kerasgan.layers.styles import (
     LearnedConstant,
@@ -30,6 +36,7 @@ from kerasgan.layers.virtual_batch import DropReference, ReferenceBatch, Virtual
 from kerasgan.layers.weight_norm import WeightNormalization, initialize_by_data
 
 __all__ = [
+    "AlignedUpSampling2D",
     "BatchNormalization",
     "BiasedRectifier",
     "ClippedSamples",

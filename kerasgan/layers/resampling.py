@@ -93,6 +93,28 @@ class SmoothUpSampling2D(keras.layers.Layer):
         return (batch, double(height), double(width), channels)
 
 
+def _stretching(size):
+    """The matrix (2 size, size) of linear interpolation whose ends lie on the ends of the axis."""
+    places = np.linspace(0, size - 1, 2 * size)[:, None]
+    return np.maximum(1 - np.abs(places - np.arange(size)[None]), 0.0)
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class AlignedUpSampling2D(keras.layers.Layer):
+    """Doubles height and width by bilinear interpolation, the corners of which stay the corners.
+
+    Input (batch, height, width, channels), output (batch, 2 height, 2 width, channels).
+    """
+
+    def call(self, inputs):
+        return _along_axes(inputs, *(_stretching(size) for size in inputs.shape[1:3]))
+
+    def compute_output_shape(self, input_shape):
+        batch, height, width, channels = input_shape
+        double = lambda size: None if size is None else 2 * size  # noqa: E731
+        return (batch, double(height), double(width), channels)
+
+
 @keras.saving.register_keras_serializable("kerasgan")
 class SmoothDownSampling2D(keras.layers.Layer):
     """Halves height and width by the kernel [1, 3, 3, 1] / 8, the transpose of `SmoothUpSampling2D` over 4.

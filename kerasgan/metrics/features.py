@@ -127,9 +127,9 @@ def get_extractor(extractor):
 
     Args:
         extractor: "mnist", "fashion_mnist" or "glyphs" (penultimate features of the zoo's classifiers),
-            "efficientnet_lite0" (1,280 features, ImageNet), "inception_v3_2015" (2,048 features, that of published
-            FIDs), a keras.Model, a callable, or an `Extractor`. A network of keras.applications is
-            `Extractor(network, preprocess=...)` with the function that stands beside it.
+            "efficientnet_lite0" and "efficientnet_lite1" (1,280 features, ImageNet), "inception_v3_2015" (2,048
+            features, that of published FIDs), a keras.Model, a callable, or an `Extractor`. A network of
+            keras.applications is `Extractor(network, preprocess=...)` with the function that stands beside it.
 
     Returns:
         An `Extractor`.
@@ -193,10 +193,10 @@ def _zoo_classifier(name):
 
 
 def _efficientnet(name):
-    from kerasgan.metrics.efficientnet import efficientnet_lite0
+    from kerasgan.networks.efficientnet import efficientnet_lite
 
     # photographs are shrunk: without antialiasing the features see ringing (Parmar et al. 2022)
-    return _parts(efficientnet_lite0(), name, antialias=True)
+    return _parts(efficientnet_lite(name), name, antialias=True)
 
 
 def _inception(name):
@@ -224,6 +224,7 @@ NAMED = {
     "fashion_mnist": _zoo_classifier,
     "glyphs": _zoo_classifier,
     "efficientnet_lite0": _efficientnet,
+    "efficientnet_lite1": _efficientnet,
     "inception_v3_2015": _inception,
 }
 

@@ -12,8 +12,8 @@ import tensorflow as tf
 
 from kerasgan.downloads import cache_folder, fetch, is_offline
 from kerasgan.files import replacing
-from kerasgan.metrics.efficientnet import assign_torch_weights
-from kerasgan.metrics.torch_weights import read_torch_weights
+from kerasgan.networks.efficientnet import assign_torch_weights
+from kerasgan.networks.torch_weights import read_torch_weights
 
 WEIGHTS_VARIABLE = "KERASGAN_INCEPTION_WEIGHTS"
 WEIGHTS_NAME = "weights-inception-2015-12-05-6726825d.pth"

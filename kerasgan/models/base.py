@@ -163,16 +163,19 @@ class AdversarialModel(ResumableModel):
         """The channels of the images that a network makes or judges; None for any."""
         return getattr(self, "channels", None)
 
+    def _image_shape(self, network):
+        """(height, width, channels) of what a network makes or judges; None for any."""
+        size = getattr(self, "image_size", None)
+        return (*((None, None) if size is None else as_size(size)), self._channels_of(network))
+
     def _check_networks(self):
         """Raises where a network does not fit the images, or a discriminator ends in what no loss here expects."""
-        size = getattr(self, "image_size", None)
-        sides = (None, None) if size is None else as_size(size)
         for name in self.g_networks:
-            expected = (*sides, self._channels_of(name))
-            check_image_shape(name, "make", getattr(getattr(self, name), "output_shape", None), expected)
+            made = getattr(getattr(self, name), "output_shape", None)
+            check_image_shape(name, "make", made, self._image_shape(name))
         for name in self.d_networks:
-            network, expected = getattr(self, name), (*sides, self._channels_of(name))
-            check_image_shape(name, "take", input_shapes(network)[0], expected)
+            network = getattr(self, name)
+            check_image_shape(name, "take", input_shapes(network)[0], self._image_shape(name))
             activation = bounded_activation(network)
             if activation:
                 raise ValueError(

@@ -9,6 +9,7 @@ import tensorflow as tf
 from kerasgan import distribute
 from kerasgan.data import inputs
 from kerasgan.models.fitting import refuse_weights
+from kerasgan.models.network_checks import share_kernels
 
 # Of the random numbers of `evaluate`.
 EVALUATION_SEED = 1406_2661
@@ -94,6 +95,28 @@ class Evaluates:
         finally:
             for state, value in before:
                 state.assign(value)
+
+    def was_trained_by(self, extractor):
+        """Tells whether an extractor's network is one to whose features this model's images were fitted.
+
+        Args:
+            extractor: `kerasgan.metrics.Extractor`, or None.
+        """
+        network = getattr(extractor, "model", None)
+        if network is None:
+            return False
+        return any(share_kernels(network, getattr(self, name)) for name in self.feature_networks)
+
+    def refuse_own_features(self, metrics):
+        """Raises where a metric, or an extractor, sees images by a network that this model was trained by."""
+        for metric in metrics:
+            extractor = getattr(metric, "extractor", metric)
+            if self.was_trained_by(extractor):
+                raise ValueError(
+                    f"A score must see images by another network than the training did. Received: the extractor "
+                    f"{extractor.name!r}, whose network is that of this {type(self).__name__}'s features: it would "
+                    "call good what was fitted to it. Remedy: another extractor, such as 'efficientnet_lite1'"
+                )
 
     def compare(self, real, fake):
         """Shows a batch of real and one of generated images to the compiled metrics; for `test_step`."""

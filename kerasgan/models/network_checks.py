@@ -1,6 +1,7 @@
 """What a network given by a user must be like, looked up in its layers."""
 
 import keras
+import numpy as np
 from keras import layers
 
 BOUNDED = ("sigmoid", "hard_sigmoid", "hardsigmoid", "tanh", "hard_tanh", "hardtanh", "softmax", "softsign")
@@ -52,3 +53,13 @@ def check_image_shape(name, verb, shape, expected):
             f"`{name}` must {verb} images of (height, width, channels) {expected}, the model's. Received: a network "
             f"that {verb}s {tuple(shape[1:])}. Remedy: give the model its `image_size` and `channels`"
         )
+
+
+def share_kernels(a, b):
+    """Returns whether one of two networks holds a kernel of the other: whether they see alike."""
+    return not _kernels(a).isdisjoint(_kernels(b))
+
+
+def _kernels(network):
+    values = (np.asarray(weight) for weight in network.weights if len(weight.shape) > 1)
+    return {(value.shape, value.tobytes()) for value in values if np.ptp(value) > 0}  # all alike: not drawn, not learnt

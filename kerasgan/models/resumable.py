@@ -30,6 +30,8 @@ class ResumableModel(
     - `sampling_networks`: names of the attributes that hold networks to average; each gets a twin `ema_<name>`.
     - `fixed_networks`: names of further networks that an exported model needs.
     - `evaluation_names`: the entries of the logs that `evaluate` alone has.
+    - `feature_networks`: names of pretrained networks by whose features images are judged in training, so that no score
+      may go by them.
     - `optimizer_names`: names of the attributes, and arguments of `compile`, that hold optimizers.
 
     Args:
@@ -42,6 +44,7 @@ class ResumableModel(
     training_names = ()
     sampling_networks = ()
     fixed_networks = ()
+    feature_networks = ()
     optimizer_names = ("optimizer",)
     evaluation_names = ()
 
@@ -136,6 +139,7 @@ class ResumableModel(
                     "`metrics` must be a list of `keras.metrics.Metric`s that compare real with generated images, such "
                     f"as `kerasgan.metrics.FrechetDistance('mnist')`. Received: {metric!r}"
                 )
+        self.refuse_own_features(metrics)
         # Kept from Keras's tracking: their results are wanted once an evaluation, not at each training batch.
         object.__setattr__(self, "sample_metrics", list(metrics))
         object.__setattr__(self, "_evaluated", None)

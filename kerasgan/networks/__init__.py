@@ -1,8 +1,10 @@
 """Networks that several papers share, by their ideas, and discriminators made of others."""
 
 from kerasgan.networks.composed import at_regions, at_scales, with_features
+from kerasgan.networks.fastgan import fastgan_generator
 from kerasgan.networks.parts import batch_norm, class_projection, instance_norm, normal, pyramid
 from kerasgan.networks.patches import patch_discriminator
+from kerasgan.networks.projections import frozen_features, projected_discriminator, random_projections
 from kerasgan.networks.receptive import ReceptiveField, receptive_fields
 from kerasgan.networks.residual import residual_generator
 from kerasgan.networks.stages import stage1_generator, stage2_generator, stage2_refiner

@@ -75,6 +75,15 @@ def adda():
     return kerasgan.ADDA(20, num_classes=3, encoder=encoder, classifier=classifier, seed=3)
 
 
+def eye(channels):
+    """A pretrained network of two feature maps, of 8 and 4 pixels for images of 16; always the same one."""
+    start = [keras.initializers.GlorotUniform(seed=i) for i in range(2)]
+    inputs = keras.Input((None, None, channels))
+    large = keras.layers.Conv2D(3, 3, 2, "same", activation="tanh", kernel_initializer=start[0])(inputs)
+    small = keras.layers.Conv2D(4, 3, 2, "same", activation="tanh", kernel_initializer=start[1])(large)
+    return keras.Model(inputs, [large, small])
+
+
 @dataclass
 class Case:
     """A small model of a paper and data for it.
@@ -293,6 +302,14 @@ CASES = {
                 kerasgan.augment.AugmentPipe(target=-0.9, ramp=64, interval=2)
             ),
         },
+    ),
+    "ProjectedGAN": Case(
+        make=lambda: kerasgan.ProjectedGAN(
+            image_size=16, channels=1, latent_dim=4, width=2, features=eye(1), projection_width=2, seed=3
+        ),
+        arrays=lambda n: images(n, 16, 1),
+        default=lambda: kerasgan.ProjectedGAN(image_size=32, width=2, features=eye(3)),  # 110 million at the paper's
+        compile={"ema_decay": kerasgan.schedules.HalfLife(64, batch_size=8, ramp=0.5)},
     ),
     "Pix2Pix": Case(
         make=lambda: kerasgan.Pix2Pix(image_size=16, channels=1, width=2, receptive_field=16, seed=3),

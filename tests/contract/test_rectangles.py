@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
+from cases import eye
 
 import kerasgan
 from kerasgan import shapes
@@ -62,6 +63,11 @@ CASES = {
     "SemiSupervisedGAN": (
         lambda: kerasgan.SemiSupervisedGAN(SIZE, DEEP, num_classes=3, latent_dim=4),
         ((images(), LABELS), images()),
+        "noise",
+    ),
+    "ProjectedGAN": (
+        small(kerasgan.ProjectedGAN, features=eye(DEEP), projection_width=2),
+        images(),
         "noise",
     ),
     "Pix2Pix": (

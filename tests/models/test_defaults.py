@@ -5,6 +5,7 @@ import inspect
 import pathlib
 import re
 
+import keras
 import numpy as np
 import pytest
 
@@ -25,6 +26,12 @@ SMALL = {
     "SAGAN": {"image_size": 16, "width": 2, "num_classes": 3},
     "BigGAN": {"image_size": 16, "width": 2, "num_classes": 3},
     "R3GAN": {"image_size": 16, "width": 16, "blocks": 1},
+    "ProjectedGAN": {
+        "image_size": 16,
+        "width": 2,
+        "projection_width": 2,
+        "features": keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Conv2D(2, 3, 2, "same")]),
+    },
     "Pix2Pix": {"image_size": 32, "width": 2, "receptive_field": 16},
     "CycleGAN": {"image_size": 16, "width": 2, "blocks": 1, "receptive_field": 16},
     "SRGAN": {"image_size": 16, "width": 2, "blocks": 1},

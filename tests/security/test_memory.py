@@ -14,7 +14,7 @@ from PIL import Image
 from kerasgan import data, playground, zoo
 from kerasgan.files import read_json
 from kerasgan.metrics import read_statistics
-from kerasgan.metrics.torch_weights import read_torch_weights
+from kerasgan.networks.torch_weights import read_torch_weights
 
 GROWTH = 50 << 20  # bytes of resident memory
 KERNEL = "layers/dense/vars/0"

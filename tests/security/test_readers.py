@@ -17,7 +17,7 @@ import kerasgan
 from kerasgan import data, export, files, metrics, plots, report, zoo
 from kerasgan.callbacks import Checkpoint
 from kerasgan.callbacks.score_monitor import read_scores
-from kerasgan.metrics.torch_weights import read_torch_weights
+from kerasgan.networks.torch_weights import read_torch_weights
 
 
 def network():

@@ -4,7 +4,7 @@ import zipfile
 import numpy as np
 import pytest
 
-from kerasgan.metrics.torch_weights import read_torch_weights
+from kerasgan.networks.torch_weights import read_torch_weights
 
 # The files are assembled by hand: nothing here may pickle, and torch is not needed.
 

