@@ -53,6 +53,7 @@ from kerasgan.models import (
     CycleGAN,
     DomainTransferNetwork,
     Pix2Pix,
+    PixelDA,
     ProjectedGAN,
     ResumableModel,
     SemiSupervisedGAN,

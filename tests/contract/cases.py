@@ -139,6 +139,12 @@ def stylegan():
     return model
 
 
+def pixelda():
+    generator = kerasgan.models.pixelda.pixelda_generator(8, 1, 3, blocks=1)
+    discriminator = kerasgan.models.pixelda.pixelda_discriminator(8, 1, width=4)
+    return kerasgan.PixelDA(8, 1, 3, 3, generator=generator, discriminator=discriminator, seed=3)
+
+
 CASES = {
     "GAN": Case(
         make=lambda: kerasgan.GAN(image_size=8, latent_dim=4, seed=3),
@@ -413,6 +419,13 @@ CASES = {
         deterministic=True,
         game=False,
         optimizers=("optimizer",),
+        evaluated=lambda n: (images(n, 8, 1), np.arange(n, dtype="int32") % 3),
+    ),
+    "PixelDA": Case(
+        make=pixelda,
+        arrays=lambda n: ((images(n, 8, 1), np.arange(n, dtype="int32") % 3), images(n, 8, 1, seed=1)),
+        default=kerasgan.PixelDA,
+        sample=lambda model, seed: model.translate(images(3, 8, 1), seed=seed),
         evaluated=lambda n: (images(n, 8, 1), np.arange(n, dtype="int32") % 3),
     ),
     "SemiSupervisedGAN": Case(

@@ -123,6 +123,7 @@ OTHERS = {
         {},
     ),
     "DANN": (lambda: kerasgan.DANN(SIZE, DEEP, num_classes=3), ((images(), LABELS), images()), {}),
+    "PixelDA": (lambda: kerasgan.PixelDA(SIZE, DEEP, num_classes=3), ((images(), LABELS), images()), {}),
     "ADDA": (lambda: kerasgan.ADDA(SIZE, DEEP, num_classes=3), ((images(), LABELS), images()), {"phase": "source"}),
 }
 

@@ -4,7 +4,7 @@ A paper's class names its task before its base, `class DCGAN(FromNoise, Adversar
 and `train_step`.
 """
 
-from kerasgan.models.tasks.adaptation import AdaptsDomains, class_loss
+from kerasgan.models.tasks.adaptation import AdaptsDomains, AdaptsPixels, class_loss
 from kerasgan.models.tasks.codes import ThroughACode
 from kerasgan.models.tasks.domains import BetweenDomains
 from kerasgan.models.tasks.few_labels import FromFewLabels

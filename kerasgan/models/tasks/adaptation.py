@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan.data import checks
+from kerasgan.models.tasks.noise import random_seed, stateless_latents
 from kerasgan.shapes import as_size
 
 
@@ -73,3 +74,41 @@ class AdaptsDomains:
         """Returns the endpoint of a SavedModel: from `images` of the target to class `probabilities`."""
         images = tf.TensorSpec((None, *as_size(self.image_size), self.channels), tf.float32, "images")
         return {"serving_default": (lambda images: {"probabilities": self(images)}, [images])}
+
+
+class AdaptsPixels(AdaptsDomains):
+    """Domain adaptation by a generator from [source images, noise] to images of the target."""
+
+    def translate(self, images, seed=None, batch_size=64):
+        """Makes images of the target from images of the source, with the averaged generator where there is one.
+
+        Args:
+            images: float32 (n, height, width, channels) in [-1, 1].
+            seed: int. The same seed gives the same images. Defaults to a random one.
+            batch_size: int. Defaults to 64.
+
+        Returns:
+            float32 array (n, height, width, channels) in [-1, 1].
+        """
+        checks.check_images(images, image_size=self.image_size, channels=self.channels)
+        seed = random_seed() if seed is None else seed
+        noise = stateless_latents(self.prior, len(images), self.latent_dim, seed).numpy()
+        return self.sampler().predict([np.asarray(images), noise], batch_size=batch_size, verbose=0)
+
+    def preview(self, batch, num_images=64, seed=0):
+        """Returns rows of source image | what G makes of it | target image, (rows, 3, height, width, channels)."""
+        (source, _), target = batch
+        count = max(1, min(len(source), num_images // 3))
+        columns = [source[:count], self.translate(source[:count], seed), target[:count]]
+        return np.stack([np.asarray(column) for column in columns], axis=1)
+
+    def serving_functions(self):
+        """Returns the endpoints of a SavedModel: class `probabilities`, and `translate` from `images` and `seed`."""
+        classify = super().serving_functions()
+        images, seed = classify["serving_default"][1][0], tf.TensorSpec((), tf.int32, "seed")
+
+        def translate(images, seed):
+            noise = stateless_latents(self.prior, tf.shape(images)[0], self.latent_dim, seed)
+            return {"images": self.sampler()([images, noise], training=False)}
+
+        return classify | {"translate": (translate, [images, seed])}

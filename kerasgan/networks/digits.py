@@ -1,0 +1,32 @@
+"""The classifier of digits of domain-adversarial training, in parts that two domains can share."""
+
+import keras
+from keras import layers
+
+from kerasgan.convolutions import Conv2D
+from kerasgan.shapes import as_size
+
+
+def digit_stem(image_size, channels, name):
+    """The first convolution of `DANN`'s classifier of digits, of which each domain has its own.
+
+    Returns:
+        A `keras.Model`, images -> features.
+    """
+    images = keras.Input((*as_size(image_size), channels), name="images")
+    x = Conv2D(32, 5, padding="same", activation="relu")(layers.Rescaling(0.5)(images))
+    return keras.Model(images, layers.MaxPooling2D(2)(x), name=name)
+
+
+def digit_classifier(shape, num_classes):
+    """The rest of that classifier, which both domains share.
+
+    Returns:
+        A `keras.Model`, features of `shape` -> (batch, num_classes) logits.
+    """
+    features = keras.Input(shape, name="features")
+    x = layers.MaxPooling2D(2)(Conv2D(48, 5, padding="same", activation="relu")(features))
+    x = layers.Flatten()(x)
+    for _ in range(2):
+        x = layers.Dense(100, activation="relu")(x)
+    return keras.Model(features, layers.Dense(num_classes, dtype="float32")(x), name="classifier")
