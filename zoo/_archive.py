@@ -79,7 +79,7 @@ def load_archive(path):
         _check_members(path, archive)
         config = parse_json(archive.read(CONFIG), f"{path}: {CONFIG}")
         model = build_checked(path, config)
-        return load_content(model, path, lambda limit: _weights(path, archive, limit))
+        return load_content(model, path, lambda limit: _weights(path, archive, limit), optimizer=True)
 
 
 def _check_members(path, archive):

@@ -104,13 +104,16 @@ def load_weights(network, path, size=None, sha256=None):
     return load_content(network, path, lambda limit: read_checked(path, size, sha256, limit))
 
 
-def load_content(network, path, read):
-    """Loads what `read(limit)` returns, at most `limit` bytes of a file that is checked as `load_weights` says."""
+def load_content(network, path, read, optimizer=False):
+    """Loads what `read(limit)` returns, at most `limit` bytes of a file that is checked as `load_weights` says.
+
+    With `optimizer` the file holds, and the network gets, the state of its optimizer too.
+    """
     import h5py
 
     template = _template(network)
     with h5py.File(template, "r+") as target:
-        shapes = _shapes(target)
+        shapes = _shapes(target, optimizer)
         types = {name: target[name].dtype for name in shapes}
         limit = sum(8 * int(np.prod(shape)) for shape in shapes.values()) + HDF5_OVERHEAD
         for name, array in _read_arrays(path, read(limit), shapes, types, _groups(target)).items():
@@ -141,14 +144,14 @@ def _template(network):
     return weights_in_memory(network)
 
 
-def _shapes(file):
-    """Names and shapes of the weights in a file of our own making; the optimizer of a compiled network is left out."""
+def _shapes(file, optimizer=False):
+    """Names and shapes of the weights in a file of our own making, and with `optimizer` those of its state."""
     import h5py
 
     shapes = {}
 
     def visit(name, item):
-        if isinstance(item, h5py.Dataset) and not name.startswith("optimizer/"):
+        if isinstance(item, h5py.Dataset) and (optimizer or not name.startswith("optimizer/")):
             shapes[name] = item.shape
 
     file.visititems(visit)

@@ -8,11 +8,12 @@ stores (default: all), and `PRECISION`, the dtype policy in which the functions 
 set). It ends with
 
     if __name__ == "__main__":
-        recipes.reproduce(sys.modules[__name__], sys.argv[1])
+        recipes.main(sys.modules[__name__])
 """
 
 import json
 import os
+import sys
 import time
 from pathlib import Path
 
@@ -26,6 +27,9 @@ from kerasgan.metrics import FrechetDistance
 from kerasgan.optimizers import Adam
 from kerasgan.schedules import LinearDecay
 from kerasgan.zoo._card import card_score, machine, training_record, write_card, write_entry
+
+ABOUT_FOLDER = """What is trained, drawn and scored goes into FOLDER. Interrupted and started again, it continues.
+Data sets come from TFDS_DATA_DIR, and those that nobody may pass on from KERASGAN_DATA_DIR."""
 
 
 def data_folder(name):
@@ -182,6 +186,25 @@ def reproduce(recipe, directory):
     directory = Path(directory)
     model = _trained(recipe, directory / "run")
     return publish(directory / Path(recipe.__file__).parent.name, model, recipe, _clocks(directory / "run"))
+
+
+def main(recipe, act=reproduce):
+    """Does what the command line asks of a recipe: without a folder, or with --help, says what it does.
+
+    Args:
+        recipe: the module that is run, `sys.modules[__name__]`; its docstring says the paper, the command, the score
+            to expect and the time.
+        act: function of the module and a folder. Default `reproduce`.
+    """
+    given = sys.argv[1:]
+    name = f"kerasgan.zoo.{Path(recipe.__file__).parent.name}.{Path(recipe.__file__).stem}"
+    usage = f"Usage:     python -m {name} FOLDER"
+    if not given or {"-h", "--help"} & set(given):
+        print(f"{recipe.__doc__}\n{usage}\n\n{ABOUT_FOLDER}")
+    elif len(given) > 1 or given[0].startswith("-"):
+        raise SystemExit(f"{usage}\nReceived:  {' '.join(given)}")
+    else:
+        act(recipe, given[0])
 
 
 def ablate(recipe, variants, directory):

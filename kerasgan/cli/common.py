@@ -73,8 +73,10 @@ def library():
 
 
 def load_model(kerasgan, source):
-    """Loads the model of a run folder, of a .keras file, or of the zoo."""
+    """Loads the model of a run folder, of a preset's, of a .keras file, or of the zoo."""
     path = Path(source)
+    if is_preset(path):
+        return kerasgan.load_preset(path)
     if path.is_dir():
         refuse_unfinished(path)
         path = path / "model.keras"
@@ -83,10 +85,15 @@ def load_model(kerasgan, source):
     names = kerasgan.zoo.list_models()
     if source not in names:
         raise ValueError(
-            "SOURCE must be the folder of a finished run, with a model.keras, such a file, or a name of the zoo "
-            f"(kerasgan zoo list). Received: {source!r}.{nearest(source, names)}"
+            "SOURCE must be the folder of a finished run, with a model.keras, such a file, a preset, or a name of the "
+            f"zoo (kerasgan zoo list). Received: {source!r}.{nearest(source, names)}"
         )
     return kerasgan.zoo.load(source)
+
+
+def is_preset(path):
+    """Returns whether `path` is a folder that `save_to_preset` wrote."""
+    return (path / "card.json").is_file() and (path / "config.json").is_file()
 
 
 def refuse_unfinished(folder):

@@ -1,6 +1,7 @@
 """What a model is asked to draw: classes, texts, attributes, seeds, as the command line gives them."""
 
 import json
+import shutil
 from pathlib import Path
 
 import click
@@ -46,7 +47,7 @@ def find_condition(kerasgan, model, source, classes, texts, attributes, count):
         if not texts:
             raise ValueError(f"--text must say what a {type(model).__name__} is to draw. Received: nothing")
         if model.encoder is None:
-            model.set_encoder(_encoder(kerasgan, source))
+            model.set_encoder(encoder_of(kerasgan, source))
         return list(texts)
     if not getattr(model, "condition_names", ()):
         _refuse(model, classes=classes, texts=texts, attributes=attributes)
@@ -115,7 +116,14 @@ def write_facts(out, dataset, encoder):
             temporary.write_text(json.dumps(content))
 
 
-def _encoder(kerasgan, source):
+def copy_facts(source, out):
+    """Copies what `write_facts` wrote of a run, where there is any, to a preset of its model."""
+    for name in (CLASSES, ENCODER):
+        if (source / name).is_file():
+            shutil.copyfile(source / name, out / name)
+
+
+def encoder_of(kerasgan, source):
     """Returns what turns texts into vectors for the model of a run or of the zoo."""
     path = Path(source) / ENCODER
     if path.exists():

@@ -9,6 +9,7 @@ from kerasgan_cli.common import (
     drawing_model,
     errors_without_traceback,
     is_folder,
+    is_preset,
     library,
     refuse_grids,
     refuse_unfinished,
@@ -42,10 +43,10 @@ def _score_names(context, parameter, value):
 def command(source, against, metrics, extractor, num_images, image_size, seed, out, dry_run):
     """Score images against a data set's test images.
 
-    SOURCE is the folder of a finished run, the name of a model of the zoo (kerasgan zoo list), or a folder of images,
-    whatever made them. Each score is printed with its protocol: fd is the Fréchet distance, kd the kernel distance,
-    is the Inception Score, pr precision and recall, dc density and coverage, rec the share of images that the data's
-    classifier recognises as surely as 95 % of the real ones, acc the share whose class is the one asked for.
+    SOURCE is the folder of a finished run or a preset, the name of a model of the zoo (kerasgan zoo list), or a folder
+    of images, whatever made them. Each score is printed with its protocol: fd is the Fréchet distance, kd the kernel
+    distance, is the Inception Score, pr precision and recall, dc density and coverage, rec the share of images that the
+    data's classifier recognises as surely as 95 % of the real ones, acc the share whose class is the one asked for.
 
     Of a folder of data, the sub-folder test is read when there is one. Features are those of the classifier of
     the data; of other data those of ImageNet's network, with the extra kerasgan[natural].
@@ -56,7 +57,7 @@ def command(source, against, metrics, extractor, num_images, image_size, seed, o
         kerasgan evaluate ./samples --against ./photos --image-size 64
         kerasgan evaluate runs/digits --against mnist --num-images 1000 --dry-run
     """
-    images = Path(source).is_dir() and not (Path(source) / "model.keras").exists()
+    images = Path(source).is_dir() and not (Path(source) / "model.keras").exists() and not is_preset(Path(source))
     if images:
         refuse_unfinished(Path(source))
         refuse_grids(Path(source))

@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from kerasgan_cli.common import errors_without_traceback, library, load_model
+from kerasgan_cli.conditions import copy_facts
 
 
 @click.command("export")
@@ -12,25 +13,32 @@ from kerasgan_cli.common import errors_without_traceback, library, load_model
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="Folder of a SavedModel, or file.")
 @click.option(
     "--format",
-    type=click.Choice(["saved_model", "onnx", "litert"]),
+    type=click.Choice(["saved_model", "onnx", "litert", "preset"]),
     help="[default: by the ending of --out: .onnx, .tflite, else saved_model]",
 )
 @click.option("--endpoint", help="Which function goes into an ONNX or LiteRT file.  [default: serving_default]")
 @click.option("--batch-size", type=click.IntRange(1), help="Fixes the number of images of an ONNX or LiteRT file.")
 @errors_without_traceback
 def command(source, out, format, endpoint, batch_size):
-    """Write a model for others: a SavedModel for model servers, ONNX, or LiteRT.
+    """Write a model for others: a SavedModel for model servers, ONNX, LiteRT, or a preset.
 
-    SOURCE is the folder of a finished run, or the name of a model of the zoo (kerasgan zoo list). A SavedModel goes
-    into a numbered folder of --out, as model servers expect.
+    SOURCE is the folder of a finished run or a preset, a .keras file, or the name of a model of the zoo (kerasgan zoo
+    list). A SavedModel goes into a numbered folder of --out, as model servers expect. A preset is a folder of
+    configuration and weights, to go on from: every SOURCE may be one, and kerasgan.load_preset opens it.
 
     \b
     Examples:
         kerasgan export runs/digits --out served/digits
         kerasgan export dcgan_mnist --out digits.onnx
         kerasgan export dcgan_mnist --out digits.tflite
+        kerasgan export runs/digits --out presets/digits --format preset
     """
     endings = {".onnx": "onnx", ".tflite": "litert"}
     model = load_model(library(), source)
+    if format == "preset":
+        model.save_to_preset(out)
+        copy_facts(Path(source), out)
+        click.echo(out)
+        return
     format = format or endings.get(out.suffix, "saved_model")
     click.echo(model.export(out, format=format, endpoint=endpoint, batch_size=batch_size))

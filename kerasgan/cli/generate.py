@@ -26,8 +26,8 @@ from kerasgan_cli.conditions import condition_options, find_condition, parse_see
 def command(source, num_images, seed, seeds, classes, texts, attributes, truncation, out):
     """Draw samples: a grid, or separate images.
 
-    SOURCE is the folder of a finished run, a .keras file, or the name of a model of the zoo (kerasgan zoo list). A
-    folder as --out gets one image for each seed, named by it.
+    SOURCE is the folder of a finished run or a preset, a .keras file, or the name of a model of the zoo (kerasgan zoo
+    list). A folder as --out gets one image for each seed, named by it.
 
     \b
     Examples:

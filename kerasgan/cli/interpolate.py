@@ -18,8 +18,8 @@ from kerasgan_cli.conditions import condition_options, find_condition, parse_see
 def command(source, seeds, steps, classes, texts, attributes, out):
     """Write a film that goes from image to image and back to the first.
 
-    SOURCE is the folder of a finished run, a .keras file, or the name of a model of the zoo (kerasgan zoo list). A
-    film as .mp4 needs PyAV: pip install 'kerasgan[film]'.
+    SOURCE is the folder of a finished run or a preset, a .keras file, or the name of a model of the zoo (kerasgan zoo
+    list). A film as .mp4 needs PyAV: pip install 'kerasgan[film]'.
 
     \b
     Examples:

@@ -8,9 +8,12 @@ import click
 # answer to a misspelt name need no TensorFlow.
 MODELS = {
     "acgan": "labels",
+    "adda": "some_labels",
+    "autoencoder": "images",
     "biggan": "labels",
     "conditionalgan": "labels",
     "cyclegan": "domains",
+    "dann": "some_labels",
     "dcgan": "images",
     "domaintransfernetwork": "domains",
     "gan": "images",
@@ -20,9 +23,11 @@ MODELS = {
     "projectedgan": "images",
     "r3gan": "images",
     "sagan": "labels",
+    "semisupervisedgan": "some_labels",
     "sngan": "images",
     "srgan": "super_resolution",
     "stackganstage1": "captions",
+    "stackganstage2": "captions",
     "stylegan": "images",
     "stylegan2": "images",
     "wgan": "images",
@@ -49,6 +54,8 @@ class ModelName(click.Choice):
         plain = ALIASES.get(plain, plain)
         if plain in MODELS:
             return plain
+        if plain == "stackgan":
+            self.fail("It is trained in two stages: stackganstage1, then stackganstage2 --from its run.", param, ctx)
         names = ", ".join(MODELS)
         self.fail(f"{value!r} is not one of {names}.{nearest(plain, [*MODELS, *ALIASES])}", param, ctx)
 

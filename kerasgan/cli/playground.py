@@ -18,8 +18,8 @@ from kerasgan_cli.common import errors_without_traceback, library, load_model
 def command(source, out, title, texts, classes, runtime):
     """Write a page in which a model draws in the browser: static files, no request leaves them.
 
-    SOURCE is the folder of a finished run, or the name of a model of the zoo (kerasgan zoo list). Needs the extra
-    kerasgan[export], and npm or --runtime.
+    SOURCE is the folder of a finished run or a preset, a .keras file, or the name of a model of the zoo (kerasgan zoo
+    list). Needs the extra kerasgan[export], and npm or --runtime.
 
     \b
     Examples:

@@ -19,7 +19,8 @@ from kerasgan_cli.conditions import condition_options, find_condition
 def command(source, images, steps, seed, classes, texts, attributes, out):
     """Search the latents from which a model draws IMAGES, and write them beside what it draws.
 
-    SOURCE is the folder of a finished run, a .keras file, or the name of a model of the zoo (kerasgan zoo list).
+    SOURCE is the folder of a finished run or a preset, a .keras file, or the name of a model of the zoo (kerasgan zoo
+    list).
 
     \b
     Example:

@@ -1,9 +1,10 @@
 """Scores of runs and of anything else that makes images, each beside that of the data itself."""
 
 import dataclasses
+import math
 from pathlib import Path
 
-from kerasgan_cli.common import is_folder
+from kerasgan_cli.common import is_folder, say
 
 SCORED_IMAGES = 2_000
 TRANSLATED_IMAGES = 200
@@ -71,6 +72,27 @@ def draw_in_turn(model, num_images, seed):
     return model.generate(num_images, seed=seed, labels=labels), labels
 
 
+def score_task(kerasgan, model, load, task, data):
+    """Scores a trained model as its task asks.
+
+    Args:
+        model: a trained one.
+        load: function of `split`, `shuffle` and `num_images` that reads the data.
+        task: what it learns from, as `kerasgan.data.load_for` calls it.
+        data: the data set's name.
+
+    Returns:
+        As `score_run`.
+    """
+    if task == "some_labels":
+        return score_classes(kerasgan, model, data)
+    if task == "captions":
+        return score_translator(kerasgan, model, load, data, paired=False)
+    if task in ("images", "labels") and not hasattr(model, "reconstruct"):
+        return score_run(kerasgan, model, load, data)
+    return score_translator(kerasgan, model, load, data, paired=task != "domains")
+
+
 def score_run(kerasgan, model, load, data):
     """Scores as many samples as there are test images, 2,000 at most, and as many training images.
 
@@ -107,20 +129,50 @@ def score_run(kerasgan, model, load, data):
 
 
 def score_translator(kerasgan, model, load, data, paired):
-    """Scores translations of the test images by `kerasgan.zoo.score_translations`; returns as `score_run` does."""
+    """Scores what a model makes of test data by `kerasgan.zoo.score_translations`; returns as `score_run` does.
+
+    Made are translations of their sources, images of their texts, or reconstructions.
+    """
     asked = {"shuffle": False, "num_images": TRANSLATED_IMAGES, "batch_size": 1}
-    source, real = _arrays(load(split=scoring_split(data), **asked))
-    _, other = _arrays(load(split="train", **asked))
-    scores = kerasgan.zoo.score_translations(
-        model.translate(source), real, other, data, paired, extractor=default_extractor(data), split=stated_split(data)
-    )
+    make, source, real = _roles(model)
+    test, train = (_arrays(load(split=split, **asked)) for split in (scoring_split(data), "train"))
+    about = {"extractor": default_extractor(data), "split": stated_split(data)}
+    scores = kerasgan.zoo.score_translations(make(test[source]), test[real], train[real], data, paired, **about)
     known = {field.name for field in dataclasses.fields(kerasgan.metrics.Score)}
     pairs = []
     for score in scores:
-        made = kerasgan.metrics.Score(**{name: value for name, value in score.items() if name in known})
+        stamped = kerasgan.metrics.Score(**{name: value for name, value in score.items() if name in known})
         own = score["floor"] if stated_split(data) else None
-        pairs.append((made, None if own is None else dataclasses.replace(made, value=own)))
+        pairs.append((stamped, None if own is None else dataclasses.replace(stamped, value=own)))
     return pairs
+
+
+def _roles(model):
+    """Returns what makes images of data, and where in a batch that is which it takes, and that which it aims at."""
+    if hasattr(model, "reconstruct"):
+        return model.reconstruct, 0, 0
+    if hasattr(model, "embed"):
+        return lambda texts: model.generate(texts, seed=1), 1, 0
+    return model.translate, 0, 1
+
+
+def score_classes(kerasgan, model, data):
+    """Returns the share of the second data set's test images whose class is found; nothing where none have labels."""
+    name = data.partition(",")[2].strip()
+    options = {"image_size": model.image_size, "channels": model.channels, "shuffle": False, "drop_remainder": False}
+    try:
+        test = kerasgan.data.load(name, scoring_split(name), labels=True, **options)
+    except ValueError as error:
+        say(f"No accuracy on {name}, whose labels are not known: {error}")
+        return []
+    if len(test.class_names) != model.num_classes:
+        say(f"No accuracy on {name}: it has {len(test.class_names)} classes, and the model {model.num_classes}")
+        return []
+    (metric,) = model.evaluation_names
+    accuracy = float(model.evaluate(test, verbose=0, return_dict=True)[metric])
+    count = sum(len(labels) for _, labels in test.as_numpy_iterator())
+    about = {"sd": math.sqrt(accuracy * (1 - accuracy) / count), "num_real": count}
+    return [(kerasgan.metrics.Score(accuracy, metric, dataset=name, split=stated_split(name), **about), None)]
 
 
 def _arrays(dataset):
@@ -129,7 +181,7 @@ def _arrays(dataset):
 
     batches = list(dataset.as_numpy_iterator())
     if isinstance(batches[0], tuple):
-        return tuple(np.concatenate(part) for part in zip(*batches))
+        return tuple(np.concatenate(part) for part in zip(*batches))[:2]  # texts may have labels beside them
     return np.concatenate(batches), None
 
 

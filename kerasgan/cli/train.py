@@ -2,44 +2,50 @@
 
 import functools
 import json
-import math
 import shlex
-import time
 import warnings
 from pathlib import Path
 
 import click
 
 from kerasgan_cli import options as run_options
-from kerasgan_cli.building import build, make_encoder, training
+from kerasgan_cli.building import (
+    build,
+    data_shape,
+    make_encoder,
+    set_rate,
+    starting_model,
+    training,
+)
 from kerasgan_cli.common import errors_without_traceback, is_folder, library, load_model
 from kerasgan_cli.conditions import write_facts
 from kerasgan_cli.names import MODELS, ModelName
-from kerasgan_cli.scoring import as_json, score_run, score_translator, table
+from kerasgan_cli.scoring import as_json, score_task, table
 
 DEVICES = ("auto", "default", "mirrored", "multi_worker")
 # The papers' numbers of images an update of D, where these are not 64.
 BATCH_SIZES = {"pairs": 1, "domains": 1, "super_resolution": 16}
 
 
-@click.command("train")
+@click.command("train", epilog=f"MODEL is {', '.join(MODELS)}; cgan and dtn for short.")
 @click.argument("model", metavar="MODEL", type=ModelName(), required=False)
 @click.option(
     "--data", default="glyphs", show_default=True, help="glyphs[:LETTERS], a tensorflow-datasets name, or a folder."
 )
+@click.option("--from", "source", metavar="SOURCE", help="Begin with a trained model.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/MODEL_DATA]")
 @click.option("--epochs", default=10, show_default=True, type=click.IntRange(1))
 @click.option("--batch-size", type=click.IntRange(1), help="Images an update of D.  [default: 64, or the paper's]")
 @click.option("--image-size", type=int, help="Side of the images.  [default: the data's]")
 @click.option("--channels", type=click.IntRange(1), help="1 for grey, 3 for colour.  [default: the data's]")
-@click.option("--width", default=32, show_default=True, type=click.IntRange(1), help="Channels next to the image.")
-@click.option("--ema-decay", default=0.995, show_default=True, type=click.FloatRange(0, 1, max_open=True))
+@click.option("--width", type=click.IntRange(1), help="Channels next to the image.  [default: 32]")
+@click.option("--ema-decay", type=click.FloatRange(0, 1, max_open=True), help="Of averaged weights.  [default: 0.995]")
 @click.option("--precision", default="float32", show_default=True, help="float32, mixed_bfloat16 or mixed_float16.")
 @click.option("--seed", default=0, show_default=True, type=int)
 @click.option("--loss", help="minimax, non_saturating, least_squares, wasserstein, hinge, ...  [default: the paper's]")
 @click.option("--penalty", help="gradient_penalty, r1, r2, dragan; several joined by commas.  [default: the paper's]")
 @click.option("--augment", help="diffaugment or adaptive: what D sees of real and generated images.")
-@click.option("--learning-rate", type=float, help="Of both players.  [default: the paper's]")
+@click.option("--learning-rate", type=float, help="Of all optimizers.  [default: the paper's]")
 @click.option("--d-steps", type=click.IntRange(1), help="Updates of D a step.  [default: the paper's]")
 @click.option(
     "--steps-per-execution", type=click.IntRange(1), help="Steps at once.  [default: 10; 1 on several workers]"
@@ -68,10 +74,13 @@ def command(context, out, devices, resume, dry_run, config, **_):
     """Train MODEL and write a run folder: options, log, curves, sample grids, a log for TensorBoard, checkpoints,
     weights, score, SavedModel, and a page about it all.
 
-    MODEL is acgan, conditionalgan (cgan), cyclegan, dcgan, domaintransfernetwork (dtn), gan, gancls, lsgan, pix2pix,
-    projectedgan, r3gan, sagan, sngan, srgan, stackganstage1, stylegan, stylegan2, wgan or wgangp. The layout of a
-    folder must be what the model learns from: images; a sub-folder for each class; pairs side by side; trainA and
-    trainB; a metadata.jsonl with captions.
+    The layout of a folder must be what the model learns from: images; a sub-folder for each class; pairs side by side;
+    trainA and trainB; a metadata.jsonl with captions. adda, dann and semisupervisedgan learn from two data sets: one
+    with classes, and one without.
+
+    --from begins with a trained model, whose sizes stay: SOURCE is the folder of a finished run or a preset, a .keras
+    file, or the name of a model of the zoo (kerasgan zoo list). stackganstage2 and adda, which learn in two parts, get
+    the first one so.
 
     \b
     Examples:
@@ -79,6 +88,10 @@ def command(context, out, devices, resume, dry_run, config, **_):
         kerasgan train cgan --data glyphs:ABC --channels 1 --set networks=conv
         kerasgan train pix2pix --data ./pairs --image-size 128 --set l1_weight=50
         kerasgan train dcgan --data ./photos --image-size 64 --augment diffaugment --dry-run
+        kerasgan train dcgan --from dcgan_mnist --data ./signs --channels 1 --augment diffaugment --out runs/signs
+        kerasgan train adda --data svhn_cropped,mnist --image-size 28 --channels 1 --set phase=source --out runs/svhn
+        kerasgan train adda --data svhn_cropped,mnist --image-size 28 --channels 1 --from runs/svhn --out runs/adapted
+        kerasgan train stackganstage2 --data ./flowers --from runs/stage1 --image-size 128 --set blocks=2
         kerasgan train --resume --out runs/digits
     """
     found = run_options.read_run(out) if out else None
@@ -113,20 +126,24 @@ def _prepare(kerasgan, options, devices):
     keras.utils.set_random_seed(options["seed"])
     keras.config.set_dtype_policy(options["precision"])
     strategy = kerasgan.distribute.strategy(devices)
+    with strategy.scope():
+        start = starting_model(kerasgan, options)
     encoder = make_encoder(kerasgan, options)
-    load = _loader(kerasgan, options, encoder)
+    load = _loader(kerasgan, options, encoder, data_shape(kerasgan, start, options))
     dataset = _read(kerasgan, load, options)
     with strategy.scope():
-        gan = build(kerasgan, dataset, options, encoder)
-    compiling = training(gan, options)
-    updates = compiling.get("d_steps", gan.defaults().get("d_steps", 1))
-    steps = int(dataset.cardinality()) // (updates if isinstance(updates, int) else 1)
-    at_once = 1 if strategy.cluster_resolver else min(10, max(1, steps))
+        gan = build(kerasgan, dataset, options, encoder, start)
+    batches = int(dataset.cardinality())
     with strategy.scope():
-        gan.compile(**{"steps_per_execution": at_once} | compiling)
-    parts = [getattr(gan, name) for name in (*gan.g_networks, *gan.d_networks)]
-    sizes = ", ".join(f"{part.name} of {part.count_params():,} parameters" for part in parts)
-    steps = max(1, int(dataset.cardinality()) // gan.batches_per_step)
+        together = bool(strategy.cluster_resolver)
+        gan.compile(**training(gan, options, batches, several_workers=together, trained=gan is start))
+        if options["learning_rate"]:
+            set_rate(gan, options["learning_rate"])
+    parts = {name: getattr(gan, name) for name in gan.network_names}
+    sizes = ", ".join(f"{name} of {part.count_params():,} parameters" for name, part in parts.items())
+    steps = max(1, batches // gan.batches_per_step)
+    height, width = kerasgan.shapes.as_size(gan.image_size)
+    click.echo(f"images of {width}x{height} pixels and {gan.channels} channel{'s' * (gan.channels > 1)}")
     click.echo(f"{type(gan).__name__}: {sizes}, {steps} steps an epoch")
     return gan, dataset, load
 
@@ -134,6 +151,11 @@ def _prepare(kerasgan, options, devices):
 def _read(kerasgan, load, options):
     """Returns the training data, and tells what they are."""
     data, seed = options["data"], options["seed"]
+    if MODELS[options["model"]] == "some_labels":
+        dataset = load(seed=seed)
+        for name, part in zip(data.split(","), dataset.parts):
+            click.echo(f"{name}: {_found(part)}")
+        return dataset
     if not is_folder(data):
         dataset = load(seed=seed)
         click.echo(f"{data}: {_found(dataset)}")
@@ -150,15 +172,14 @@ def _found(dataset):
     return f"{count:,} images an epoch{classes}, {spec.shape[2]}x{spec.shape[1]} pixels"
 
 
-def _loader(kerasgan, options, encoder):
-    """Returns the function that reads the data of a run."""
+def _loader(kerasgan, options, encoder, shape):
+    """Returns the function that reads the data of a run, in the size and with the channels of `shape`."""
     task = MODELS[options["model"]]
     read = functools.partial(
         kerasgan.data.load_for,
         task,
         options["data"],
-        image_size=options["image_size"],
-        channels=options["channels"],
+        **shape,
         batch_size=options["batch_size"] or BATCH_SIZES.get(task, 64),
         embeddings=encoder,
         on_error="skip" if options["skip_broken"] else None,
@@ -204,14 +225,15 @@ def _records(out, options, resume, dataset, encoder):
 
     from kerasgan.callbacks import CSVLogger
     from kerasgan.files import replacing
+    from kerasgan_cli.timing import TimeLeft
 
     def begin(logs):  # once the data have been found fit, so that a refused run leaves no folder in the way
         with replacing(out / "options.json") as temporary:
             temporary.write_text(json.dumps(options, indent=2))
         write_facts(out, dataset, encoder)
 
-    shows = {"on_train_begin": begin, "on_epoch_begin": _TimeLeft(options["epochs"])}
-    return [keras.callbacks.LambdaCallback(**shows), CSVLogger(out / "log.csv", append=resume)]
+    writes = keras.callbacks.LambdaCallback(on_train_begin=begin)
+    return [writes, TimeLeft(options["epochs"]), CSVLogger(out / "log.csv", append=resume)]
 
 
 def _finish(kerasgan, gan, load, out, options):
@@ -222,7 +244,7 @@ def _finish(kerasgan, gan, load, out, options):
         gan.save(temporary)
     gan = load_model(kerasgan, out)  # on one device: the other workers are gone
     kerasgan.plots.history(out / "log.csv", out / "curves.png")
-    scores = _scores(kerasgan, gan, load, options)
+    scores = score_task(kerasgan, gan, load, MODELS[options["model"]], options["data"])
     if scores:
         with replacing(out / "score.json") as temporary:
             temporary.write_text(json.dumps({"scores": as_json(scores)}, indent=2))
@@ -236,35 +258,3 @@ def _finish(kerasgan, gan, load, out, options):
     click.echo(f"SavedModel:   {served}")
     click.echo(f"report:       {page}")
     click.echo(f"TensorBoard:  tensorboard --logdir {out / 'tensorboard'}")
-
-
-def _scores(kerasgan, gan, load, options):
-    """Returns the scores that suit the task; none of texts."""
-    task, data = MODELS[options["model"]], options["data"]
-    if task in ("images", "labels"):
-        return score_run(kerasgan, gan, load, data)
-    if task == "captions":
-        return []
-    return score_translator(kerasgan, gan, load, data, paired=task != "domains")
-
-
-class _TimeLeft:
-    """Says after each epoch how long the others will take; Keras's bar counts within an epoch only."""
-
-    def __init__(self, epochs):
-        self.epochs, self.first, self.start = epochs, None, None
-
-    def __call__(self, epoch, logs=None):
-        now = time.monotonic()
-        if self.first is None:  # of a resumed run a later one
-            self.first, self.start = epoch, now
-            return
-        left = (self.epochs - epoch) * (now - self.start) / (epoch - self.first)
-        click.echo(f"about {_duration(left)} left")
-
-
-def _duration(seconds):
-    minutes = round(seconds / 60)
-    if minutes < 1:
-        return f"{math.ceil(seconds)} s"
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"

@@ -16,8 +16,8 @@ from kerasgan_cli.common import errors_without_traceback, library, load_model
 def command(source, images, to, out):
     """Translate IMAGES, files or folders, by a Pix2Pix, a CycleGAN or a domain transfer network.
 
-    SOURCE is the folder of a finished run, a .keras file, or the name of a model of the zoo (kerasgan zoo list). Images
-    keep their size. Where the networks take one size only, the centre of each image is brought to it.
+    SOURCE is the folder of a finished run or a preset, a .keras file, or the name of a model of the zoo (kerasgan zoo
+    list). Images keep their size. Where the networks take one size only, the centre of each image is brought to it.
 
     \b
     Examples:
@@ -46,7 +46,8 @@ def command(source, images, to, out):
 def upscale(source, images, out):
     """Enlarge IMAGES, files or folders of any size, by an SRGAN.
 
-    SOURCE is the folder of a finished run, a .keras file, or the name of a model of the zoo (kerasgan zoo list).
+    SOURCE is the folder of a finished run or a preset, a .keras file, or the name of a model of the zoo (kerasgan zoo
+    list).
 
     \b
     Example:

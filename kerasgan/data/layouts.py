@@ -7,7 +7,7 @@ import pathlib
 import warnings
 from typing import NamedTuple
 
-from kerasgan.data import _files, captioned, catalog, folders, glyphs
+from kerasgan.data import _files, _pipeline, captioned, catalog, folders, glyphs
 
 # What each task reads from a folder: the layouts that fit, and how to say what is needed.
 NEEDS = {
@@ -26,6 +26,7 @@ NEEDS = {
         "a folder of images, in sub-folders or not",
     ),
     "captions": (("captions",), "images with captions: a metadata.jsonl or metadata.csv beside them"),
+    "some_labels": ((), "two data sets, joined by a comma: one whose classes are known, and one whose are not"),
 }
 _METADATA = ("metadata.jsonl", "metadata.csv")
 _NOT_IMAGES = (*_METADATA, "class_captions.json", "labels.txt")
@@ -153,9 +154,11 @@ def load_for(task, name, split="train", **options):
 
     Args:
         task: "images", "labels" (images with the number of their class), "pairs" (source, target), "domains"
-            (two sets without partners), "super_resolution" (small, large) or "captions" (images, text vectors).
+            (two sets without partners), "super_resolution" (small, large), "captions" (images, text vectors) or
+            "some_labels" ((images, labels), images without labels).
         name: "glyphs", with letters to choose after a colon; a tensorflow-datasets set, for "images" and "labels";
-            or the path of a folder.
+            or the path of a folder. For "some_labels" two that `load` takes, joined by a comma, of which the first
+            gives labels: "svhn_cropped,mnist". The smaller set starts again until the larger one ends.
         split: "train" (default) or "test".
         **options: those of the function that reads it: `load`, `paired_folder`, `paired_folders`, `unpaired_folders`,
             `super_resolution`, `captioned_folder`, and `glyphs.pairs`, `domains`, `super_resolution`, `captioned`.
@@ -176,6 +179,8 @@ def load_for(task, name, split="train", **options):
     options = {key: value for key, value in options.items() if value is not None}
     if task == "labels":
         options["labels"] = True
+    if task == "some_labels":
+        return _labelled_and_not(str(name), split, options)
     if catalog.is_glyphs(name):
         return _glyphs(task, name, split, options)
     if not catalog.is_folder(name):
@@ -207,6 +212,21 @@ def captions_of(name):
         return glyphs.captions(glyphs.attributes(5000, **catalog.glyph_options(name, {})))
     path = _files.existing_folder(name)
     return captioned._captions(path, captioned._records(path))[0]
+
+
+def _labelled_and_not(name, split, options):
+    names = [each.strip() for each in name.split(",")]
+    if len(names) != 2 or not all(names):
+        raise ValueError(f"`name` must be {NEEDS['some_labels'][1]}, such as 'svhn_cropped,mnist'. Received: {name!r}")
+    on_error = options.pop("on_error", None)
+    seed = options.pop("seed", 0)
+    parts = []
+    for number, each in enumerate(names):
+        more = {"on_error": on_error} if on_error and catalog.is_folder(each) else {}
+        parts.append(catalog.load(each, split, labels=number == 0, seed=2 * seed + number, **options, **more))
+    dataset = _pipeline.zip_unpaired(*parts)
+    dataset.parts, dataset.class_names = parts, parts[0].class_names
+    return dataset
 
 
 def _glyphs(task, name, split, options):

@@ -9,10 +9,18 @@ from kerasgan.models.evaluating import Evaluates
 from kerasgan.models.exporting import Exports
 from kerasgan.models.fitting import Fits
 from kerasgan.models.saving import SavesEverything
+from kerasgan.models.summaries import Summarises
 
 
 class ResumableModel(
-    Exports, Fits, Evaluates, AveragesAndFreezes, SavesEverything, keras.Model, metaclass=arguments.TakesNumPyInts
+    Exports,
+    Fits,
+    Evaluates,
+    AveragesAndFreezes,
+    Summarises,
+    SavesEverything,
+    keras.Model,
+    metaclass=arguments.TakesNumPyInts,
 ):
     """Base of all models, adversarial or not: exact resuming, averaged networks, logged means, saving, export.
 

@@ -11,7 +11,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from kerasgan_cli import building, generate, main, names, train
+from kerasgan_cli import building, generate, main, names, timing
 
 
 def run(*arguments):
@@ -55,8 +55,21 @@ def test_a_run_folder_holds_everything_and_the_output_names_it(folder):
 def test_the_run_tells_how_long_it_will_take(folder):
     _, output = folder
     assert re.search(r"about (\d+ s|\d+ min) left", output)
-    told = [train._duration(seconds) for seconds in (0.2, 29, 61, 3599, 9000)]
+    told = [timing.duration(seconds) for seconds in (0.2, 29, 61, 3599, 9000)]
     assert told == ["1 s", "29 s", "1 min", "1 h 0 min", "2 h 30 min"]
+
+
+def test_an_epochs_time_is_told_after_the_first_steps(monkeypatch, capsys):
+    clock = iter([0.0, 50.0, 50.5, 52.0, 53.0, 90.0])
+    monkeypatch.setattr(timing.time, "monotonic", lambda: next(clock))
+    shown = timing.TimeLeft(epochs=5)
+    shown.set_params({"steps": 60})
+    shown.on_epoch_begin(2)  # resumed: three epochs are left
+    for step in (9, 19, 29, 39):  # from 9 on 20 steps take 2 seconds
+        shown.on_train_batch_end(step)
+    assert capsys.readouterr().out == "\nabout 6 s an epoch, 18 s in all\n"
+    shown.on_epoch_begin(3)
+    assert capsys.readouterr().out == "about 3 min left\n"
 
 
 def test_the_run_writes_a_log_for_tensorboard(folder):
@@ -267,15 +280,14 @@ def test_the_models_are_those_of_the_library():
     import kerasgan
 
     classes = {key.lower(): value for key, value in vars(kerasgan).items() if isinstance(value, type)}
-    models = {name for name, value in classes.items() if issubclass(value, kerasgan.AdversarialModel)}
-    assert set(names.MODELS) == models - {"adversarialmodel", "stackganstage2"}
+    models = {name for name, value in classes.items() if issubclass(value, kerasgan.ResumableModel)}
+    assert set(names.MODELS) == models - {"adversarialmodel", "resumablemodel"}
     assert all(name in run("train", "--help").output for name in names.MODELS)
     for name, task in names.MODELS.items():
         taken = building.arguments(classes[name], "__init__")
         optional = name.startswith("stylegan")  # labels or none
-        assert ("num_classes" in taken and not optional) == (task == "labels") and ("text_dim" in taken) == (
-            task == "captions"
-        )
+        assert ("num_classes" in taken and not optional) == (task in ("labels", "some_labels"))
+        assert ("text_dim" in taken) == (task == "captions")
         assert ("scale" in taken) == (task == "super_resolution")
 
 

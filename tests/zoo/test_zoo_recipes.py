@@ -1,5 +1,6 @@
 """A recipe's main guard: train, take the best weights, publish; and again after an interruption."""
 
+import ast
 import importlib.util
 import json
 import types
@@ -12,7 +13,7 @@ import tensorflow as tf
 
 from kerasgan import callbacks
 from kerasgan.data import glyphs
-from kerasgan.zoo import recipes
+from kerasgan.zoo import FOLDER, recipes
 from kerasgan.zoo._card import machine
 from kerasgan.zoo.gan_cls_glyphs import matching
 
@@ -24,7 +25,7 @@ import tensorflow as tf
 
 import kerasgan
 from kerasgan.metrics import FrechetDistance, Score
-from kerasgan.zoo import recipes
+from kerasgan.zoo import FOLDER, recipes
 
 SEED = 7
 ABOUT = {
@@ -122,6 +123,34 @@ def test_a_recipe_may_train_in_another_precision(recipe, tmp_path, monkeypatch):
 def _note(model, policies):
     policies.append(model.dtype_policy.name)
     return model
+
+
+def test_a_recipe_without_a_folder_says_what_it_does(recipe, monkeypatch, capsys):
+    asked = []
+
+    def main(*arguments):
+        monkeypatch.setattr("sys.argv", ["recipe.py", *arguments])
+        recipes.main(recipe, lambda module, folder: asked.append((module, folder)))
+        return capsys.readouterr().out
+
+    for arguments in ((), ("--help",), ("runs", "-h")):
+        said = main(*arguments)
+        assert said.startswith("A toy.\n") and "python -m kerasgan.zoo.dcgan_toy.recipe FOLDER" in said
+    assert not asked
+    with pytest.raises(SystemExit, match="FOLDER\nReceived:  runs more"):
+        main("runs", "more")
+    with pytest.raises(SystemExit, match="Received:  --epochs"):
+        main("--epochs")
+    assert main("runs") == "" and asked == [(recipe, "runs")]
+
+
+@pytest.mark.parametrize("path", sorted(FOLDER.glob("*/recipe.py")), ids=lambda path: path.parent.name)
+def test_every_recipe_says_paper_command_and_score_and_ends_in_main(path):
+    module = ast.parse(path.read_text())
+    about = ast.get_docstring(module)
+    assert all(f"\n{part}:" in about for part in ("Command", "Expected", "Time"))
+    assert f"python -m kerasgan.zoo.{path.parent.name}.recipe" in about
+    assert ast.unparse(module.body[-1].body[0]).startswith("recipes.main(sys.modules[__name__]")
 
 
 def test_an_interrupted_run_continues_and_counts_all_its_time(recipe, tmp_path):

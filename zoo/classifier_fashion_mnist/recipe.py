@@ -12,7 +12,7 @@ import sys
 import keras
 
 import kerasgan
-from kerasgan.zoo import classifiers
+from kerasgan.zoo import classifiers, recipes
 
 DATA = "fashion_mnist"
 SEED = 1
@@ -46,4 +46,4 @@ def score(network):
 
 
 if __name__ == "__main__":
-    classifiers.reproduce(sys.modules[__name__], sys.argv[1])
+    recipes.main(sys.modules[__name__], classifiers.reproduce)

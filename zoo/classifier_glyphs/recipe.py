@@ -13,7 +13,7 @@ import keras
 from keras import ops
 
 import kerasgan
-from kerasgan.zoo import classifiers
+from kerasgan.zoo import classifiers, recipes
 
 DATA = "glyphs"
 SEED = 1
@@ -56,4 +56,4 @@ def score(network):
 
 
 if __name__ == "__main__":
-    classifiers.reproduce(sys.modules[__name__], sys.argv[1])
+    recipes.main(sys.modules[__name__], classifiers.reproduce)

@@ -11,4 +11,4 @@ from kerasgan.zoo.cyclegan_glyphs import recipe
 VARIANTS = {"cycle": {}, "no cycle": {"cycle_weight": 0.0}, "cycle and identity": {"identity_weight": 0.5}}
 
 if __name__ == "__main__":
-    recipes.ablate(recipe, VARIANTS, sys.argv[1])
+    recipes.main(sys.modules[__name__], lambda _, folder: recipes.ablate(recipe, VARIANTS, folder))

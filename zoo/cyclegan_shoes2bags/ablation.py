@@ -10,4 +10,4 @@ from kerasgan.zoo.cyclegan_glyphs.ablation import VARIANTS
 from kerasgan.zoo.cyclegan_shoes2bags import recipe
 
 if __name__ == "__main__":
-    recipes.ablate(recipe, VARIANTS, sys.argv[1])
+    recipes.main(sys.modules[__name__], lambda _, folder: recipes.ablate(recipe, VARIANTS, folder))

@@ -11,4 +11,4 @@ from kerasgan.zoo.pix2pix_edges2shoes import recipe
 VARIANTS = {"L1": {"adversarial_weight": 0.0}, "cGAN": {"l1_weight": 0.0}, "L1 + cGAN": {}}
 
 if __name__ == "__main__":
-    recipes.ablate(recipe, VARIANTS, sys.argv[1])
+    recipes.main(sys.modules[__name__], lambda _, folder: recipes.ablate(recipe, VARIANTS, folder))
