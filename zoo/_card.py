@@ -291,7 +291,10 @@ def write_card(folder, card):
 
 
 def load_networks(model, files):
-    """Loads {file name: path or (path, size, sha256)} into the networks of `model` that the names stand for."""
+    """Loads {file name: path or (path, size, sha256)} into the networks of `model` that the names stand for.
+
+    Of a model of two stages, a file of the second one's generator serves for the first one's, which it holds.
+    """
     for filename, place in files.items():
         path, size, sha256 = place if isinstance(place, tuple) else (place, None, None)
         stem, owner = filename.removesuffix(".weights.h5"), model
@@ -300,10 +303,17 @@ def load_networks(model, files):
             owner = getattr(model, stage)
         network = model if stem == "network" else getattr(owner, stem)
         load_weights(network, path, size, sha256)
-        average = getattr(owner, f"ema_{stem}", None)
-        if average is not None:
-            average.set_weights(network.get_weights())
+        _copy_to_average(owner, stem)
+    if "stage2_generator.weights.h5" in files and "stage1_generator.weights.h5" not in files:
+        model.stage1.generator.set_weights(model.stage2.generator.get_layer("sketcher").get_weights())
+        _copy_to_average(model.stage1, "generator")
     return model
+
+
+def _copy_to_average(model, name):
+    average = getattr(model, f"ema_{name}", None)
+    if average is not None:
+        average.set_weights(getattr(model, name).get_weights())
 
 
 def sample_error(model, path, sample):

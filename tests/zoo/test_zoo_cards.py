@@ -119,6 +119,34 @@ def test_an_entry_may_leave_networks_out(tmp_path):
     assert not (tmp_path / "toy_mnist" / "discriminator.weights.h5").exists()
 
 
+def test_the_first_stages_generator_is_the_one_that_the_second_holds(tmp_path):
+    def stacked(seed):
+        keras.utils.set_random_seed(seed)
+        stage1 = kerasgan.StackGANStage1(image_size=16, text_dim=4, width=2, condition_dim=4)
+        stage1.compile(ema_decay=0.5)
+        return kerasgan.StackGAN(
+            stage1, kerasgan.StackGANStage2(stage1, image_size=32, width=2, blocks=1, condition_dim=4)
+        )
+
+    def save(name, model):
+        return zoo.save_weights(_card.networks_of(model)[name], tmp_path / f"{name}.weights.h5", half=False)
+
+    first, second = stacked(1), stacked(2)
+    stored = [save("stage2_generator", first), save("stage1_generator", second)]
+    sketcher = first.stage2.generator.get_layer("sketcher").get_weights()
+    own = second.stage1.generator.get_weights()
+    assert any(np.any(ours != theirs) for ours, theirs in zip(own, sketcher))
+    _card.load_networks(second, {path.name: path for path in stored[:1]})
+    for network in (second.stage1.generator, second.stage1.sampler()):
+        for ours, theirs in zip(network.get_weights(), sketcher):
+            np.testing.assert_array_equal(ours, theirs)
+    assert second.stage1.sampler() is not second.stage1.generator
+    # Where its own file is given, that is taken.
+    _card.load_networks(first, {path.name: path for path in stored})
+    for ours, theirs in zip(first.stage1.sampler().get_weights(), own):
+        np.testing.assert_array_equal(ours, theirs)
+
+
 def test_arrays_of_the_sample_are_stored_beside_its_output(tmp_path):
     model = Sampler()
     arguments = {"num_images": 2, "seed": 1, "shift": np.full(4, 3.0, "float32")}

@@ -24,6 +24,7 @@ EPOCHS = {"stage1": 250, "stage2": 100}
 TEXT_DIM = 384  # of all-MiniLM-L6-v2
 # The weight of the authors' program, 2 on the mean over the dimensions: with 1 on the sum texts hardly matter.
 OPTIONS = {"condition_dim": 64, "kl_weight": 2 / 64, "seed": SEED}
+NETWORKS = ["stage1_discriminator", "stage2_generator", "stage2_discriminator"]  # the second holds Stage-I's generator
 COMPILE = {"augment": "diffaugment", "ema_decay": 0.999, "steps_per_execution": 5}
 # Hues in degrees, from and to; white is what has no saturation.
 HUES = {"red": (345, 12), "orange": (12, 42), "yellow": (42, 70), "purple": (255, 310), "pink": (310, 345)}
