@@ -13,6 +13,7 @@ These two are all that a loss of one's own must have. It may define besides, eac
   the logits' sigmoid.
 - `certainty(real_logits, fake_logits)`: what adaptive augmentation follows. Default: E sign(D(x) - 1/2).
 - `draw_from(seed_generator)`: called by `compile`, for losses that draw random numbers.
+- `count_by(step)`: called by `compile`, for losses that change in the course of a training.
 
 Logits may be one tensor of any shape (a PatchGAN's map) or a list of them (several discriminators): means are taken
 over each and then over the list. Where a discriminator outputs a dict, the logits are its entry `"logits"`. All
@@ -23,7 +24,7 @@ import keras
 import tensorflow as tf
 
 from kerasgan import random, replicas
-from kerasgan.arguments import KnowsItsArguments, did_you_mean
+from kerasgan.arguments import KnowsItsArguments, did_you_mean, whole
 
 softplus = tf.nn.softplus  # softplus(-x) = -log sigmoid(x); softplus(x) = -log(1 - sigmoid(x))
 
@@ -42,7 +43,7 @@ def entry(outputs, name):
     return outputs
 
 
-def _over_outputs(function, *outputs, name="logits"):
+def over_outputs(function, *outputs, name="logits"):
     """Averages `function` over an entry of the discriminator's outputs, in float32."""
     columns = [[tf.cast(x, tf.float32) for x in tf.nest.flatten(entry(output, name))] for output in outputs]
     values = [function(*row) for row in zip(*columns, strict=True)]
@@ -61,21 +62,21 @@ class AdversarialLoss(KnowsItsArguments):
 
     def discriminator_loss(self, real_logits, fake_logits):
         """Returns the scalar that the discriminator minimises."""
-        return _over_outputs(self.on_discriminator, real_logits, fake_logits)
+        return over_outputs(self.on_discriminator, real_logits, fake_logits)
 
     def generator_loss(self, fake_logits, real_logits=None):
         """Returns the scalar that the generator minimises."""
         if not self.needs_real_logits:
-            return _over_outputs(lambda fake: self.on_generator(fake, None), fake_logits)
+            return over_outputs(lambda fake: self.on_generator(fake, None), fake_logits)
         if real_logits is None:
             raise ValueError(f"{type(self).__name__}.generator_loss needs `real_logits` too. Received: None")
-        return _over_outputs(self.on_generator, fake_logits, real_logits)
+        return over_outputs(self.on_generator, fake_logits, real_logits)
 
     def probabilities(self, real_logits, fake_logits):
         """Returns the mean of D(x) and of D(G(z)) as two scalars: 1/2 is where the theory says training ends."""
         return (
-            _over_outputs(lambda real, fake: tf.reduce_mean(self.probability(real, fake)), real_logits, fake_logits),
-            _over_outputs(lambda real, fake: tf.reduce_mean(self.probability(fake, real)), real_logits, fake_logits),
+            over_outputs(lambda real, fake: tf.reduce_mean(self.probability(real, fake)), real_logits, fake_logits),
+            over_outputs(lambda real, fake: tf.reduce_mean(self.probability(fake, real)), real_logits, fake_logits),
         )
 
     def probability(self, logits, others):
@@ -86,7 +87,7 @@ class AdversarialLoss(KnowsItsArguments):
         """Returns E sign(P(x) - 1/2) over real images x, a scalar in [-1, 1]: 0 where D knows nothing, 1 where it has
         each of them right; E sign D(x) for logits whose probability is their sigmoid."""
         one = lambda real, fake: tf.reduce_mean(tf.sign(self.probability(real, fake) - 0.5))  # noqa: E731
-        return _over_outputs(one, real_logits, fake_logits)
+        return over_outputs(one, real_logits, fake_logits)
 
     def draw_from(self, seed_generator):
         """Takes the source of random numbers, which a model's `compile` offers to each loss."""
@@ -261,6 +262,10 @@ class _Around(AdversarialLoss):
         if hasattr(self.adversarial, "draw_from"):
             self.adversarial.draw_from(seed_generator)
 
+    def count_by(self, step):
+        if hasattr(self.adversarial, "count_by"):
+            self.adversarial.count_by(step)
+
     def get_config(self):
         return super().get_config() | {"adversarial": keras.saving.serialize_keras_object(self.adversarial)}
 
@@ -303,7 +308,7 @@ class FeatureMatching(_Around):
 
         if real_logits is None:
             raise ValueError("FeatureMatching.generator_loss needs `real_logits` too. Received: None")
-        loss = self.weight * _over_outputs(distance, fake_logits, real_logits, name="features")
+        loss = self.weight * over_outputs(distance, fake_logits, real_logits, name="features")
         if self.adversarial_weight:
             loss += self.adversarial_weight * self.adversarial.generator_loss(fake_logits, real_logits)
         return loss
@@ -356,6 +361,67 @@ class LabelFlipping(_Around):
 
 
 @keras.saving.register_keras_serializable("kerasgan")
+class TopK(_Around):
+    """Top-k training of G (Sinha et al. 2020, https://arxiv.org/abs/2002.06224, section 3).
+
+    G learns from those k of its images only that D takes for the most real. k begins as the size of the batch and falls
+    with the steps to a share nu of it: k = max(decay^n, share) of the batch after n times `steps`. An image's logits,
+    where it has several, count by their mean. Each device chooses among its own part of the batch. D's loss stays.
+
+    Args:
+        adversarial: as `losses.get` takes it; not one that compares logits, such as `"relativistic"`. Defaults to
+            `"non_saturating"`.
+        share: float in (0, 1], nu. Defaults to 0.5, the paper's for CIFAR-10.
+        decay: float in (0, 1], gamma. Defaults to 0.99, the paper's.
+        steps: int. Steps of the training between two falls. Defaults to 1000; the paper's are an epoch.
+
+    Example:
+
+    >>> model = kerasgan.DCGAN(image_size=16, width=2)
+    >>> model.compile(loss=kerasgan.losses.TopK("hinge", steps=500))
+    """
+
+    arguments = ("adversarial", "share", "decay", "steps")
+
+    def __init__(self, adversarial="non_saturating", share=0.5, decay=0.99, steps=1000):
+        super().__init__(adversarial)
+        for name, value in (("share", share), ("decay", decay)):
+            if not 0 < value <= 1:
+                raise ValueError(f"`{name}` must be in (0, 1]. Received: {value!r}")
+        if whole(steps) is None:
+            raise ValueError(f"`steps` must be an int of at least 1. Received: {steps!r}")
+        if self.adversarial.needs_real_logits:
+            raise ValueError(
+                f"`adversarial` must judge each image by itself. Received: {type(self.adversarial).__name__}"
+            )
+        self.share, self.decay, self.steps, self.step = share, decay, int(steps), None
+
+    def count_by(self, step):
+        super().count_by(step)
+        self.step = step
+
+    def generator_loss(self, fake_logits, real_logits=None):
+        passed = 0 if self.step is None else tf.convert_to_tensor(self.step) // self.steps
+        share = tf.maximum(self.decay ** tf.cast(passed, tf.float32), self.share)
+        logits = [tf.cast(x, tf.float32) for x in tf.nest.flatten(entry(fake_logits, "logits"))]
+        rows = keras.ops.shape(logits[0])[0]
+        count = tf.maximum(tf.round(share * tf.cast(rows, tf.float32)), 1.0)
+        scores = sum(tf.reduce_mean(tf.reshape(x, (rows, -1)), axis=1) for x in logits)
+        order = tf.argsort(tf.stop_gradient(scores), direction="DESCENDING", stable=True)
+        rank = tf.cast(tf.argsort(order), tf.float32)  # shapes stay: XLA compiles one step for every k
+
+        def chosen(x):
+            """The mean over the chosen is that of all, less what the others, all set to 0, would add."""
+            keep = tf.reshape(rank < count, (-1,) + (1,) * (len(x.shape) - 1))
+            others = tf.cast(rows, tf.float32) - count
+            whole_batch = self.adversarial.generator_loss(tf.where(keep, x, 0.0))
+            nothing = self.adversarial.generator_loss(tf.zeros((1,)))
+            return (tf.cast(rows, tf.float32) * whole_batch - others * nothing) / count
+
+        return sum(map(chosen, logits)) / len(logits)
+
+
+@keras.saving.register_keras_serializable("kerasgan")
 class Completed(AdversarialLoss):
     """A loss of one's own that has the two methods of every loss, with defaults for what else models ask.
 
@@ -380,7 +446,7 @@ class Completed(AdversarialLoss):
         self.loss = loss
         # Nobody knows whether it looks at them.
         self.needs_real_logits = getattr(loss, "needs_real_logits", True)
-        for name in ("probabilities", "probability", "certainty", "draw_from"):
+        for name in ("probabilities", "probability", "certainty", "draw_from", "count_by"):
             if hasattr(loss, name):
                 setattr(self, name, getattr(loss, name))
 
@@ -405,6 +471,7 @@ NAMES = {
     "wasserstein": Wasserstein,
     "hinge": Hinge,
     "relativistic": Relativistic,
+    "top_k": TopK,
 }
 
 
@@ -413,7 +480,7 @@ def get(loss):
 
     Args:
         loss: str, one of `"minimax"`, `"non_saturating"`, `"least_squares"`, `"wasserstein"`, `"hinge"`,
-            `"relativistic"`; or a config made by `keras.saving.serialize_keras_object`; or an object with
+            `"relativistic"`, `"top_k"`; or a config made by `keras.saving.serialize_keras_object`; or an object with
             `discriminator_loss` and `generator_loss`; what else models ask of a loss gets its default by `Completed`.
 
     Returns:

@@ -50,6 +50,7 @@ CASES = {
     "Noise": (layers.Noise, [IMAGE, LARGE]),
     "OccasionalAugment": (augment.OccasionalAugment, [IMAGE]),
     "NoiseDropout": (NoiseDropout, [[IMAGE, (4, 144)]]),
+    "PseudoAugment": (augment.PseudoAugment, [IMAGE]),
     "Pack": (layers.Pack, [IMAGE, LARGE]),
     "PixelNormalization": (layers.PixelNormalization, [VECTOR, IMAGE]),
     "PixelShuffle": (layers.PixelShuffle, [IMAGE, LARGE]),
@@ -87,8 +88,8 @@ def test_every_layer_has_a_case():
         if isinstance(value, type) and value.__module__.startswith("kerasgan.")
         if issubclass(value, keras.layers.Layer) and not issubclass(value, keras.Model)
     }
-    # State that is not called; of the Inception network; a penalty.
-    assert ours - {"ImagePool", "LegacyResize", "PathLength"} == set(CASES)
+    # State that is not called; of the Inception network; penalties.
+    assert ours - {"ImagePool", "LegacyResize", "HistoricalAveraging", "LeCam", "PathLength"} == set(CASES)
 
 
 def calls():

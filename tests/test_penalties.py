@@ -87,7 +87,7 @@ def test_the_penalty_trains_the_weights(name):
     assert float(tape.gradient(value, weight)) == pytest.approx(40, rel=1e-5)
 
 
-@pytest.mark.parametrize("name", sorted(penalties.NAMES.keys() - {"path_length", "orthogonal"}))
+@pytest.mark.parametrize("name", ["gradient_penalty", "r1", "r2", "dragan", "cr", "bcr"])
 def test_a_flat_discriminator_gives_finite_gradients(name):
     weight = tf.Variable(0.0)
     images = tf.zeros((4, 1, 1, 1))
@@ -142,7 +142,7 @@ def test_path_length_penalises_deviations_from_its_moving_mean(monkeypatch):
     penalty = penalties.PathLength(weight=3.0, decay=0.5, every=2, share=1.0)
     points = tf.zeros((2, 1))
 
-    monkeypatch.setattr(penalties, "path_lengths", lambda *_: tf.constant([2.0, 4.0]))
+    monkeypatch.setattr(penalties.generators, "path_lengths", lambda *_: tf.constant([2.0, 4.0]))
     found = []
     for step in range(3):
         found.append((float(penalty.penalize(None, points, seed(), step, [])), float(penalty.mean.numpy())))

@@ -11,7 +11,7 @@ ROOT = pathlib.Path(__file__).parents[1]
 FLOORS = (
     "arguments downloads files locks random replicas settings shapes version",
     "augment convolutions corruptions distribute export layers losses optimizers "
-    "plots pool reconstruction regularizers schedules tiles",
+    "plots reconstruction regularizers schedules tiles",
     "data networks penalties",
     "text",
     "models",

@@ -3,19 +3,46 @@
 import keras
 
 from kerasgan.arguments import did_you_mean
-from kerasgan.augment.diffaugment import AdaptiveAugment, DiffAugment, InstanceNoise, OccasionalAugment
+from kerasgan.augment.diffaugment import (
+    AdaptiveAugment,
+    DiffAugment,
+    InstanceNoise,
+    OccasionalAugment,
+    PseudoAugment,
+    flipped,
+    translated,
+)
 from kerasgan.augment.pipe import AugmentPipe
+from kerasgan.augment.pool import ImagePool
 
-__all__ = ["AdaptiveAugment", "AugmentPipe", "DiffAugment", "InstanceNoise", "OccasionalAugment", "get"]
-NAMES = {"diffaugment": DiffAugment, "adaptive": AdaptiveAugment, "bgc": AugmentPipe, "instance_noise": InstanceNoise}
+__all__ = [
+    "AdaptiveAugment",
+    "AugmentPipe",
+    "DiffAugment",
+    "ImagePool",
+    "InstanceNoise",
+    "OccasionalAugment",
+    "PseudoAugment",
+    "flipped",
+    "get",
+    "translated",
+]
+NAMES = {
+    "diffaugment": DiffAugment,
+    "adaptive": AdaptiveAugment,
+    "bgc": AugmentPipe,
+    "apa": PseudoAugment,
+    "pool": ImagePool,
+    "instance_noise": InstanceNoise,
+}
 
 
 def get(augment):
     """Returns the list of augmenting layers that `augment` names.
 
     Args:
-        augment: None, a name (`"diffaugment"`, `"adaptive"`, `"bgc"`, `"instance_noise"`), a config, a
-            `keras.layers.Layer` on images, or a list of these.
+        augment: None, a name (`"diffaugment"`, `"adaptive"`, `"bgc"`, `"apa"`, `"pool"`, `"instance_noise"`), a config,
+            a `keras.layers.Layer` on images, or a list of these.
 
     Returns:
         A list of layers, empty for None.

@@ -7,6 +7,27 @@ from kerasgan import random, replicas
 from kerasgan.arguments import KnowsItsArguments, whole
 
 
+def flipped(images, seed):
+    """Mirrors half of the images, drawn for each by a `keras.random.SeedGenerator`, left to right."""
+    draw = random.uniform((keras.ops.shape(images)[0], 1, 1, 1), seed)
+    return tf.where(draw < 0.5, images[:, :, ::-1], images)
+
+
+def translated(images, seed):
+    """Shifts each image by up to 1/8 of its size, drawn by a `keras.random.SeedGenerator`; 0 is shifted in."""
+    height, width = images.shape[1:3]
+    shape = (keras.ops.shape(images)[0], 1)
+
+    def offset(size):
+        limit = int(size / 8 + 0.5)
+        return random.integers(shape, seed, -limit, limit + 1)
+
+    # As products with 0-1 matrices: exact and differentiable.
+    rows = tf.one_hot(tf.range(height)[None] - offset(height), height, dtype=images.dtype)
+    columns = tf.one_hot(tf.range(width)[None] - offset(width), width, dtype=images.dtype)
+    return tf.einsum("bij,bjkc,blk->bilc", rows, images, columns)
+
+
 @keras.saving.register_keras_serializable("kerasgan")
 class DiffAugment(KnowsItsArguments, keras.layers.Layer):
     """Differentiable augmentation (Zhao et al. 2020, https://arxiv.org/abs/2006.10738, section 4).
@@ -46,19 +67,8 @@ class DiffAugment(KnowsItsArguments, keras.layers.Layer):
         mean = tf.reduce_mean(images, axis=[1, 2, 3], keepdims=True)
         return mean + (images - mean) * self._uniform(images, 0.5, 1.5)
 
-    def _offsets(self, images, size, limit):
-        """Integers in [-limit, limit] per image, and the coordinates 0 .. size-1."""
-        draw = random.integers((keras.ops.shape(images)[0], 1), self.seed_generator, -limit, limit + 1)
-        return draw, tf.range(size)[None]
-
     def _translation(self, images):
-        height, width = images.shape[1:3]
-        dy, ys = self._offsets(images, height, int(height / 8 + 0.5))
-        dx, xs = self._offsets(images, width, int(width / 8 + 0.5))
-        # Shifts as products with 0-1 matrices: exact, differentiable, and zero where nothing is shifted in.
-        rows = tf.one_hot(ys - dy, height, dtype=images.dtype)
-        columns = tf.one_hot(xs - dx, width, dtype=images.dtype)
-        return tf.einsum("bij,bjkc,blk->bilc", rows, images, columns)
+        return translated(images, self.seed_generator)
 
     def _cutout(self, images):
         height, width = images.shape[1:3]
@@ -182,6 +192,43 @@ class AdaptiveAugment(OccasionalAugment):
     def get_config(self):
         config = super().get_config() | {"target": self.target, "ramp": self.ramp, "interval": self.interval}
         del config["p"]  # a weight, which starts at 0
+        return config
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class PseudoAugment(AdaptiveAugment):
+    """Adaptive pseudo augmentation, APA, for few images (Jiang et al. 2021, https://arxiv.org/abs/2111.06849).
+
+    Where D overfits, some of the real images that it is trained on are replaced by generated ones (section 3.2): each
+    with probability p, which follows the rule of `AdaptiveAugment`. The images themselves stay as they are; other
+    augmentations may stand beside it. For models that draw images from latents.
+
+    Args:
+        target, ramp, interval: as in `AdaptiveAugment`. The paper's are those of ADA.
+
+    Example:
+
+    >>> model = kerasgan.DCGAN(image_size=16, width=2)
+    >>> model.compile(augment=["diffaugment", kerasgan.augment.PseudoAugment(ramp=100_000)])
+    """
+
+    def __init__(self, target=0.6, ramp=500_000, interval=4, seed=None, **kwargs):
+        super().__init__("pseudo", target, ramp, interval, seed, **kwargs)
+
+    def _known(self):
+        return {"pseudo": lambda images: images}
+
+    def call(self, images, training=True):
+        return images
+
+    def show(self, real, fake, seed):
+        """Returns the real images, some of them replaced by fakes, and the fakes: see `AdversarialModel.shown`."""
+        draw = random.uniform((keras.ops.shape(real)[0], 1, 1, 1), self.seed_generator)
+        return tf.where(draw < self.p, tf.cast(tf.stop_gradient(fake), real.dtype), real), fake
+
+    def get_config(self):
+        config = super().get_config()
+        del config["policy"]
         return config
 
 

@@ -43,8 +43,10 @@ BATCH_SIZES = {"pairs": 1, "domains": 1, "super_resolution": 16}
 @click.option("--precision", default="float32", show_default=True, help="float32, mixed_bfloat16 or mixed_float16.")
 @click.option("--seed", default=0, show_default=True, type=int)
 @click.option("--loss", help="minimax, non_saturating, least_squares, wasserstein, hinge, ...  [default: the paper's]")
-@click.option("--penalty", help="gradient_penalty, r1, r2, dragan; several joined by commas.  [default: the paper's]")
-@click.option("--augment", help="diffaugment or adaptive: what D sees of real and generated images.")
+@click.option(
+    "--penalty", help="r1, gradient_penalty, bcr, lecam, ...; several joined by commas.  [default: the paper's]"
+)
+@click.option("--augment", help="diffaugment, adaptive, apa, ...: what D sees of real and generated images.")
 @click.option("--learning-rate", type=float, help="Of all optimizers.  [default: the paper's]")
 @click.option("--d-steps", type=click.IntRange(1), help="Updates of D a step.  [default: the paper's]")
 @click.option(

@@ -1,5 +1,6 @@
 """What every adversarial model shares. No algorithm lives here: those are the papers' files."""
 
+import functools
 import inspect
 
 import keras
@@ -137,15 +138,30 @@ class AdversarialModel(ResumableModel):
         self.loss = losses.get(options["loss"])
         if hasattr(self.loss, "draw_from"):
             self.loss.draw_from(self.seed_generator)
+        if hasattr(self.loss, "count_by"):
+            self.loss.count_by(self.step)
         self.penalty = penalties.get(options["penalty"])
-        if not hasattr(self, "paths") and any(isinstance(p, penalties.PathLength) for p in self.penalty):
-            raise ValueError(f"`PathLength` needs a model that draws images from latents. Received: {type(self)}")
+        self._check_tools()
         for name in self.d_networks:
             penalties.warn_of_inexact_norms(self._penalties_of_d(), getattr(self, name))
+        for penalty in self.penalty:
+            if isinstance(penalty, penalties.HistoricalAveraging):
+                penalty.remember(d=self.d_variables, g=self.g_variables)
         # An optimizer that is not built here loses its moments on resume and fails under MirroredStrategy.
         self.g_optimizer = self._optimizer(options["g_optimizer"], self.g_variables)
         self.d_optimizer = self._optimizer(options["d_optimizer"], self.d_variables)
         self.optimizer = BothOptimizers(self.g_optimizer, self.d_optimizer)
+
+    def _check_tools(self):
+        """Raises for a penalty or an augmentation that does not suit a game like this one."""
+        latent, single = (penalties.PathLength, penalties.LatentConsistency), (penalties.LeCam,)
+        single += (penalties.HistoricalAveraging,)
+        for tool in (*self.penalty, *self.augment):
+            name = f"`{type(tool).__name__}`"
+            if not hasattr(self, "paths") and (isinstance(tool, latent) or hasattr(tool, "show")):
+                raise ValueError(f"{name} needs a model that draws images from latents. Received: {type(self)}")
+            if isinstance(tool, single) and len(self.d_networks) > 1:
+                raise ValueError(f"{name} needs a model of one discriminator. Received: {type(self)}")
 
     def _refuse_unknown_to_compile(self, given):
         """Raises for what reached the last `compile` and no class names."""
@@ -298,16 +314,45 @@ class AdversarialModel(ResumableModel):
                 scale=self.d_optimizer.scale_loss(tf.ones(())),
             )[0]
 
-        return sum(map(value, self._penalties_of_d()), start=tf.zeros(()))
+        return sum(map(value, self._penalties_of_d()), start=self._averaging("d", self.d_variables))
 
     def _penalties_of_d(self):
-        return [penalty for penalty in self.penalty if not isinstance(penalty, penalties.OF_GENERATORS)]
+        return [penalty for penalty in self.penalty if not isinstance(penalty, penalties.OF_GAMES)]
 
     def generator_penalties(self):
         """Returns the sum of the compiled penalties of the weights of G, a float32 scalar."""
         networks = [getattr(self, name) for name in self.g_networks]
         of_weights = [penalty for penalty in self.penalty if isinstance(penalty, penalties.Orthogonal)]
-        return sum((penalty(networks) for penalty in of_weights), start=tf.zeros(()))
+        return sum((penalty(networks) for penalty in of_weights), start=self._averaging("g", self.g_variables))
+
+    def _averaging(self, player, variables):
+        found = [penalty for penalty in self.penalty if isinstance(penalty, penalties.HistoricalAveraging)]
+        return sum((penalty.penalize(player, variables) for penalty in found), start=tf.zeros(()))
+
+    def latent_consistency(self, real, condition, judge=None):
+        """Returns the compiled `LatentConsistency` of D, whom `judge` asks, or without it that of G; as for `real`."""
+        total = tf.zeros(())
+        for penalty in self.penalty:
+            if isinstance(penalty, penalties.LatentConsistency):
+                latents, paint = self.paths(keras.ops.shape(real)[0], condition)
+                asked = penalty.on_generator if judge is None else functools.partial(penalty.on_discriminator, judge)
+                total += asked(paint, latents, self.seed_generator)
+        return total
+
+    def shown(self, real, fake, condition):
+        """Returns real and generated images as D is to be trained on them.
+
+        Augmentations that have a method `show(real, fake, seed)` have exchanged some: `PseudoAugment` and `ImagePool`.
+        """
+        for layer in self.augment:
+            if condition and getattr(layer, "needs_no_condition", False):
+                raise ValueError(
+                    f"`{type(layer).__name__}` shows D earlier images, whose labels are not kept: it needs a model "
+                    f"without a condition. Received: {type(self).__name__} with one"
+                )
+            if hasattr(layer, "show"):
+                real, fake = layer.show(real, fake, self.seed_generator)
+        return real, fake
 
     def probabilities(self, real_logits, fake_logits):
         """Returns the mean probabilities D(x) and D(G(z)) by the names under which they are logged."""

@@ -4,10 +4,10 @@ import keras
 import tensorflow as tf
 
 from kerasgan.arguments import whole
+from kerasgan.augment import ImagePool
 from kerasgan.models.base import AdversarialModel
 from kerasgan.models.tasks import BetweenDomains
 from kerasgan.networks import patch_discriminator, residual_generator
-from kerasgan.pool import ImagePool
 from kerasgan.reconstruction import mean_absolute
 from kerasgan.shapes import as_size
 

@@ -131,11 +131,12 @@ class GAN(FromNoise, AdversarialModel):
     def update_discriminator(self, real, fake, condition):
         """Ascends the gradient of V in D once and returns what is to be logged."""
         judge = Recorded(lambda images: self.judge(images, condition))  # one pass serves the loss and the penalties
+        real, fake = self.shown(real, fake, condition)
         with tf.GradientTape() as d_tape:
             real_logits = judge(real)  # apart from the fakes: BatchNorm must not mix the two
             fake_logits = judge(fake)
             d_loss = self.discriminator_loss(real_logits, fake_logits, condition)
-            d_loss += self.penalties(judge, real, fake)
+            d_loss += self.penalties(judge, real, fake) + self.latent_consistency(real, condition, judge)
         self.descend(d_tape, d_loss, self.d_variables, self.d_optimizer)
         adapted = self.adapt(real, real_logits, fake_logits)
         return {"d_loss": d_loss, **self.measure(real_logits, fake_logits, condition), **adapted}
@@ -145,6 +146,7 @@ class GAN(FromNoise, AdversarialModel):
         fake_logits = self.judge(fake, condition)
         real_logits = self.judge(real, condition) if self.loss.needs_real_logits else None
         loss = self.generator_loss(fake_logits, real_logits, condition) + self.generator_penalties()
+        loss += self.latent_consistency(real, condition)
         for penalty in self.penalty:
             if isinstance(penalty, PathLength):
                 points, paint = self.paths(penalty.rows(keras.ops.shape(real)[0]), condition)

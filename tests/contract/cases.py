@@ -189,6 +189,30 @@ CASES = {
             ),
         },
     ),
+    "GAN with regularisers": Case(
+        make=lambda: kerasgan.GAN(image_size=8, latent_dim=4, seed=3),
+        arrays=lambda n: images(n, 8, 1),
+        default=kerasgan.GAN,
+        compile={
+            # Configs, of which each model makes objects of its own: they have states.
+            "penalty": [
+                keras.saving.serialize_keras_object(penalty)
+                for penalty in (
+                    kerasgan.penalties.Consistency(0.1, 0.1, every=2),
+                    kerasgan.penalties.LatentConsistency(0.1, 0.1),
+                    kerasgan.penalties.LeCam(start=2),
+                    kerasgan.penalties.HistoricalAveraging(0.1),
+                )
+            ],
+            "augment": [
+                keras.saving.serialize_keras_object(layer)
+                for layer in (
+                    kerasgan.augment.PseudoAugment(target=-0.9, ramp=64, interval=2),
+                    kerasgan.augment.ImagePool(size=6),
+                )
+            ],
+        },
+    ),
     "ConditionalGAN": Case(
         make=lambda: kerasgan.ConditionalGAN(image_size=8, latent_dim=4, num_classes=3, seed=3),
         arrays=lambda n: (images(n, 8, 1), np.arange(n, dtype="int32") % 3),

@@ -20,7 +20,12 @@ BY_DEFAULT = ("GAN", "DCGAN", "ConditionalGAN of several conditions", "GANCLS")
 # The pool of CycleGAN once made XLA compile every step anew.
 COMPILED_BY_DEFAULT = ("CycleGAN",)
 # Tools in a model that has its own case: by default only what they could break in any of them.
-TOOLS = ("GAN to thresholds", "GAN with a composed discriminator", "StyleGAN2 with the pipe of ADA")
+TOOLS = (
+    "GAN to thresholds",
+    "GAN with a composed discriminator",
+    "GAN with regularisers",
+    "StyleGAN2 with the pipe of ADA",
+)
 OF_TOOLS = ("test_logs_are_finite_and_named", "test_save_and_load_restore_everything")
 
 

@@ -7,8 +7,8 @@ import tensorflow as tf
 
 import kerasgan
 from kerasgan import random
+from kerasgan.augment import ImagePool
 from kerasgan.layers import InstanceNormalization, ReflectionPadding2D
-from kerasgan.pool import ImagePool
 
 
 def images(count, size, channels, seed=0):

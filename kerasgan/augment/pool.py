@@ -17,19 +17,40 @@ class ImagePool(keras.layers.Layer):
     The pool lives in the graph and is saved with the model. Replicas hold the same pool: each sees the images of all,
     so two devices with half a batch each exchange exactly what one would.
 
+    `CycleGAN` has two. Any model that draws images from noise alone takes one as `compile(augment="pool")`, or as an
+    object of the list there, and then trains D on what it passes on.
+
     Args:
-        image_shape: tuple (height, width, channels).
+        image_shape: tuple (height, width, channels). Defaults to that of the images a model is compiled for.
         size: int. Images in the pool; 0 passes everything on. Defaults to 50, CycleGAN's.
     """
 
-    def __init__(self, image_shape, size=50, **kwargs):
+    needs_no_condition = True  # an image of before has the label of before
+
+    def __init__(self, image_shape=None, size=50, **kwargs):
         super().__init__(**kwargs)
-        self.image_shape, self.size = tuple(image_shape), size
+        self.image_shape, self.size = image_shape and tuple(image_shape), size
+        if self.image_shape:
+            self.build((None, *self.image_shape))
+
+    def build(self, input_shape):
+        self.image_shape = tuple(input_shape[1:])
+        size = self.size
         fixed = {"initializer": "zeros", "trainable": False, "autocast": False}
         self.images = self.add_weight(shape=(size, *self.image_shape), dtype="float32", name="images", **fixed)
         # Not int32: TensorFlow keeps such variables in the host's memory, out of reach of a step compiled for a GPU.
         self.count = self.add_weight(shape=(), dtype="int64", name="count", **fixed)
         self.built = True
+
+    def call(self, images):
+        return images
+
+    def compute_output_shape(self, input_shape):
+        return input_shape
+
+    def show(self, real, fake, seed):
+        """Returns the real images, and what the pool passes on for the fakes: see `AdversarialModel.shown`."""
+        return real, tf.stop_gradient(self.exchange(fake, seed))
 
     def exchange(self, fakes, seed):
         """Returns as many images as `fakes` holds; `seed` is a `keras.random.SeedGenerator`."""
