@@ -62,6 +62,7 @@ from kerasgan.models import (
     StackGANStage2,
     StyleGAN,
     StyleGAN2,
+    TwoStreamGenerator,
 )
 from kerasgan.version import __version__
 from kerasgan.zoo import load_preset

@@ -174,6 +174,15 @@ def test_bad_input_is_refused(options, message):
         latent.invert(convolutional(), **{"verbose": 0} | options)
 
 
+def test_a_descent_that_runs_away_behind_a_rectifier_is_noticed():
+    """A rectifier makes 0 of NaN: the features stay finite while the image is lost."""
+    x = inputs = keras.Input((4, 4, 1))
+    x = keras.layers.Lambda(lambda x: tf.where(tf.math.is_finite(x), x, 0.0))(x)
+    network = keras.Model(inputs, keras.layers.Conv2D(2, 3, activation="relu", bias_initializer="ones")(x))
+    with pytest.raises(ValueError, match="run away at step"):
+        latent.invert(network, images(1, 4, 4, 1), stages=[(1e6, 60)], verbose=0)
+
+
 def test_networks_that_cannot_be_looked_into_are_refused():
     with pytest.raises(ValueError, match="must be a `keras.Model`"):
         latent.invert(lambda x: x, images(1, 8, 8, 1))

@@ -1,6 +1,6 @@
 """Images for training: built in, by name, or from folders."""
 
-from kerasgan.data import glyphs
+from kerasgan.data import chairs, glyphs, turntable
 from kerasgan.data._pipeline import zip_unpaired
 from kerasgan.data.arrays import from_arrays
 from kerasgan.data.captioned import captioned_folder
@@ -10,6 +10,7 @@ from kerasgan.data.folders import image_folder, paired_folder, paired_folders, s
 from kerasgan.data.layouts import Layout, captions_of, find_layout, load_for
 from kerasgan.data.pictures import read_images
 from kerasgan.data.resize import bicubic_resize
+from kerasgan.data.turntable import turntable_folder, view_vectors
 
 __all__ = [
     "Layout",
@@ -18,6 +19,7 @@ __all__ = [
     "bicubic_resize",
     "captioned_folder",
     "captions_of",
+    "chairs",
     "check_images",
     "check_labels",
     "check_vectors",
@@ -29,6 +31,9 @@ __all__ = [
     "paired_folders",
     "read_images",
     "super_resolution",
+    "turntable",
+    "turntable_folder",
     "unpaired_folders",
+    "view_vectors",
     "zip_unpaired",
 ]

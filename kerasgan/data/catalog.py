@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan.arguments import did_you_mean
-from kerasgan.data import _files, _pipeline, folders, glyphs
+from kerasgan.data import _files, _pipeline, chairs, folders, glyphs
 from kerasgan.shapes import as_size
 
 _PROBE = "https://storage.googleapis.com"  # where tensorflow-datasets keeps its metadata
@@ -42,7 +42,8 @@ def load(
         name: "glyphs" (built in, needs no download), or with the characters to draw, "glyphs:ABCDEFGHKR", which is
             short for `characters="ABCDEFGHKR"`; a tensorflow-datasets image set such as "mnist",
             "fashion_mnist", "cifar10", "celeb_a", with an optional config and version ("name/config:1.0.0"); or the
-            path of a folder of images, with a separator in it ("./photos").
+            path of a folder of images, with a separator in it ("./photos"); or "chairs" (built in), whose elements and
+            options are those of `kerasgan.data.chairs.load`.
         split: "train" (default) or "test"; tensorflow-datasets' slices such as "train[:1000]" work for its sets. Of
             a folder, the sub-folder of that name is read when there is one.
         image_size: Int or (height, width), to which images are resized with antialiasing. Default: 32 for glyphs, which
@@ -84,6 +85,11 @@ def load(
         num_images=num_images,
         drop_remainder=drop_remainder,
     )
+    if name == "chairs":
+        if labels or num_images is not None:
+            raise ValueError("Chairs always come with their classes, and `num_chairs` says how many there are.")
+        unused = ("labels", "num_images")
+        return chairs.load(split, **{key: value for key, value in common.items() if key not in unused}, **options)
     if is_glyphs(name):
         return glyphs.load(split, **glyph_options(name, common | options))
     path = pathlib.Path(name).expanduser()
@@ -174,8 +180,8 @@ def _builder(name):
     if folder is not None:
         return tfds.builder_from_directory(folder)  # reads the folder, never the network
     base = name.partition(":")[0].partition("/")[0]
-    known = ["glyphs", *tfds.list_builders(with_community_datasets=False)]
-    if base not in known[1:]:
+    known = ["glyphs", "chairs", *tfds.list_builders(with_community_datasets=False)]
+    if base not in known[2:]:
         hint = f" For the folder of that name write {os.path.join('.', name)!r}." if os.path.isdir(name) else ""
         raise ValueError(
             f"`name` must be 'glyphs' (built in), a tensorflow-datasets image set ('mnist', 'cifar10', ...) or the "

@@ -178,7 +178,8 @@ def _descend(start, terms, scale, stages, verbose):
             loss = tf.reduce_sum(scale * errors + penalty)  # a sum: each image has its own descent
         velocity.assign(MOMENTUM * velocity - rate * tape.gradient(loss, x))
         x.assign_add(velocity)
-        return errors
+        # A rectifier makes 0 of NaN, so that the errors alone would not tell.
+        return tf.where(tf.reduce_all(tf.math.is_finite(x), axis=(1, 2, 3)), errors, float("nan"))
 
     history, bar = [], keras.utils.Progbar(sum(steps for _, steps in stages), verbose=verbose, unit_name="step")
     for rate, steps in stages:

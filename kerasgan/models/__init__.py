@@ -24,4 +24,5 @@ from kerasgan.models.stackgan import StackGANStage1, StackGANStage2
 from kerasgan.models.stackgan_both import StackGAN
 from kerasgan.models.stylegan import StyleGAN
 from kerasgan.models.stylegan2 import StyleGAN2
+from kerasgan.models.two_stream import TwoStreamGenerator
 from kerasgan.models.wgan import WGAN, WGANGP

@@ -84,6 +84,13 @@ def eye(channels):
     return keras.Model(inputs, [large, small])
 
 
+def objects(count):
+    """Views of objects on black: (classes, views, transforms), (images, masks)."""
+    masks = (slopes(count, 16, 1, seed=1) > 0).astype("float32")
+    known = np.arange(count, dtype="int32") % 3, vectors(count, 4), vectors(count, 2)
+    return known, ((slopes(count, 16, 1) + 1) * masks - 1, masks)
+
+
 @dataclass
 class Case:
     """A small model of a paper and data for it.
@@ -478,6 +485,18 @@ CASES = {
         game=False,
         optimizers=("optimizer", "d_optimizer"),
         evaluated=lambda n: (images(n, 20, 1), np.arange(n, dtype="int32") % 3),
+    ),
+    "TwoStreamGenerator": Case(
+        make=lambda: kerasgan.TwoStreamGenerator(
+            image_size=16, channels=1, num_classes=3, transform_dim=2, width=6, units=4, seed=3
+        ),
+        arrays=objects,
+        default=lambda: kerasgan.TwoStreamGenerator(width=16, units=16),  # the paper's has 23 million weights
+        compile={"ema_decay": 0.9},
+        sample=lambda model, seed: model.generate([0, 1, 2], vectors(3, 4)),
+        deterministic=True,
+        game=False,
+        optimizers=("optimizer",),
     ),
 }
 

@@ -110,6 +110,9 @@ def test_every_model_trains_and_samples_at_a_rectangle(case):
         model.check_batch(tf.nest.map_structure(lambda x: x[:, :, :-1] if x.ndim == 4 else x, data))
 
 
+MASKS = (images(1) > 0).astype("float32")
+VECTORS = np.random.default_rng(0).normal(size=(4, 12)).astype("float32")
+VIEWS = (LABELS, VECTORS[:, :4], VECTORS), ((images() + 1) * MASKS - 1, MASKS)
 OTHERS = {
     "Autoencoder": (lambda: kerasgan.Autoencoder(SIZE, DEEP, code=3), images(), {}),
     "Autoencoder of convolutions": (
@@ -124,6 +127,11 @@ OTHERS = {
     ),
     "DANN": (lambda: kerasgan.DANN(SIZE, DEEP, num_classes=3), ((images(), LABELS), images()), {}),
     "PixelDA": (lambda: kerasgan.PixelDA(SIZE, DEEP, num_classes=3), ((images(), LABELS), images()), {}),
+    "TwoStreamGenerator": (
+        lambda: kerasgan.TwoStreamGenerator(SIZE, DEEP, num_classes=3, width=6, units=4),
+        VIEWS,
+        {},
+    ),
     "ADDA": (lambda: kerasgan.ADDA(SIZE, DEEP, num_classes=3), ((images(), LABELS), images()), {"phase": "source"}),
 }
 

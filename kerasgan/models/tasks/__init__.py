@@ -13,3 +13,4 @@ from kerasgan.models.tasks.labels import FromLabels, condition_inputs, name_cond
 from kerasgan.models.tasks.noise import FromNoise, join_inputs, stateless_latents, truncate
 from kerasgan.models.tasks.styles import FromStyles
 from kerasgan.models.tasks.text import FromText, choose_rows, mismatched
+from kerasgan.models.tasks.views import FromViews

@@ -1,0 +1,223 @@
+"""Objects seen from known views: view vectors, known transformations, folders of turntables."""
+
+import numpy as np
+import tensorflow as tf
+
+from kerasgan.data import _files, _pipeline
+from kerasgan.data.captioned import _records
+from kerasgan.shapes import as_size
+
+# By how much a transformation of +-1 rotates (degrees), shifts (shares of the image), zooms and stretches (factors),
+# turns the hue (degrees), and multiplies saturation and brightness (factors).
+TRANSFORMS = {
+    "rotation": 15.0,
+    "right": 0.1,
+    "down": 0.1,
+    "zoom": 1.2,
+    "stretch": 1.15,
+    "hue": 30.0,
+    "saturation": 1.5,
+    "brightness": 1.3,
+}
+
+
+def view_vectors(azimuth, elevation=0.0):
+    """The views that `kerasgan.TwoStreamGenerator` takes (Dosovitskiy et al. 2015, section 3).
+
+    Args:
+        azimuth: float or (n,), degrees around the object.
+        elevation: float or (n,), degrees above it. Default 0.
+
+    Returns:
+        float32 array (n, 4): sine and cosine of the azimuth, and of the elevation.
+
+    Example:
+
+    >>> view_vectors(30).round(3)
+    array([[0.5  , 0.866, 0.   , 1.   ]], dtype=float32)
+    """
+    azimuth, elevation = np.broadcast_arrays(*(np.atleast_1d(np.deg2rad(x)) for x in (azimuth, elevation)))
+    return np.stack([f(x) for x in (azimuth, elevation) for f in (np.sin, np.cos)], axis=1).astype("float32")
+
+
+def transform(images, masks, amounts):
+    """Changes images and their masks by known amounts, T of Dosovitskiy et al. (2015, section 3).
+
+    Images are rotated, shifted, zoomed and stretched together with their masks, then their colours change. What comes
+    in from outside is black and no object.
+
+    Args:
+        images: float (n, height, width, 1 or 3) in [0, 1], of black background.
+        masks: float (n, height, width, 1) in [0, 1].
+        amounts: float (n, 8) in [-1, 1], in the order of `kerasgan.data.turntable.TRANSFORMS`, which says what 1 means:
+            15 degrees against the clock, a tenth of the image to the right and down, 1.2 times as large, 1.15 times as
+            broad as high, 30 degrees of hue, 1.5 times the saturation, 1.3 times the brightness. 0 changes nothing.
+
+    Returns:
+        Tensors of the images and masks, of the same shapes.
+    """
+    amounts = tf.convert_to_tensor(amounts, tf.float32)
+    turn, right, down, zoom, stretch, hue, saturation, brightness = tf.unstack(amounts, axis=1)
+    height, width = (tf.cast(side, tf.float32) for side in images.shape[1:3])
+    angle = turn * np.deg2rad(TRANSFORMS["rotation"])
+    broad = TRANSFORMS["stretch"] ** (stretch / 2)
+    large = TRANSFORMS["zoom"] ** zoom
+    # From the place of a pixel in the result to that in the image: centre, shift back, turn back, shrink.
+    cos, sin = tf.cos(angle), tf.sin(angle)
+    rows = [cos / (large * broad), -sin / (large * broad)], [sin * broad / large, cos * broad / large]
+    centre = (width - 1) / 2, (height - 1) / 2
+    shifted = centre[0] + right * TRANSFORMS["right"] * width, centre[1] + down * TRANSFORMS["down"] * height
+    offsets = [own - a * shifted[0] - b * shifted[1] for own, (a, b) in zip(centre, rows)]
+    zeros = tf.zeros_like(turn)
+    matrix = tf.stack([*rows[0], offsets[0], *rows[1], offsets[1], zeros, zeros], axis=1)
+    both = tf.raw_ops.ImageProjectiveTransformV3(
+        images=tf.concat([images, masks], axis=-1),
+        transforms=matrix,
+        output_shape=images.shape[1:3],
+        fill_value=0.0,
+        interpolation="BILINEAR",
+        fill_mode="CONSTANT",
+    )
+    images, masks = both[..., :-1], both[..., -1:]
+    return _recoloured(images, hue, saturation, brightness), masks
+
+
+def _recoloured(images, hue, saturation, brightness):
+    factor = TRANSFORMS["brightness"] ** brightness
+    if images.shape[-1] == 3:
+        hsv = tf.image.rgb_to_hsv(images)
+        turned = (hsv[..., 0] + (hue * TRANSFORMS["hue"] / 360)[:, None, None]) % 1
+        strong = tf.minimum(hsv[..., 1] * (TRANSFORMS["saturation"] ** saturation)[:, None, None], 1.0)
+        images = tf.image.hsv_to_rgb(tf.stack([turned, strong, hsv[..., 2]], axis=-1))
+    return tf.minimum(images * factor[:, None, None, None], 1.0)
+
+
+def views_dataset(images, masks, classes, views, transforms, batch_size, shuffle, seed, drop_remainder):
+    """Arrays -> a dataset of ((classes, views, transforms), (images, masks)).
+
+    Args:
+        images: uint8 (n, height, width, channels), black where there is no object.
+        masks: uint8 (n, height, width, 1), 255 where there is one.
+        classes: int32 (n,).
+        views: float32 (n, 4).
+        transforms: bool. True draws new amounts for each image and epoch; else all are 0.
+        batch_size, shuffle, seed, drop_remainder: as in `kerasgan.data.load`.
+    """
+    stored = [_pipeline.on_cpu(x) for x in (images, masks, classes, views)]
+
+    def element(index, draw=None):
+        picture, mask, number, view = (tf.gather(x, index) for x in stored)
+        picture, mask = (tf.cast(x, tf.float32) / 255.0 for x in (picture, mask))
+        amounts = tf.zeros((len(TRANSFORMS),))
+        if draw is not None:
+            amounts = tf.random.stateless_uniform((len(TRANSFORMS),), draw, -1.0, 1.0)
+            picture, mask = (x[0] for x in transform(picture[None], mask[None], amounts[None]))
+        return (number, view, amounts), (2 * picture - 1, mask)
+
+    options = {"batch_size": batch_size, "shuffle": shuffle, "seed": seed, "drop_remainder": drop_remainder}
+    return _pipeline.make_dataset(
+        len(images),
+        (lambda index: index) if transforms else element,
+        augment=element if transforms else None,
+        finish=lambda *batch: batch,
+        stream=not transforms,
+        **options,
+    )
+
+
+def turntable_folder(
+    path,
+    image_size=64,
+    channels=3,
+    *,
+    resize="crop",
+    angles=None,
+    threshold=0.18,
+    transforms=False,
+    batch_size=64,
+    shuffle=True,
+    seed=0,
+    drop_remainder=None,
+    on_error="raise",
+):
+    """Photos of objects on a turntable before black, such as COIL-100, for `kerasgan.TwoStreamGenerator`.
+
+    `metadata.jsonl` or `metadata.csv` gives the `file_name` of each image, its `label` (0, 1, ...) and its `angle` in
+    degrees. The mask is what is not dark, or dark inside of an object.
+
+    Args:
+        path: the folder.
+        image_size: int or (height, width), to which images are resized. Default 64.
+        channels: 3 (default) or 1.
+        resize: as in `image_folder`.
+        angles: list of the angles to use. Default: all.
+        threshold: float in (0, 1): the background is what is darker than this, of [0, 1], and reaches the border of
+            the image. Default 0.18, above the grey of COIL-100's background.
+        transforms: bool. True changes each image by `transform` of this module, anew in each epoch. Default
+            False.
+        batch_size, shuffle, seed, drop_remainder: as in `kerasgan.data.load`.
+        on_error: as in `image_folder`.
+
+    Returns:
+        A dataset of `((classes, views, transforms), (images, masks))`: int32 (batch,), float32 (batch, 4) as of
+        `view_vectors`, float32 (batch, 8), float32 images in [-1, 1] whose background is -1, and masks
+        (batch, height, width, 1) of 0 and 1. `dataset.num_classes` is the number of objects.
+
+    Raises:
+        ValueError: for a folder without such metadata, unusable files, or angles that no image has.
+
+    Example:
+
+    >>> dataset = turntable_folder("coil100", angles=range(0, 360, 10))  # doctest: +SKIP
+    """
+    path = _files.existing_folder(path)
+    if not 0 < threshold < 1:
+        raise ValueError(f"`threshold` must be in (0, 1). Received: {threshold!r}")
+    rows = [(row["file_name"], *_label_and_angle(path, row)) for row in _records(path)]
+    known = sorted({angle for _, _, angle in rows})
+    wanted = known if angles is None else [float(angle) for angle in angles]
+    if not wanted or not set(wanted) <= set(known):
+        raise ValueError(f"`angles` must be some of those of the images, {known}. Received: {list(wanted)}")
+    num_classes = 1 + max(label for _, label, _ in rows)
+    rows = [row for row in rows if row[2] in wanted]
+    _files.check_sizes(image_size, channels, resize)
+    files = [path / name for name, *_ in rows]
+    usable, fetch, *_ = _files.store_fitted(files, path, as_size(image_size), channels, resize, on_error)
+    images = np.concatenate([np.asarray(fetch(np.array([i]))) for i in range(len(usable))])
+    masks = np.where(around_objects((images <= 255 * threshold).all(-1)), 0, 255).astype("uint8")[..., None]
+    images = images * (masks > 0)
+    classes = np.array([rows[i][1] for i in usable], "int32")
+    views = view_vectors([rows[i][2] for i in usable])
+    dataset = views_dataset(images, masks, classes, views, transforms, batch_size, shuffle, seed, drop_remainder)
+    dataset.num_classes = num_classes
+    return dataset
+
+
+def around_objects(dark):
+    """Returns where dark pixels reach the border of their image through dark pixels: bools (n, height, width)."""
+    found = np.zeros_like(dark)
+    for border in (np.s_[:, 0], np.s_[:, -1], np.s_[:, :, 0], np.s_[:, :, -1]):
+        found[border] = dark[border]
+    while True:
+        grown = found.copy()
+        grown[:, 1:] |= found[:, :-1]
+        grown[:, :-1] |= found[:, 1:]
+        grown[:, :, 1:] |= found[:, :, :-1]
+        grown[:, :, :-1] |= found[:, :, 1:]
+        grown &= dark
+        if (grown == found).all():
+            return found
+        found = grown
+
+
+def _label_and_angle(path, row):
+    try:
+        label, angle = int(row["label"]), float(row["angle"])
+    except (KeyError, TypeError, ValueError):
+        label = angle = -1
+    if not (label >= 0 and np.isfinite(angle)) or isinstance(row.get("label"), bool):
+        raise ValueError(
+            f"The metadata in {str(path)!r} must give each image a `label` (0, 1, ...) and an `angle` in degrees. "
+            f"Received for {row['file_name']!r}: label {row.get('label')!r}, angle {row.get('angle')!r}"
+        )
+    return label, angle
