@@ -60,6 +60,9 @@ def tiny_dataset(model):
     if not hasattr(model, "sampling_networks"):
         return batches((images(model.input_shape[1:]), labels))
     shape = (model.image_size, model.image_size, model.channels)
+    if isinstance(model, kerasgan.TwoStreamGenerator):
+        known = labels, kerasgan.data.view_vectors(18.0 * labels), np.zeros((20, model.transform_dim), "float32")
+        return batches((known, (images(shape), np.ones((20, *shape[:2], 1), "float32"))))
     if isinstance(model, kerasgan.GANCLS):
         return batches((images(shape), np.eye(20, model.text_dim, dtype="float32")))
     if isinstance(model, kerasgan.ConditionalGAN) and len(model.condition_names) > 1:
@@ -92,6 +95,7 @@ def recipes():
         "dcgan_emoji",
         "stylegan2",
         "projectedgan",
+        "two_stream",
     )
     for name in sorted(path.parent.name for path in zoo.FOLDER.glob("*/recipe.py")):
         yield pytest.param(name, marks=[pytest.mark.slow] * name.startswith(large))
