@@ -9,11 +9,32 @@ import click
 
 from kerasgan_cli.names import nearest
 
-# What the library's messages name, in the words of the command line, where the option has another name.
-OPTION_OF = {"name": "data", "path": "data", "on_error": "skip_broken"}
+# What the library's messages name, in the words of the command line, where the parameter has another name: the first of
+# these that the command has.
+PARAMETER_OF = {
+    "class_names": ("classes",),
+    "crop": ("image_size",),
+    "filepath": ("out",),
+    "folder": ("out",),
+    "labels": ("classes",),
+    "name": ("data", "against"),
+    "on_error": ("skip_broken",),
+    "path": ("data", "out"),
+    "points": ("seeds",),
+    "text": ("texts",),
+    "threshold": ("truncation",),
+}
 
-# Remedies that the command line does not have, beside others that it has.
-PYTHON_ONLY = (", or `drop_remainder=False`",)
+# What a user of the command line does instead, or nothing where it has another remedy.
+INSTEAD = {
+    ", or `drop_remainder=False`": "",
+    "Compile with a smaller one, or give `steps_per_epoch` (the dataset is repeated).": "Remedy: a smaller one.",
+    "With `labels=True` every image": "Every image",
+    ", and the model an encoder (`set_encoder`)": "",
+    "`model.compile(phase='source')` and `model.fit(...)` first, or give a trained `encoder` and `classifier`.": (
+        "a run with --set phase=source first, and its folder as --from."
+    ),
+}
 
 
 def errors_without_traceback(command):
@@ -44,22 +65,30 @@ def in_options(message, context):
     Arguments of a model, or of its compile, that have no option of their own are those of `--set`; the command puts
     their names into `context.meta["settable"]`.
     """
-    options = {parameter.name: parameter for parameter in context.command.params}
+    parameters = {parameter.name: parameter for parameter in context.command.params}
     settable = context.meta.get("settable", ())
 
     def word(match):
         name, value = match[1], match[2]
-        parameter = options.get(name) or options.get(OPTION_OF.get(name))
-        if isinstance(parameter, click.Option):
-            shown = f" {value[1:].strip(chr(39))}" if value and not parameter.is_flag else ""
-            return f"`{max(parameter.opts, key=len)}{shown}`"
+        found = [parameters[each] for each in (name, *PARAMETER_OF.get(name, ())) if each in parameters]
+        if found and isinstance(found[0], click.Argument):
+            return found[0].name.upper()
+        if found:
+            shown = f" {_as_typed(value[1:])}" if value and not found[0].is_flag else ""
+            return f"`{max(found[0].opts, key=len)}{shown}`"
         if name in settable:
             return f"`--set {name}{value or '=VALUE'}`"
         return match[0]
 
-    for phrase in PYTHON_ONLY:
-        message = message.replace(phrase, "")
+    for phrase, other in INSTEAD.items():
+        message = message.replace(phrase, other)
     return re.sub(r"`([a-z_0-9]+)(=[^`]*)?`", word, message)
+
+
+def _as_typed(value):
+    """Returns Python's spelling of a value as the command line has it: no quotes, and 48x64 for a size."""
+    size = re.fullmatch(r"[(\[](\d+), (\d+)[)\]]", value)
+    return f"{size[1]}x{size[2]}" if size else value.strip("'")
 
 
 def library():

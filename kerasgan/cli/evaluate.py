@@ -15,6 +15,7 @@ from kerasgan_cli.common import (
     refuse_unfinished,
     say,
 )
+from kerasgan_cli.options import Size
 from kerasgan_cli.scoring import default_extractor, draw_in_turn, judge_classes, scoring_split, stated_split
 
 SCORES = ("fd", "kd", "is", "pr", "dc", "rec", "acc")
@@ -35,7 +36,9 @@ def _score_names(context, parameter, value):
 )
 @click.option("--extractor", help="mnist, fashion_mnist, glyphs, efficientnet_lite0, ...  [default: by the data]")
 @click.option("--num-images", default=10_000, show_default=True, type=click.IntRange(2), help="Of each kind, at most.")
-@click.option("--image-size", type=int, help="Side to which two folders are brought.  [default: the data's]")
+@click.option(
+    "--image-size", type=Size(), metavar="SIZE", help="To which two folders are brought: 64, or HEIGHTxWIDTH."
+)
 @click.option("--seed", default=0, show_default=True, type=int)
 @click.option("--out", type=click.Path(path_type=Path), help="Also write the scores, a line of JSON each.")
 @click.option("--dry-run", is_flag=True, help="Print what would be compared; measure nothing.")
@@ -141,7 +144,7 @@ def _generated_images(kerasgan, source, model, real, num_images, seed):
         say(f"Drawing {num_images:,} images ...")
         return draw_in_turn(model, num_images, seed)
     say(f"Reading {source} ...")
-    _, size, _, channels = real.element_spec.shape
+    _, *size, channels = real.element_spec.shape
     images = kerasgan.data.image_folder(
         source, size, channels, num_images=num_images, shuffle=False, drop_remainder=False
     )
@@ -150,7 +153,7 @@ def _generated_images(kerasgan, source, model, real, num_images, seed):
 
 def _tell_plan(what, against, metrics, extractor, num_images, shape):
     data = "/".join(filter(None, (against, stated_split(against))))
-    click.echo(f"up to {num_images:,} {what}, against as many of {data}, {shape[1]}x{shape[1]}x{shape[3]}")
+    click.echo(f"up to {num_images:,} {what}, against as many of {data}, {shape[1]}x{shape[2]}x{shape[3]}")
     click.echo(f"{', '.join(metrics)} on features of {extractor}")
 
 

@@ -12,6 +12,22 @@ from kerasgan_cli.names import nearest
 NOT_STORED = ("out", "devices", "resume", "dry_run", "config", "debug")
 
 
+class Size(click.ParamType):
+    """The size of images: 64, or HEIGHTxWIDTH; a list of two from a file of options."""
+
+    name = "size"
+
+    def convert(self, value, param, ctx):
+        sides = list(value) if isinstance(value, (list, tuple)) else str(value).lower().split("x")
+        try:
+            sides = [int(side) for side in sides]
+        except ValueError:
+            sides = []
+        if len(sides) not in (1, 2) or min(sides) < 1:
+            self.fail(f"must be a side, such as 64, or HEIGHTxWIDTH, such as 48x64. Received: {value!r}", param, ctx)
+        return sides[0] if len(set(sides)) == 1 else tuple(sides)
+
+
 def parse_assignments(context, parameter, values):
     """Reads NAME=VALUE: the value as JSON where it is JSON, else as a string."""
     found = {}

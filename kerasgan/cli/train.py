@@ -36,7 +36,15 @@ BATCH_SIZES = {"pairs": 1, "domains": 1, "super_resolution": 16}
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/MODEL_DATA]")
 @click.option("--epochs", default=10, show_default=True, type=click.IntRange(1))
 @click.option("--batch-size", type=click.IntRange(1), help="Images an update of D.  [default: 64, or the paper's]")
-@click.option("--image-size", type=int, help="Side of the images.  [default: the data's]")
+@click.option(
+    "--image-size", type=run_options.Size(), metavar="SIZE", help="64, or HEIGHTxWIDTH.  [default: the data's]"
+)
+@click.option(
+    "--resize",
+    type=click.Choice(["crop", "pad", "stretch"]),
+    help="How images of another shape get there: their longer sides are cut, black bars are added, or they are "
+    "distorted.  [default: crop]",
+)
 @click.option("--channels", type=click.IntRange(1), help="1 for grey, 3 for colour.  [default: the data's]")
 @click.option("--width", type=click.IntRange(1), help="Channels next to the image.  [default: 32]")
 @click.option("--ema-decay", type=click.FloatRange(0, 1, max_open=True), help="Of averaged weights.  [default: 0.995]")
@@ -89,6 +97,7 @@ def command(context, out, devices, resume, dry_run, config, **_):
         kerasgan train dcgan --data mnist --epochs 20 --width 48 --out runs/digits
         kerasgan train cgan --data glyphs:ABC --channels 1 --set networks=conv
         kerasgan train pix2pix --data ./pairs --image-size 128 --set l1_weight=50
+        kerasgan train dcgan --data ./wide --image-size 48x64 --resize pad
         kerasgan train dcgan --data ./photos --image-size 64 --augment diffaugment --dry-run
         kerasgan train dcgan --from dcgan_mnist --data ./signs --channels 1 --augment diffaugment --out runs/signs
         kerasgan train adda --data svhn_cropped,mnist --image-size 28 --channels 1 --set phase=source --out runs/svhn
@@ -145,7 +154,8 @@ def _prepare(kerasgan, options, devices):
     sizes = ", ".join(f"{name} of {part.count_params():,} parameters" for name, part in parts.items())
     steps = max(1, batches // gan.batches_per_step)
     height, width = kerasgan.shapes.as_size(gan.image_size)
-    click.echo(f"images of {width}x{height} pixels and {gan.channels} channel{'s' * (gan.channels > 1)}")
+    size = f"{height}x{width}" if height == width else f"{height}x{width} (height x width)"
+    click.echo(f"images of {size} pixels and {gan.channels} channel{'s' * (gan.channels > 1)}")
     click.echo(f"{type(gan).__name__}: {sizes}, {steps} steps an epoch")
     return gan, dataset, load
 
@@ -177,11 +187,14 @@ def _found(dataset):
 def _loader(kerasgan, options, encoder, shape):
     """Returns the function that reads the data of a run, in the size and with the channels of `shape`."""
     task = MODELS[options["model"]]
+    if options["resize"] and (task == "super_resolution" or options["data"].partition(":")[0] == "glyphs"):
+        raise ValueError(f"--resize is for photos that are brought to a size. Received: {options['resize']}")
     read = functools.partial(
         kerasgan.data.load_for,
         task,
         options["data"],
         **shape,
+        resize=options["resize"],
         batch_size=options["batch_size"] or BATCH_SIZES.get(task, 64),
         embeddings=encoder,
         on_error="skip" if options["skip_broken"] else None,

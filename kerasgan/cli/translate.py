@@ -5,15 +5,22 @@ from pathlib import Path
 import click
 
 from kerasgan_cli.common import errors_without_traceback, library, load_model
+from kerasgan_cli.options import Size
 
 
 @click.command("translate")
 @click.argument("source")
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
 @click.option("--to", type=click.Choice(["A", "B"]), help="The domain to translate to, of a CycleGAN.  [default: B]")
+@click.option(
+    "--tile",
+    type=Size(),
+    metavar="SIZE",
+    help="In overlapping parts, where memory is short: 512, or HEIGHTxWIDTH.",
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A folder, or one file for a grid.")
 @errors_without_traceback
-def command(source, images, to, out):
+def command(source, images, to, tile, out):
     """Translate IMAGES, files or folders, by a Pix2Pix, a CycleGAN or a domain transfer network.
 
     SOURCE is the folder of a finished run or a preset, a .keras file, or the name of a model of the zoo (kerasgan zoo
@@ -23,6 +30,7 @@ def command(source, images, to, out):
     Examples:
         kerasgan translate runs/pairs photo.png --out translated/
         kerasgan translate cyclegan_glyphs ./sans --to A --out serif/
+        kerasgan translate runs/pairs photo.png --tile 512 --out translated/
     """
     kerasgan = library()
     model = load_model(kerasgan, source)
@@ -30,20 +38,31 @@ def command(source, images, to, out):
         raise ValueError(f"SOURCE must translate images at their size. Received: {source!r}, a {type(model).__name__}")
     if to and not isinstance(model, kerasgan.CycleGAN):
         raise ValueError(f"--to is for a CycleGAN. Received: {to!r} for a {type(model).__name__}")
-    size = model.input_size(model.route(to) if to else model.route())
-    direction = {"to": to} if to else {}
-    channels = model.channels if to == "A" else model.source_channels
-    read = kerasgan.data.read_images(list(images), None if None in size else size, channels)
-    translated = [model.translate(image[None], **direction)[0] for _, image in read]
+    any_size = hasattr(model, "route")
+    if tile and not any_size:
+        raise ValueError(f"--tile is for models of images of any size. Received: {tile!r} for a {type(model).__name__}")
+    chosen = {name: value for name, value in (("to", to), ("tile", tile)) if value}
+    size, channels = model.image_size, model.channels
+    if any_size:
+        size = model.input_size(model.route(to) if to else model.route())
+        size, channels = (None if None in size else size), model.channels if to == "A" else model.source_channels
+    read = kerasgan.data.read_images(list(images), size, channels)
+    translated = [model.translate(image[None], **chosen)[0] for _, image in read]
     _write(kerasgan, read, translated, out)
 
 
 @click.command("upscale")
 @click.argument("source")
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
+@click.option(
+    "--tile",
+    type=Size(),
+    metavar="SIZE",
+    help="In overlapping parts, where memory is short: 512, or HEIGHTxWIDTH.",
+)
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A folder.")
 @errors_without_traceback
-def upscale(source, images, out):
+def upscale(source, images, tile, out):
     """Enlarge IMAGES, files or folders of any size, by an SRGAN.
 
     SOURCE is the folder of a finished run or a preset, a .keras file, or the name of a model of the zoo (kerasgan zoo
@@ -58,7 +77,7 @@ def upscale(source, images, out):
     if not hasattr(model, "upscale"):
         raise ValueError(f"SOURCE must enlarge images. Received: {source!r}, a {type(model).__name__}")
     read = kerasgan.data.read_images(list(images), channels=model.channels)
-    _write(kerasgan, read, [model.upscale(image[None])[0] for _, image in read], out)
+    _write(kerasgan, read, [model.upscale(image[None], tile=tile)[0] for _, image in read], out)
 
 
 def _write(kerasgan, read, made, out):

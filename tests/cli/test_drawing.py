@@ -158,6 +158,21 @@ def test_photos_of_any_size_are_translated_and_enlarged(tmp_path):
     assert "must draw images" in run("generate", tmp_path / "pix2pix.keras").output
 
 
+def test_photos_are_enlarged_in_tiles(tmp_path):
+    import kerasgan
+
+    model = kerasgan.SRGAN(image_size=16, width=2, blocks=1)
+    model.compile()
+    model.save(tmp_path / "srgan.keras")
+    photo = np.random.default_rng(0).integers(0, 256, (20, 40, 3), "uint8")
+    Image.fromarray(photo).save(tmp_path / "photo.png")
+    fine("upscale", tmp_path / "srgan.keras", tmp_path / "photo.png", "--tile", "16x24", "--out", tmp_path / "large")
+    expected = model.upscale(photo[None].astype("float32") / np.float32(127.5) - 1, tile=(16, 24))[0]
+    np.testing.assert_allclose(pixels(tmp_path / "large" / "photo.png"), (expected + 1) * 127.5, atol=1)
+    refused = run("upscale", tmp_path / "srgan.keras", tmp_path / "photo.png", "--tile", "16x", "--out", tmp_path / "x")
+    assert refused.exit_code == 2 and "HEIGHTxWIDTH" in refused.output
+
+
 def test_an_unfinished_run_and_its_grids_are_no_generated_images(tmp_path):
     unfinished = tmp_path / "run"
     (unfinished / "samples").mkdir(parents=True)

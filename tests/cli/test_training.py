@@ -222,6 +222,30 @@ def test_a_folder_of_another_layout_is_refused_with_the_one_that_is_needed(data,
     assert "It holds 4 images of 2 classes" in result.output and not (tmp_path / "run").exists()
 
 
+def test_a_size_is_a_side_or_height_and_width(data, tmp_path):
+    size = run_options.Size()
+    assert [size.convert(text, None, None) for text in ("64", "48x64", "64X64", [48, 64], 8)] == [
+        64,
+        (48, 64),
+        64,
+        (48, 64),
+        8,
+    ]
+    for wrong in ("48x", "axb", "1x2x3", "0", "-4x8", "4.5"):
+        with pytest.raises(click.BadParameter, match="HEIGHTxWIDTH, such as 48x64"):
+            size.convert(wrong, None, None)
+    common = ["train", "dcgan", "--data", data / "pairs", "--width", 2, "--batch-size", 2, "--dry-run"]
+    result = run(*common, "--image-size", "16x28", "--resize", "pad")
+    assert result.exit_code == 0, result.output
+    assert "images of 16x28 (height x width) pixels and 3 channels" in result.output
+    stored = options_of(result.output)
+    assert stored["image_size"] == [16, 28] and stored["resize"] == "pad"
+    (tmp_path / "options.json").write_text(json.dumps(stored))
+    again = run("train", "--config", tmp_path / "options.json", "--dry-run")
+    assert again.exit_code == 0 and options_of(again.output) == stored
+    assert "--resize is for photos" in run(*common, "--resize", "pad", "--data", "glyphs").output
+
+
 def test_messages_name_the_options(data):
     result = run("train", "dcgan", "--data", data / "images", "--dry-run")
     assert result.exit_code == 1 and "`--batch-size` must be at most 4" in result.output
