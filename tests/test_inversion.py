@@ -130,7 +130,7 @@ def test_shallow_layers_of_the_shipped_classifier_know_more_of_the_image():
     digit = kerasgan.data.load("glyphs:3", image_size=28, channels=1, batch_size=1, seed=0)
     digit = np.asarray(next(iter(digit)))
     distances = []
-    for layer in ("conv2d", "conv2d_1", "max_pooling2d_1", "features"):
+    for layer in (1, 3, 4, "features"):  # both convolutions, the last pooling
         found = latent.invert(
             network,
             digit,

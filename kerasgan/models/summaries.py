@@ -24,7 +24,7 @@ class Summarises:
 
         Example:
 
-        >>> model = kerasgan.DCGAN(image_size=16, width=2)
+        >>> model = kerasgan.DCGAN(image_size=16, width=2, name="dcgan")
         >>> model.compile(ema_decay=0.99)
         >>> model.summary()
         DCGAN "dcgan"

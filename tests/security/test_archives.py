@@ -318,5 +318,5 @@ def test_no_other_class_has_an_argument_that_can_name_a_network():
             names = telling & {name for method in methods for name in inspect.signature(method).parameters}
             found |= {key.removeprefix("kerasgan>"): names} if names else {}
     # These take a `keras.Model` as their classifier, and no name.
-    networks = {"ADDA": {"classifier"}, "DANN": {"classifier"}}
+    networks = {name: {"classifier"} for name in ("ADDA", "DANN", "PixelDA")}
     assert found == {name: {*config} for name, config in FETCHING.items()} | {"SRGAN": {"perceptual"}} | networks

@@ -63,6 +63,8 @@ def tiny_dataset(model):
     if isinstance(model, kerasgan.TwoStreamGenerator):
         known = labels, kerasgan.data.view_vectors(18.0 * labels), np.zeros((20, model.transform_dim), "float32")
         return batches((known, (images(shape), np.ones((20, *shape[:2], 1), "float32"))))
+    if isinstance(model, kerasgan.SemiSupervisedGAN):
+        return batches(((images(shape), labels % model.num_classes), images(shape)))
     if isinstance(model, kerasgan.GANCLS):
         return batches((images(shape), np.eye(20, model.text_dim, dtype="float32")))
     if isinstance(model, kerasgan.ConditionalGAN) and len(model.condition_names) > 1:

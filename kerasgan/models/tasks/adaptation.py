@@ -90,7 +90,7 @@ class AdaptsPixels(AdaptsDomains):
         Returns:
             float32 array (n, height, width, channels) in [-1, 1].
         """
-        checks.check_images(images, image_size=self.image_size, channels=self.channels)
+        checks.check_images(images, image_size=self.image_size, channels=self.channels, check_range=False)
         seed = random_seed() if seed is None else seed
         noise = stateless_latents(self.prior, len(images), self.latent_dim, seed).numpy()
         return self.sampler().predict([np.asarray(images), noise], batch_size=batch_size, verbose=0)
