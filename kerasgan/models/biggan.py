@@ -33,14 +33,15 @@ def biggan_generator(
         classes = layers.Embedding(num_classes, shared_dim, embeddings_initializer=start())(labels)
     else:
         classes = keras.ops.one_hot(labels, num_classes)
-    count = len(filters)
-    pieces = keras.ops.split(latents, count + 1, axis=-1) if hierarchical else [latents] + count * [None]
+    blocks = len(filters)
+    pieces = keras.ops.split(latents, blocks + 1, axis=-1) if hierarchical else [latents] + blocks * [None]
 
     x = SpectralNormalization(layers.Dense(math.prod(base) * first, kernel_initializer=start()))(pieces[0])
     x = layers.Reshape((*base, first))(x)
-    for count, piece in zip(filters, pieces[1:]):
-        condition = classes if piece is None else layers.Concatenate()([classes, piece])
-        x = doubling_block(x, condition, count, start, spectral=bool(shared_dim))
+    for number, (count, piece) in enumerate(zip(filters, pieces[1:]), 1):
+        name = f"block_{number}"
+        condition = classes if piece is None else layers.Concatenate(name=f"{name}_condition")([classes, piece])
+        x = doubling_block(x, condition, count, start, spectral=bool(shared_dim), name=name)
         if max(x.shape[1:3]) == attention_size:
             x = SelfAttention(value_reduction=2, pool=2, kernel_initializer=start())(x)
     x = spectral_convolution(channels, 3, start)(layers.ReLU()(batch_norm()(x)))

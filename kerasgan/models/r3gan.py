@@ -9,20 +9,32 @@ from kerasgan import penalties
 from kerasgan.augment import OccasionalAugment
 from kerasgan.layers import ClippedSamples, LearnedBasis, SmoothDownSampling2D, SmoothUpSampling2D
 from kerasgan.models.gan import GAN
-from kerasgan.networks.bottlenecks import inverted_bottleneck, linear_change, r3gan_stages, scaled_normal
+from kerasgan.models.tasks import FromLabels, name_conditions
+from kerasgan.networks.bottlenecks import (
+    embedded_classes,
+    inverted_bottleneck,
+    linear_change,
+    r3gan_stages,
+    scaled_normal,
+)
 from kerasgan.optimizers import Adam
 from kerasgan.schedules import R3GANSchedule
 from kerasgan.shapes import as_size
 
 
-def r3gan_generator(image_size, channels, latent_dim, width, blocks, wide_until, group_width):
-    """A linear layer and a learned basis make the smallest image; then residual blocks and smooth upsampling.
+def r3gan_generator(image_size, channels, latent_dim, num_classes, width, blocks, wide_until, group_width):
+    """A linear layer and a learned basis make the smallest image of z, to which an embedding of a class is joined.
+
+    Then residual blocks and smooth upsampling.
 
     Returns:
-        A `keras.Model`, (batch, latent_dim) -> (batch, height, width, channels), in [-1, 1] when sampling.
+        A `keras.Model`, latents or [latents, labels] -> (batch, height, width, channels), in [-1, 1] when sampling.
     """
     sizes, filters = r3gan_stages(image_size, width, wide_until, group_width)
-    x = latents = keras.Input((latent_dim,), name="latents")
+    x = inputs = keras.Input((latent_dim,), name="latents")
+    if num_classes:
+        labels, classes = embedded_classes(num_classes, latent_dim)
+        x, inputs = layers.Concatenate()([x, classes]), [inputs, labels]
     x = LearnedBasis(sizes[0])(layers.Dense(filters[0], use_bias=False, kernel_initializer=scaled_normal())(x))
     for level, count in enumerate(filters):
         if level:
@@ -30,17 +42,19 @@ def r3gan_generator(image_size, channels, latent_dim, width, blocks, wide_until,
         for _ in range(blocks):
             x = inverted_bottleneck(x, group_width, blocks * len(filters))
     x = layers.Conv2D(channels, 1, use_bias=False, kernel_initializer=scaled_normal(), dtype="float32")(x)
-    return keras.Model(latents, ClippedSamples(dtype="float32")(x), name="generator")
+    return keras.Model(inputs, ClippedSamples(dtype="float32")(x), name="generator")
 
 
-def r3gan_discriminator(image_size, channels, width, blocks, wide_until, group_width):
+def r3gan_discriminator(image_size, channels, num_classes, width, blocks, wide_until, group_width):
     """The generator's mirror image: residual blocks and smooth downsampling, then a learned basis and one number.
 
+    With classes that is a projection of an embedding, as long as the last stage is wide, on as many features.
+
     Returns:
-        A `keras.Model`, (batch, height, width, channels) -> (batch, 1) logits.
+        A `keras.Model`, images or [images, labels] -> (batch, 1) logits.
     """
     sizes, filters = r3gan_stages(image_size, width, wide_until, group_width)
-    x = images = keras.Input((*as_size(image_size), channels), name="images")
+    x = inputs = keras.Input((*as_size(image_size), channels), name="images")
     x = layers.Conv2D(filters[-1], 1, use_bias=False, kernel_initializer=scaled_normal())(x)
     for level in reversed(range(len(filters))):
         for _ in range(blocks):
@@ -50,12 +64,16 @@ def r3gan_discriminator(image_size, channels, width, blocks, wide_until, group_w
     spread = keras.initializers.RandomNormal(stddev=1 / math.sqrt(math.prod(sizes[0])))
     x = layers.DepthwiseConv2D(sizes[0], use_bias=False, depthwise_initializer=spread)(x)
     # No bias: the relativistic loss sees differences of logits only.
-    logits = layers.Dense(1, use_bias=False, kernel_initializer=scaled_normal(), dtype="float32")(layers.Flatten()(x))
-    return keras.Model(images, logits, name="discriminator")
+    count = filters[0] if num_classes else 1
+    x = layers.Dense(count, use_bias=False, kernel_initializer=scaled_normal(), dtype="float32")(layers.Flatten()(x))
+    if num_classes:
+        labels, classes = embedded_classes(num_classes, count, 1 / math.sqrt(count))
+        x, inputs = layers.Dot(axes=1, dtype="float32")([x, classes]), [inputs, labels]
+    return keras.Model(inputs, x, name="discriminator")
 
 
 @keras.saving.register_keras_serializable("kerasgan")
-class R3GAN(GAN):
+class R3GAN(FromLabels, GAN):
     """R3GAN, "The GAN is dead; long live the GAN!" (Huang et al. 2024, https://arxiv.org/abs/2501.05441).
 
     Each real image is paired with a generated one, and D says how much more real it is. With f(t) = -log(1 + e^-t),
@@ -67,7 +85,7 @@ class R3GAN(GAN):
     converge locally (section 2), so that no trick is needed: no normalisation, no attention, no minibatch statistics,
     no mixing of latents. The networks mirror each other (section 3, config E): residual inverted bottlenecks with
     grouped convolutions, resampling by [1, 3, 3, 1], LeakyReLU(0.2), Fixup-like initialisation. The step is that of
-    `GAN`. `fit` takes images.
+    `GAN`. `fit` takes images, or with `num_classes` `(images, labels)`, int labels (batch,).
 
     `compile()` trains with Adam(2e-4, beta_1=0, beta_2=0.99), gamma = 1 and an averaged generator. The paper tunes
     gamma to the data (appendix D: 0.05 for CIFAR-10, 2 for FFHQ-64, 150 for FFHQ-256), and moves it, the rate, beta_2,
@@ -89,8 +107,9 @@ class R3GAN(GAN):
         group_width: int. Channels a group of the 3x3 convolutions. Defaults to 16, the paper's (cardinality 96 of
             2 * 768 channels).
         prior: `"normal"` or `"uniform"` on [-1, 1). Defaults to `"normal"`.
-        generator: `keras.Model`, (batch, latent_dim) -> images in [-1, 1]. Defaults to the paper's.
-        discriminator: `keras.Model`, images -> logits. Defaults to the paper's.
+        num_classes: int, for labels as in the authors' class-conditional runs, or None (default).
+        generator: `keras.Model`, latents or [latents, labels] -> images in [-1, 1]. Defaults to the paper's.
+        discriminator: `keras.Model`, images or [images, labels] -> logits. Defaults to the paper's.
         seed: int. Seed of the noise.
 
     `d_real` is the mean probability that the real image of a pair is the more real one, `d_fake` the other's.
@@ -119,11 +138,13 @@ class R3GAN(GAN):
         wide_until=32,
         group_width=16,
         prior="normal",
+        num_classes=None,
         generator=None,
         discriminator=None,
         **kwargs,
     ):
-        shape = (width, blocks, wide_until, group_width)
+        sizes = name_conditions(num_classes) if num_classes is not None else ({}, {})
+        shape = (num_classes, width, blocks, wide_until, group_width)
         super().__init__(
             image_size=image_size,
             channels=channels,
@@ -133,6 +154,8 @@ class R3GAN(GAN):
             discriminator=discriminator or r3gan_discriminator(image_size, channels, *shape),
             **kwargs,
         )
+        self.num_classes = num_classes
+        self.set_conditions(*sizes)
 
     def compile(self, schedule=None, **kwargs):
         """Chooses the training: `AdversarialModel.compile`, and the authors' schedule.
@@ -161,9 +184,7 @@ class R3GAN(GAN):
 
     def penalties(self, judge, real, fake):
         total = super().penalties(judge, real, fake)
-        if self.schedule is None:
-            return total
-        return total * self.schedule.gamma(self.step) / self.schedule.gamma.initial
+        return total if self.schedule is None else total * self.schedule.gamma(self.step) / self.schedule.gamma.initial
 
     def ema_decay_now(self):
         return super().ema_decay_now() if self.schedule is None else self.schedule.ema_decay(self.step - 1)

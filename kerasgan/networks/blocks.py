@@ -1,4 +1,8 @@
-"""Spectrally normalised residual blocks as BigGAN has them: with latents and classes in each norm of the generator."""
+"""Spectrally normalised residual blocks as BigGAN has them: with latents and classes in each norm of the generator.
+
+What reads the condition has a name of its own. Its gradient is a sum of many, and TensorFlow's optimizer of graphs
+sorts sums by name: with the numbered names of Keras, two models of one process would round differently.
+"""
 
 from keras import layers
 
@@ -44,7 +48,7 @@ def spectral_convolution(filters, kernel_size, start):
     return SpectralNormalization(Conv2D(filters, kernel_size, padding="same", kernel_initializer=start()))
 
 
-def linear_norm(x, condition, start, spectral):
+def linear_norm(x, condition, start, spectral, name):
     """Batch norm with gains 1 + W c and shifts V c, linear in the condition c of an image.
 
     Args:
@@ -52,22 +56,26 @@ def linear_norm(x, condition, start, spectral):
         condition: tensor (batch, dim), c.
         start: callable, () -> a new initializer.
         spectral: bool. Whether W and V are spectrally normalised.
+        name: str.
     """
 
-    def linear():
-        layer = layers.Dense(x.shape[-1], use_bias=False, kernel_initializer=start())
-        y = (SpectralNormalization(layer) if spectral else layer)(condition)
+    def linear(part):
+        names = {"name": f"{name}_{part}"}
+        layer = layers.Dense(x.shape[-1], use_bias=False, kernel_initializer=start(), **({} if spectral else names))
+        y = (SpectralNormalization(layer, **names) if spectral else layer)(condition)
         return layers.Reshape((1, 1, x.shape[-1]))(y)
 
-    norm = BatchNormalization(momentum=0.9, epsilon=1e-5, center=False, scale=False, synchronized=True)
-    return norm(x) * (1 + linear()) + linear()
+    norm = BatchNormalization(momentum=0.9, epsilon=1e-5, center=False, scale=False, synchronized=True, name=name)
+    return norm(x) * (1 + linear("gains")) + linear("shifts")
 
 
-def doubling_block(x, condition, filters, start, spectral):
+def doubling_block(x, condition, filters, start, spectral, name):
     """Norm, ReLU, nearest pixels, 3x3, norm, ReLU, 3x3, added to a 1x1 convolution (figure 15b)."""
-    y = layers.ReLU()(linear_norm(x, condition, start, spectral))
+    y = layers.ReLU()(linear_norm(x, condition, start, spectral, f"{name}_norm_1"))
     y = spectral_convolution(filters, 3, start)(layers.UpSampling2D()(y))
-    y = spectral_convolution(filters, 3, start)(layers.ReLU()(linear_norm(y, condition, start, spectral)))
+    y = spectral_convolution(filters, 3, start)(
+        layers.ReLU()(linear_norm(y, condition, start, spectral, f"{name}_norm_2"))
+    )
     # A 1x1 convolution and the nearest pixels may change places: so there are fewer to multiply.
     return layers.Add()([layers.UpSampling2D()(spectral_convolution(filters, 1, start)(x)), y])
 

@@ -22,6 +22,16 @@ def linear_change(x, filters):
     return layers.Conv2D(filters, 1, use_bias=False, kernel_initializer=scaled_normal())(x)
 
 
+def embedded_classes(num_classes, dim, gain=1.0):
+    """Returns a `keras.Input` of labels, and their embedding (batch, dim), which starts as N(0, gain^2 / num_classes).
+
+    One-hot vectors pass a linear layer without bias, as in the authors' class-conditional networks. Float32.
+    """
+    labels = keras.Input((), dtype="int32", name="labels")
+    linear = layers.Dense(dim, use_bias=False, kernel_initializer=scaled_normal(gain), dtype="float32")
+    return labels, linear(keras.ops.one_hot(labels, num_classes))
+
+
 def inverted_bottleneck(x, group_width, total_blocks):
     """Inverted bottleneck (section 3.5, config E): 1x1 to twice the channels, grouped 3x3, 1x1 back, added to x.
 

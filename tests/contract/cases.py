@@ -277,6 +277,22 @@ CASES = {
         default=lambda: kerasgan.R3GAN(width=64),  # of the paper's 768 channels a weight file has 300 MB
         no_float16="TensorFlow has no float16 gradients of grouped convolutions on CPUs",
     ),
+    "R3GAN with labels": Case(
+        make=lambda: kerasgan.R3GAN(
+            image_size=16,
+            channels=1,
+            num_classes=3,
+            latent_dim=4,
+            width=4,
+            blocks=1,
+            wide_until=4,
+            group_width=4,
+            seed=3,
+        ),
+        arrays=lambda n: (images(n, 16, 1), np.arange(n, dtype="int32") % 3),
+        default=lambda: kerasgan.R3GAN(width=64, num_classes=10),
+        no_float16="TensorFlow has no float16 gradients of grouped convolutions on CPUs",
+    ),
     "SNGAN": Case(
         make=lambda: kerasgan.SNGAN(image_size=16, channels=1, latent_dim=4, width=2, seed=3),
         arrays=lambda n: images(n, 16, 1),
@@ -298,7 +314,7 @@ CASES = {
         arrays=lambda n: (images(n, 16, 1), np.arange(n, dtype="int32") % 3),
         default=lambda: kerasgan.BigGAN(width=4),  # the paper's width has 158 million weights
         # As of SNGAN, the hinge's gradient by D's last bias is exactly 0 at first.
-        compile={"loss": "non_saturating", "penalty": "orthogonal", "ema_decay": 0.9},
+        compile={"loss": "non_saturating", "penalty": "orthogonal", "d_steps": 1, "ema_decay": 0.9},
     ),
     "StyleGAN": Case(
         make=stylegan,

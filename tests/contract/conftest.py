@@ -25,6 +25,7 @@ TOOLS = (
     "GAN with a composed discriminator",
     "GAN with regularisers",
     "StyleGAN2 with the pipe of ADA",
+    "R3GAN with labels",
 )
 OF_TOOLS = ("test_logs_are_finite_and_named", "test_save_and_load_restore_everything")
 

@@ -189,3 +189,38 @@ def test_the_penalty_of_a_grouped_convolution_has_the_gradient_of_plain_ones():
     np.testing.assert_allclose(
         gradient(lambda x: layer.convolution_op(x, kernel)), gradient(apart), rtol=1e-3, atol=1e-3
     )
+
+
+def test_with_labels_an_embedding_joins_z_and_d_projects_on_another():
+    """Embeddings as long as z and as the last stage is wide; they start as N(0, 1 / classes) and a width-th of that."""
+    model = kerasgan.R3GAN(
+        image_size=16, channels=1, num_classes=400, latent_dim=6, width=8, blocks=1, wide_until=8, group_width=4, seed=0
+    )
+    of_g, basis = [layer.kernel for layer in model.generator.layers if isinstance(layer, keras.layers.Dense)]
+    features, of_d = [layer.kernel for layer in model.discriminator.layers if isinstance(layer, keras.layers.Dense)]
+    assert of_g.shape == (400, 6) and basis.shape == (12, 8)
+    assert features.shape == (8, 8) and of_d.shape == (400, 8)
+    assert np.std(of_g) == pytest.approx(400**-0.5, rel=0.06)  # 2,400 draws: 4 standard errors
+    assert np.std(of_d) == pytest.approx((400 * 8) ** -0.5, rel=0.05)
+
+    images = np.random.default_rng(0).uniform(-1, 1, (3, 16, 16, 1)).astype("float32")
+    dense = [layer for layer in model.discriminator.layers if isinstance(layer, keras.layers.Dense)]
+    phi = np.asarray(keras.Model(model.discriminator.inputs, dense[0].output)([images, np.zeros(3, "int32")]))
+    labels = np.array([399, 0, 7], "int32")
+    expected = np.sum(phi * np.asarray(of_d)[labels], axis=1)
+    np.testing.assert_allclose(np.ravel(model.discriminator([images, labels])), expected, rtol=1e-4, atol=1e-6)
+
+    joined = next(layer for layer in model.generator.layers if isinstance(layer, keras.layers.Concatenate))
+    latents = model.sample_latents(3, seed=0)
+    found = keras.Model(model.generator.inputs, joined.output)([latents, labels])
+    np.testing.assert_allclose(found, np.concatenate([latents, np.asarray(of_g)[labels]], axis=1), rtol=1e-6)
+
+
+def test_labels_are_needed_with_classes_and_refused_without():
+    model = small(num_classes=3, seed=0)
+    model.compile(run_eagerly=True)
+    assert model.generate(labels=[2, 0], seed=0).shape == (2, 16, 16, 1)
+    with pytest.raises(ValueError, match=r"expected batches of `\(images, labels\)`"):
+        model.fit(-np.ones((4, 16, 16, 1), "float32"), batch_size=4, verbose=0)
+    with pytest.raises(ValueError, match="this R3GAN has no classes"):
+        small(seed=0).generate(labels=[2, 0])

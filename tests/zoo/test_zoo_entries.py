@@ -98,6 +98,7 @@ def recipes():
         "stylegan2",
         "projectedgan",
         "two_stream",
+        "biggan",
     )
     for name in sorted(path.parent.name for path in zoo.FOLDER.glob("*/recipe.py")):
         yield pytest.param(name, marks=[pytest.mark.slow] * name.startswith(large))
