@@ -75,4 +75,4 @@ def score(model):
 
 
 if __name__ == "__main__":
-    recipes.reproduce(sys.modules[__name__], sys.argv[1])
+    recipes.main(sys.modules[__name__])
