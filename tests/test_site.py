@@ -29,7 +29,7 @@ def hooks():
 
 
 def test_every_tutorial_becomes_a_notebook_with_its_pictures(hooks):
-    assert [path.stem[:2] for path in TUTORIALS] == [f"{number:02}" for number in range(1, 13)]
+    assert [path.stem[:2] for path in TUTORIALS] == [f"{number:02}" for number in range(1, 14)]
     for path in TUTORIALS:
         notebook = json.loads(hooks.notebook(path))
         code = "\n\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")
