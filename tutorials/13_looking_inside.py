@@ -44,13 +44,13 @@ for name, field in kerasgan.networks.receptive_fields(network).items():
 # away, `invert` says so.
 
 # %%
-RATES = {"conv2d": 0.02, "max_pooling2d": 0.02, "conv2d_1": 0.02, "max_pooling2d_1": 0.01}
-RATES |= {"features": 0.003, "logits": 0.003}
+LAYERS = {"conv2d": (1, 0.02), "max_pooling2d": (2, 0.02), "conv2d_1": (3, 0.02), "max_pooling2d_1": (4, 0.01)}
+LAYERS |= {"features": (6, 0.003), "logits": (8, 0.003)}
 options = {"tv_weight": 0.03, "alpha_weight": 8e-12, "contrast": 0.95, "restarts": 2, "verbose": 0}
 
 columns, names = [digits], ["image"]
-for layer, rate in RATES.items():
-    found = latent.invert(network, digits, layer, stages=[(rate, STEPS), (rate / 10, STEPS)], **options)
+for layer, (index, rate) in LAYERS.items():
+    found = latent.invert(network, digits, index, stages=[(rate, STEPS), (rate / 10, STEPS)], **options)
     apart = np.sqrt(np.square(found.images - digits[:, None]).mean())
     print(f"{layer:16} features off by {found.errors.mean():.3f}, pixels by {apart:.3f}")
     columns += [found.images[:, 0], found.images[:, 1]]
@@ -70,7 +70,7 @@ plots.labelled_grid(np.stack(columns, axis=1), columns=names, path=f"{FOLDER}/la
 # noise, which total variation smooths.
 
 # %%
-middle = latent.invert(network, digits, "conv2d_1", region=3, stages=[(0.01, STEPS)], **options)
+middle = latent.invert(network, digits, 3, region=3, stages=[(0.01, STEPS)], **options)
 grid = np.concatenate([digits[:, None], middle.images], axis=1)
 plots.labelled_grid(grid, columns=["image", "3x3 neurons", "again"], path=f"{FOLDER}/middle.png")
 
