@@ -18,8 +18,11 @@ specification.loader.exec_module(locks)
 lock = locks.FolderLock({folder!r})
 if {fork}:
     reader, writer = os.pipe()
+    ready, done = os.pipe()
     if not os.fork():
+        os.write(done, b".")  # it has left the lock to its parent
         os.read(reader, 1)  # until the test's end
+    os.read(ready, 1)
 print("held", flush=True)
 sys.stdin.read()
 """
