@@ -164,7 +164,7 @@ class PixelDA(AdaptsPixels, AdversarialModel):
             real_logits = self.judge(target) if self.loss.needs_real_logits else None
             g_loss = self.style_weight * self.loss.generator_loss(fake_logits, real_logits)
             task, _ = class_loss(labels, self.target_logits(fake, training=True))
-            g_loss += self.task_weight * task
+            g_loss += self.task_weight * task + self.generator_penalties()
         self.descend(g_tape, g_loss, self.g_variables, self.g_optimizer)
         self.update_ema()
         return self.track(g_loss=g_loss, **logs)

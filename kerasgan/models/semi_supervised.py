@@ -154,6 +154,9 @@ class SemiSupervisedGAN(FromFewLabels, GAN):
     def draw(self, real, condition, generator=None, training=True):
         return super().draw(real, (), generator, training)
 
+    def paths(self, rows, condition):
+        return super().paths(rows, ())
+
     def judge(self, images, condition, training=True):
         """D's outputs: "logits" is that of "real", log Z, and "classes" holds l_k."""
         outputs = super().judge(images, (), training)

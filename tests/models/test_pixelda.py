@@ -122,3 +122,17 @@ def test_translations_are_repeatable_and_shown_between_source_and_target():
     np.testing.assert_allclose(served, once, rtol=1e-5, atol=1e-6)
     with pytest.raises(ValueError, match=r"\(batch, 16, 16, 3\)"):
         model.translate(source[:, :8])
+
+
+def test_penalties_of_the_weights_of_the_generator_are_in_its_loss():
+    """Of two models that start alike, the losses of G differ by the penalty."""
+    losses = []
+    for penalty in ([], [kerasgan.penalties.Orthogonal(0.5)]):
+        keras.utils.set_random_seed(0)
+        model = plain()
+        model.compile(penalty=penalty, run_eagerly=True)
+        expected = sum(float(p([model.generator])) for p in model.penalty)
+        losses.append((float(model.train_step(tf.nest.map_structure(tf.constant, batch()))["g_loss"]), expected))
+    (without, _), (with_penalty, expected) = losses
+    assert expected > 0.01
+    np.testing.assert_allclose(with_penalty - without, expected, rtol=1e-4)

@@ -122,3 +122,12 @@ def test_zip_unpaired_repeats_the_few_beside_the_many():
         np.testing.assert_array_equal(labelled, images(2))
         np.testing.assert_array_equal(labels, LABELS[:2])
         np.testing.assert_array_equal(unlabelled, images(6, 1)[2 * (i % 3) : 2 * (i % 3) + 2])
+
+
+@pytest.mark.parametrize("options", [{"penalty": "path_length"}, {"penalty": "zcr"}, {"augment": "apa"}])
+def test_labelled_images_are_no_condition_of_the_generator(options):
+    model = kerasgan.SemiSupervisedGAN(image_size=8, num_classes=10, latent_dim=4, seed=0)
+    model.compile(run_eagerly=True, **options)
+    small = images(10)[:, :8, :8]
+    logs = model.train_step(tf.nest.map_structure(tf.constant, ((small, LABELS[:10]), small)))
+    assert all(np.isfinite(value) for value in logs.values())
