@@ -24,3 +24,9 @@ def normalize(x, axes, gamma, beta, epsilon):
     mean, variance = moments(x, axes)
     gamma, beta = (None if weight is None else tf.cast(weight, x.dtype) for weight in (gamma, beta))
     return tf.nn.batch_normalization(x, mean, variance, beta, gamma, epsilon)
+
+
+def output_axis(layer, kernel):
+    """Returns the axis of a layer's kernel that counts its outputs: the last, of transposed layers the one before."""
+    transposed = isinstance(layer, (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose))
+    return len(kernel.shape) - (2 if transposed else 1)

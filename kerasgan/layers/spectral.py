@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from kerasgan.layers.arithmetic import output_axis
+
 
 @keras.saving.register_keras_serializable("kerasgan")
 class SpectralNormalization(keras.layers.Wrapper):
@@ -34,8 +36,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         super().build(input_shape)
         if not any(variable.name in ("kernel", "embeddings") for variable in self.layer.weights):
             raise ValueError(f"`layer` must have a `kernel` or `embeddings`. Received: {self.layer}")
-        transposed = isinstance(self.layer, (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose))
-        self.output_axis = len(self.kernel.shape) - (2 if transposed else 1)
+        self.output_axis = output_axis(self.layer, self.kernel)
         start = keras.initializers.RandomNormal(stddev=1.0)
         shape = (self.kernel.shape[self.output_axis],)
         dtype = keras.backend.result_type(self.kernel.dtype, "float32")

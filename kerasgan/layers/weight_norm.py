@@ -3,6 +3,8 @@
 import keras
 import tensorflow as tf
 
+from kerasgan.layers.arithmetic import output_axis
+
 
 @keras.saving.register_keras_serializable("kerasgan")
 class WeightNormalization(keras.layers.Wrapper):
@@ -40,8 +42,7 @@ class WeightNormalization(keras.layers.Wrapper):
 
     def build(self, input_shape):
         super().build(input_shape)
-        transposed = isinstance(self.layer, keras.layers.Conv2DTranspose)
-        self.output_axis = len(self.layer.kernel.shape) - (2 if transposed else 1)
+        self.output_axis = output_axis(self.layer, self.layer.kernel)
         self.lengths = self.add_weight(
             shape=(self.layer.kernel.shape[self.output_axis],),
             initializer="ones",

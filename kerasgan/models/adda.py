@@ -6,9 +6,9 @@ from keras import Input, Model, layers
 
 from kerasgan.convolutions import Conv2D
 from kerasgan.layers import Dropout, SpatialDropout2D
-from kerasgan.models.dann import head
 from kerasgan.models.resumable import ResumableModel
 from kerasgan.models.tasks import AdaptsDomains, class_loss
+from kerasgan.networks.digits import head
 from kerasgan.optimizers import Adam
 from kerasgan.shapes import as_size
 

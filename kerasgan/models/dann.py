@@ -7,6 +7,7 @@ from kerasgan.convolutions import Conv2D
 from kerasgan.layers import reverse_gradient
 from kerasgan.models.resumable import ResumableModel
 from kerasgan.models.tasks import AdaptsDomains, class_loss
+from kerasgan.networks.digits import head
 from kerasgan.schedules import PowerDecay
 from kerasgan.shapes import as_size
 
@@ -24,24 +25,6 @@ def digit_features(image_size, channels):
     x = layers.MaxPooling2D(2)(Conv2D(32, 5, padding="same", activation="relu")(x))
     x = layers.MaxPooling2D(2)(Conv2D(48, 5, padding="same", activation="relu")(x))
     return Model(images, layers.Flatten()(x), name="features")
-
-
-def head(features, hidden, outputs, name):
-    """Dense layers on features: the paper's label predictor and domain classifier (figure 4a).
-
-    Args:
-        features: int. Length of the features.
-        hidden: list of ints. Units of the rectified layers.
-        outputs: int. Number of logits.
-        name: str. Of the network.
-
-    Returns:
-        A `keras.Model`, (batch, features) -> (batch, outputs) logits.
-    """
-    x = inputs = Input((features,), name="features")
-    for units in hidden:
-        x = layers.Dense(units, activation="relu")(x)
-    return Model(inputs, layers.Dense(outputs, dtype="float32")(x), name=name)
 
 
 @saving.register_keras_serializable("kerasgan")

@@ -7,6 +7,24 @@ from kerasgan.convolutions import Conv2D
 from kerasgan.shapes import as_size
 
 
+def head(features, hidden, outputs, name):
+    """Dense layers on features: label predictor and domain classifier (Ganin et al. 2016, figure 4a).
+
+    Args:
+        features: int. Length of the features.
+        hidden: list of ints. Units of the rectified layers.
+        outputs: int. Number of logits.
+        name: str. Of the network.
+
+    Returns:
+        A `keras.Model`, (batch, features) -> (batch, outputs) logits.
+    """
+    x = inputs = keras.Input((features,), name="features")
+    for units in hidden:
+        x = layers.Dense(units, activation="relu")(x)
+    return keras.Model(inputs, layers.Dense(outputs, dtype="float32")(x), name=name)
+
+
 def digit_stem(image_size, channels, name):
     """The first convolution of `DANN`'s classifier of digits, of which each domain has its own.
 
@@ -27,6 +45,5 @@ def digit_classifier(shape, num_classes):
     features = keras.Input(shape, name="features")
     x = layers.MaxPooling2D(2)(Conv2D(48, 5, padding="same", activation="relu")(features))
     x = layers.Flatten()(x)
-    for _ in range(2):
-        x = layers.Dense(100, activation="relu")(x)
-    return keras.Model(features, layers.Dense(num_classes, dtype="float32")(x), name="classifier")
+    logits = head(x.shape[-1], [100, 100], num_classes, "label_predictor")(x)
+    return keras.Model(features, logits, name="classifier")

@@ -7,6 +7,7 @@ import tensorflow as tf
 
 from kerasgan import random, replicas
 from kerasgan.arguments import KnowsItsArguments
+from kerasgan.layers.arithmetic import output_axis
 from kerasgan.penalties.gradients import check_weight, lazily
 
 
@@ -139,8 +140,8 @@ def filters_of(network):
         for kernel in layer._trainable_variables:
             if kernel.trainable and kernel.name == "kernel" and len(kernel.shape) > 1:
                 matrix = tf.cast(tf.convert_to_tensor(kernel), tf.float32)
-                if isinstance(layer, (keras.layers.Conv1DTranspose, keras.layers.Conv2DTranspose)):
-                    matrix = tf.linalg.matrix_transpose(matrix)  # whose outputs are before the inputs
+                if output_axis(layer, kernel) != len(kernel.shape) - 1:
+                    matrix = tf.linalg.matrix_transpose(matrix)
                 matrices[id(kernel)] = tf.reshape(matrix, (-1, matrix.shape[-1]))
     return list(matrices.values())
 
