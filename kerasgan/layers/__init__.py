@@ -33,6 +33,7 @@ from kerasgan.layers.styles import (
     TrackedMean,
 )
 from kerasgan.layers.virtual_batch import DropReference, ReferenceBatch, VirtualBatchNormalization
+from kerasgan.layers.warping import follow, warp
 from kerasgan.layers.weight_norm import WeightNormalization, initialize_by_data
 
 __all__ = [
@@ -73,10 +74,12 @@ __all__ = [
     "Unpooling",
     "VirtualBatchNormalization",
     "WeightNormalization",
+    "follow",
     "initialize_by_data",
     "moments",
     "normalize",
     "reverse_gradient",
     "upfirdn",
+    "warp",
     "wide",
 ]

@@ -1,0 +1,56 @@
+"""Images moved by a field of vectors."""
+
+import tensorflow as tf
+
+
+def warp(images, flow):
+    """Moves images by backward flow, with bilinear interpolation.
+
+    The result at the place (x, y) is the image at (x, y) + flow. Of places outside, the nearest pixel of the border
+    is taken. Gradients reach both the images and the flow.
+
+    Args:
+        images: (batch, height, width, channels), of any floating-point type.
+        flow: (batch, height, width, 2), in pixels: to the right, and down.
+
+    Returns:
+        A tensor of the shape of `images`, in float32.
+
+    Example:
+
+    >>> images = np.float32([1, 2, 4]).reshape((1, 1, 3, 1))
+    >>> half_a_pixel_left = np.float32([-0.5, 0]) * np.ones((1, 1, 3, 1), "float32")
+    >>> kerasgan.layers.warp(images, half_a_pixel_left)[0, 0, :, 0].numpy()
+    array([1. , 1.5, 3. ], dtype=float32)
+    """
+    images, flow = tf.cast(images, tf.float32), tf.cast(flow, tf.float32)
+    height, width, channels = images.shape[1:]
+    batch = tf.shape(images)[0]
+    x = tf.clip_by_value(flow[..., 0] + tf.range(width, dtype=tf.float32), 0.0, width - 1.0)
+    y = tf.clip_by_value(flow[..., 1] + tf.range(height, dtype=tf.float32)[:, None], 0.0, height - 1.0)
+    # A pixel of the last column or row is the second of its pair, so that its neighbour exists.
+    left = tf.minimum(tf.floor(x), max(width - 2, 0))
+    top = tf.minimum(tf.floor(y), max(height - 2, 0))
+    right_share, lower_share = (x - left)[..., None], (y - top)[..., None]
+    pixels = tf.reshape(images, (batch, height * width, channels))
+    first = tf.cast(top, tf.int32) * width + tf.cast(left, tf.int32)
+    step_right, step_down = min(1, width - 1), width * min(1, height - 1)
+
+    def row(place):
+        one, two = (tf.gather(pixels, place + step, axis=1, batch_dims=1) for step in (0, step_right))
+        return (1 - right_share) * one + right_share * two
+
+    return (1 - lower_share) * row(first) + lower_share * row(first + step_down)
+
+
+def follow(flow, then):
+    """Returns the backward flow over two steps: from a frame to the one before, and from there by `then`.
+
+    Args:
+        flow: (batch, height, width, 2), backward flow from a frame t to t - 1.
+        then: (batch, height, width, 2), backward flow from t - 1 to an earlier frame.
+
+    Returns:
+        float32 (batch, height, width, 2), from t to that frame, exact where nothing is occluded.
+    """
+    return tf.cast(flow, tf.float32) + warp(then, flow)
