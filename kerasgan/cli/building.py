@@ -90,14 +90,17 @@ def _check_fits(kerasgan, start, found, options):
 def sizes(task, dataset):
     """Returns the arguments of a model that follow from the shapes of the data."""
     spec = dataset.element_spec
-    if task == "some_labels":
-        spec = spec[0]
+    if task in ("some_labels", "views"):
+        known, spec = spec[0], spec[task == "views"]
     first, second = spec[:2] if isinstance(spec, tuple) else (spec, None)
     images = second if task in ("pairs", "super_resolution") else first
     height, width = images.shape[1:3]
     found = {"image_size": height if height == width else (height, width), "channels": images.shape[3]}
     if task in ("labels", "some_labels"):
         found["num_classes"] = len(dataset.class_names)
+    elif task == "views":
+        found["num_classes"] = dataset.num_classes
+        found |= {"view_dim": known[1].shape[1], "transform_dim": known[2].shape[1]}
     elif task == "pairs":
         found["source_channels"] = first.shape[3]
     elif task == "super_resolution":

@@ -145,7 +145,11 @@ def refuse_grids(folder):
 
 def drawing_model(kerasgan, source, texts=True):
     """Loads a model that draws from latents: from noise, labels, or where `texts` from texts too."""
-    model = load_model(kerasgan, source)
+    return which_draws(kerasgan, load_model(kerasgan, source), source, texts)
+
+
+def which_draws(kerasgan, model, source, texts=True):
+    """Returns a model that draws from latents, as `drawing_model` does; refuses others."""
     if isinstance(model, kerasgan.StackGAN):
         model = model.stage2  # whose generator holds the first stage
     if not isinstance(model, (kerasgan.GAN, kerasgan.GANCLS) if texts else kerasgan.GAN):

@@ -102,6 +102,20 @@ def _by_attribute(model, attributes):
     return chosen
 
 
+def find_views(kerasgan, model, source, classes, azimuths, elevation):
+    """Returns the classes and the views that a `FromViews` model is to draw: each class from all azimuths."""
+    import numpy as np
+
+    known = Path(source) / CLASSES
+    names = json.loads(known.read_text()) if known.exists() else [str(number) for number in range(model.num_classes)]
+    for name in classes:
+        if name not in names:
+            raise ValueError(f"--class must be one of {names[0]} to {names[-1]}. Received: {name!r}")
+    numbers = [names.index(name) for name in classes or names]
+    turned = np.tile(azimuths, len(numbers))
+    return np.repeat(np.array(numbers, "int32"), len(azimuths)), kerasgan.data.view_vectors(turned, elevation)
+
+
 def write_facts(out, dataset, encoder):
     """Writes what `generate` must know of a run: the names of the classes, and what turned texts into vectors."""
     from kerasgan.files import replacing

@@ -4,8 +4,8 @@ from pathlib import Path
 
 import click
 
-from kerasgan_cli.common import drawing_model, errors_without_traceback, library
-from kerasgan_cli.conditions import condition_options, find_condition, parse_seeds
+from kerasgan_cli.common import errors_without_traceback, library, load_model, which_draws
+from kerasgan_cli.conditions import condition_options, find_condition, find_views, parse_seeds
 
 
 @click.command("generate")
@@ -14,6 +14,8 @@ from kerasgan_cli.conditions import condition_options, find_condition, parse_see
 @click.option("--seed", default=0, show_default=True, type=int)
 @click.option("--seeds", callback=parse_seeds, help="An image for each: 0-99, or 1,5,9.")
 @condition_options
+@click.option("--azimuth", "azimuths", multiple=True, type=float, help="Degrees around objects; several.")
+@click.option("--elevation", type=float, help="Degrees above objects.  [default: 0]")
 @click.option("--truncation", type=click.FloatRange(0), help="Draws latents nearer to the middle; 2 changes little.")
 @click.option(
     "--out",
@@ -23,7 +25,7 @@ from kerasgan_cli.conditions import condition_options, find_condition, parse_see
     help="A grid as .png, .jpg or .webp; or a folder, which gets a PNG for each seed.",
 )
 @errors_without_traceback
-def command(source, num_images, seed, seeds, classes, texts, attributes, truncation, out):
+def command(source, num_images, seed, seeds, azimuths, elevation, classes, texts, attributes, truncation, out):
     """Draw samples: a grid, or separate images.
 
     SOURCE is the folder of a finished run or a preset, a .keras file, or the name of a model of the zoo (kerasgan zoo
@@ -35,11 +37,19 @@ def command(source, num_images, seed, seeds, classes, texts, attributes, truncat
         kerasgan generate cgan_mnist --class 3 --class 7 --out digits.jpg
         kerasgan generate gan_cls_glyphs --text "a bold serif letter R in red on a white background"
         kerasgan generate runs/digits --seeds 0-99 --truncation 1.5 --out digits/
+        kerasgan generate runs/chairs --class 3 --azimuth 0 --azimuth 45 --elevation 20 --out chair.png
     """
     if seeds and num_images:
         raise click.UsageError("--num-images and --seeds exclude each other.")
     kerasgan = library()
-    model = drawing_model(kerasgan, source)
+    model = load_model(kerasgan, source)
+    if isinstance(model, kerasgan.TwoStreamGenerator):
+        given = {"num-images": num_images, "seeds": seeds, "text": texts, "attributes": attributes}
+        _draw_views(kerasgan, model, source, classes, azimuths, elevation, out, given | {"truncation": truncation})
+        return
+    if azimuths or elevation is not None:
+        raise ValueError(f"A {type(model).__name__} takes no --azimuth and no --elevation: it draws no views.")
+    model = which_draws(kerasgan, model, source)
     if out.suffix == "" and not seeds:
         seeds = list(range(seed, seed + (num_images or 64)))
     count = len(seeds) if seeds else num_images or 64
@@ -52,4 +62,16 @@ def command(source, num_images, seed, seeds, classes, texts, attributes, truncat
     columns = count // asked if asked > 1 and count % asked == 0 else None  # a row for each
     names = [f"seed_{number:04d}" for number in seeds] if seeds else None
     paths = kerasgan.plots.save_images(images, out, names, columns)
+    click.echo(f"{len(paths)} images in {out}" if out.suffix == "" else out)
+
+
+def _draw_views(kerasgan, model, source, classes, azimuths, elevation, out, unused):
+    """Draws objects from known views: a row for each class, from left to right around it."""
+    for name, value in unused.items():
+        if value:
+            raise ValueError(f"A {type(model).__name__} takes no --{name}: it draws --class from --azimuth.")
+    azimuths = azimuths or tuple(range(0, 360, 30))
+    numbers, views = find_views(kerasgan, model, source, classes, azimuths, elevation or 0.0)
+    names = [f"class_{number}_{azimuth:g}" for number in dict.fromkeys(numbers.tolist()) for azimuth in azimuths]
+    paths = kerasgan.plots.save_images(model.generate(numbers, views), out, names, len(azimuths))
     click.echo(f"{len(paths)} images in {out}" if out.suffix == "" else out)

@@ -31,11 +31,12 @@ MODELS = {
     "stackganstage2": "captions",
     "stylegan": "images",
     "stylegan2": "images",
+    "twostreamgenerator": "views",
     "wgan": "images",
     "wgangp": "images",
 }
 # The zoo's spellings, beside those that differ by lines and capitals only.
-ALIASES = {"cgan": "conditionalgan", "dtn": "domaintransfernetwork"}
+ALIASES = {"cgan": "conditionalgan", "dtn": "domaintransfernetwork", "twostream": "twostreamgenerator"}
 
 
 def nearest(name, known):

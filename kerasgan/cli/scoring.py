@@ -86,6 +86,8 @@ def score_task(kerasgan, model, load, task, data):
     """
     if task == "some_labels":
         return score_classes(kerasgan, model, data)
+    if task == "views":
+        return score_views(kerasgan, model, load, data)
     if task == "captions":
         return score_translator(kerasgan, model, load, data, paired=False)
     if task in ("images", "labels") and not hasattr(model, "reconstruct"):
@@ -173,6 +175,25 @@ def score_classes(kerasgan, model, data):
     count = sum(len(labels) for _, labels in test.as_numpy_iterator())
     about = {"sd": math.sqrt(accuracy * (1 - accuracy) / count), "num_real": count}
     return [(kerasgan.metrics.Score(accuracy, metric, dataset=name, split=stated_split(name), **about), None)]
+
+
+def score_views(kerasgan, model, load, data):
+    """Returns L1 and SSIM of the images that are drawn of the test data's views, against these images."""
+    import numpy as np
+
+    test = load(split=scoring_split(data), shuffle=False, drop_remainder=False)
+    drawn, real = [], []
+    for known, (images, _) in test.as_numpy_iterator():
+        drawn.append(model.generate(*known))
+        real.append(images)
+    drawn, real = np.concatenate(drawn), np.concatenate(real)
+    about = {"dataset": data, "split": stated_split(data), "num_real": len(real), "num_generated": len(drawn)}
+    pairs = []
+    for name in ("l1", "ssim"):
+        values = getattr(kerasgan.metrics, name)(real, drawn).numpy()
+        sd = float(values.std() / np.sqrt(len(values)))
+        pairs.append((kerasgan.metrics.Score(float(values.mean()), name, sd=sd, **about), None))
+    return pairs
 
 
 def _arrays(dataset):

@@ -7,12 +7,12 @@ import pathlib
 import warnings
 from typing import NamedTuple
 
-from kerasgan.data import _files, _pipeline, captioned, catalog, folders, glyphs
+from kerasgan.data import _files, _pipeline, captioned, catalog, folders, glyphs, turntable
 
 # What each task reads from a folder: the layouts that fit, and how to say what is needed.
 NEEDS = {
     "images": (
-        ("images", "classes", "pairs", "paired folders", "captions", "domains"),
+        ("images", "classes", "pairs", "paired folders", "captions", "domains", "views"),
         "a folder of images, in sub-folders or not",
     ),
     "labels": (("classes", "paired folders"), "a sub-folder of images for each class: photos/cat, photos/dog"),
@@ -22,10 +22,14 @@ NEEDS = {
     ),
     "domains": (("domains",), "two domains: the sub-folders trainA and trainB"),
     "super_resolution": (
-        ("images", "classes", "pairs", "paired folders", "captions", "domains"),
+        ("images", "classes", "pairs", "paired folders", "captions", "domains", "views"),
         "a folder of images, in sub-folders or not",
     ),
     "captions": (("captions",), "images with captions: a metadata.jsonl or metadata.csv beside them"),
+    "views": (
+        ("views",),
+        "objects from known views: a metadata.jsonl or metadata.csv with the `label` and the `angle` of each image",
+    ),
     "some_labels": ((), "two data sets, joined by a comma: one whose classes are known, and one whose are not"),
 }
 _METADATA = ("metadata.jsonl", "metadata.csv")
@@ -36,9 +40,9 @@ class Layout(NamedTuple):
     """What `find_layout` found.
 
     `kind`: "captions", "domains", "pairs" (side by side), "paired folders" (two folders with files of the same names:
-    pairs or classes), "classes" or "images"; `num_images`; `parts`: names of the classes, domains or paired folders;
-    `smallest`, `largest`: (width, height) of the images of the smallest and the largest area; `skipped`: number of the
-    other files by ending.
+    pairs or classes), "classes", "views" (with their angles) or "images"; `num_images`; `parts`: names of the classes,
+    domains or paired folders; `smallest`, `largest`: (width, height) of the images of the smallest and the largest
+    area; `skipped`: number of the other files by ending.
     """
 
     kind: str
@@ -56,6 +60,7 @@ class Layout(NamedTuple):
             "pairs": f"{count} pairs, side by side",
             "paired folders": f"{count} images of 2 classes or {self.num_images // 2:,} pairs by name ({names})",
             "classes": f"{count} images of {len(self.parts)} classes",
+            "views": f"{count} images of objects from known angles",
             "images": f"{count} images",
         }[self.kind]
         sizes = list(dict.fromkeys("x".join(map(str, size)) for size in (self.smallest, self.largest) if size))
@@ -98,7 +103,8 @@ def _find(path, split):
         files = [file for domain in domains for file in _files.image_files(domain)]
         return _layout("domains", path, files, tuple(domain.name for domain in domains), domains)
     if any((path / name).is_file() for name in _METADATA):
-        return _layout("captions", path, _files.image_files(path))
+        kind = "views" if "angle" in captioned._records(path)[0] else "captions"
+        return _layout(kind, path, _files.image_files(path))
     path = part_of(path, split)
     files = _files.image_files(path)
     if all(file.parent != path for file in files):
@@ -154,14 +160,17 @@ def load_for(task, name, split="train", **options):
 
     Args:
         task: "images", "labels" (images with the number of their class), "pairs" (source, target), "domains"
-            (two sets without partners), "super_resolution" (small, large), "captions" (images, text vectors) or
-            "some_labels" ((images, labels), images without labels).
-        name: "glyphs", with letters to choose after a colon; a tensorflow-datasets set, for "images" and "labels";
-            or the path of a folder. For "some_labels" two that `load` takes, joined by a comma, of which the first
-            gives labels: "svhn_cropped,mnist". The smaller set starts again until the larger one ends.
+            (two sets without partners), "super_resolution" (small, large), "captions" (images, text vectors),
+            "views" (objects from known views, see `turntable_folder`) or "some_labels" ((images, labels), images
+            without labels).
+        name: "glyphs", with letters to choose after a colon; "chairs", for "views"; a tensorflow-datasets set, for
+            "images" and "labels"; or the path of a folder. For "some_labels" two that `load` takes, joined by a comma,
+            of which the first gives labels: "svhn_cropped,mnist". The smaller set starts again until the larger one
+            ends.
         split: "train" (default) or "test".
         **options: those of the function that reads it: `load`, `paired_folder`, `paired_folders`, `unpaired_folders`,
-            `super_resolution`, `captioned_folder`, and `glyphs.pairs`, `domains`, `super_resolution`, `captioned`.
+            `super_resolution`, `captioned_folder`, `turntable_folder`, and `glyphs.pairs`, `domains`,
+            `super_resolution`, `captioned`.
             Those that are None keep that function's default.
 
     Returns:
@@ -181,11 +190,12 @@ def load_for(task, name, split="train", **options):
         options["labels"] = True
     if task == "some_labels":
         return _labelled_and_not(str(name), split, options)
-    if catalog.is_glyphs(name):
+    if catalog.is_glyphs(name) and task != "views":
         return _glyphs(task, name, split, options)
     if not catalog.is_folder(name):
-        if task not in ("images", "labels"):
-            raise ValueError(f"`name` must be 'glyphs' or a folder that holds {NEEDS[task][1]}. Received: {name!r}")
+        built_in = "chairs" if task == "views" else "glyphs"
+        if task not in ("images", "labels") and name != built_in:
+            raise ValueError(f"`name` must be {built_in!r} or a folder that holds {NEEDS[task][1]}. Received: {name!r}")
         return catalog.load(name, split, **options)
     path = pathlib.Path(name).expanduser()
     layout = find_layout(path, split)
@@ -253,6 +263,8 @@ def _folder(task, path, split, layout, options):
     if task == "captions":
         in_rows = any(row.get("split") == split for row in captioned._records(path))
         return captioned.captioned_folder(path, **options, split=split if in_rows else None)
+    if task == "views":
+        return turntable.turntable_folder(path, **options)
     if layout.kind == "paired folders":
         return folders.paired_folders(*(place / part for part in layout.parts), **options)
     return folders.paired_folder(place, **options)

@@ -281,13 +281,12 @@ def test_the_models_are_those_of_the_library():
 
     classes = {key.lower(): value for key, value in vars(kerasgan).items() if isinstance(value, type)}
     models = {name for name, value in classes.items() if issubclass(value, kerasgan.ResumableModel)}
-    # No folder that the command line reads holds views and masks.
-    assert set(names.MODELS) == models - {"adversarialmodel", "resumablemodel", "twostreamgenerator"}
+    assert set(names.MODELS) == models - {"adversarialmodel", "resumablemodel"}
     assert all(name in run("train", "--help").output for name in names.MODELS)
     for name, task in names.MODELS.items():
         taken = building.arguments(classes[name], "__init__")
         optional = name in ("r3gan", "stylegan", "stylegan2")  # labels or none
-        assert ("num_classes" in taken and not optional) == (task in ("labels", "some_labels"))
+        assert ("num_classes" in taken and not optional) == (task in ("labels", "some_labels", "views"))
         assert ("text_dim" in taken) == (task == "captions")
         assert ("scale" in taken) == (task == "super_resolution")
 

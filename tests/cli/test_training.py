@@ -34,6 +34,10 @@ def data(tmp_path_factory):
         picture(root / "captions" / f"{number}.png")
     rows = [{"file_name": f"{number}.png", "caption": f"number {'abcd'[number]}"} for number in range(4)]
     (root / "captions" / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    rows = [{"file_name": f"{i}.png", "label": i % 2, "angle": 90 * (i // 2)} for i in range(4)]
+    for row in rows:
+        picture(root / "views" / row["file_name"])
+    (root / "views" / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
     return root
 
 
@@ -121,6 +125,7 @@ def test_options_become_arguments_of_compile():
         ("dtn", "domains", [], "DomainTransferNetwork: features of"),
         ("gancls", "captions", [], "GANCLS: generator of"),
         ("cgan", "labels", ["--set", "networks=conv"], "ConditionalGAN: generator of"),
+        ("twostream", "views", ["--set", "units=4"], "TwoStreamGenerator: generator of"),
         ("autoencoder", "images", ["--set", "networks=conv", "--set", "code=3"], "Autoencoder: encoder of"),
     ],
 )
@@ -129,6 +134,28 @@ def test_models_of_pairs_domains_and_texts_are_made_for_their_data(model, layout
     result = run("train", model, "--data", data / layout, *common)
     assert result.exit_code == 0, result.output
     assert expected in result.output and f"{data / layout}: 4 " in result.output
+
+
+@pytest.mark.slow
+def test_a_model_of_views_is_trained_scored_and_drawn(data, tmp_path):
+    out = tmp_path / "run"
+    common = ["--image-size", 16, "--width", 2, "--set", "units=4", "--batch-size", 2, "--epochs", 1]
+    result = run("train", "twostream", "--data", data / "views", *common, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "4 images of objects from known angles" in result.output
+    scores = json.loads((out / "score.json").read_text())["scores"]
+    assert [(score["metric"], score["num_real"]) for score in scores] == [("l1", 4), ("ssim", 4)]
+    drawn = run("generate", out, "--class", 1, "--azimuth", 0, "--azimuth", 45.5, "--out", tmp_path / "drawn")
+    assert drawn.exit_code == 0, drawn.output
+    assert sorted(p.name for p in (tmp_path / "drawn").iterdir()) == ["class_1_0.png", "class_1_45.5.png"]
+    with Image.open(tmp_path / "drawn" / "class_1_0.png") as image:
+        assert image.size == (16, 16)
+    assert "--class must be one of 0 to 1. Received: '2'" in run("generate", out, "--class", 2).output
+    assert "takes no --text" in run("generate", out, "--text", "a chair").output
+
+
+def test_other_models_draw_no_views(saved):
+    assert "takes no --azimuth" in run("generate", saved / "dcgan", "--azimuth", 3).output
 
 
 @pytest.mark.parametrize(("model", "words"), [("dann", "DANN: features of"), ("adda", "discriminator of")])
