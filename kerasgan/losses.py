@@ -277,12 +277,17 @@ class FeatureMatching(_Around):
     D is trained as ever; G minimises |E f(x) - E f(G(z))|^2, where f are activations inside D and the means are over
     the batch, those of all devices. The discriminator must output f too: see `kerasgan.networks.with_features`.
 
+    `per_image=True` is the feature matching of translators (Wang et al. 2018, https://arxiv.org/abs/1711.11585,
+    equation 4), which know the real image of each generated one: E |f(x) - f(G)|, the mean absolute difference of the
+    features of the two. Of several layers and discriminators it is the mean.
+
     Args:
         adversarial: as `losses.get` takes it: the loss of D, and of G with `adversarial_weight`. Defaults to
             `"non_saturating"`.
         weight: float. Of the distance of the features. Defaults to 1.
         adversarial_weight: float. Of G's adversarial loss beside it. Defaults to 0: in the paper the distance takes
             its place.
+        per_image: bool. Whether images are compared one by one. Defaults to False, their means.
 
     Example:
 
@@ -291,24 +296,33 @@ class FeatureMatching(_Around):
     >>> model.compile(loss=kerasgan.losses.FeatureMatching(adversarial_weight=0.1))
     """
 
-    arguments = ("adversarial", "weight", "adversarial_weight")
+    arguments = ("adversarial", "weight", "adversarial_weight", "per_image")
     needs_real_logits = True
 
-    def __init__(self, adversarial="non_saturating", weight=1.0, adversarial_weight=0.0):
+    def __init__(self, adversarial="non_saturating", weight=1.0, adversarial_weight=0.0, per_image=False):
         super().__init__(adversarial)
         for name, value in (("weight", weight), ("adversarial_weight", adversarial_weight)):
             if value < 0:
                 raise ValueError(f"`{name}` must be at least 0. Received: {value!r}")
-        self.weight, self.adversarial_weight = weight, adversarial_weight
+        self.weight, self.adversarial_weight, self.per_image = weight, adversarial_weight, per_image
 
-    def generator_loss(self, fake_logits, real_logits=None):
-        def distance(fake, real):
+    def distance(self, fake_outputs, real_outputs):
+        """Returns the distance of the features in two outputs of a discriminator, a float32 scalar without a weight."""
+
+        def of_means(fake, real):
             difference = replicas.mean(tf.reduce_mean(fake, axis=0) - tf.reduce_mean(real, axis=0))
             return tf.reduce_sum(difference**2)
 
+        def of_images(fake, real):
+            return tf.reduce_mean(tf.abs(fake - tf.stop_gradient(real)))
+
+        compare = of_images if self.per_image else of_means
+        return over_outputs(compare, fake_outputs, real_outputs, name="features")
+
+    def generator_loss(self, fake_logits, real_logits=None):
         if real_logits is None:
             raise ValueError("FeatureMatching.generator_loss needs `real_logits` too. Received: None")
-        loss = self.weight * over_outputs(distance, fake_logits, real_logits, name="features")
+        loss = self.weight * self.distance(fake_logits, real_logits)
         if self.adversarial_weight:
             loss += self.adversarial_weight * self.adversarial.generator_loss(fake_logits, real_logits)
         return loss

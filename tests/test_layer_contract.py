@@ -35,6 +35,7 @@ CASES = {
     "GroupNormalization": (lambda **o: layers.GroupNormalization(2, **o), [IMAGE, LARGE, VECTOR, (2, 3, 4)]),
     "GroupedConv2D": (lambda **o: convolutions.GroupedConv2D(6, 3, padding="same", groups=2, **o), [IMAGE, LARGE]),
     "ImageBatchNormalization": (ImageBatchNormalization, [IMAGE, LARGE]),
+    "InstanceMean": (layers.InstanceMean, [[IMAGE, ((4, 6, 6), "int32")]]),
     "InstanceNoise": (augment.InstanceNoise, [IMAGE]),
     "InstanceNormalization": (layers.InstanceNormalization, [IMAGE, LARGE]),
     "LayerNormalization": (layers.LayerNormalization, [IMAGE, VECTOR, (2, 3, 4)]),

@@ -203,6 +203,23 @@ def test_feature_matching_by_hand():
         alone.generator_loss(fake)
 
 
+def test_feature_matching_of_each_image_by_hand():
+    """Rows differ by (0, 4) and (2, 2): mean 2, where the means of the two rows differ by (1, 3). The second layer's
+    features differ by 1: of two layers the mean is 1.5, and with a second discriminator that is right 0.75."""
+    real = outputs([0.0, 2.0], [[0, 4], [0, 6]]) | {"features": [tf.constant([[0.0, 4], [0, 6]]), tf.ones((2, 1))]}
+    fake = outputs([-3.0, 1.0], [[0, 0], [2, 4]]) | {"features": [tf.constant([[0.0, 0], [2, 4]]), tf.zeros((2, 1))]}
+    loss = losses.FeatureMatching("hinge", weight=10.0, per_image=True)
+    assert float(loss.distance(fake, real)) == pytest.approx(1.5, abs=1e-6)
+    assert float(loss.generator_loss(fake, real)) == pytest.approx(15, abs=1e-5)
+    assert float(loss.distance([fake, real], [real, real])) == pytest.approx(0.75, abs=1e-6)
+    moved = tf.Variable([[1.0]])
+    with tf.GradientTape() as tape:
+        value = loss.distance({"features": 0 * moved}, {"features": moved})
+    assert (
+        float(value) == 1 and float(tape.gradient(value, moved)[0, 0]) == 0
+    )  # the real image's features are constants
+
+
 def test_label_flipping_exchanges_the_logits_of_a_share_of_the_pairs():
     """Under the Wasserstein loss, with all real logits 0 and all fake ones 1, the loss is 1 - 2 s for a share s. Over
     40,000 pairs s lies within 0.008 of 0.2 (four standard errors). G's loss knows of no labels."""

@@ -74,6 +74,26 @@ def test_with_features_shares_weights():
     np.testing.assert_array_equal(networks.with_features(plain, "head")(x)["features"], plain(x))
 
 
+def test_with_features_of_several_layers():
+    judge = networks.with_features(linear(2), [1, "head"])
+    x = RNG.normal(size=(3, 2, 2, 1)).astype("float32")
+    flat, logits = judge(x)["features"]
+    np.testing.assert_array_equal(flat, x.reshape(3, 4))
+    np.testing.assert_array_equal(logits, judge(x)["logits"])
+
+
+def test_smaller_scales_are_those_behind_the_first_with_their_weights():
+    judge = networks.at_scales(lambda size: networks.with_features(linear(size)), 8, scales=3)
+    small = networks.at_smaller_scales(judge)
+    x = RNG.normal(size=(2, 8, 8, 1)).astype("float32")
+    half = x.reshape(2, 4, 2, 4, 2, 1).mean(axis=(2, 4))
+    for found, expected in zip(small(half), judge(x)[1:], strict=True):
+        np.testing.assert_allclose(found["logits"], expected["logits"], rtol=1e-5, atol=1e-6)
+    assert {id(v) for v in small.weights} == {id(v) for v in judge.weights[2:]}
+    with pytest.raises(ValueError, match="of 2 or more. Received: 1"):
+        networks.at_smaller_scales(networks.at_scales(linear, 8, scales=1))
+
+
 def constant_generator(inputs):
     images = layers.Reshape((4, 4, 1))(layers.Dense(16, kernel_initializer="zeros")(inputs[0]))
     return keras.Model(inputs if len(inputs) > 1 else inputs[0], images)

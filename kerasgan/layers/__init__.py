@@ -6,6 +6,7 @@ from kerasgan.layers.attention import SelfAttention
 from kerasgan.layers.dropout import Dropout, SpatialDropout2D
 from kerasgan.layers.equalized import BiasedRectifier, EqualizedConv2D, EqualizedDense
 from kerasgan.layers.filters import Resample, upfirdn
+from kerasgan.layers.instances import InstanceMean, instance_boundaries
 from kerasgan.layers.minibatch import MinibatchDiscrimination, MinibatchStdDev, Pack
 from kerasgan.layers.normalizations import (
     BatchNormalization,
@@ -47,6 +48,7 @@ __all__ = [
     "EqualizedConv2D",
     "EqualizedDense",
     "GroupNormalization",
+    "InstanceMean",
     "InstanceNormalization",
     "LayerNormalization",
     "LeakyReLU",
@@ -76,6 +78,7 @@ __all__ = [
     "WeightNormalization",
     "follow",
     "initialize_by_data",
+    "instance_boundaries",
     "moments",
     "normalize",
     "reverse_gradient",

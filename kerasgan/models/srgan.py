@@ -6,7 +6,7 @@ import tensorflow as tf
 from kerasgan.models.base import AdversarialModel
 from kerasgan.models.tasks import FromImage
 from kerasgan.networks.enlarging import srgan_discriminator, srgan_generator
-from kerasgan.networks.vgg import VGG, vgg_features
+from kerasgan.networks.vgg import perceptual_network
 from kerasgan.optimizers import Adam
 from kerasgan.reconstruction import mean_square, total_variation
 from kerasgan.shapes import as_size
@@ -75,22 +75,18 @@ class SRGAN(FromImage, AdversarialModel):
 
         Args:
             perceptual: what the content loss compares: None, the pixels (the default, which needs no download);
-                `"vgg19_22"` or `"vgg19_54"`, features of VGG19, whose weights Keras fetches once; `"vgg16_33"`,
-                features of VGG16 from the extra `natural`; or any `keras.Model`, images in [-1, 1] -> features,
-                which is held fixed and saved with this model.
+                a name of `kerasgan.networks.vgg_features`, such as `"vgg19_54"`, whose weights Keras fetches once, or
+                `"vgg16_33"`, from the extra `natural`; or any `keras.Model`, images in [-1, 1] -> features or a list
+                of them, whose errors add up; it is held fixed and saved with this model.
             adversarial_weight: float. Defaults to 10^-3 (equation 3). 0 trains SRResNet, without a discriminator.
             total_variation_weight: float. Weight of the mean absolute difference of neighbouring pixels. Defaults to
                 0; the paper's first version had such a term.
             **kwargs: those of `AdversarialModel.compile`.
         """
         self.weigh(adversarial_weight=adversarial_weight, total_variation_weight=total_variation_weight)
-        if isinstance(perceptual, str) and perceptual not in VGG:
-            raise ValueError(f"`perceptual` must be None, one of {list(VGG)} or a Model. Got: {perceptual!r}")
         if perceptual is not None:
-            features = vgg_features(perceptual) if isinstance(perceptual, str) else perceptual
-            features.trainable = False
             # Kept from Keras's tracking: everyone can have the weights of a VGG, no checkpoint needs them.
-            object.__setattr__(self, "_features", features)
+            object.__setattr__(self, "_features", perceptual_network(perceptual))
         self.perceptual = perceptual
         super().compile(**kwargs)
 
@@ -125,7 +121,8 @@ class SRGAN(FromImage, AdversarialModel):
 
     def generator_losses(self, high, fake, adversarial_loss):
         """Equation 3, and its content term."""
-        content_loss = mean_square(self.features(high), self.features(fake))  # equations 4 and 5
+        pairs = zip(tf.nest.flatten(self.features(high)), tf.nest.flatten(self.features(fake)), strict=True)
+        content_loss = sum(mean_square(real, made) for real, made in pairs)  # equations 4 and 5
         g_loss = content_loss + self.adversarial_weight * adversarial_loss
         if self.total_variation_weight:
             g_loss += self.total_variation_weight * total_variation(fake)

@@ -12,19 +12,25 @@ def with_features(discriminator, layer=-2):
 
     Args:
         discriminator: `keras.Model` of the functional kind; its weights are shared, not copied.
-        layer: name or index of the layer whose output is matched. Defaults to -2, before the last one. ACGAN's
-            discriminator ends in two, so there it is -3.
+        layer: name or index of the layer whose output is matched, or a list of these. Defaults to -2, before the last
+            one. ACGAN's discriminator ends in two, so there it is -3.
 
     Returns:
-        A `keras.Model` with the same inputs, whose output is {"logits": ..., "features": ...}.
+        A `keras.Model` with the same inputs, whose output is {"logits": ..., "features": ...}; of a list of layers
+        "features" is a list.
 
     Raises:
         ValueError: if `discriminator` is not functional, or has no such layer.
     """
     if not hasattr(discriminator, "operations"):
         raise ValueError(f"`discriminator` must be a functional `keras.Model`. Received: {discriminator!r}")
-    found = discriminator.get_layer(layer) if isinstance(layer, str) else discriminator.get_layer(index=layer)
-    outputs = {"logits": discriminator.output, "features": found.output}
+
+    def output_of(layer):
+        found = discriminator.get_layer(layer) if isinstance(layer, str) else discriminator.get_layer(index=layer)
+        return found.output
+
+    features = [output_of(each) for each in layer] if isinstance(layer, (list, tuple)) else output_of(layer)
+    outputs = {"logits": discriminator.output, "features": features}
     return keras.Model(discriminator.input, outputs, name=discriminator.name)
 
 
@@ -65,6 +71,25 @@ def at_scales(make, image_size, scales=3):
     return _on_views(make, image_size, views)
 
 
+def at_smaller_scales(discriminator):
+    """The discriminators of `at_scales` but the one of the full size, with their weights.
+
+    Args:
+        discriminator: what `at_scales` returned, of at least 2 scales.
+
+    Returns:
+        A `keras.Model` of images of half the size -> the list of the other logits.
+
+    Raises:
+        ValueError: if there are no two discriminators.
+    """
+    found = [layer for layer in discriminator.layers if isinstance(layer, keras.Model)]
+    if len(found) < 2:
+        raise ValueError(f"`discriminator` must be one of `at_scales`, of 2 or more. Received: {len(found)} inside it")
+    views = [layers.AveragePooling2D(2**i) if i else None for i in range(len(found) - 1)]
+    return _joined(found[1:], tuple(found[1].inputs[0].shape[1:3]), views)
+
+
 def at_regions(make, image_size, regions):
     """Several discriminators of one architecture, each on a square region of the image.
 
@@ -103,15 +128,18 @@ def at_regions(make, image_size, regions):
 def _on_views(make, image_size, views):
     """Joins a network `make(size)` for each (size, layer or None) of `views`, called on what the layer shows it."""
     networks = [make(size) for size, _ in views]
+    for i, network in enumerate(networks):
+        network.name = f"discriminator_{i}"  # names must differ in one network
+    return _joined(networks, as_size(image_size), [view for _, view in views])
+
+
+def _joined(networks, size, views):
     inputs = [
-        keras.Input(
-            (*as_size(image_size), x.shape[-1]) if len(x.shape) == 4 else x.shape[1:], None, x.dtype, name=x.name
-        )
+        keras.Input((*size, x.shape[-1]) if len(x.shape) == 4 else x.shape[1:], None, x.dtype, name=x.name)
         for x in networks[0].inputs
     ]
     outputs = []
-    for i, (network, (_, view)) in enumerate(zip(networks, views)):
-        network.name = f"discriminator_{i}"  # names must differ in one network
+    for network, view in zip(networks, views, strict=True):
         seen = [view(x) if view and len(x.shape) == 4 else x for x in inputs]
         outputs.append(network(seen if len(seen) > 1 else seen[0]))
     return keras.Model(inputs if len(inputs) > 1 else inputs[0], outputs, name="discriminator")

@@ -1,4 +1,4 @@
-"""The residual translator."""
+"""The residual translator, and the enhancer that refines what it draws."""
 
 import keras
 from keras import layers
@@ -9,41 +9,104 @@ from kerasgan.networks.parts import instance_norm, normal
 from kerasgan.shapes import as_size
 
 
-def residual_generator(image_size, channels, source_channels=None, width=64, blocks=None):
+def residual_generator(image_size, channels, source_channels=None, width=64, blocks=None, downsamplings=2):
     """The translator of Johnson et al. (2016) as CycleGAN has it (Zhu et al. 2017, appendix 7.2).
 
     c7s1-64, d128, d256, R256 x n, u128, u64, c7s1-3, with reflection padding and instance normalization.
 
     Args:
-        image_size: int or (height, width) of the images in training, multiples of 4; it takes images of any such size.
+        image_size: int or (height, width) of the images in training, multiples of 2^downsamplings; it takes images of
+            any such size.
         channels: int. Of the images that come out.
         source_channels: int. Of the images that go in. Defaults to `channels`.
-        width: int. Channels of the first layer. Defaults to 64.
+        width: int. Channels of the first layer, doubled at each halving of the size. Defaults to 64.
         blocks: int. Residual blocks. Defaults to 9 from 256 pixels on and to 6 below, as in the paper.
+        downsamplings: int. How often the size is halved. Defaults to 2, CycleGAN's; pix2pixHD's is 4.
 
     Returns:
         A `keras.Model`, (batch, height, width, source_channels) -> (..., channels) in [-1, 1].
+
+    Raises:
+        ValueError: if `image_size` cannot be halved so often.
     """
-    if any(side < 8 or side % 4 for side in as_size(image_size)):
-        raise ValueError(f"`image_size` must be a multiple of 4, at least 8. Received: {image_size!r}")
+    multiple = 2**downsamplings
+    if any(side < 2 * multiple or side % multiple for side in as_size(image_size)):
+        raise ValueError(
+            f"`image_size` must be a multiple of {multiple}, at least {2 * multiple}. Received: {image_size!r}"
+        )
     blocks = (9 if min(as_size(image_size)) >= 256 else 6) if blocks is None else blocks
-
-    def convolution(x, filters, kernel, stride=1):
-        x = Conv2D(filters, kernel, stride, "same" if stride > 1 else "valid", **plain())(x)
-        return instance_norm()(x)
-
-    def plain():
-        return {"use_bias": False, "kernel_initializer": normal()}
-
     x = images = keras.Input((None, None, source_channels or channels), name="images")
-    x = layers.ReLU()(convolution(ReflectionPadding2D(3)(x), width, 7))
-    x = layers.ReLU()(convolution(x, 2 * width, 3, stride=2))
-    x = layers.ReLU()(convolution(x, 4 * width, 3, stride=2))
+    x = layers.ReLU()(_convolve(ReflectionPadding2D(3)(x), width, 7))
+    for level in range(1, downsamplings + 1):
+        x = layers.ReLU()(_convolve(x, width * 2**level, 3, stride=2))
     for _ in range(blocks):
-        y = layers.ReLU()(convolution(ReflectionPadding2D()(x), 4 * width, 3))
-        x = layers.Add()([x, convolution(ReflectionPadding2D()(y), 4 * width, 3)])
-    for filters in (2 * width, width):
-        x = Conv2DTranspose(filters, 3, 2, "same", **plain())(x)
-        x = layers.ReLU()(instance_norm()(x))
+        x = _residual_block(x)
+    for level in reversed(range(downsamplings)):
+        x = _enlarge(x, width * 2**level)
+    return keras.Model(images, _paint(x, channels), name="generator")
+
+
+def global_generator(image_size, channels, source_channels, width=64, blocks=9, downsamplings=4):
+    """Pix2pixHD's global generator G1 (Wang et al. 2018, https://arxiv.org/abs/1711.11585, section 3.2).
+
+    `residual_generator` with four halvings, which also outputs the features that the last convolution paints.
+
+    Args:
+        image_size, channels, source_channels, width, blocks, downsamplings: as of `residual_generator`.
+
+    Returns:
+        A `keras.Model`, (batch, height, width, source_channels) -> [images (..., channels) in [-1, 1], features
+        (..., width)].
+    """
+    whole = residual_generator(image_size, channels, source_channels, width, blocks, downsamplings)
+    features = whole.layers[-4].output  # before padding, convolution and tanh
+    return keras.Model(whole.input, [whole.output, features], name="global_generator")
+
+
+def local_enhancer(channels, source_channels, features, blocks=3):
+    """Pix2pixHD's local enhancer G2 (Wang et al. 2018, https://arxiv.org/abs/1711.11585, section 3.2, figure 3).
+
+    c7s1-32, d64, + G1's features, R64 x 3, u32, c7s1-3.
+
+    Args:
+        channels: int. Of the images that come out.
+        source_channels: int. Of what goes in.
+        features: int. Channels of G1's features; its first layer has half as many.
+        blocks: int. Residual blocks. Defaults to 3, the paper's.
+
+    Returns:
+        A `keras.Model`, [sources (batch, height, width, source_channels), features (batch, height / 2, width / 2,
+        features)] -> (batch, height, width, channels) in [-1, 1].
+    """
+    sources = keras.Input((None, None, source_channels), name="images")
+    known = keras.Input((None, None, features), name="features")
+    x = layers.ReLU()(_convolve(ReflectionPadding2D(3)(sources), features // 2, 7))
+    x = layers.Add()([layers.ReLU()(_convolve(x, features, 3, stride=2)), known])
+    for _ in range(blocks):
+        x = _residual_block(x)
+    return keras.Model([sources, known], _paint(_enlarge(x, features // 2), channels), name="enhancer")
+
+
+def _plain():
+    return {"use_bias": False, "kernel_initializer": normal()}
+
+
+def _convolve(x, filters, kernel, stride=1):
+    x = Conv2D(filters, kernel, stride, "same" if stride > 1 else "valid", **_plain())(x)
+    return instance_norm()(x)
+
+
+def _residual_block(x):
+    filters = x.shape[-1]
+    y = layers.ReLU()(_convolve(ReflectionPadding2D()(x), filters, 3))
+    return layers.Add()([x, _convolve(ReflectionPadding2D()(y), filters, 3)])
+
+
+def _enlarge(x, filters):
+    x = Conv2DTranspose(filters, 3, 2, "same", **_plain())(x)
+    return layers.ReLU()(instance_norm()(x))
+
+
+def _paint(x, channels):
     x = Conv2D(channels, 7, kernel_initializer=normal())(ReflectionPadding2D(3)(x))
-    return keras.Model(images, layers.Activation("tanh", dtype="float32")(x), name="generator")
+    return layers.Activation("tanh", dtype="float32")(x)

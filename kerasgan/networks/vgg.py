@@ -14,6 +14,7 @@ VGG = {
     "vgg16_33": (keras.applications.VGG16, "block3_conv3", BSDS),
     "vgg19_22": (keras.applications.VGG19, "block2_conv2", IMAGENET),
     "vgg19_54": (keras.applications.VGG19, "block5_conv4", IMAGENET),
+    "vgg19_11_to_51": (keras.applications.VGG19, tuple(f"block{i}_conv1" for i in range(1, 6)), IMAGENET),
 }
 
 
@@ -25,11 +26,12 @@ def vgg_features(name, pretrained=True):
     layers much as they were.
 
     Args:
-        name: `"vgg16_33"`, `"vgg19_22"` or `"vgg19_54"`.
+        name: `"vgg16_33"`, `"vgg19_22"`, `"vgg19_54"`, or `"vgg19_11_to_51"`, the first convolution of each of the five
+            blocks, by which pix2pixHD compares.
         pretrained: bool. False leaves the weights random.
 
     Returns:
-        A `keras.Model`, RGB images in [-1, 1] -> features, divided by 12.75 as in section 3.2.
+        A `keras.Model`, RGB images in [-1, 1] -> features, divided by 12.75 as in section 3.2; a list of several.
 
     Raises:
         ValueError: "vgg16_33" without its package.
@@ -39,14 +41,31 @@ def vgg_features(name, pretrained=True):
     if fetched:
         check_allowed(f"the weights of {name!r}")
     vgg = build(include_top=False, weights="imagenet" if fetched else None)
-    vgg = keras.Model(vgg.input, vgg.get_layer(layer).output)
+    names = [layer] if isinstance(layer, str) else layer
+    vgg = keras.Model(vgg.input, [vgg.get_layer(each).output for each in names])
     if pretrained and build is keras.applications.VGG16:
         read_edge_detector(vgg)
     x = images = keras.Input((None, None, 3))
     # What a VGG was trained on: [0, 255], blue first, less the means.
     x = layers.Rescaling(127.5, offset=[127.5 - mean for mean in means])(x)
-    x = vgg(x[..., ::-1])
-    return keras.Model(images, layers.Rescaling(1 / 12.75, dtype="float32")(x), name=name)
+    outputs = [layers.Rescaling(1 / 12.75, dtype="float32")(x) for x in keras.tree.flatten(vgg(x[..., ::-1]))]
+    return keras.Model(images, outputs if len(outputs) > 1 else outputs[0], name=name)
+
+
+def perceptual_network(perceptual):
+    """Returns the network by whose features `compile(perceptual=...)` compares images, held fixed.
+
+    Args:
+        perceptual: a name of `vgg_features`, or a `keras.Model`, images in [-1, 1] -> features.
+
+    Raises:
+        ValueError: if it is neither.
+    """
+    if isinstance(perceptual, str) and perceptual not in VGG or not isinstance(perceptual, (str, keras.Model)):
+        raise ValueError(f"`perceptual` must be None, one of {list(VGG)} or a Model. Got: {perceptual!r}")
+    features = vgg_features(perceptual) if isinstance(perceptual, str) else perceptual
+    features.trainable = False
+    return features
 
 
 def read_edge_detector(vgg):

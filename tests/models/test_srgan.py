@@ -113,6 +113,12 @@ def test_features_are_compared_when_given():
     difference = high - np.asarray(model.generator(low, training=True))
     pooled = difference.reshape(4, 4, 4, 4, 4, 1).mean(axis=(2, 4))
     assert first_step(model, low, high)["content_loss"] == pytest.approx(np.mean(pooled**2), rel=1e-4)
+    model.compile(perceptual=keras.Model(inputs, [inputs, features.output]), jit_compile=False)
+    difference = high - np.asarray(model.generator(low, training=True))
+    pooled = difference.reshape(4, 4, 4, 4, 4, 1).mean(axis=(2, 4))
+    model.reset_metrics()
+    both = np.mean(difference**2) + np.mean(pooled**2)
+    assert first_step(model, low, high)["content_loss"] == pytest.approx(both, rel=1e-4)
 
 
 def test_given_features_are_fixed_and_saved(tmp_path):
