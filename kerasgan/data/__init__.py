@@ -1,6 +1,6 @@
 """Images for training: built in, by name, or from folders."""
 
-from kerasgan.data import chairs, glyphs, turntable
+from kerasgan.data import chairs, glyphs, moving_glyphs, turntable
 from kerasgan.data._pipeline import zip_unpaired
 from kerasgan.data.arrays import from_arrays
 from kerasgan.data.captioned import captioned_folder
@@ -27,6 +27,7 @@ __all__ = [
     "image_folder",
     "load",
     "load_for",
+    "moving_glyphs",
     "paired_folder",
     "paired_folders",
     "read_images",

@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan.arguments import did_you_mean
-from kerasgan.data import _files, _pipeline, chairs, folders, glyphs
+from kerasgan.data import _files, _pipeline, chairs, folders, glyphs, moving_glyphs
 from kerasgan.shapes import as_size
 
 _PROBE = "https://storage.googleapis.com"  # where tensorflow-datasets keeps its metadata
@@ -26,7 +26,7 @@ def load(
     channels=None,
     resize="crop",
     labels=False,
-    batch_size=64,
+    batch_size=None,
     shuffle=True,
     seed=0,
     num_images=None,
@@ -42,8 +42,8 @@ def load(
         name: "glyphs" (built in, needs no download), or with the characters to draw, "glyphs:ABCDEFGHKR", which is
             short for `characters="ABCDEFGHKR"`; a tensorflow-datasets image set such as "mnist",
             "fashion_mnist", "cifar10", "celeb_a", with an optional config and version ("name/config:1.0.0"); or the
-            path of a folder of images, with a separator in it ("./photos"); or "chairs" (built in), whose elements and
-            options are those of `kerasgan.data.chairs.load`.
+            path of a folder of images, with a separator in it ("./photos"); or "chairs" or "moving_glyphs" (built in),
+            whose elements and options are those of `kerasgan.data.chairs.load` and `kerasgan.data.moving_glyphs.load`.
         split: "train" (default) or "test"; tensorflow-datasets' slices such as "train[:1000]" work for its sets. Of
             a folder, the sub-folder of that name is read when there is one.
         image_size: Int or (height, width), to which images are resized with antialiasing. Default: 32 for glyphs, which
@@ -54,7 +54,7 @@ def load(
         labels: Bool, default False; True adds int32 labels. For glyphs also an attribute's name or a sequence of
             names out of "letter", "family", "bold", "color", "background" (int32) and "slant" (float32, in [-1, 1]
             of 20 degrees, positive leans right): a sequence gives a dict.
-        batch_size: Int, default 64.
+        batch_size: Int, default 64; of moving glyphs, whose elements are films, 1.
         shuffle: Bool, default True.
         seed: Int, default 0: fixes the order, and which glyphs are drawn.
         num_images: Int, how many of the first images to use; default all (glyphs: 10,000 train, 2,000 test).
@@ -79,17 +79,18 @@ def load(
         image_size=image_size,
         channels=channels,
         labels=labels,
-        batch_size=batch_size,
+        batch_size=batch_size or (1 if name == "moving_glyphs" else 64),
         shuffle=shuffle,
         seed=seed,
         num_images=num_images,
         drop_remainder=drop_remainder,
     )
-    if name == "chairs":
+    if name in ("chairs", "moving_glyphs"):
         if labels or num_images is not None:
-            raise ValueError("Chairs always come with their classes, and `num_chairs` says how many there are.")
-        unused = ("labels", "num_images")
-        return chairs.load(split, **{key: value for key, value in common.items() if key not in unused}, **options)
+            count = "num_chairs" if name == "chairs" else "num_sequences"
+            raise ValueError(f"{name!r} always come with their classes, and `{count}` says how many there are.")
+        common = {key: value for key, value in common.items() if key not in ("labels", "num_images")}
+        return (chairs if name == "chairs" else moving_glyphs).load(split, **common, **options)
     if is_glyphs(name):
         return glyphs.load(split, **glyph_options(name, common | options))
     path = pathlib.Path(name).expanduser()
@@ -180,8 +181,8 @@ def _builder(name):
     if folder is not None:
         return tfds.builder_from_directory(folder)  # reads the folder, never the network
     base = name.partition(":")[0].partition("/")[0]
-    known = ["glyphs", "chairs", *tfds.list_builders(with_community_datasets=False)]
-    if base not in known[2:]:
+    known = ["glyphs", "chairs", "moving_glyphs", *tfds.list_builders(with_community_datasets=False)]
+    if base not in known[3:]:
         hint = f" For the folder of that name write {os.path.join('.', name)!r}." if os.path.isdir(name) else ""
         raise ValueError(
             f"`name` must be 'glyphs' (built in), a tensorflow-datasets image set ('mnist', 'cifar10', ...) or the "
