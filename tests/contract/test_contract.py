@@ -35,6 +35,13 @@ def assert_same_state(a, b, **tolerance):
 
 
 @pytest.fixture(scope="module")
+def untrained(case):
+    """The model as `trained` began. Tests leave it as it is."""
+    keras.utils.set_random_seed(0)
+    return case.model()
+
+
+@pytest.fixture(scope="module")
 def trained(case):
     """Four steps of the paper's training."""
     return train(case)
@@ -64,10 +71,9 @@ def test_default_model_is_built_compiled_and_described(case):
     assert type(model).__doc__.count("arxiv.org/abs/") >= 1
 
 
-def test_a_step_compiled_for_a_gpu_reaches_every_variable(case):
+def test_a_step_compiled_for_a_gpu_reaches_every_variable(untrained):
     """TensorFlow keeps int32 variables in the host's memory, whatever the device."""
-    model = case.model()
-    assert [v.path for v in model.variables if v.dtype == "int32"] == []
+    assert [v.path for v in untrained.variables if v.dtype == "int32"] == []
 
 
 def test_logs_are_finite_and_named(case, trained):
@@ -80,13 +86,11 @@ def test_logs_are_finite_and_named(case, trained):
     assert int(model.step) == 4
 
 
-def test_training_changes_every_trainable_weight(case, trained):
+def test_training_changes_every_trainable_weight(case, trained, untrained):
     model, _ = trained
-    keras.utils.set_random_seed(0)
-    fresh = case.model()
     trained_here = {id(v) for optimizer in model.optimizers for v in optimizer._trainable_variables}
     assert case.game <= (trained_here == {id(v) for v in model.trainable_variables})
-    for new, old in zip(model.trainable_variables, fresh.trainable_variables, strict=True):
+    for new, old in zip(model.trainable_variables, untrained.trainable_variables, strict=True):
         assert id(new) not in trained_here or not np.array_equal(new, old), new.path
 
 
@@ -334,7 +338,7 @@ def test_export_serves_what_generate_gives(case, trained, tmp_path):
 
 
 @pytest.mark.parametrize("fault", ["uint8", "255", "unit", "nan", "rank", "size", "empty"])
-def test_bad_images_are_refused_before_step_0(case, fault):
+def test_bad_images_are_refused_before_step_0(case, untrained, fault):
     def spoil(array):
         if array.dtype != np.float32 or array.ndim != 4:
             return array
@@ -350,10 +354,9 @@ def test_bad_images_are_refused_before_step_0(case, fault):
 
     arrays = tf.nest.map_structure(spoil, case.arrays(16))
     dataset = tf.data.Dataset.from_tensor_slices(arrays).batch(32 if fault == "empty" else 8, drop_remainder=True)
-    model = case.model()
     with pytest.raises(ValueError, match=r"(?s)xpected|must"):
-        model.fit(dataset, verbose=0)
-    assert int(model.step) == 0
+        untrained.fit(dataset, verbose=0)
+    assert int(untrained.step) == 0
 
 
 def test_unknown_arguments_are_named_with_the_nearest_known_one(case):
