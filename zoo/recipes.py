@@ -1,11 +1,16 @@
 """What the recipes of generative entries share: a training that keeps its best weights, and the publishing of an entry.
 
 A recipe defines `SEED`, `ABOUT` (the description, paper, data and headline of its card), `model()`, `dataset()`,
-`train(directory, dataset=None, ...)` and `score(model)`. It may define `examples()`, a batch that the picture of its
-entry shows (default: the first of `dataset()`), `sample(model)`, the call whose answer the entry records (default:
-`generate` one image for seed 1, of class 0 where there are classes), `NETWORKS`, the names of those that the entry
-stores (default: all), and `PRECISION`, the dtype policy in which the functions here train it (default: that which is
-set). It ends with
+`train(directory, dataset=None, ...)` and `score(model)`. It may define
+
+- `examples()`, a batch that the picture of its entry shows (default: the first of `dataset()`), or `pictures(model)`,
+  the images of that picture;
+- `sample(model)`, the call whose answer the entry records (default: `generate` one image for seed 1, of class 0 where
+  there are classes);
+- `NETWORKS`, the names of those that the entry stores (default: all);
+- `PRECISION`, the dtype policy in which the functions here train it (default: that which is set).
+
+It ends with
 
     if __name__ == "__main__":
         recipes.main(sys.modules[__name__])
@@ -154,7 +159,7 @@ def publish(folder, model, recipe, clocks):
         training=training_record(model.step, batch_size, recipe.SEED, hours, precision, machines),
         # Of the weights as they are stored, in half precision, since that is what a user loads.
         scores=recipe.score,
-        pictures=model.preview(batch, num_images=64, seed=0),
+        pictures=recipe.pictures(model) if hasattr(recipe, "pictures") else model.preview(batch, num_images=64, seed=0),
         sample=getattr(recipe, "sample", _first_image)(model),
         networks=getattr(recipe, "NETWORKS", None),
     )

@@ -44,7 +44,9 @@ def dense_networks(image_size, channels, code, activation="sigmoid", tied=False)
         return keras.initializers.VarianceScaling(scale, "fan_avg", "uniform")
 
     images = Input(shape, name="images")
-    codes = layers.Dense(code, activation, kernel_initializer=start(), name="code")(layers.Flatten()(images))
+    # As in the tutorial, sigmoids see pixels of [0, 1]: of black ones, at -1, their sums would grow too large to learn.
+    x = layers.Flatten()(layers.Rescaling(0.5, 0.5)(images) if activation else images)
+    codes = layers.Dense(code, activation, kernel_initializer=start(), name="code")(x)
     inputs = Input((pixels if tied else code,), name="code")
     # tanh(x / 2) is the sigmoid of x, of images in [-1, 1].
     x = layers.Identity()(inputs) if tied else layers.Dense(pixels, kernel_initializer=start())(inputs)

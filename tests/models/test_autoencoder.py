@@ -42,13 +42,14 @@ def test_a_tied_decoder_is_the_transposed_encoder_and_trains_it_from_both_sides(
     assert len(model.trainable_variables) == 3
     x = images(5, 4)
     kernel, bias, out = (v.numpy() for v in model.trainable_variables)
-    code = 1 / (1 + np.exp(-(x.reshape(5, 16) @ kernel + bias)))
+    pixels = (x.reshape(5, 16) + 1) / 2  # of [0, 1], as the sigmoids see them
+    code = 1 / (1 + np.exp(-(pixels @ kernel + bias)))
     expected = np.tanh((code @ kernel.T + out) / 2).reshape(x.shape)
     np.testing.assert_allclose(model.reconstruct(x), expected, atol=1e-5)
     with tf.GradientTape() as tape:
         w = tf.constant(kernel)
         tape.watch(w)
-        y = tf.tanh((tf.sigmoid(x.reshape(5, 16) @ w + bias) @ tf.transpose(w) + out) / 2)
+        y = tf.tanh((tf.sigmoid(pixels @ w + bias) @ tf.transpose(w) + out) / 2)
         loss = tf.reduce_mean(tf.reduce_sum((y - x.reshape(5, 16)) ** 2, 1))
     model.train_step(tf.constant(x))
     np.testing.assert_allclose(model.trainable_variables[0], kernel - tape.gradient(loss, w), rtol=1e-4, atol=1e-5)

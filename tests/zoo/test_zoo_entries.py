@@ -65,6 +65,10 @@ def tiny_dataset(model):
         return batches((known, (images(shape), np.ones((20, *shape[:2], 1), "float32"))))
     if isinstance(model, kerasgan.SemiSupervisedGAN):
         return batches(((images(shape), labels % model.num_classes), images(shape)))
+    if isinstance(model, kerasgan.DANN):
+        return batches(((images(shape), labels), images(shape)))
+    if isinstance(model, kerasgan.Autoencoder):
+        return batches(images(shape))
     if isinstance(model, kerasgan.GANCLS):
         return batches((images(shape), np.eye(20, model.text_dim, dtype="float32")))
     if isinstance(model, kerasgan.ConditionalGAN) and len(model.condition_names) > 1:

@@ -95,6 +95,7 @@ def test_reproduce_publishes_the_best_weights(recipe, tmp_path):
 def test_a_recipe_may_train_in_another_precision(recipe, tmp_path, monkeypatch):
     """The training is in the recipe's precision; what is scored and recorded computes as the user's model will."""
     recipe.PRECISION = "mixed_bfloat16"
+    recipe.pictures = lambda model: np.zeros((1, 5, 7, 1))  # and draw another picture
     policies, score = [], recipe.score
     monkeypatch.setattr(recipe, "train", lambda *a, train=recipe.train, **k: _note(train(*a, **k), policies))
     monkeypatch.setattr(recipe, "score", lambda model: score(_note(model, policies)))
@@ -102,6 +103,7 @@ def test_a_recipe_may_train_in_another_precision(recipe, tmp_path, monkeypatch):
     assert policies == ["mixed_bfloat16", "float32"]
     assert keras.config.dtype_policy().name == "float32"
     assert card["training"]["precision"] == "mixed_bfloat16"
+    assert plt.imread(tmp_path / "out" / "dcgan_toy" / "samples.png").shape[:2] == (5 + 4, 7 + 4)
     best = recipe.model()
     best.load_weights(tmp_path / "out" / "run" / "scores" / "best.weights.h5")
     assert card["training"]["steps"] == int(best.step) > 0
