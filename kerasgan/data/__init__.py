@@ -11,6 +11,7 @@ from kerasgan.data.layouts import Layout, captions_of, find_layout, load_for
 from kerasgan.data.pictures import read_images
 from kerasgan.data.resize import bicubic_resize
 from kerasgan.data.turntable import turntable_folder, view_vectors
+from kerasgan.data.videos import video_folders
 
 __all__ = [
     "Layout",
@@ -35,6 +36,7 @@ __all__ = [
     "turntable",
     "turntable_folder",
     "unpaired_folders",
+    "video_folders",
     "view_vectors",
     "zip_unpaired",
 ]

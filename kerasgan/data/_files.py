@@ -131,12 +131,12 @@ def _strip_to_bytes(image, channels):
     return np.asarray(image.convert("RGB" if channels == 3 else "L"))
 
 
-def fit(image, size, resize="crop"):
-    """Brings a uint8 image to `size`, (height, width), by one of `RESIZE`, bicubic with antialiasing."""
+def fit(image, size, resize="crop", nearest=False):
+    """Brings a uint8 image to `size`, (height, width), by one of `RESIZE`, as `stretch` does; bars are 0."""
     height, width = inside(image.shape[:2], size) if resize == "crop" else image.shape[:2]
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
     made = inside(size, image.shape[:2]) if resize == "pad" else tuple(size)
-    image = stretch(image[top : top + height, left : left + width], made)
+    image = stretch(image[top : top + height, left : left + width], made, nearest)
     if made == tuple(size):
         return image
     before = [(most - side) // 2 for most, side in zip(size, made)]
@@ -153,14 +153,15 @@ def inside(size, shape):
     )
 
 
-def stretch(image, size):
-    """Resizes a uint8 image to `size`, (height, width), bicubic with antialiasing."""
+def stretch(image, size, nearest=False):
+    """Resizes a uint8 image to `size`, (height, width), bicubic with antialiasing, or by nearest neighbours."""
     from PIL import Image
 
     if image.shape[:2] == tuple(size):
         return image
     picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else np.ascontiguousarray(image))
-    resized = picture.resize((size[1], size[0]), Image.Resampling.BICUBIC)
+    sampling = Image.Resampling.NEAREST if nearest else Image.Resampling.BICUBIC
+    resized = picture.resize((size[1], size[0]), sampling)
     return np.asarray(resized).reshape(*size, image.shape[-1])
 
 
@@ -259,15 +260,19 @@ def _begins_as_image(file):
 
 
 def _report(problems, path, on_error, remaining):
-    """Raises, or warns, about unusable files: `problems` is a list of (name, reason)."""
-    if on_error not in _ON_ERROR:
+    """Raises, or warns, about unusable files: `problems` is a list of (name, reason).
+
+    An `on_error` of None raises, too, where the caller can leave out none.
+    """
+    if on_error not in (*_ON_ERROR, None):
         raise ValueError(f"`on_error` must be one of {_ON_ERROR}. Received: {on_error!r}")
     if not problems:
         return
     listed = "\n".join(_grouped(problems))
     message = f"{len(problems)} of {len(problems) + remaining} images in {str(path)!r} cannot be used:\n{listed}"
-    if on_error == "raise":
-        raise ValueError(f"{message}\nRemedy: repair or remove them, or pass `on_error='skip'`.")
+    if on_error != "skip":
+        other = ", or pass `on_error='skip'`" if on_error else ""
+        raise ValueError(f"{message}\nRemedy: repair or remove them{other}.")
     if not remaining:
         raise ValueError(f"{message}\nNone is left.")
     warnings.warn(f"{message}\nThey are skipped.", stacklevel=4)

@@ -1,0 +1,160 @@
+"""Folders of videos, frame by frame, beside their label maps."""
+
+import re
+
+import numpy as np
+import tensorflow as tf
+
+from kerasgan.arguments import positive_int
+from kerasgan.data import _files, _pipeline
+from kerasgan.shapes import as_size
+
+
+def video_folders(
+    path_a,
+    path_b,
+    image_size=None,
+    channels=3,
+    *,
+    num_frames=16,
+    num_classes=None,
+    resize="crop",
+    batch_size=1,
+    shuffle=True,
+    seed=0,
+    drop_remainder=None,
+):
+    """Label maps and frames of videos, in a sub-folder for each sequence: the layout of vid2vid (Wang et al. 2018).
+
+    `train_A/walk/00001.png` is the label map of `train_B/walk/00001.jpg`. Frames follow one another in the order of
+    their names, in which numbers count as numbers. An element of the dataset is a part of `num_frames` frames that
+    begins at any frame; an epoch has each of these parts once. Every file is read before the first step.
+
+    Args:
+        path_a: the folder of the label maps: one number a pixel, in PNG files of 1 bit, of grey, or with a palette.
+        path_b: the folder of the frames, of the same names (the ending may differ).
+        image_size: int or (height, width), to which frames are resized, and label maps by nearest neighbours; or None,
+            where all frames have one size, which they keep.
+        channels: of the frames, 3 (default) or 1.
+        num_frames: int. Default 16.
+        num_classes: int. Label maps with other numbers than 0 to num_classes - 1 are refused. Default: one more than
+            the largest that is found.
+        resize: as in `image_folder`.
+        batch_size: int. Default 1, the paper's.
+        shuffle, seed, drop_remainder: as in `image_folder`.
+
+    Returns:
+        A dataset of `(labels, frames)`, int32 (batch, num_frames, height, width) and float32 in [-1, 1]
+        (batch, num_frames, height, width, channels), which `kerasgan.Vid2Vid(with_flow=False)` trains on.
+        `dataset.num_classes` is the number of classes, `dataset.sequences` the list of their names.
+
+    Raises:
+        ValueError: by name, for sequences and frames without a partner, sequences shorter than `num_frames`, unusable
+            files, partners of different sizes, and label maps of other classes.
+
+    Example:
+
+    >>> dataset = video_folders("davis/train_A", "davis/train_B", (72, 128))  # doctest: +SKIP
+    """
+    _files.check_sizes(image_size, channels, resize)
+    num_frames = positive_int("num_frames", num_frames)
+    paths = [_files.existing_folder(path) for path in (path_a, path_b)]
+    sides = [_sequences(path) for path in paths]
+    _check_sequences(paths, sides, num_frames)
+    items = [(name, stem) for name in sorted(sides[0]) for stem in _in_order({*sides[0][name], *sides[1][name]})]
+    size = as_size(image_size) if image_size is not None else None
+    size = size or _files.own_size([file for frames in sides[1].values() for file in frames.values()], paths[1])
+    highest = [0]
+
+    def read(item):
+        labels, frame = _pair(item, sides, paths, channels)
+        highest[0] = max(highest[0], int(labels.max()))
+        if num_classes is not None and labels.max() >= num_classes:
+            raise _files.Refused(f"class {labels.max()}, but `num_classes` is {num_classes}")
+        return np.concatenate(
+            [_files.fit(frame, size, resize), _files.fit(labels, size, resize, nearest=True)], axis=-1
+        )
+
+    named = [(f"{name}/{stem}", (name, stem)) for name, stem in items]
+    _, fetch, stream = _files.store(named, read, (*size, channels + 1), paths[0], on_error=None)
+    starts = _pipeline.on_cpu(_starts([name for name, _ in items], num_frames))
+
+    def part(index):
+        places = tf.gather(starts, index) + tf.range(num_frames)
+        both = tf.map_fn(fetch, places, fn_output_signature=tf.uint8) if stream else fetch(places)
+        return tf.cast(both[..., -1], tf.int32), _pipeline.to_float(both[..., :-1])
+
+    options = {"batch_size": batch_size, "shuffle": shuffle, "seed": seed, "drop_remainder": drop_remainder}
+    dataset = _pipeline.make_dataset(len(starts), part, finish=lambda *batch: batch, stream=True, **options)
+    dataset.num_classes = highest[0] + 1 if num_classes is None else num_classes
+    dataset.sequences = sorted(sides[0])
+    return dataset
+
+
+def _sequences(path):
+    """{name of a sub-folder: {name of a frame without its ending: file}}."""
+    found = {}
+    for file in _files.image_files(path):
+        name, *rest = file.relative_to(path).parts
+        if not rest:
+            raise ValueError(
+                f"Frames must lie in a sub-folder for each sequence. Received: {name!r} directly in {str(path)!r}"
+            )
+        stem = "/".join(rest)[: -len(file.suffix)] if file.suffix else "/".join(rest)
+        if stem in found.setdefault(name, {}):
+            raise ValueError(f"Two files in {str(path / name)!r} have the name {stem!r}, so its partner is not known.")
+        found[name][stem] = file
+    return found
+
+
+def _check_sequences(paths, sides, num_frames):
+    """Raises for sequences that are in one folder only, or too short; all of them are named."""
+    problems = [
+        f"  {name}: no sequence of this name in {str(path)!r}"
+        for path, side, other in zip(paths[::-1], sides, sides[::-1])
+        for name in sorted(side.keys() - other.keys())
+    ]
+    for name in sorted(sides[0].keys() & sides[1].keys()):
+        count = len(sides[0][name].keys() | sides[1][name].keys())
+        if count < num_frames:
+            problems.append(f"  {name}: {count} frames, fewer than `num_frames`={num_frames}")
+    if problems:
+        listed = "\n".join(problems)
+        raise ValueError(
+            f"{len(problems)} sequences in {str(paths[0])!r} cannot be used:\n{listed}\nRemedy: add or remove them, or "
+            "a smaller `num_frames`."
+        )
+
+
+def _in_order(stems):
+    """Sorts names so that frame 9 comes before frame 10."""
+    return sorted(stems, key=lambda stem: [int(x) if x.isdigit() else x for x in re.split("([0-9]+)", stem)])
+
+
+def _starts(names, num_frames):
+    """Where parts of `num_frames` frames of one sequence begin in the list of all frames."""
+    return np.array([i for i in range(len(names) - num_frames + 1) if names[i] == names[i + num_frames - 1]], "int32")
+
+
+def _pair(item, sides, paths, channels):
+    """Reads a label map (height, width, 1) and its frame."""
+    name, stem = item
+    for side, path in zip(sides, paths):
+        if stem not in side[name]:
+            raise _files.Refused(f"no partner in {str(path / name)!r}")
+    labels, frame = read_labels(sides[0][name][stem]), _files.decode(sides[1][name][stem], channels)
+    if labels.shape[:2] != frame.shape[:2]:
+        sizes = [f"{image.shape[1]}x{image.shape[0]}" for image in (labels, frame)]
+        raise _files.Refused(f"the partners have different sizes, {sizes[0]} and {sizes[1]}")
+    return labels, frame
+
+
+def read_labels(path):
+    """Reads a label map: uint8 (height, width, 1), the numbers that the file has, not the colours that it shows."""
+    from PIL import Image
+
+    _files.decode(path, 1)  # refuses what is no usable image, and says why
+    with Image.open(path, formats=("PNG", "GIF", "BMP", "TIFF")) as image:
+        if image.mode not in ("1", "L", "P"):
+            raise _files.Refused(f"a label map has one number of up to 8 bits a pixel; this file is {image.mode}")
+        return np.asarray(image).astype("uint8")[..., None]
