@@ -218,6 +218,8 @@ def test_each_tool_has_the_picture_that_its_docstring_names(tool, tmp_path, monk
     model = kerasgan.DCGAN(image_size=16, channels=1, width=2, latent_dim=4)
     latents = latent.of_seeds(model, [1, 2, 3, 4])
     images = latent.decode(model, latents)
+    styled = kerasgan.StyleGAN2(16, 1, latent_dim=4, style_dim=4, channel_max=4)
+    w = styled.map(latents)
     t = [0, 0.5, 1]
     # Of each tool what it returns, and how many images its picture shows.
     it, count = {
@@ -231,6 +233,9 @@ def test_each_tool_has_the_picture_that_its_docstring_names(tool, tmp_path, monk
         "arithmetic": lambda: (latent.arithmetic(latents[:2], latents[2:3]), 4),
         "truncate": lambda: (latent.truncate(latents, 1.0), 8),
         "nearest_neighbours": lambda: (latent.nearest_neighbours(images[:2], images, k=3), 8),
+        "directions": lambda: (latent.directions(model, count=2), 14),
+        "mixing_grid": lambda: (latent.mixing_grid(styled, w[:2], w[2:], [0, 1]), 9),
+        "project_to_styles": lambda: (latent.project_to_styles(styled, images[:2], steps=1), 4),
         "project": lambda: (latent.project(model, images[:2], steps=1, starts=1), 4),
         "invert": lambda: (latent.invert(model.discriminator, images[:2], restarts=2, stages=[(1e-5, 1)]), 4),
     }[tool]()

@@ -16,7 +16,11 @@ from kerasgan_cli.conditions import condition_options, find_condition, find_view
 @condition_options
 @click.option("--azimuth", "azimuths", multiple=True, type=float, help="Degrees around objects; several.")
 @click.option("--elevation", type=float, help="Degrees above objects.  [default: 0]")
-@click.option("--truncation", type=click.FloatRange(0), help="Draws latents nearer to the middle; 2 changes little.")
+@click.option(
+    "--truncation",
+    type=click.FloatRange(0),
+    help="Draws latents nearer to the middle; 2 changes little. Of StyleGANs the factor psi of w; 1 changes nothing.",
+)
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
@@ -55,14 +59,22 @@ def command(source, num_images, seed, seeds, azimuths, elevation, classes, texts
     count = len(seeds) if seeds else num_images or 64
     condition = find_condition(kerasgan, model, source, classes, texts, attributes, count)
     latents = kerasgan.latent.of_seeds(model, seeds) if seeds else model.sample_latents(count, seed)
-    if truncation is not None:
-        latents = kerasgan.latent.truncate(latents, truncation, model.prior)
-    images = kerasgan.latent.decode(model, latents, condition)
+    images = _decode(kerasgan, model, latents, condition, truncation)
     asked = max(len(classes), len(attributes))
     columns = count // asked if asked > 1 and count % asked == 0 else None  # a row for each
     names = [f"seed_{number:04d}" for number in seeds] if seeds else None
     paths = kerasgan.plots.save_images(images, out, names, columns)
     click.echo(f"{len(paths)} images in {out}" if out.suffix == "" else out)
+
+
+def _decode(kerasgan, model, latents, condition, truncation):
+    """Draws latents, nearer to the middle where asked for: of z, and of w where the model has styles."""
+    if truncation is not None and hasattr(model, "synthesize"):
+        condition = kerasgan.latent.drawing.condition_inputs(model, condition, len(latents))
+        return model.synthesize(model.truncate(model.map(latents, tuple(condition)), truncation))
+    if truncation is not None:
+        latents = kerasgan.latent.truncate(latents, truncation, model.prior)
+    return kerasgan.latent.decode(model, latents, condition)
 
 
 def _draw_views(kerasgan, model, source, classes, azimuths, elevation, out, unused):

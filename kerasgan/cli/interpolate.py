@@ -29,12 +29,14 @@ def command(source, seeds, steps, classes, texts, attributes, out):
     kerasgan = library()
     model = drawing_model(kerasgan, source)
     points = kerasgan.latent.of_seeds(model, seeds)
-    way = kerasgan.latent.lerp if model.prior == "uniform" else kerasgan.latent.slerp
-    latents = kerasgan.latent.walk(points, steps, way=way)
-    condition = find_condition(kerasgan, model, source, classes, texts, attributes, len(latents))
-    kerasgan.plots.film(
-        kerasgan.latent.decode(model, latents, condition),
-        out,
-        scale=max(1, 128 // min(kerasgan.shapes.as_size(model.image_size))),
-    )
+    frames = steps * len(seeds)
+    condition = find_condition(kerasgan, model, source, classes, texts, attributes, frames)
+    if hasattr(model, "synthesize"):
+        inputs = kerasgan.latent.drawing.condition_inputs(model, condition, frames)
+        points = model.map(points, tuple(values[::steps] for values in inputs))
+        images = model.synthesize(kerasgan.latent.walk(points, steps, way=kerasgan.latent.lerp))
+    else:
+        way = kerasgan.latent.lerp if model.prior == "uniform" else kerasgan.latent.slerp
+        images = kerasgan.latent.decode(model, kerasgan.latent.walk(points, steps, way=way), condition)
+    kerasgan.plots.film(images, out, scale=max(1, 128 // min(kerasgan.shapes.as_size(model.image_size))))
     click.echo(out)

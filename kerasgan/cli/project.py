@@ -19,6 +19,8 @@ from kerasgan_cli.conditions import condition_options, find_condition
 def command(source, images, steps, seed, classes, texts, attributes, out):
     """Search the latents from which a model draws IMAGES, and write them beside what it draws.
 
+    Of StyleGANs the w is searched, and the noise.
+
     SOURCE is the folder of a finished run or a preset, a .keras file, or the name of a model of the zoo (kerasgan zoo
     list).
 
@@ -33,7 +35,11 @@ def command(source, images, steps, seed, classes, texts, attributes, out):
     read = kerasgan.data.read_images(list(images), model.image_size, model.channels)
     pixels = np.stack([image for _, image in read])
     condition = find_condition(kerasgan, model, source, classes, texts, attributes, 1)
-    found = kerasgan.latent.project(model, pixels, steps=steps, seed=seed, condition=condition)
+    if hasattr(model, "synthesize"):  # in w
+        condition = tuple(kerasgan.latent.drawing.condition_inputs(model, condition, 1))
+        found = kerasgan.latent.project_to_styles(model, pixels, steps=steps, seed=seed, condition=condition)
+    else:
+        found = kerasgan.latent.project(model, pixels, steps=steps, seed=seed, condition=condition)
     kerasgan.plots.save_images(np.stack([pixels, found.images], axis=1), out)
     for (path, _), error in zip(read, found.errors):
         click.echo(f"{path}: mean squared error {error:.4f}")

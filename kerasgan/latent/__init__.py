@@ -1,11 +1,14 @@
 """Moving in the space of latents: ways between points, arithmetic, truncation, neighbours, and the way back.
 
-The way back leads from images to latents (`project`), or from the features of any network to images (`invert`).
+The way back leads from images to latents (`project`, `project_to_styles`), or from the features of any network to
+images (`invert`).
 """
 
+from kerasgan.latent.directions import directions
 from kerasgan.latent.drawing import decode, of_seeds
 from kerasgan.latent.inversion import Inversion, invert
 from kerasgan.latent.search import Neighbours, Projection, nearest_neighbours, project
+from kerasgan.latent.styles import mixing_grid, project_to_styles
 from kerasgan.latent.sums import arithmetic, group_means
 from kerasgan.latent.ways import lerp, plane, slerp, walk
 from kerasgan.models.tasks import truncate
@@ -16,13 +19,16 @@ __all__ = [
     "Projection",
     "arithmetic",
     "decode",
+    "directions",
     "group_means",
     "invert",
     "lerp",
+    "mixing_grid",
     "nearest_neighbours",
     "of_seeds",
     "plane",
     "project",
+    "project_to_styles",
     "slerp",
     "truncate",
     "walk",

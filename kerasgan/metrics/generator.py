@@ -9,15 +9,16 @@ from kerasgan.metrics.streaming import StampedMetric
 
 
 def perceptual_path_length(
-    generate, latent_dim, distance, num_samples=1000, epsilon=1e-4, batch_size=50, trim=0.01, seed=0
+    generate, latent_dim, distance, num_samples=1000, epsilon=1e-4, batch_size=50, trim=0.01, seed=0, mapping=None
 ):
-    """Perceptual path length in z, section 4.1 of Karras et al. 2019: how much the image changes per latent step.
+    """Perceptual path length, section 4.1 of Karras et al. 2019: how much the image changes per latent step.
 
     Both ends of a path are directions on the sphere of radius sqrt(latent_dim), where Gaussian latents lie; a step of
-    `epsilon` along the great circle gives the distance divided by epsilon squared.
+    `epsilon` along the great circle gives the distance divided by epsilon squared (equation 2). With a `mapping` to w
+    the path is the straight line between the ends' w (equation 3).
 
     Args:
-        generate: callable, latents (n, latent_dim) -> images (n, height, width, channels) in [-1, 1].
+        generate: callable, latents (n, latent_dim), or w, -> images (n, height, width, channels) in [-1, 1].
         latent_dim: int.
         distance: callable, (images, images) -> (n,) squared perceptual distances (the paper: LPIPS).
         num_samples: int, paths. Default 1000 (the paper: 100,000).
@@ -26,6 +27,8 @@ def perceptual_path_length(
         trim: float in [0, 0.5), the share of the lowest and of the highest values that is dropped. Default 0.01, as in
             the authors' code.
         seed: int, of the paths.
+        mapping: callable, latents (n, latent_dim) -> w (n, style_dim), such as `model.map` of a StyleGAN, whose
+            `model.synthesize` is `generate`. Default None: the path lies in z.
 
     Returns:
         A float >= 0.
@@ -57,12 +60,8 @@ def perceptual_path_length(
         ends = random.normal(size=(count, 2, latent_dim)).transpose(1, 0, 2)
         ends = ends / np.linalg.norm(ends, axis=-1, keepdims=True)
         place = places.uniform(size=(count, 1))
-        angle = np.arccos(np.clip(np.sum(ends[0] * ends[1], axis=-1, keepdims=True), -1.0, 1.0))
-        images = []
-        for share in (place, place + epsilon):
-            # section 4.1: slerp
-            latents = (np.sin((1.0 - share) * angle) * ends[0] + np.sin(share * angle) * ends[1]) / np.sin(angle)
-            images.append(generate((latents * np.sqrt(latent_dim)).astype("float32")))
+        points = _on_paths(ends, (place, place + epsilon), latent_dim, mapping)
+        images = [generate(point.astype("float32")) for point in points]
         value = keras.ops.convert_to_numpy(distance(*images)).astype(np.float64)
         if value.shape != (count,) or not np.isfinite(value).all():
             raise ValueError(
@@ -72,6 +71,16 @@ def perceptual_path_length(
     values = np.sort(np.concatenate(values))
     drop = int(trim * len(values))
     return float(values[drop : len(values) - drop].mean())
+
+
+def _on_paths(ends, shares, latent_dim, mapping):
+    """Returns the points at each of `shares` of the way between the two `ends`, which are directions."""
+    if mapping is not None:
+        first, last = (np.asarray(mapping((end * np.sqrt(latent_dim)).astype("float32")), "float64") for end in ends)
+        return [(1.0 - share) * first + share * last for share in shares]
+    angle = np.arccos(np.clip(np.sum(ends[0] * ends[1], axis=-1, keepdims=True), -1.0, 1.0))
+    slerp = lambda t: (np.sin((1.0 - t) * angle) * ends[0] + np.sin(t * angle) * ends[1]) / np.sin(angle)  # noqa: E731
+    return [slerp(share) * np.sqrt(latent_dim) for share in shares]
 
 
 def classification_accuracy_score(

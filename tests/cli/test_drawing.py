@@ -121,6 +121,30 @@ def test_a_film_and_a_projection(digits, tmp_path):
     np.testing.assert_array_equal(pixels(tmp_path / "found.png")[2:18, 2:18], pixels(photo))
 
 
+def test_a_model_of_styles_is_truncated_walked_and_searched_in_w(tmp_path):
+    import kerasgan
+
+    model = kerasgan.StyleGAN2(16, 1, num_classes=2, latent_dim=4, style_dim=4, channel_max=6, seed=0)
+    for layer in model.generator.get_layer("synthesis").layers:  # so that images differ
+        if hasattr(layer, "affine"):
+            layer.affine.kernel.assign(20 * layer.affine.kernel)
+    model.compile()
+    model.save(tmp_path / "model.keras")
+    average = model.ema_generator.get_layer("mapping").get_layer("average").mean
+    assert not np.any(average)  # so that psi = 0 draws w = 0
+    fine("generate", tmp_path, "--seeds", "3", "--class", "1", "--truncation", 0.5, "--out", tmp_path / "drawn")
+    w = model.map(model.sample_latents(1, 3), (np.int32([1]),))
+    np.testing.assert_allclose(
+        pixels(tmp_path / "drawn" / "seed_0003.png"), expected(model.synthesize(0.5 * w))[0], atol=1
+    )
+    film = tmp_path / "film.webp"
+    fine("interpolate", tmp_path, "--seeds", "3,4", "--steps", 2, "--class", "1", "--out", film)
+    with Image.open(film) as frames:
+        assert frames.n_frames == 4
+    said = fine("project", tmp_path, tmp_path / "drawn" / "seed_0003.png", "--class", "1", "--steps", 1).output
+    assert "mean squared error" in said
+
+
 def test_a_film_is_a_video(digits, tmp_path):
     av = pytest.importorskip("av", reason="PyAV is missing: pip install 'kerasgan[film]'")
     out = tmp_path / "film.mp4"
