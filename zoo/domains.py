@@ -6,7 +6,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
-import kerasgan
+from kerasgan.data import from_arrays, load
 from kerasgan.zoo import recipes
 
 NAMES = ("mnist", "usps", "mnistm")
@@ -41,7 +41,7 @@ def digits(name, split="train"):
             images, labels = usps[f"x_{split}"], usps[f"y_{split}"].astype("int32")
         images = tf.image.resize(images[..., None], (SIZE, SIZE), "bicubic").numpy()
         return np.clip(np.rint(images), 0, 255).astype("uint8"), labels
-    batches = kerasgan.data.load("mnist", split, labels=True, batch_size=1000, shuffle=False).as_numpy_iterator()
+    batches = load("mnist", split, labels=True, batch_size=1000, shuffle=False).as_numpy_iterator()
     images, labels = (np.concatenate(parts) for parts in zip(*batches, strict=True))
     images = np.rint((images + 1) * 127.5).astype("uint8")
     return (images if name == "mnist" else on_photos(images, seed=len(images))), labels
@@ -69,7 +69,7 @@ def as_input(images, channels):
 def batches(name, batch_size, channels, labels=False, seed=0):
     """Returns the training images of a domain as batches of network inputs, with their labels or without."""
     images, classes = digits(name)
-    data = kerasgan.data.from_arrays((images, classes) if labels else images, batch_size, seed=seed)
+    data = from_arrays((images, classes) if labels else images, batch_size, seed=seed)
     if labels:
         return data.map(lambda x, y: (as_input(x, channels), y), num_parallel_calls=1)
     return data.map(lambda x: as_input(x, channels), num_parallel_calls=1)
