@@ -33,6 +33,10 @@ def test_compiles_as_the_authors_program():
     model.compile()
     for optimizer in model.optimizers:
         assert (float(optimizer.learning_rate), optimizer.beta_1) == (pytest.approx(3e-3), 0.5)
+        assert optimizer.epsilon == 1e-4
+    directions = [layer.layer.kernel for layer in model.discriminator.layers if hasattr(layer, "lengths")]
+    assert [float(np.std(kernel)) for kernel in directions[:5]] == pytest.approx([0.1] * 5, rel=0.02)
+    assert float(np.std(directions[5])) == pytest.approx(0.1, rel=0.1)
     assert model.ema_decay == 0.9999 and (model.latent_dim, model.prior, model.unlabelled_weight) == (100, "uniform", 1)
     assert (model.loss.weight, model.loss.adversarial_weight) == (1 / 250, 0)
 
