@@ -53,6 +53,7 @@ from kerasgan.models import (
     CycleGAN,
     DomainTransferNetwork,
     Pix2Pix,
+    Pix2PixHD,
     PixelDA,
     ProjectedGAN,
     ResumableModel,

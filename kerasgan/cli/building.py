@@ -92,6 +92,8 @@ def sizes(task, dataset):
     spec = dataset.element_spec
     if task in ("some_labels", "views"):
         known, spec = spec[0], spec[task == "views"]
+    elif task == "label_maps":
+        known, spec = spec
     first, second = spec[:2] if isinstance(spec, tuple) else (spec, None)
     images = second if task in ("pairs", "super_resolution") else first
     height, width = images.shape[1:3]
@@ -101,6 +103,8 @@ def sizes(task, dataset):
     elif task == "views":
         found["num_classes"] = dataset.num_classes
         found |= {"view_dim": known[1].shape[1], "transform_dim": known[2].shape[1]}
+    elif task == "label_maps":
+        found |= {"num_classes": dataset.num_classes, "instances": isinstance(known, tuple)}
     elif task == "pairs":
         found["source_channels"] = first.shape[3]
     elif task == "super_resolution":

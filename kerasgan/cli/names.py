@@ -20,6 +20,7 @@ MODELS = {
     "gancls": "captions",
     "lsgan": "images",
     "pix2pix": "pairs",
+    "pix2pixhd": "label_maps",
     "pixelda": "some_labels",
     "projectedgan": "images",
     "r3gan": "images",

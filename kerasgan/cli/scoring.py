@@ -155,6 +155,8 @@ def _roles(model):
         return model.reconstruct, 0, 0
     if hasattr(model, "embed"):
         return lambda texts: model.generate(texts, seed=1), 1, 0
+    if hasattr(model, "maps"):
+        return lambda source: model.translate(*model.maps(source), seed=1), 0, 1
     return model.translate, 0, 1
 
 
@@ -198,11 +200,13 @@ def score_views(kerasgan, model, load, data):
 
 def _arrays(dataset):
     """Returns the images and the labels, or None, of a dataset."""
+    import keras
     import numpy as np
 
     batches = list(dataset.as_numpy_iterator())
     if isinstance(batches[0], tuple):
-        return tuple(np.concatenate(part) for part in zip(*batches))[:2]  # texts may have labels beside them
+        joined = keras.tree.map_structure(lambda *parts: np.concatenate(parts), *batches)
+        return joined[:2]  # texts may have labels beside them
     return np.concatenate(batches), None
 
 

@@ -24,7 +24,7 @@ from kerasgan_cli.scoring import as_json, score_task, table
 
 DEVICES = ("auto", "default", "mirrored", "multi_worker")
 # The papers' numbers of images an update of D, where these are not 64.
-BATCH_SIZES = {"pairs": 1, "domains": 1, "super_resolution": 16}
+BATCH_SIZES = {"pairs": 1, "label_maps": 1, "domains": 1, "super_resolution": 16}
 
 
 @click.command("train", epilog=f"MODEL is {', '.join(MODELS)}; cgan and dtn for short.")
@@ -85,8 +85,8 @@ def command(context, out, devices, resume, dry_run, config, **_):
     weights, score, SavedModel, and a page about it all.
 
     The layout of a folder must be what the model learns from: images; a sub-folder for each class; pairs side by side;
-    trainA and trainB; a metadata.jsonl with captions. adda, dann and semisupervisedgan learn from two data sets: one
-    with classes, and one without.
+    trainA and trainB; photos and label maps in images and labels; a metadata.jsonl with captions. adda, dann and
+    semisupervisedgan learn from two data sets: one with classes, and one without.
 
     --from begins with a trained model, whose sizes stay: SOURCE is the folder of a finished run or a preset, a .keras
     file, or the name of a model of the zoo (kerasgan zoo list). stackganstage2 and adda, which learn in two parts, get
@@ -97,6 +97,8 @@ def command(context, out, devices, resume, dry_run, config, **_):
         kerasgan train dcgan --data mnist --epochs 20 --width 48 --out runs/digits
         kerasgan train cgan --data glyphs:ABC --channels 1 --set networks=conv
         kerasgan train pix2pix --data ./pairs --image-size 128 --set l1_weight=50
+        kerasgan train pix2pixhd --data ./streets --image-size 192x256 --set phase=global --out runs/half
+        kerasgan train pix2pixhd --data ./streets --image-size 192x256 --from runs/half --out runs/streets
         kerasgan train dcgan --data ./wide --image-size 48x64 --resize pad
         kerasgan train dcgan --data ./photos --image-size 64 --augment diffaugment --dry-run
         kerasgan train dcgan --from dcgan_mnist --data ./signs --channels 1 --augment diffaugment --out runs/signs
@@ -255,6 +257,8 @@ def _finish(kerasgan, gan, load, out, options):
     """Writes the model, curves, scores, export and page, and names them."""
     from kerasgan.files import replacing
 
+    if getattr(gan, "style_dim", 0) and hasattr(gan, "find_styles"):
+        gan.find_styles(load(shuffle=False))
     with replacing(out / "model.keras") as temporary:
         gan.save(temporary)
     gan = load_model(kerasgan, out)  # on one device: the other workers are gone

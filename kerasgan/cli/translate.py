@@ -36,6 +36,11 @@ def command(source, images, to, tile, out):
     model = load_model(kerasgan, source)
     if not hasattr(model, "translate") or hasattr(model, "upscale"):
         raise ValueError(f"SOURCE must translate images at their size. Received: {source!r}, a {type(model).__name__}")
+    if hasattr(model, "maps"):
+        raise ValueError(
+            f"SOURCE paints label maps, not images. Received: {source!r}, a {type(model).__name__}. Remedy: in Python "
+            "`kerasgan.load_preset(...).translate(labels, instances)`, with maps of `kerasgan.data.label_folder`"
+        )
     if to and not isinstance(model, kerasgan.CycleGAN):
         raise ValueError(f"--to is for a CycleGAN. Received: {to!r} for a {type(model).__name__}")
     any_size = hasattr(model, "route")

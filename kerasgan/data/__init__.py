@@ -5,8 +5,9 @@ from kerasgan.data._pipeline import zip_unpaired
 from kerasgan.data.arrays import from_arrays
 from kerasgan.data.captioned import captioned_folder
 from kerasgan.data.catalog import load
-from kerasgan.data.checks import check_images, check_labels, check_vectors
+from kerasgan.data.checks import check_images, check_label_maps, check_labels, check_vectors
 from kerasgan.data.folders import image_folder, paired_folder, paired_folders, super_resolution, unpaired_folders
+from kerasgan.data.label_maps import label_folder
 from kerasgan.data.layouts import Layout, captions_of, find_layout, load_for
 from kerasgan.data.pictures import read_images
 from kerasgan.data.resize import bicubic_resize
@@ -22,10 +23,12 @@ __all__ = [
     "captions_of",
     "chairs",
     "check_images",
+    "check_label_maps",
     "check_labels",
     "check_vectors",
     "glyphs",
     "image_folder",
+    "label_folder",
     "load",
     "load_for",
     "moving_glyphs",

@@ -80,6 +80,16 @@ def decode(path, channels=3):
 
     Transparency is kept where there are 4 channels, and shown on white where there are fewer.
     """
+    return _read(path, lambda image: _to_bytes(image, channels))
+
+
+def decode_indices(path):
+    """Reads one file whose pixels are numbers, a palette or a grey image, as int32 `(height, width)`."""
+    return _read(path, _to_indices)
+
+
+def _read(path, convert):
+    """Opens an image file and returns what `convert` makes of Pillow's image."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     path = pathlib.Path(path)
@@ -96,7 +106,7 @@ def decode(path, channels=3):
                 raise Refused("its pixels are floating-point numbers, whose range is not known")
             image.load()
             ImageOps.exif_transpose(image, in_place=True)
-            return _to_bytes(image, channels)
+            return convert(image)
     except Refused:
         raise
     except UnidentifiedImageError:
@@ -105,6 +115,14 @@ def decode(path, channels=3):
         raise Refused(f"it declares too many pixels ({error})") from None
     except Exception as error:  # Pillow's decoders raise many kinds; each means that this file is unusable
         raise Refused(f"{type(error).__name__}: {error}") from None
+
+
+def _to_indices(image):
+    if image.format in ("JPEG", "WEBP"):
+        raise Refused(f"{image.format} changes pixels, which must be exact numbers; a PNG keeps them")
+    if image.mode not in ("1", "L", "P") and not image.mode.startswith("I"):
+        raise Refused(f"its pixels are colours ({image.mode}), not one number each, as in a palette or a grey PNG")
+    return np.asarray(image).astype("int32")
 
 
 def _to_bytes(image, channels):
@@ -234,6 +252,21 @@ def image_files(path):
     if skipped:
         warnings.warn(counted, stacklevel=3)
     return Found(files, dict(skipped))
+
+
+def by_stem(path):
+    """Returns the image files below a folder by their names without the ending.
+
+    Raises:
+        ValueError: if two have one name.
+    """
+    named = {}
+    for file in image_files(path):
+        stem = file.relative_to(path).with_suffix("").as_posix()
+        if stem in named:
+            raise ValueError(f"Two files in {str(path)!r} have the name {stem!r}, so its partner is not known.")
+        named[stem] = file
+    return named
 
 
 def _walk(folder, above):

@@ -192,3 +192,50 @@ def check_pair(batch, first, second):
             f"`{first}` and `{second}` must have the same number of rows. Received: shapes {a.shape} and {b.shape}"
         )
     return a, b
+
+
+def check_label_maps(labels, *, num_classes=None, image_size=None, name="labels"):
+    """Checks one batch of label maps: integers `(batch, height, width)` in [0, num_classes).
+
+    Args:
+        labels: Array or tensor `(batch, height, width)` of any integer type.
+        num_classes: Int, the number of classes; `None` accepts any integers, as of maps of instances.
+        image_size: Int or (height, width); `None` accepts any size.
+        name: What the message calls the maps.
+
+    Raises:
+        ValueError: With what was expected, what came and the remedy.
+
+    Example:
+
+    >>> check_label_maps(np.zeros((4, 32, 48), "uint8"), num_classes=12)
+    """
+    labels = _as_numpy(labels)
+    size = ("height", "width") if image_size is None else as_size(image_size)
+    span = "" if num_classes is None else f" from 0 to {num_classes - 1}"
+
+    def fail(problem, remedy):
+        raise ValueError(
+            f"`{name}` must be integers of shape (batch, {size[0]}, {size[1]}){span}. {problem} "
+            f"Received: {_received(labels)}. Remedy: {remedy}"
+        )
+
+    if labels.ndim != 3:
+        remedy = "one integer a pixel, and batch the dataset: `dataset.batch(1)`."
+        if labels.ndim == 4 and labels.shape[-1] == 1:
+            remedy = "drop the last axis: `tf.squeeze(labels, -1)`."
+        elif labels.ndim == 4 and labels.shape[-1] == num_classes:
+            remedy = "turn one-hot pixels into integers: `tf.argmax(labels, -1)`."
+        fail(f"The rank is {labels.ndim}, not 3.", remedy)
+    if image_size is not None and labels.shape[1:] != size:
+        fail(
+            f"The size is {labels.shape[1]}x{labels.shape[2]}, not {size[0]}x{size[1]}.",
+            "resize them by nearest neighbours: `tf.image.resize(labels[..., None], size, 'nearest')[..., 0]`.",
+        )
+    if labels.dtype.kind not in "iu":
+        fail("The type is not an integer.", "cast the labels: `tf.cast(labels, 'int32')`.")
+    if num_classes is not None and labels.size and (labels.min() < 0 or labels.max() >= num_classes):
+        fail(
+            "Some labels are out of range.",
+            f"number the classes, void too, from 0, or build the model with `num_classes={int(labels.max()) + 1}`.",
+        )

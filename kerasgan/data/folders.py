@@ -231,15 +231,7 @@ def paired_folders(
     _check_direction(direction)
     _files.check_sizes(image_size, channels, resize)
     path_a, path_b = _files.existing_folder(path_a), _files.existing_folder(path_b)
-    sides = []
-    for path in (path_a, path_b):
-        named = {}
-        for file in _files.image_files(path):
-            stem = file.relative_to(path).with_suffix("").as_posix()
-            if stem in named:
-                raise ValueError(f"Two files in {str(path)!r} have the name {stem!r}, so its partner is not known.")
-            named[stem] = file
-        sides.append(named)
+    sides = [_files.by_stem(path) for path in (path_a, path_b)]
     stems = sorted(set(sides[0]) | set(sides[1]))[:num_images]
     files = [side[stem] for side in sides for stem in stems if stem in side]
     size = as_size(image_size) if image_size is not None else _files.own_size(files, path_a)

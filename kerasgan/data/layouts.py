@@ -7,7 +7,7 @@ import pathlib
 import warnings
 from typing import NamedTuple
 
-from kerasgan.data import _files, _pipeline, captioned, catalog, folders, glyphs, turntable
+from kerasgan.data import _files, _pipeline, captioned, catalog, folders, glyphs, label_maps, turntable
 
 # What each task reads from a folder: the layouts that fit, and how to say what is needed.
 NEEDS = {
@@ -17,13 +17,17 @@ NEEDS = {
     ),
     "labels": (("classes", "paired folders"), "a sub-folder of images for each class: photos/cat, photos/dog"),
     "pairs": (
-        ("pairs", "paired folders"),
+        ("pairs", "paired folders", "label maps"),
         "pairs: two squares side by side in each file, or two sub-folders with files of the same names",
     ),
     "domains": (("domains",), "two domains: the sub-folders trainA and trainB"),
     "super_resolution": (
         ("images", "classes", "pairs", "paired folders", "captions", "domains", "views"),
         "a folder of images, in sub-folders or not",
+    ),
+    "label_maps": (
+        ("label maps",),
+        "label maps: the sub-folders images and labels with files of the same names, and instances where there are any",
     ),
     "captions": (("captions",), "images with captions: a metadata.jsonl or metadata.csv beside them"),
     "views": (
@@ -33,7 +37,7 @@ NEEDS = {
     "some_labels": ((), "two data sets, joined by a comma: one whose classes are known, and one whose are not"),
 }
 _METADATA = ("metadata.jsonl", "metadata.csv")
-_NOT_IMAGES = (*_METADATA, "class_captions.json", "labels.txt")
+_NOT_IMAGES = (*_METADATA, "class_captions.json", "labels.txt", label_maps.CLASSES)
 
 
 class Layout(NamedTuple):
@@ -59,6 +63,7 @@ class Layout(NamedTuple):
             "domains": f"{count} images of two domains ({names})",
             "pairs": f"{count} pairs, side by side",
             "paired folders": f"{count} images of 2 classes or {self.num_images // 2:,} pairs by name ({names})",
+            "label maps": f"{count} photos with label maps" + " and instances" * ("instances" in self.parts),
             "classes": f"{count} images of {len(self.parts)} classes",
             "views": f"{count} images of objects from known angles",
             "images": f"{count} images",
@@ -106,6 +111,10 @@ def _find(path, split):
         kind = "views" if "angle" in captioned._records(path)[0] else "captions"
         return _layout(kind, path, _files.image_files(path))
     path = part_of(path, split)
+    parts = [path / part for part in label_maps.PARTS if (path / part).is_dir()]
+    if [part.name for part in parts[:2]] == ["images", "labels"]:
+        names = tuple(part.name for part in parts)
+        return _layout("label maps", path, _files.image_files(parts[0]), names, parts[:1])
     files = _files.image_files(path)
     if all(file.parent != path for file in files):
         stems = collections.defaultdict(set)
@@ -169,7 +178,7 @@ def load_for(task, name, split="train", **options):
             ends.
         split: "train" (default) or "test".
         **options: those of the function that reads it: `load`, `paired_folder`, `paired_folders`, `unpaired_folders`,
-            `super_resolution`, `captioned_folder`, `turntable_folder`, and `glyphs.pairs`, `domains`,
+            `label_folder`, `super_resolution`, `captioned_folder`, `turntable_folder`, and `glyphs.pairs`, `domains`,
             `super_resolution`, `captioned`.
             Those that are None keep that function's default.
 
@@ -190,6 +199,8 @@ def load_for(task, name, split="train", **options):
         options["labels"] = True
     if task == "some_labels":
         return _labelled_and_not(str(name), split, options)
+    if task == "label_maps" and not catalog.is_folder(name):
+        raise ValueError(f"`name` must be a folder that holds {NEEDS[task][1]}. Received: {name!r}")
     if catalog.is_glyphs(name) and task != "views":
         return _glyphs(task, name, split, options)
     if not catalog.is_folder(name):
@@ -265,6 +276,8 @@ def _folder(task, path, split, layout, options):
         return captioned.captioned_folder(path, **options, split=split if in_rows else None)
     if task == "views":
         return turntable.turntable_folder(path, **options)
-    if layout.kind == "paired folders":
-        return folders.paired_folders(*(place / part for part in layout.parts), **options)
+    if task == "label_maps":
+        return label_maps.label_folder(place, **options)
+    if layout.kind in ("paired folders", "label maps"):
+        return folders.paired_folders(*(place / part for part in layout.parts[:2]), **options)
     return folders.paired_folder(place, **options)

@@ -12,6 +12,7 @@ from kerasgan.models.gan import GAN
 from kerasgan.models.gan_cls import GANCLS
 from kerasgan.models.lsgan import LSGAN
 from kerasgan.models.pix2pix import Pix2Pix
+from kerasgan.models.pix2pixhd import Pix2PixHD
 from kerasgan.models.pixelda import PixelDA
 from kerasgan.models.projected_gan import ProjectedGAN
 from kerasgan.models.r3gan import R3GAN

@@ -5,6 +5,7 @@ from keras import layers
 
 from kerasgan.convolutions import Conv2D
 from kerasgan.layers import LeakyReLU
+from kerasgan.networks.composed import with_features
 from kerasgan.networks.parts import NORMALIZATIONS, normal
 from kerasgan.shapes import as_size
 
@@ -65,3 +66,18 @@ def patch_discriminator(
     x = layers.ZeroPadding2D()(x)
     logits = Conv2D(1, 4, kernel_initializer=normal(), dtype="float32")(x)
     return keras.Model(inputs, logits, name="discriminator")
+
+
+def matched_discriminator(*args, **kwargs):
+    """A PatchGAN that also outputs its features, as feature matching compares them (Wang et al. 2018, section 3.2).
+
+    https://arxiv.org/abs/1711.11585, equation 4.
+
+    Args:
+        *args, **kwargs: those of `patch_discriminator`.
+
+    Returns:
+        A `keras.Model` of its inputs -> {"logits": ..., "features": [...]}: what follows each convolution but the last.
+    """
+    judge = patch_discriminator(*args, **kwargs)
+    return with_features(judge, [layer.name for layer in judge.layers if isinstance(layer, LeakyReLU)])

@@ -87,6 +87,25 @@ def local_enhancer(channels, source_channels, features, blocks=3):
     return keras.Model([sources, known], _paint(_enlarge(x, features // 2), channels), name="enhancer")
 
 
+def enhanced_generator(global_generator, enhancer):
+    """Joins both: G1 at half the size, and G2, which takes its features to the full size (figure 3).
+
+    Args:
+        global_generator: of `global_generator`.
+        enhancer: of `local_enhancer`, or None, where G1 paints the full size.
+
+    Returns:
+        A `keras.Model`, conditions -> images in [-1, 1].
+    """
+    conditions = keras.Input(global_generator.inputs[0].shape[1:], name="conditions")
+    if enhancer is None:
+        images, _ = global_generator(conditions)
+    else:
+        _, features = global_generator(layers.AveragePooling2D(2)(conditions))
+        images = enhancer([conditions, features])
+    return keras.Model(conditions, images, name="generator")
+
+
 def _plain():
     return {"use_bias": False, "kernel_initializer": normal()}
 

@@ -7,6 +7,7 @@ import keras
 from keras import layers
 
 from kerasgan.downloads import check_allowed
+from kerasgan.reconstruction import mean_absolute
 
 # The network, its layer, and the means of the images it was trained on, red first.
 IMAGENET, BSDS = (123.68, 116.779, 103.939), (122.67892, 116.66877, 104.00699)
@@ -16,6 +17,7 @@ VGG = {
     "vgg19_54": (keras.applications.VGG19, "block5_conv4", IMAGENET),
     "vgg19_11_to_51": (keras.applications.VGG19, tuple(f"block{i}_conv1" for i in range(1, 6)), IMAGENET),
 }
+PERCEPTUAL_WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
 
 
 def vgg_features(name, pretrained=True):
@@ -66,6 +68,28 @@ def perceptual_network(perceptual):
     features = vgg_features(perceptual) if isinstance(perceptual, str) else perceptual
     features.trainable = False
     return features
+
+
+def perceptual_loss(network, real, fake):
+    """Pix2pixHD's perceptual loss (Wang et al. 2018, https://arxiv.org/abs/1711.11585, section 4, with the weights of
+    the authors' program): the weighted sum of the mean absolute differences of features.
+
+    Args:
+        network: `keras.Model`, images -> features or a list of at most five. The last ones weigh 1, those before 1/4,
+            1/8, 1/16 and 1/32.
+        real, fake: images (batch, height, width, channels) in [-1, 1].
+
+    Returns:
+        A float32 scalar.
+
+    Raises:
+        ValueError: if there are more than five features.
+    """
+    of_real, of_fake = (keras.tree.flatten(network(images, training=False)) for images in (real, fake))
+    if len(of_real) > len(PERCEPTUAL_WEIGHTS):
+        raise ValueError(f"`network` must output at most 5 features. Received: {len(of_real)}")
+    weights = PERCEPTUAL_WEIGHTS[-len(of_real) :]
+    return sum(weight * mean_absolute(x, y) for weight, x, y in zip(weights, of_real, of_fake))
 
 
 def read_edge_detector(vgg):

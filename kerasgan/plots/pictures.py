@@ -31,6 +31,27 @@ def shown_channels(channels):
     return {1: "", 2: "channel 1 of 2", 3: ""}.get(channels, f"channels 1 to 3 of {channels}")
 
 
+def color_labels(labels):
+    """Shows label maps in the colours of the PASCAL VOC: class 0 is black, and each class has a colour of its own.
+
+    Args:
+        labels: int array (n, height, width), classes from 0 to 255.
+
+    Returns:
+        float32 array (n, height, width, 3) in [-1, 1], as `image_grid` takes it.
+
+    Example:
+
+    >>> import numpy as np
+    >>> ((color_labels(np.array([[[0, 1, 2]]])) + 1) * 127.5).astype(int)[0, 0].tolist()
+    [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
+    """
+    # Bits 0, 3 and 6 of a number make the red, from the highest bit down; 1, 4, 7 the green, and 2, 5, 8 the blue.
+    bits = [[(np.arange(256) >> 3 * i + channel & 1) << 7 - i for i in range(3)] for channel in range(3)]
+    palette = np.array(bits).sum(axis=1).T
+    return (palette[np.asarray(labels)] / 127.5 - 1).astype("float32")
+
+
 def image_grid(images, columns=None, padding=2):
     """Lays images out as one picture.
 

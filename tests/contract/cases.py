@@ -84,6 +84,13 @@ def eye(channels):
     return keras.Model(inputs, [large, small])
 
 
+def label_maps(count):
+    """Label maps of 3 classes with instances, and images: ((labels, instances), images)."""
+    slope = slopes(count, 32, 1, seed=1)[..., 0]
+    instances = np.digitize(slope, [-0.3, 0.3]).astype("int32")
+    return (instances % 3, 1000 * instances), slopes(count, 32, 1)
+
+
 def objects(count):
     """Views of objects on black: (classes, views, transforms), (images, masks)."""
     masks = (slopes(count, 16, 1, seed=1) > 0).astype("float32")
@@ -151,6 +158,9 @@ def pixelda():
     discriminator = kerasgan.models.pixelda.pixelda_discriminator(8, 1, width=4)
     return kerasgan.PixelDA(8, 1, 3, 3, generator=generator, discriminator=discriminator, seed=3)
 
+
+SMALL_HD = {"image_size": 32, "channels": 1, "width": 2, "blocks": 1, "enhancer_blocks": 1, "downsamplings": 2}
+SMALL_HD |= {"scales": 2, "receptive_field": 16, "seed": 3}
 
 CASES = {
     "GAN": Case(
@@ -372,6 +382,22 @@ CASES = {
         default=kerasgan.Pix2Pix,
         compile={"l1_weight": 1.0},  # at 100 the plain descent of some checks would leap, and rounding errors with it
         sample=lambda model, seed: model.translate(images(3, 16, 1), seed=seed),
+    ),
+    "Pix2PixHD": Case(
+        make=lambda: with_large_kernels(kerasgan.Pix2PixHD(num_classes=3, **SMALL_HD)),
+        arrays=label_maps,
+        default=lambda: kerasgan.Pix2PixHD(width=2),  # the paper's width has 190 million weights
+        compile={"feature_weight": 1, "perceptual_weight": 1, "perceptual": eye(1)},  # of 10, plain descent would leap
+        sample=lambda model, seed: model.translate(*label_maps(3)[0]),
+        deterministic=True,
+    ),
+    "Pix2PixHD with styles": Case(
+        make=lambda: with_large_kernels(kerasgan.Pix2PixHD(num_classes=3, style_dim=2, num_styles=4, **SMALL_HD)),
+        arrays=label_maps,
+        default=lambda: kerasgan.Pix2PixHD(width=4, style_dim=3),
+        compile={"feature_weight": 1, "perceptual_weight": 1, "perceptual": eye(1), "ema_decay": 0.9},
+        sample=lambda model, seed: model.translate(*label_maps(3)[0], style=label_maps(3)[1]),
+        deterministic=True,
     ),
     "GANCLS": Case(
         make=lambda: kerasgan.GANCLS(

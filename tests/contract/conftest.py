@@ -26,6 +26,7 @@ TOOLS = (
     "GAN with regularisers",
     "StyleGAN2 with the pipe of ADA",
     "R3GAN with labels",
+    "Pix2PixHD with styles",
 )
 OF_TOOLS = ("test_logs_are_finite_and_named", "test_save_and_load_restore_everything")
 

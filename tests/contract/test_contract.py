@@ -397,12 +397,17 @@ class TwoMethods:
     """All that the documentation asks of a loss."""
 
     def discriminator_loss(self, real_logits, fake_logits):
-        real, fake = (keras.tree.flatten(kerasgan.losses.entry(x, "logits"))[0] for x in (real_logits, fake_logits))
-        return tf.reduce_mean(tf.nn.softplus(-real)) + tf.reduce_mean(tf.nn.softplus(fake))
+        return sum(
+            tf.reduce_mean(tf.nn.softplus(-real)) + tf.reduce_mean(tf.nn.softplus(fake))
+            for real, fake in self.pairs(real_logits, fake_logits)
+        )
 
     def generator_loss(self, fake_logits, real_logits):
-        real, fake = (keras.tree.flatten(kerasgan.losses.entry(x, "logits"))[0] for x in (real_logits, fake_logits))
-        return tf.reduce_mean(tf.nn.softplus(real - fake))
+        return sum(tf.reduce_mean(tf.nn.softplus(real - fake)) for real, fake in self.pairs(real_logits, fake_logits))
+
+    def pairs(self, real_logits, fake_logits):
+        """The logits of each discriminator."""
+        return zip(*(keras.tree.flatten(kerasgan.losses.entry(x, "logits")) for x in (real_logits, fake_logits)))
 
 
 def test_a_loss_of_two_methods_is_enough(case):

@@ -18,6 +18,7 @@ def images(channels=DEEP, scale=1, count=4):
 
 
 LABELS = np.arange(4, dtype="int32") % 3
+LABEL_MAPS = np.random.default_rng(0).integers(0, 3, (4, HIGH, WIDE)).astype("int32")
 TEXTS = np.random.default_rng(0).normal(size=(4, 5)).astype("float32")
 SMALL = {"image_size": SIZE, "channels": DEEP, "width": 2, "latent_dim": 4}
 OF_TEXTS = SMALL | {"text_dim": 5}
@@ -73,6 +74,13 @@ CASES = {
     "Pix2Pix": (
         lambda: kerasgan.Pix2Pix(SIZE, DEEP, 1, width=2, receptive_field=16),
         (images(1), images()),
+        "image",
+    ),
+    "Pix2PixHD": (
+        lambda: kerasgan.Pix2PixHD(
+            SIZE, DEEP, 3, instances=False, width=2, blocks=1, downsamplings=2, scales=2, receptive_field=16
+        ),
+        (LABEL_MAPS, images()),
         "image",
     ),
     "CycleGAN": (

@@ -33,6 +33,7 @@ SMALL = {
         "features": keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Conv2D(2, 3, 2, "same")]),
     },
     "Pix2Pix": {"image_size": 32, "width": 2, "receptive_field": 16},
+    "Pix2PixHD": {"image_size": 32, "width": 2, "blocks": 1, "downsamplings": 2, "scales": 1, "receptive_field": 16},
     "CycleGAN": {"image_size": 16, "width": 2, "blocks": 1, "receptive_field": 16},
     "SRGAN": {"image_size": 16, "width": 2, "blocks": 1},
     "DomainTransferNetwork": {"image_size": 16, "width": 2},

@@ -9,6 +9,7 @@ from kerasgan.models.tasks.codes import ThroughACode
 from kerasgan.models.tasks.domains import BetweenDomains
 from kerasgan.models.tasks.few_labels import FromFewLabels
 from kerasgan.models.tasks.image import FromImage
+from kerasgan.models.tasks.label_maps import FromLabelMaps
 from kerasgan.models.tasks.labels import FromLabels, condition_inputs, name_conditions
 from kerasgan.models.tasks.noise import FromNoise, join_inputs, stateless_latents, truncate
 from kerasgan.models.tasks.styles import FromStyles

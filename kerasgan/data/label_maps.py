@@ -1,0 +1,150 @@
+"""Folders of photos with label maps, and maps of instances where there are any."""
+
+import json
+
+import numpy as np
+import tensorflow as tf
+
+from kerasgan.arguments import whole
+from kerasgan.data import _files, _pipeline
+from kerasgan.shapes import as_size
+
+CLASSES = "classes.json"
+PARTS = ("images", "labels", "instances")  # the sub-folders; the last one is optional
+
+
+def label_folder(
+    path,
+    image_size=256,
+    channels=3,
+    *,
+    num_classes=None,
+    instances=None,
+    resize="crop",
+    mirror=False,
+    batch_size=1,
+    shuffle=True,
+    seed=0,
+    num_images=None,
+    drop_remainder=None,
+    on_error="raise",
+):
+    """Photos and label maps in the sub-folders `images` and `labels`, matched by file name, for `kerasgan.Pix2PixHD`.
+
+    A label map is a PNG whose pixels are numbers of classes, a palette or a grey image. Beside it the sub-folder
+    `instances` may hold maps of the objects, of any numbers: pixels of one object have one number. A file
+    `classes.json` in the folder or above it names the classes: {"names": ["Sky", "Building", ...]}.
+
+    Args:
+        path: The folder.
+        image_size: Int or (height, width), default 256, to which photos and maps are resized, maps by nearest
+            neighbours; or None, where all have one size, which they keep.
+        channels: 3 (default) or 1, of the photos.
+        num_classes: Int. Default: the number of names in `classes.json`, or without one 1 + the highest label.
+        instances: Bool, whether there are maps of instances. Default: whether there is a sub-folder of them.
+        resize: "crop" (default) or "stretch", as in `image_folder`.
+        mirror: Bool, default False; True mirrors half of the images, anew in every epoch. For training only.
+        batch_size: Int, default 1, pix2pixHD's.
+        shuffle, seed, num_images, drop_remainder, on_error: As in `image_folder`.
+
+    Returns:
+        A dataset of `((labels, instances), images)`, or `(labels, images)` without instances: int32 `(batch, height,
+        width)` both, and float32 images in [-1, 1]. Numbers of instances count anew from 0 in each image.
+        `dataset.num_classes` is the number of classes, `dataset.class_names` are their names, or None.
+
+    Raises:
+        ValueError: Label maps of classes that there are not, photos or maps without their partner or of another size,
+            and unusable files, by name.
+
+    Example:
+
+    >>> dataset = label_folder("camvid/train", (192, 256))  # doctest: +SKIP
+    """
+    path = _files.existing_folder(path)
+    _files.check_sizes(image_size, channels, resize)
+    if resize == "pad":
+        raise ValueError("`resize` must be 'crop' or 'stretch': black bars are of no class. Received: 'pad'")
+    instances = (path / PARTS[2]).is_dir() if instances is None else bool(instances)
+    parts = PARTS if instances else PARTS[:2]
+    sides = [_files.by_stem(_files.existing_folder(path / part)) for part in parts]
+    stems = sorted(set().union(*sides))[:num_images]
+    names = _class_names(path)
+    if num_classes is not None and not 1 <= (whole(num_classes) or 0) <= 256:
+        raise ValueError(f"`num_classes` must be an int from 1 to 256. Received: {num_classes!r}")
+    num_classes = len(names) if num_classes is None and names else num_classes
+    size = as_size(image_size) if image_size is not None else _files.own_size(list(sides[0].values()), path)
+    highest = [0]
+
+    def read(stem):
+        photo, labels, numbers = _maps_of(stem, sides, parts, channels, num_classes or 256)
+        highest[0] = max(highest[0], int(labels.max()))
+        packed = [labels] if numbers is None else [labels, numbers % 256, numbers // 256]
+        packed = [_files.fit(each.astype("uint8")[..., None], size, resize, nearest=True) for each in packed]
+        return np.concatenate([_files.fit(photo, size, resize), *packed], axis=-1)
+
+    items = [(next(side[stem] for side in sides if stem in side).relative_to(path).as_posix(), stem) for stem in stems]
+    depth = channels + 1 + 2 * instances
+    usable, fetch, stream = _files.store(items, read, (*size, depth), path, on_error)
+    dataset = _pipeline.make_dataset(
+        len(usable),
+        fetch,
+        batch_size=batch_size,
+        shuffle=shuffle,
+        seed=seed,
+        drop_remainder=drop_remainder,
+        augment=_mirror if mirror else None,
+        finish=lambda stored: _unpack(stored, channels),
+        stream=stream,
+    )
+    dataset.num_classes, dataset.class_names = num_classes or 1 + highest[0], names
+    return dataset
+
+
+def _class_names(path):
+    """Returns the names in the folder's `classes.json`, or in that above it; None without one."""
+    file = next((place / CLASSES for place in (path, path.resolve().parent) if (place / CLASSES).is_file()), None)
+    if file is None:
+        return None
+    try:
+        names = json.loads(file.read_text("utf-8"))["names"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise ValueError(f'{file} must be {{"names": [...]}}. Received: {type(error).__name__}') from None
+    if not isinstance(names, list) or not names or not all(isinstance(name, str) for name in names):
+        raise ValueError(f'{file} must be {{"names": [...]}}, of strings. Received: {type(names).__name__}')
+    return names
+
+
+def _maps_of(stem, sides, parts, channels, num_classes):
+    """Reads a photo, its labels, and its instances, numbered from 0, or None."""
+    for side, part in zip(sides, parts):
+        if stem not in side:
+            raise _files.Refused(f"no partner in {part!r}")
+    photo = _files.decode(sides[0][stem], channels)
+    labels, *instances = (_files.decode_indices(side[stem]) for side in sides[1:])
+    for part, found in zip(parts[1:], (labels, *instances)):
+        if found.shape != photo.shape[:2]:
+            pixels = [f"{shape[1]}x{shape[0]}" for shape in (photo.shape, found.shape)]
+            raise _files.Refused(f"the photo has {pixels[0]} pixels, and its map in {part!r} {pixels[1]}")
+    wrong = np.unique(labels[(labels < 0) | (labels >= num_classes)])
+    if wrong.size:
+        raise _files.Refused(
+            f"labels {wrong[:5].tolist()} are beyond the {num_classes} classes, 0 to {num_classes - 1}"
+        )
+    if not instances:
+        return photo, labels, None
+    numbers = np.unique(instances[0], return_inverse=True)[1].reshape(labels.shape)
+    if numbers.max() >= 2**16:
+        raise _files.Refused(f"there are {numbers.max() + 1} instances, more than {2**16}")
+    return photo, labels, numbers
+
+
+def _mirror(stored, draw):
+    return tf.where(tf.random.stateless_uniform((), draw) < 0.5, stored[:, ::-1], stored)
+
+
+def _unpack(stored, channels):
+    """A batch of what `_read` packs -> the element that models see."""
+    images, maps = _pipeline.to_float(stored[..., :channels]), tf.cast(stored[..., channels:], tf.int32)
+    if maps.shape[-1] == 1:
+        return maps[..., 0], images
+    return (maps[..., 0], maps[..., 1] + 256 * maps[..., 2]), images
