@@ -17,6 +17,7 @@ from kerasgan.metrics.statistics import (
     reference_statistics,
     write_statistics,
 )
+from kerasgan.metrics.transport import Transport, earth_movers_distance, wasserstein_1d
 
 __all__ = [
     "DensityCoverage",
@@ -31,8 +32,10 @@ __all__ = [
     "PrecisionRecall",
     "Score",
     "Statistics",
+    "Transport",
     "classification_accuracy_score",
     "density_coverage",
+    "earth_movers_distance",
     "extract_features",
     "frechet_distance",
     "frechet_distance_from_features",
@@ -54,6 +57,7 @@ __all__ = [
     "reference_statistics",
     "score_images",
     "ssim",
+    "wasserstein_1d",
     "weights_hash",
     "write_statistics",
 ]
