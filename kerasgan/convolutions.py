@@ -9,6 +9,8 @@ outputs are the inputs of the convolution that they transpose. What a gradient p
 is computed as ever.
 """
 
+import functools
+
 import keras
 import numpy as np
 import tensorflow as tf
@@ -65,10 +67,65 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class GroupedConv2D(keras.layers.Conv2D):
-    """Keras hands convolutions in groups to XLA, which on CPUs is many times slower than TensorFlow's own kernels."""
+    """Keras's `Conv2D` with `groups`, by TensorFlow's own kernels.
+
+    Keras hands convolutions in groups to XLA, which on CPUs is many times slower. TensorFlow has no gradients of them
+    on CPUs without oneDNN, which it leaves off where AVX-512 is missing; one product for each group computes them
+    there.
+    """
 
     def convolution_op(self, inputs, kernel):
-        return tf.nn.conv2d(inputs, tf.convert_to_tensor(kernel), self.strides, self.padding.upper())
+        kernel, padding = tf.convert_to_tensor(kernel), self.padding.upper()
+        if None in inputs.shape[1:] or _groups_have_gradients():
+            return tf.nn.conv2d(inputs, kernel, self.strides, padding)
+        return _grouped_products(inputs, kernel, self.groups, self.strides, padding)
+
+    def call(self, inputs):
+        """Adds the bias by `add_n`: a plain sum TensorFlow joins to the convolution, and it cannot compute the two
+        together in groups on CPUs without oneDNN, to which an exported model may come."""
+        outputs = self.convolution_op(inputs, self.kernel)
+        if self.use_bias:
+            bias = tf.broadcast_to(keras.ops.cast(self.bias, outputs.dtype), tf.shape(outputs))
+            outputs = tf.add_n([outputs, bias])
+        return self.activation(outputs)
+
+
+@functools.cache
+def _groups_have_gradients():
+    """Whether TensorFlow computes gradients of convolutions in groups on this machine."""
+    if tf.config.list_logical_devices("GPU"):
+        return True
+    with tf.init_scope(), tf.device("CPU:0"):
+        try:
+            tf.raw_ops.Conv2DBackpropInput(
+                input_sizes=[1, 1, 1, 2],
+                filter=tf.ones((1, 1, 1, 2)),
+                out_backprop=tf.ones((1, 1, 1, 2)),
+                strides=[1, 1, 1, 1],
+                padding="VALID",
+            )
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+            return False
+    return True
+
+
+def _grouped_products(images, kernel, groups, strides, padding):
+    """A convolution in groups: what each output sees of its group, times the group's kernel."""
+    sizes, kernel_size = images.shape[1:3], kernel.shape[:2]
+    (rows, top, bottom), (columns, left, right) = (_places(*axis, padding) for axis in zip(sizes, kernel_size, strides))
+    padded = tf.pad(images, [[0, 0], [top, bottom], [left, right], [0, 0]])
+    parts = tf.split(padded, groups, axis=-1)
+    padded = tf.stack(parts)  # (groups, batch, height, width, channels of a group)
+    down, along = ((places - 1) * stride + 1 for places, stride in zip((rows, columns), strides))
+    seen = [
+        padded[:, :, i : i + down : strides[0], j : j + along : strides[1]]
+        for i in range(kernel_size[0])
+        for j in range(kernel_size[1])
+    ]
+    seen = tf.reshape(tf.concat(seen, axis=-1), (groups, -1, kernel_size[0] * kernel_size[1] * kernel.shape[2]))
+    kernels = tf.stack(tf.split(tf.reshape(kernel, (-1, kernel.shape[-1])), groups, axis=-1))
+    outputs = tf.matmul(seen, kernels)  # (groups, batch * rows * columns, outputs of a group)
+    return tf.reshape(tf.transpose(outputs, (1, 0, 2)), (-1, rows, columns, kernel.shape[-1]))
 
 
 def _takes_product(layer, shape, dtype):

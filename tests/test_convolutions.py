@@ -1,5 +1,9 @@
 """The convolutions against Keras's, whose gradients are TensorFlow's own."""
 
+import os
+import subprocess
+import sys
+
 import keras
 import numpy as np
 import pytest
@@ -225,3 +229,45 @@ def test_a_saved_layer_is_the_same_class_with_the_same_outputs(name, tmp_path):
     again = keras.models.load_model(tmp_path / "layer.keras")
     assert type(again.layers[-1]) is type(ours)
     np.testing.assert_array_equal(again(x), ours(x))
+
+
+@pytest.mark.parametrize(("strides", "padding"), [(1, "same"), ((2, 1), "valid"), ((1, 2), "same")])
+def test_convolutions_in_groups_by_products_are_those_of_each_group(strides, padding):
+    rng = np.random.default_rng(0)
+    images, kernel = (tf.constant(rng.normal(size=shape), tf.float32) for shape in ((2, 5, 6, 4), (3, 2, 2, 6)))
+    strides = strides if isinstance(strides, tuple) else (strides, strides)
+    with tf.GradientTape(persistent=True) as tape:
+        tape.watch([images, kernel])
+        found = convolutions._grouped_products(images, kernel, 2, strides, padding.upper())
+        halves = zip(tf.split(images, 2, -1), tf.split(kernel, 2, -1))
+        expected = tf.concat([tf.nn.conv2d(x, k, strides, padding.upper()) for x, k in halves], axis=-1)
+        sums = [tf.reduce_sum(outputs**2) for outputs in (found, expected)]
+    np.testing.assert_allclose(found, expected, atol=1e-5)
+    for source in (images, kernel):
+        np.testing.assert_allclose(*(tape.gradient(each, source) for each in sums), rtol=1e-4, atol=1e-4)
+
+
+GROUPED = """
+import keras, numpy as np, tensorflow as tf
+from kerasgan.convolutions import GroupedConv2D
+
+layer = GroupedConv2D(4, 3, padding="same", groups=2, bias_initializer="ones")
+images = np.random.default_rng(0).normal(size=(2, 5, 5, 4)).astype("float32")
+plain = tf.nn.leaky_relu(layer(images))
+inputs = keras.Input((5, 5, 4))
+network = keras.Model(inputs, keras.layers.LeakyReLU(0.2)(layer(inputs)))
+np.testing.assert_allclose(network.predict(images, verbose=0), plain, atol=1e-6)
+network.compile("sgd", "mse")
+network.fit(images, images, verbose=0)
+with tf.GradientTape() as tape:
+    loss = tf.reduce_sum(tf.nn.leaky_relu(layer(tf.constant(images))))
+assert tape.gradient(loss, layer.kernel.value).shape == (3, 3, 2, 4)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("onednn", ["0", "1"])
+def test_grouped_convolutions_run_in_graphs_with_and_without_onednn(onednn):
+    environment = os.environ | {"TF_ENABLE_ONEDNN_OPTS": onednn, "PYTHONPATH": os.pathsep.join(sys.path)}
+    answer = subprocess.run([sys.executable, "-c", GROUPED], env=environment, capture_output=True, text=True)
+    assert answer.returncode == 0, answer.stderr[-2000:]
