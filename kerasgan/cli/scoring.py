@@ -13,11 +13,12 @@ CLASSIFIERS = ("mnist", "fashion_mnist", "glyphs")
 
 
 def scoring_split(data):
-    """The split that scores are of: "test", but of a folder without one "train"."""
+    """The split that scores are of: "test", but of a folder without one "val", or else "train"."""
     if not is_folder(data):
         return "test"
     path = Path(data).expanduser()
-    return "test" if any((path / name).is_dir() for name in ("test", "testA")) else "train"
+    found = (name for name in ("test", "val") if any((path / f"{name}{end}").is_dir() for end in ("", "A")))
+    return next(found, "train")
 
 
 def stated_split(data):

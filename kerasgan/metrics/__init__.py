@@ -10,6 +10,7 @@ from kerasgan.metrics.modes import ModeCount, mode_count, recognizability
 from kerasgan.metrics.precision_recall import DensityCoverage, PrecisionRecall, density_coverage, precision_recall
 from kerasgan.metrics.score import Score
 from kerasgan.metrics.scoring import score_images
+from kerasgan.metrics.segmentation import SegmentationScores, segmentation_scores, train_segmenter
 from kerasgan.metrics.statistics import (
     Statistics,
     images_hash,
@@ -31,6 +32,7 @@ __all__ = [
     "ModeCount",
     "PrecisionRecall",
     "Score",
+    "SegmentationScores",
     "Statistics",
     "Transport",
     "classification_accuracy_score",
@@ -56,8 +58,10 @@ __all__ = [
     "recognizability",
     "reference_statistics",
     "score_images",
+    "segmentation_scores",
     "ssim",
     "wasserstein_1d",
+    "train_segmenter",
     "weights_hash",
     "write_statistics",
 ]
