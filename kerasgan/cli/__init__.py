@@ -10,6 +10,7 @@ from kerasgan_cli import (
     generate,
     interpolate,
     playground,
+    prepare,
     project,
     report,
     train,
@@ -62,6 +63,7 @@ for room in (
     report,
     export,
     playground,
+    prepare,
     doctor,
     zoo,
 ):

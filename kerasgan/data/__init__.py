@@ -10,6 +10,7 @@ from kerasgan.data.folders import image_folder, paired_folder, paired_folders, s
 from kerasgan.data.label_maps import label_folder
 from kerasgan.data.layouts import Layout, captions_of, find_layout, load_for
 from kerasgan.data.pictures import read_images
+from kerasgan.data.preparing import prepare
 from kerasgan.data.resize import bicubic_resize
 from kerasgan.data.turntable import turntable_folder, view_vectors
 from kerasgan.data.videos import video_folders
@@ -34,6 +35,7 @@ __all__ = [
     "moving_glyphs",
     "paired_folder",
     "paired_folders",
+    "prepare",
     "read_images",
     "super_resolution",
     "turntable",

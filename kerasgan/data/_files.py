@@ -30,6 +30,9 @@ _ON_ERROR = ("raise", "skip")
 RESIZE = ("crop", "pad", "stretch")
 
 
+_told = set()  # broken files that a warning has named
+
+
 class Refused(Exception):
     """Why one file cannot be used."""
 
@@ -88,8 +91,20 @@ def decode_indices(path):
     return _read(path, _to_indices)
 
 
-def _read(path, convert):
-    """Opens an image file and returns what `convert` makes of Pillow's image."""
+def _read_header(path):
+    """Returns the size (height, width) of an image file, turned as its rotation mark says, by its header alone."""
+    return _read(path, lambda image: image.size if _is_turned(image) else image.size[::-1], load=False)
+
+
+def _is_turned(image):
+    """Whether the rotation mark of an image exchanges height and width."""
+    if image.format == "PNG" and "exif" not in image.info:
+        return False  # to look behind the pixels, Pillow would decode them
+    return image.getexif().get(274, 1) >= 5  # the tag of orientation
+
+
+def _read(path, convert, load=True):
+    """Opens an image file and returns what `convert` makes of Pillow's image, or of its header without `load`."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     path = pathlib.Path(path)
@@ -104,8 +119,9 @@ def _read(path, convert):
                 raise Refused(f"it declares {image.width}x{image.height} pixels, more than {most // 10**6} million")
             if image.mode == "F":
                 raise Refused("its pixels are floating-point numbers, whose range is not known")
-            image.load()
-            ImageOps.exif_transpose(image, in_place=True)
+            if load:
+                image.load()
+                ImageOps.exif_transpose(image, in_place=True)
             return convert(image)
     except Refused:
         raise
@@ -211,14 +227,10 @@ def own_size(files, path, halved=False):
 
 
 def _declared_size(file):
-    """Returns the size (height, width) that a file declares, turned as its rotation mark says, or None."""
-    from PIL import Image
-
+    """Returns the size (height, width) that a file declares, or None: whoever decodes it says why."""
     try:
-        with Image.open(file, formats=_FORMATS) as image:
-            turned = image.getexif().get(274, 1) >= 5  # the tag of orientation
-            return image.size if turned else image.size[::-1]
-    except Exception:  # whoever decodes the file says why it cannot be used
+        return _read_header(file)
+    except Refused:
         return None
 
 
@@ -370,20 +382,43 @@ def read_again(read, source):
         raise ValueError(f"The data have changed while they were in use: {source} cannot be read: {refusal}") from None
 
 
-def store(items, read, shape, path, on_error):
+def read_or_next(read, sources, i):
+    """Reads a file, or the next one that is not broken."""
+    for offset in range(len(sources)):
+        source = sources[(i + offset) % len(sources)]
+        try:
+            return read(source)
+        except Refused as refusal:
+            if source not in _told:
+                _told.add(source)
+                warnings.warn(f"{source} cannot be read, and the next image takes its place: {refusal}", stacklevel=2)
+    raise ValueError(f"None of {len(sources)} images can be read.")
+
+
+def store(items, read, shape, path, on_error, check=None):
     """Reads uint8 arrays of one shape; returns the usable items' indices, `fetch` by index, and whether it streams.
 
-    `fetch` gathers from memory, or reads the files again every epoch when all of them together are too large.
+    `fetch` gathers from memory, or reads the files again every epoch when all of them together are too large. Of these
+    only the headers are read at first, where `check` reads them. A file that then turns out to be broken ends the
+    training; with `on_error="skip"` the next one takes its place, and a warning names it.
+
+    Args:
+        items, read, path, on_error: as of `read_all`.
+        shape: of the arrays.
+        check: as `read`, but of headers alone. Defaults to `read`.
     """
     stream = len(items) * math.prod(shape) > _pipeline.MEMORY_LIMIT
-    usable, arrays = read_all(items, read, path, on_error, keep=not stream)
+    usable, arrays = read_all(items, (check or read) if stream else read, path, on_error, keep=not stream)
     if not stream:
         stored = _pipeline.on_cpu(np.stack(arrays))
         return usable, (lambda index: tf.gather(stored, index)), False
     sources = [items[i][1] for i in usable]
 
+    def one(i):
+        return read_or_next(read, sources, i) if on_error == "skip" else read_again(read, sources[i])
+
     def fetch(index):
-        image = tf.numpy_function(lambda i: read_again(read, sources[i]), [index], tf.uint8, stateful=False)
+        image = tf.numpy_function(one, [index], tf.uint8, stateful=False)
         return tf.ensure_shape(image, shape)
 
     return usable, fetch, True
@@ -399,7 +434,10 @@ def store_fitted(files, path, size, channels, resize, on_error):
         sizes[file] = image.shape[1::-1]
         return fit(image, size, resize)
 
-    return *store(items, read, (*size, channels), path, on_error), sizes
+    def check(file):
+        sizes[file] = _read_header(file)[::-1]
+
+    return *store(items, read, (*size, channels), path, on_error, check), sizes
 
 
 def check_sizes(image_size, channels, resize="crop"):

@@ -38,7 +38,8 @@ def make_dataset(
     tf.data's own keeps a counter that every pass over the dataset advances, so that training which was resumed, or
     whose data a callback had looked at, would see another order.
 
-    The dataset says of itself `num_images`, and `left_out`: how many of them make no full batch in an epoch.
+    The dataset says of itself `num_images`, and `left_out`: how many of them make no full batch in an epoch. Its
+    `part(start, stop)` is a dataset of the elements from `start` to `stop` in order, as an unshuffled epoch has them.
 
     Args:
         size: Int, the number of elements.
@@ -67,9 +68,16 @@ def make_dataset(
         order = tf.range(size, dtype=tf.int64)
         if shuffle:
             order = tf.random.experimental.stateless_shuffle(order, seed=key)
+        return elements(order, key, drop_remainder)
+
+    def part(start, stop):
+        return elements(tf.range(start, stop, dtype=tf.int64), tf.constant([seed, 0], tf.int64), False)
+
+    def elements(order, key, drop_remainder):
         dataset = tf.data.Dataset.from_tensor_slices(order)
         if augment is not None:
             draws = tf.random.stateless_uniform((size, 2), key, minval=None, maxval=None, dtype=tf.int32)
+            draws = draws if shuffle else tf.gather(draws, order)
             dataset = tf.data.Dataset.zip(dataset, tf.data.Dataset.from_tensor_slices(draws))
             dataset = dataset.map(lambda index, draw: augment(fetch(index), draw), num_parallel_calls=tf.data.AUTOTUNE)
         elif stream:
@@ -82,7 +90,7 @@ def make_dataset(
     left_out = size % batch_size if drop_remainder else 0
     if not shuffle:
         dataset = epoch(0).prefetch(tf.data.AUTOTUNE)
-        dataset.num_images, dataset.left_out = size, left_out
+        dataset.num_images, dataset.left_out, dataset.part = size, left_out, part
         return dataset
     length = size // batch_size if drop_remainder else -(-size // batch_size)
     once = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1).flat_map(epoch)
@@ -95,7 +103,7 @@ def make_dataset(
         return epochs.apply(tf.data.experimental.assert_cardinality(cardinality)).prefetch(tf.data.AUTOTUNE)
 
     dataset.repeat = repeat
-    dataset.num_images, dataset.left_out = size, left_out
+    dataset.num_images, dataset.left_out, dataset.part = size, left_out, part
     return dataset
 
 

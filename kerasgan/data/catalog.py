@@ -11,7 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan.arguments import did_you_mean
-from kerasgan.data import _files, _pipeline, chairs, folders, glyphs, moving_glyphs
+from kerasgan.data import _files, _pipeline, chairs, folders, glyphs, moving_glyphs, prepared
 from kerasgan.shapes import as_size
 
 _PROBE = "https://storage.googleapis.com"  # where tensorflow-datasets keeps its metadata
@@ -42,8 +42,9 @@ def load(
         name: "glyphs" (built in, needs no download), or with the characters to draw, "glyphs:ABCDEFGHKR", which is
             short for `characters="ABCDEFGHKR"`; a tensorflow-datasets image set such as "mnist",
             "fashion_mnist", "cifar10", "celeb_a", with an optional config and version ("name/config:1.0.0"); or the
-            path of a folder of images, with a separator in it ("./photos"); or "chairs" or "moving_glyphs" (built in),
-            whose elements and options are those of `kerasgan.data.chairs.load` and `kerasgan.data.moving_glyphs.load`.
+            path of a folder of images, or of what `prepare` wrote, with a separator in it ("./photos"); or "chairs" or
+            "moving_glyphs" (built in), whose elements and options are those of `kerasgan.data.chairs.load` and
+            `kerasgan.data.moving_glyphs.load`.
         split: "train" (default) or "test"; tensorflow-datasets' slices such as "train[:1000]" work for its sets. Of
             a folder, the sub-folder of that name is read when there is one.
         image_size: Int or (height, width), to which images are resized with antialiasing. Default: 32 for glyphs, which
@@ -95,6 +96,9 @@ def load(
         return glyphs.load(split, **glyph_options(name, common | options))
     path = pathlib.Path(name).expanduser()
     looks_like_path = _looks_like_path(name)
+    if is_folder(name) and prepared.folder_of(path, split):
+        task = "labels" if common.pop("labels") else "images"
+        return prepared.load(prepared.folder_of(path, split), task, **common, **options)
     if is_folder(name):
         common["channels"] = 3 if channels is None else channels
         return folders.image_folder(

@@ -7,7 +7,7 @@ import pathlib
 import warnings
 from typing import NamedTuple
 
-from kerasgan.data import _files, _pipeline, captioned, catalog, folders, glyphs, label_maps, turntable
+from kerasgan.data import _files, _pipeline, captioned, catalog, folders, glyphs, label_maps, prepared, turntable
 
 # What each task reads from a folder: the layouts that fit, and how to say what is needed.
 NEEDS = {
@@ -67,6 +67,7 @@ class Layout(NamedTuple):
             "classes": f"{count} images of {len(self.parts)} classes",
             "views": f"{count} images of objects from known angles",
             "images": f"{count} images",
+            "prepared": f"{count} elements prepared for {names}",
         }[self.kind]
         sizes = list(dict.fromkeys("x".join(map(str, size)) for size in (self.smallest, self.largest) if size))
         pixels = f", {' to '.join(sizes)} pixels" if sizes else ""
@@ -97,6 +98,10 @@ def find_layout(path, split="train"):
     3 images of 2 classes, 8x8 pixels
     """
     path = _files.existing_folder(path)
+    if prepared.folder_of(path, split):
+        found = prepared.read_manifest(prepared.folder_of(path, split))
+        *size, _ = found["element"][0]["shape"]
+        return Layout("prepared", found["num_images"], (found["task"],), tuple(size[::-1]), tuple(size[::-1]), {})
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # of files that are left out: the layout says which
         return _find(path, split)
@@ -209,6 +214,8 @@ def load_for(task, name, split="train", **options):
             raise ValueError(f"`name` must be {built_in!r} or a folder that holds {NEEDS[task][1]}. Received: {name!r}")
         return catalog.load(name, split, **options)
     path = pathlib.Path(name).expanduser()
+    if prepared.folder_of(path, split):
+        return prepared.load(prepared.folder_of(path, split), task, **options)
     layout = find_layout(path, split)
     if layout.kind not in NEEDS[task][0]:
         raise ValueError(f"{str(name)!r} must hold {NEEDS[task][1]}. It holds {layout}.")

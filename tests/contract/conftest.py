@@ -1,6 +1,6 @@
-"""Which of the contract's checks run by default: all for every model, but the dear ones only for the models named here.
+"""Which of the contract's checks run by default: all for the models of `BY_DEFAULT`, the cheap ones for every model.
 
-The others of the dear ones are marked slow, and run with `-m slow` or `-m ""`.
+The others are marked slow, and run with `-m slow` or `-m ""`. `.ci/run` also runs those of `OFTEN` for every model.
 """
 
 import pathlib
@@ -16,7 +16,17 @@ DEAR = (
     "test_xla_compiles_a_step_once",
     "test_a_loss_of_two_methods_is_enough",
 )
-BY_DEFAULT = ("GAN", "DCGAN", "ConditionalGAN of several conditions", "GANCLS")
+# Checks that take seconds for a model.
+OFTEN = (
+    "test_evaluate_returns_losses_and_compiled_metrics_and_leaves_no_trace",
+    "test_evaluate_of_what_is_no_game_or_needs_labels_leaves_no_trace",
+    "test_evaluation_without_an_average_changes_no_statistics",
+    "test_precision_belongs_to_every_layer_and_to_the_file",
+    "test_frozen_layers_stay_as_they_are_and_are_remembered",
+    "test_export_serves_what_generate_gives",
+    "test_default_model_is_built_compiled_and_described",
+)
+BY_DEFAULT = ("DCGAN", "ConditionalGAN of several conditions")
 # The pool of CycleGAN once made XLA compile every step anew.
 COMPILED_BY_DEFAULT = ("CycleGAN",)
 # Tools in a model that has its own case: by default only what they could break in any of them.
@@ -26,6 +36,10 @@ TOOLS = (
     "GAN with regularisers",
     "StyleGAN2 with the pipe of ADA",
     "R3GAN with labels",
+    "DCGAN with options",
+    "GANCLS with options",
+    "Autoencoder with remembered places",
+    "ADDA on the source",
     "Pix2PixHD with styles",
 )
 OF_TOOLS = ("test_logs_are_finite_and_named", "test_save_and_load_restore_everything")
@@ -37,6 +51,6 @@ def pytest_collection_modifyitems(items):
             continue
         case = item.callspec.params["case"]
         compiled = item.originalname == "test_xla_compiles_a_step_once"
-        dear = item.originalname in DEAR and case not in (COMPILED_BY_DEFAULT if compiled else BY_DEFAULT)
+        dear = item.originalname in DEAR + OFTEN and case not in (COMPILED_BY_DEFAULT if compiled else BY_DEFAULT)
         if dear or (case in TOOLS and item.originalname not in OF_TOOLS):
             item.add_marker(pytest.mark.slow)

@@ -1,0 +1,143 @@
+"""Writing data sets once, at the size they are trained at, to be read at random."""
+
+import hashlib
+import json
+import pathlib
+
+import keras
+import numpy as np
+import tensorflow as tf
+
+from kerasgan.arguments import positive_int
+from kerasgan.data import layouts
+from kerasgan.data.prepared import DTYPES, MANIFEST, VERSION, read_manifest
+from kerasgan.files import replacing
+from kerasgan.locks import FolderLock
+
+TASKS = ("images", "labels", "pairs", "super_resolution")
+
+
+def prepare(name, directory, task=None, split="train", shard_size=4096, verbose=True, **options):
+    """Writes a data set once, at the size it is trained at; `kerasgan.data.load(directory)` then reads it at random.
+
+    For folders of photos that outgrow memory: training then decodes small PNGs instead of large photos. Each file that
+    is written is whole. Called again with the same arguments, it continues behind the last one.
+
+    Args:
+        name: as of `load_for`.
+        directory: folder to write to. The files of a split lie in a sub-folder of its name.
+        task: what the elements are: "images", "labels", "pairs" or "super_resolution", see `load_for`. Default: what
+            the folder holds, of other data "images".
+        split: "train" (default) or "test".
+        shard_size: int, elements of a file. Default 4096.
+        verbose: bool. Whether a progress bar is shown. Default True.
+        **options: those of the function that reads the data, such as `image_size`, `channels`, `resize`, `on_error`.
+
+    Returns:
+        `pathlib.Path` of the folder of the split.
+
+    Raises:
+        ValueError: for data that cannot be prepared, and for a directory with other prepared data.
+
+    Example:
+
+    >>> path = prepare("glyphs", "prepared", image_size=16, num_images=64, verbose=False)
+    >>> kerasgan.data.load("./prepared", batch_size=32).element_spec.shape
+    TensorShape([32, 16, 16, 3])
+    """
+    shard_size = positive_int("shard_size", shard_size)
+    task = _task_of(name, split) if task is None else task
+    if task not in TASKS:
+        raise ValueError(f"`task` must be one of {TASKS}. Received: {task!r}")
+    dataset = layouts.load_for(task, name, split, shuffle=False, batch_size=16, drop_remainder=False, **options)
+    spec = [_leaf(each) for each in tf.nest.flatten(dataset.element_spec)]
+    asked = {key: str(value) for key, value in sorted(options.items())}
+    about = {"version": VERSION, "task": task, "source": str(name), "options": asked, "shard_size": shard_size}
+    about |= {"num_images": dataset.num_images, "element": spec, "class_names": getattr(dataset, "class_names", None)}
+    folder = pathlib.Path(directory).expanduser() / split
+    folder.mkdir(parents=True, exist_ok=True)
+    with FolderLock(folder):
+        shards = _shards_so_far(folder, about)
+        starts = range(len(shards) * shard_size, dataset.num_images, shard_size)
+        progress = keras.utils.Progbar(dataset.num_images, unit_name="image") if verbose else None
+        for start in starts:
+            stop = min(start + shard_size, dataset.num_images)
+            shards.append(_write(folder / f"{len(shards):05d}.array_record", dataset.part(start, stop), progress))
+            _write_manifest(folder, about, shards)
+    return folder
+
+
+def _task_of(name, split):
+    if not layouts.catalog.is_folder(name):
+        return "images"
+    kind = layouts.find_layout(name, split).kind
+    return {"classes": "labels", "pairs": "pairs", "paired folders": "pairs"}.get(kind, "images")
+
+
+def _leaf(spec):
+    """What the manifest says of one tensor of an element."""
+    if spec.dtype == tf.float32 and len(spec.shape) == 4:
+        if spec.shape[3] not in (1, 3, 4):
+            raise ValueError(f"Images must have 1, 3 or 4 channels to be prepared. Received: {spec.shape[3]}")
+        return {"kind": "image", "shape": spec.shape[1:].as_list()}
+    if spec.dtype.name not in DTYPES:
+        raise ValueError(f"Elements must be of images and numbers to be prepared. Received: {spec.dtype.name}")
+    return {"kind": "array", "shape": spec.shape[1:].as_list(), "dtype": spec.dtype.name}
+
+
+def _shards_so_far(folder, about):
+    """Returns the files of an earlier call that are whole; raises where they are of other data."""
+    if not (folder / MANIFEST).exists():
+        return []
+    found = read_manifest(folder)
+    differing = [name for name, value in about.items() if found.get(name) != value]
+    if differing:
+        listed = "; ".join(f"{name}: {found.get(name)!r}, now {about[name]!r}" for name in differing)
+        raise ValueError(f"`directory` must be new, or hold the same data. {str(folder)!r} has other ones: {listed}")
+    whole = []
+    for shard in found["shards"]:
+        path = folder / shard["file"]
+        if not path.is_file() or _hash(path) != shard["sha256"]:
+            break
+        whole.append(shard)
+    return whole
+
+
+def _write(path, elements, progress):
+    """Writes a file of elements; returns what the manifest says of it."""
+    from array_record.python.array_record_module import ArrayRecordWriter
+
+    count = 0
+    with replacing(path) as temporary:
+        writer = ArrayRecordWriter(str(temporary), "group_size:1")
+        for batch in elements.prefetch(tf.data.AUTOTUNE):
+            leaves = [np.asarray(leaf) for leaf in tf.nest.flatten(batch)]
+            for values in zip(*leaves):
+                writer.write(_record(values))
+            count += len(leaves[0])
+            if progress:
+                progress.add(len(leaves[0]))
+        writer.close()
+    return {"file": path.name, "records": count, "bytes": path.stat().st_size, "sha256": _hash(path)}
+
+
+def _record(values):
+    features = {str(i): tf.train.Feature(bytes_list=_bytes(value)) for i, value in enumerate(values)}
+    return tf.train.Example(features=tf.train.Features(feature=features)).SerializeToString()
+
+
+def _bytes(value):
+    if value.ndim == 3:  # in [-1, 1], of 8 bits
+        pixels = np.rint((value + 1) * 127.5).astype("uint8")
+        return tf.train.BytesList(value=[tf.io.encode_png(pixels).numpy()])
+    return tf.train.BytesList(value=[np.ascontiguousarray(value).tobytes()])
+
+
+def _write_manifest(folder, about, shards):
+    with replacing(folder / MANIFEST) as temporary:
+        temporary.write_text(json.dumps(about | {"shards": shards}, indent=1) + "\n")
+
+
+def _hash(path):
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

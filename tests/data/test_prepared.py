@@ -1,0 +1,166 @@
+"""Data sets that are written once: the same elements, in shards, continued, and refused where damaged."""
+
+import json
+
+import numpy as np
+import pytest
+import tensorflow as tf
+from click.testing import CliRunner
+from PIL import Image
+
+from kerasgan import data
+from kerasgan.data import _files, _pipeline, preparing
+from kerasgan_cli import main
+
+
+def picture(path, size=(16, 16), seed=0):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.random.default_rng(seed).integers(0, 256, (size[1], size[0], 3), "uint8")).save(path)
+
+
+@pytest.fixture
+def photos(tmp_path):
+    for number in range(7):
+        picture(tmp_path / "photos" / "ab"[number % 2] / f"{number}.png", seed=number)
+    return tmp_path / "photos"
+
+
+def elements(dataset):
+    batches = list(dataset.as_numpy_iterator())
+    return [np.concatenate(leaves) for leaves in zip(*(tf.nest.flatten(batch) for batch in batches))]
+
+
+IN_ORDER = {"shuffle": False, "drop_remainder": False, "batch_size": 3}
+
+
+@pytest.mark.parametrize("channels", [1, 3, 4])
+def test_the_elements_are_those_of_the_folder(photos, tmp_path, channels):
+    asked = {"image_size": (8, 12), "channels": channels}
+    folder = data.prepare(photos, tmp_path / "out", "labels", shard_size=3, verbose=False, **asked)
+    assert sorted(path.name for path in folder.glob("*.array_record")) == [f"{i:05d}.array_record" for i in range(3)]
+    expected = elements(data.load(photos, labels=True, **asked, **IN_ORDER))
+    found = data.load(tmp_path / "out", labels=True, **IN_ORDER)
+    assert found.class_names == ["a", "b"] and found.num_images == 7
+    assert found.element_spec[0].shape.as_list() == [None, 8, 12, channels] and found.element_spec[1].dtype == "int32"
+    for one, other in zip(elements(found), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    (images,) = elements(data.load(tmp_path / "out", **IN_ORDER))  # without their labels
+    np.testing.assert_array_equal(images, expected[0])
+    assert len(elements(data.load(tmp_path / "out", num_images=2, **IN_ORDER))[0]) == 2
+
+
+def test_shuffled_epochs_are_those_of_the_folder_for_a_seed(photos, tmp_path):
+    data.prepare(photos, tmp_path / "out", image_size=8, verbose=False)
+    same = [data.load(path, image_size=8, batch_size=2, seed=5).repeat(2) for path in (photos, tmp_path / "out")]
+    for one, other in zip(*map(elements, same), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+def test_pairs_and_enlargements(tmp_path):
+    for number in range(3):
+        picture(tmp_path / "pairs" / f"{number}.png", (32, 16), seed=number)
+    data.prepare(tmp_path / "pairs", tmp_path / "out", image_size=8, verbose=False)  # by the layout
+    found = data.load_for("pairs", tmp_path / "out", **IN_ORDER)
+    expected = data.load_for("pairs", tmp_path / "pairs", image_size=8, **IN_ORDER)
+    for one, other in zip(elements(found), elements(expected), strict=True):
+        np.testing.assert_array_equal(one, other)
+    with pytest.raises(ValueError, match="prepared for 'pairs'. Received: task 'images'"):
+        data.load(tmp_path / "out")
+
+
+def test_an_interrupted_call_continues_behind_the_last_whole_file(photos, tmp_path, monkeypatch):
+    asked = {"task": "labels", "image_size": 8, "shard_size": 2, "verbose": False}
+    written, write = [], preparing._write
+
+    def dies(path, *rest):
+        if len(written) == 2:
+            raise KeyboardInterrupt
+        written.append(path.name)
+        return write(path, *rest)
+
+    monkeypatch.setattr(preparing, "_write", dies)
+    with pytest.raises(KeyboardInterrupt):
+        data.prepare(photos, tmp_path / "out", **asked)
+    with pytest.raises(ValueError, match="holds 4 of 7 images: it was interrupted"):
+        data.load(tmp_path / "out")
+    # A file that was changed since is written again, and those behind it.
+    (tmp_path / "out" / "train" / "00001.array_record").write_bytes(b"x")
+    written.clear()
+    monkeypatch.setattr(preparing, "_write", lambda path, *rest: written.append(path.name) or write(path, *rest))
+    data.prepare(photos, tmp_path / "out", **asked)
+    assert written == ["00001.array_record", "00002.array_record", "00003.array_record"]
+    expected = elements(data.load(photos, labels=True, image_size=8, **IN_ORDER))
+    for one, other in zip(elements(data.load(tmp_path / "out", labels=True, **IN_ORDER)), expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+    written.clear()
+    data.prepare(photos, tmp_path / "out", **asked)
+    assert written == []
+    with pytest.raises(ValueError, match="options: {'image_size': '8'}, now {'image_size': '4'}"):
+        data.prepare(photos, tmp_path / "out", **asked | {"image_size": 4})
+
+
+def test_what_is_damaged_is_named(photos, tmp_path):
+    folder = data.prepare(photos, tmp_path / "out", image_size=8, shard_size=4, verbose=False)
+    manifest, shard = folder / "prepared.json", folder / "00001.array_record"
+    content, about = shard.read_bytes(), json.loads(manifest.read_text())
+    shard.write_bytes(content[:-1])
+    with pytest.raises(ValueError, match="00001.array_record has .* bytes, not"):
+        data.load(tmp_path / "out")
+    shard.write_bytes(bytes(len(content)))  # as long, and empty
+    with pytest.raises(Exception, match="00001.array_record is damaged"):
+        elements(data.load(tmp_path / "out", **IN_ORDER))
+    shard.unlink()
+    with pytest.raises(ValueError, match="00001.array_record is missing"):
+        data.load(tmp_path / "out")
+    for change in (
+        {"version": 2},
+        {"shards": [{"file": "../x", "records": 7, "bytes": 1}]},
+        {"element": [{"kind": "array", "shape": [1], "dtype": "string"}]},
+        {"shards": 3},
+    ):
+        manifest.write_text(json.dumps(about | change))
+        with pytest.raises(ValueError, match="prepared.json"):
+            data.load(tmp_path / "out")
+
+
+def test_other_sizes_and_tasks_are_refused(photos, tmp_path):
+    data.prepare(photos, tmp_path / "out", image_size=(8, 12), verbose=False)
+    data.load(tmp_path / "out", image_size=(8, 12), channels=3, batch_size=2)
+    with pytest.raises(ValueError, match=r"`image_size` must be that of the prepared data, \(8, 12\). Received: 8"):
+        data.load(tmp_path / "out", image_size=8)
+    with pytest.raises(ValueError, match="`channels` must be that of the prepared data, 3. Received: 1"):
+        data.load(tmp_path / "out", channels=1)
+    with pytest.raises(ValueError, match="`task` must be one of"):
+        data.prepare(photos, tmp_path / "other", task="captions")
+    with pytest.raises(ValueError, match="1, 3 or 4 channels to be prepared. Received: 2"):
+        preparing._leaf(tf.TensorSpec((None, 8, 8, 2)))
+    with pytest.raises(ValueError, match="images and numbers to be prepared. Received: string"):
+        preparing._leaf(tf.TensorSpec((None,), tf.string))
+
+
+def test_the_command_prepares_and_train_reads(photos, tmp_path):
+    out = tmp_path / "small"
+    run = lambda *arguments: CliRunner().invoke(main, [str(each) for each in arguments])  # noqa: E731
+    result = run("prepare", photos, "--image-size", 16, "--out", out)
+    assert result.exit_code == 0, result.output
+    assert "7 elements prepared for labels, 16x16 pixels in" in result.output
+    told = run("train", "cgan", "--data", out, "--batch-size", 2, "--set", "networks=conv", "--width", 2, "--dry-run")
+    assert told.exit_code == 0, told.output
+    assert f"{out}: 7 elements prepared for labels" in told.output and "3 steps an epoch" in told.output
+
+
+def test_files_that_outgrow_memory_are_checked_by_their_headers(photos, monkeypatch):
+    monkeypatch.setattr(_pipeline, "MEMORY_LIMIT", 100)
+    decoded, decode = [], _files.decode
+    monkeypatch.setattr(_files, "decode", lambda path, channels: decoded.append(path) or decode(path, channels))
+    broken = photos / "a" / "2.png"
+    broken.write_bytes(broken.read_bytes()[:-200])  # the header is whole
+    dataset = data.image_folder(photos, 16, **IN_ORDER)
+    assert decoded == [] and dataset.num_images == 7
+    with pytest.raises(tf.errors.InvalidArgumentError, match="2.png cannot be read"):
+        elements(dataset)
+    _files._told.clear()
+    with pytest.warns(UserWarning, match="2.png cannot be read, and the next image takes its place"):
+        (found,) = elements(data.image_folder(photos, 16, on_error="skip", **IN_ORDER))
+    np.testing.assert_array_equal(found[1], found[2])
+    assert len(found) == 7
