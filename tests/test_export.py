@@ -195,8 +195,8 @@ def test_saved_model_cli_shows_and_runs_it(name, tmp_path):
     np.testing.assert_allclose(np.load(tmp_path / "out" / "images.npy"), images, atol=TOLERANCE)
 
 
-def test_the_readme_tells_the_layout_and_a_request_that_the_signature_understands(tmp_path):
-    text = (pathlib.Path(__file__).parents[1] / "README.md").read_text().partition("## Serving")[2]
+def test_the_guide_tells_the_layout_and_a_request_that_the_signature_understands(tmp_path):
+    text = (pathlib.Path(__file__).parents[1] / "tutorials" / "serving.md").read_text()
     layout, answer = re.findall(r"```text\n(.*?)```", text, re.DOTALL)[:2]
     request = json.loads(re.search(r"```json\n(.*?)```", text, re.DOTALL)[1])
     model = dcgan()

@@ -1,4 +1,4 @@
-"""The README's first command and its lines of Python, as they are printed."""
+"""The README's first command as it is printed; test_pages.py runs its lines of Python."""
 
 import json
 import re
@@ -28,19 +28,11 @@ def test_the_first_command_is_understood(tmp_path, monkeypatch):
     assert "156 steps an epoch" in result.output and not list(tmp_path.iterdir())
 
 
-def test_the_lines_of_python_do_the_same(tmp_path, monkeypatch):
-    import kerasgan
-
-    monkeypatch.chdir(tmp_path)
+def test_the_lines_of_python_do_the_same():
     code = README.partition("## The same in Python")[2].partition("```python\n")[2].partition("```")[0]
     command = first_command()
     for option in ("data", "image-size", "epochs", "learning-rate", "ema-decay"):
         assert command[command.index(f"--{option}") + 1] in code
-    names = {}
-    exec(code.replace("epochs=48", "epochs=1, steps_per_epoch=2"), names)
-    assert names["images"].shape == (3, 28, 28, 1) and (tmp_path / "served" / "letters" / "1").is_dir()
-    assert kerasgan.zoo.load_archive("letters.keras").num_classes == 10
-    assert (tmp_path / "runs" / "letters" / "samples" / "epoch_0001.png").exists()
 
 
 @pytest.mark.slow

@@ -6,6 +6,19 @@ import io
 import re
 
 BEGIN, END = "<!-- zoo:begin -->", "<!-- zoo:end -->"
+# The entries in the table of the main README.
+SHOWN = (
+    "acgan_mnist",
+    "cgan_fashion_mnist",
+    "cgan_glyphs",
+    "cyclegan_glyphs",
+    "dcgan_celeba",
+    "dtn_glyphs_mnist",
+    "gan_cls_glyphs",
+    "sagan_flowers",
+    "srresnet_flowers",
+    "stackgan_flowers",
+)
 
 
 def readme(card):
@@ -57,18 +70,15 @@ def readme(card):
 
 
 def results_table(cards):
-    """Returns the results of all entries as one Markdown table, entries by name."""
-    lines = ["| entry | data | scores (of the data itself) | training | weights |", "|---|---|---|---|---|"]
+    """Returns entries as one Markdown table, a row each with its main score, by name."""
+    lines = ["| entry | data | main score (of the data) | training | weights |", "|---|---|---|---|---|"]
     for card in sorted(map(_without_markup, cards), key=lambda card: card["name"]):
-        scores = [
-            f"{score['metric']} {_number(score['value'])}"
-            + (f" ({_number(score['floor'])})" if score["floor"] is not None else "")
-            for score in card["scores"]
-            if score["table"]
-        ]
+        score = next(score for score in card["scores"] if score["table"])
+        floor = f" ({_number(score['floor'])})" if score["floor"] is not None else ""
         training = card["training"]
         lines.append(
-            f"| [{card['name']}](zoo/{card['name']}) | {card['data']['name']} | {', '.join(scores)} "
+            f"| [{card['name']}](zoo/{card['name']}/README.md) | {card['data']['name']} "
+            f"| {score['metric']} {_number(score['value'])}{floor} "
             f"| {training['steps']:,} steps, {_duration(training['hours'])} | {size_of(card) / 1e6:.1f} MB |"
         )
     return "\n".join(lines)
@@ -146,7 +156,7 @@ def _without_markup(value):
 
 
 def with_table(text, cards):
-    """Returns `text` with what stands between the two markers replaced by the table of `cards`.
+    """Returns `text` with what stands between the two markers replaced by the table of those `cards` that it shows.
 
     Raises:
         ValueError: the text lacks the markers.
@@ -154,7 +164,8 @@ def with_table(text, cards):
     if BEGIN not in text or END not in text:
         raise ValueError(f"The text must hold the markers {BEGIN} and {END}. Received: neither or one of them")
     before, rest = text.split(BEGIN, 1)
-    return f"{before}{BEGIN}\n{results_table(cards)}\n{END}{rest.split(END, 1)[1]}"
+    shown = [card for card in cards if card["name"] in SHOWN]
+    return f"{before}{BEGIN}\n{results_table(shown)}\n{END}{rest.split(END, 1)[1]}"
 
 
 def size_of(card):
@@ -167,4 +178,7 @@ def _number(value):
 
 
 def _duration(hours):
-    return f"{hours:.1f} hours" if hours >= 1 else f"{hours * 60:.0f} minutes"
+    if hours >= 1:
+        return f"{hours:.1f} hours"
+    minutes = f"{hours * 60:.0f}"
+    return f"{minutes} minute" + "s" * (minutes != "1")

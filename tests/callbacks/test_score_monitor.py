@@ -65,13 +65,13 @@ def lines(directory):
     return [json.loads(line) for line in (directory / "scores.jsonl").read_text().splitlines()]
 
 
-def test_pandas_reads_the_scores_by_the_line_of_the_readme(tmp_path, monkeypatch, make_model, make_dataset):
+def test_pandas_reads_the_scores_by_the_line_of_the_guide(tmp_path, monkeypatch, make_model, make_dataset):
     pandas = pytest.importorskip("pandas", reason="pandas is missing: pip install pandas")
     monkeypatch.chdir(tmp_path)
     monitor = ScoreMonitor([Distance()], make_dataset(), num_images=8, verbose=0)
     log = make_model().fit(make_dataset(), epochs=2, verbose=0, callbacks=[monitor]).history
-    readme = (Path(__file__).parents[2] / "README.md").read_text()
-    (line,) = re.findall(r"`(pandas\.\S*\(.*scores\.jsonl.*\))`", readme)
+    guide = (Path(__file__).parents[2] / "tutorials" / "training.md").read_text()
+    (line,) = re.findall(r"`(pandas\.\S*\(.*scores\.jsonl.*\))`", guide)
     table = eval(line, {"pandas": pandas})  # noqa: S307
     assert list(table.columns) == ["distance"]
     np.testing.assert_allclose(table["distance"], log["distance"], rtol=1e-9)

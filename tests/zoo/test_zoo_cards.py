@@ -166,18 +166,20 @@ def test_the_readme_of_an_entry_says_what_the_card_says(tmp_path):
     assert card["files"]["generator.weights.h5"]["sha256"] in page
 
 
-def test_the_table_stands_between_its_markers_and_nothing_else_changes(tmp_path):
+def test_the_table_stands_between_its_markers_and_nothing_else_changes(tmp_path, monkeypatch):
+    monkeypatch.setattr(_pages, "SHOWN", ("toy_mnist", "a_mnist"))
     card = write(tmp_path / "toy_mnist", Sampler())
     other = dict(card, name="a_mnist")
+    hidden = dict(card, name="b_mnist")
     text = f"before\n{_pages.BEGIN}\nold\n{_pages.END}\nafter\n"
-    once = _pages.with_table(text, [card, other])
+    once = _pages.with_table(text, [card, other, hidden])
     row = (
-        "| [toy_mnist](zoo/toy_mnist) | mnist | recognizability 0.8312 (0.95), frechet_distance 5.25 "
+        "| [toy_mnist](zoo/toy_mnist/README.md) | mnist | recognizability 0.8312 (0.95) "
         f"| 10 steps, 30 minutes | {_pages.size_of(card) / 1e6:.1f} MB |"
     )
     assert row in once.splitlines()
     assert once.index("[a_mnist]") < once.index("[toy_mnist]")
-    assert once.startswith("before\n") and once.endswith("\nafter\n") and "old" not in once
+    assert once.startswith("before\n") and once.endswith("\nafter\n") and "old" not in once and "b_mnist" not in once
     assert _pages.with_table(once, [card, other]) == once
     with pytest.raises(ValueError, match="markers"):
         _pages.with_table("no table here", [card])

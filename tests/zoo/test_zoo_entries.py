@@ -144,14 +144,16 @@ def test_the_pages_of_all_results_are_those_of_the_cards():
 
 
 def test_results_are_updated_together(tmp_path, monkeypatch):
-    shutil.copytree(zoo.FOLDER / "classifier_mnist", tmp_path / "classifier_mnist")
+    for name in ("classifier_mnist", "cgan_glyphs"):  # the README shows the second alone
+        shutil.copytree(zoo.FOLDER / name, tmp_path / name)
     (tmp_path / "biggan_untrained").mkdir()
     (tmp_path / "biggan_untrained" / "recipe.py").write_text('"""A recipe without an entry."""')
     monkeypatch.setattr(zoo, "FOLDER", tmp_path)
     (tmp_path / "page.md").write_text(f"before\n{_pages.BEGIN}{_pages.END}\nafter\n")
     zoo.update_results(tmp_path / "page.md")
-    cards = [zoo.card("classifier_mnist")]
-    assert "[classifier_mnist](zoo/classifier_mnist)" in (tmp_path / "page.md").read_text()
+    cards = [zoo.card("cgan_glyphs"), zoo.card("classifier_mnist")]
+    page = (tmp_path / "page.md").read_text()
+    assert "[cgan_glyphs](zoo/cgan_glyphs/README.md)" in page and "classifier_mnist" not in page
     assert (tmp_path / "results.md").read_text() == _pages.results_page(cards)
     assert (tmp_path / "results.csv").read_text() == _pages.results_csv(cards)
 

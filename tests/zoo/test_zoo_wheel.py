@@ -65,7 +65,7 @@ def test_what_the_pages_load_comes_with_the_wheel():
         files = {f"kerasgan/zoo/{entry}/{file}" for file in zoo.card(entry)["files"]}
         needed = files if entry in entries else {file for file in files if not file.endswith(".weights.h5")}
         assert needed <= names and f"kerasgan/zoo/{entry}/card.json" in names, entry
-    pages = [ROOT / "README.md", *sorted((ROOT / "tutorials").glob("*.py"))]
+    pages = [ROOT / "README.md", *sorted((ROOT / "tutorials").glob("*.py")), *sorted((ROOT / "tutorials").glob("*.md"))]
     calls = r"^[^#\n]*(?:zoo\.load\(\"|kerasgan generate |zoo verify )(\w+)"
     loaded = {name for page in pages for name in re.findall(calls, page.read_text(), re.MULTILINE)}
     assert {"dcgan_mnist", "cyclegan_glyphs"} <= loaded & entries
