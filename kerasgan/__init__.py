@@ -29,6 +29,7 @@ from kerasgan import (
     regularizers,
     report,
     schedules,
+    testing,
     text,
     zoo,
 )

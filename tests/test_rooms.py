@@ -17,7 +17,7 @@ FLOORS = (
     "models",
     "callbacks",
     "metrics",
-    "comparison latent report",
+    "comparison latent report testing",
     "zoo",
     "playground",
     "__init__",

@@ -43,7 +43,25 @@ def test_every_tutorial_becomes_a_notebook_with_its_pictures(hooks):
             assert base64.b64decode(attached[0]["image/png"]) == (SITE.parent / "pictures" / name).read_bytes()
         assert notebook["metadata"]["kernelspec"]["name"] == "python3"
         heading = path.read_text().splitlines()[1].removeprefix("# ")
-        assert hooks.page(path).startswith(f"{heading}\n\n[As a notebook]({path.stem}.ipynb)\n\n")
+        download = f'<a href="../{path.stem}.ipynb" download>As a notebook</a>'
+        assert hooks.page(path).startswith(f"{heading}\n\n{download}\n\n")
+
+
+def test_links_lead_to_where_the_site_has_their_targets(hooks):
+    text = "![a](pictures/02_samples.png) [b](01_first_gan.py) [c](scores.md#x) [d](../LICENSE) [e](https://e.org)"
+    guide = hooks.with_links(text, SITE.parent / "training.md")
+    assert guide == (
+        "![a](../tutorials/pictures/02_samples.png) [b](../tutorials/01_first_gan.md) [c](scores.md#x) d [e](https://e.org)"
+    )
+    home = hooks.with_links((SITE.parents[1] / "README.md").read_text(), SITE.parents[1] / "README.md")
+    assert home.count("](zoo/sagan_flowers/samples.png)") == 1 and "](tutorials/index.md)" in home
+    assert "](results.md)" in home and "](zoo/sagan_flowers/index.md)" in home and "(CONTRIBUTING.md)" not in home
+
+
+def test_every_page_has_its_place_in_the_navigation(hooks):
+    nav = json.dumps(hooks.on_config({})["nav"])
+    for path in [*SITE.parent.glob("*.md"), *SITE.glob("pages/*.md"), *TUTORIALS]:
+        assert f'"{hooks.place(path)}"' in nav, path.name
 
 
 def test_no_picture_lies_about():
@@ -124,16 +142,6 @@ def test_a_notebook_runs_and_shows_its_figures(hooks, tmp_path):
     assert [output for output in outputs if "image/png" in output.get("data", {})]
 
 
-def test_the_page_on_adding_a_paper_runs(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    blocks = re.findall(r"```python\n(.*?)```", (SITE / "pages" / "adding_a_paper.md").read_text(), re.DOTALL)
-    assert len(blocks) == 2
-    names = {"__name__": "page"}
-    for block in blocks:
-        exec(compile(block, "adding_a_paper.md", "exec"), names)
-    assert (tmp_path / "mine.keras").exists()
-
-
 def test_names_in_the_page_for_newcomers_exist():
     import kerasgan
 
@@ -181,6 +189,11 @@ def test_the_site_builds_without_a_warning(tmp_path):
     table = (SITE.parents[1] / "zoo" / "results.md").read_text()
     assert results.count("<tr>") == table.count("\n|") - 1 and 'src="../sort.js"' in results
     assert 'href="../results.csv"' in results and (tmp_path / "site" / "results.csv").exists()
+    home = (tmp_path / "site" / "index.html").read_text()
+    for name in ("sagan_flowers/samples.png", "stackgan_flowers/captions.png", "cgan_glyphs/samples.png"):
+        assert f'src="zoo/{name}"' in home and (tmp_path / "site" / "zoo" / name).exists()
+    models = (tmp_path / "site" / "reference" / "models" / "index.html").read_text()
+    assert "<em>required</em>" not in models and "latent_dim" in models
     for path in TUTORIALS:
         page = (tmp_path / "site" / "tutorials" / path.stem / "index.html").read_text()
         assert f'href="../{path.stem}.ipynb"' in page and 'src="../pictures/' in page

@@ -1,13 +1,13 @@
 """One line a model: what the contract's tests train. A new paper adds its line here and gets every check."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import keras
 import numpy as np
-import tensorflow as tf
 
 import kerasgan
+from kerasgan import testing
 from kerasgan.layers import MinibatchDiscrimination, MinibatchStdDev, Pack
 
 
@@ -98,49 +98,21 @@ def objects(count):
     return known, ((slopes(count, 16, 1) + 1) * masks - 1, masks)
 
 
-@dataclass
-class Case:
+@dataclass(kw_only=True)
+class Case(testing.Case):
     """A small model of a paper and data for it.
 
     Attributes:
-        make: () -> model, small enough for a step in milliseconds.
-        arrays: (count) -> arrays in the structure that `fit` takes.
         default: () -> the model without arguments, at the paper's size.
-        compile: keyword arguments of `compile` under which the checks run.
-        sample: (model, seed) -> images, by the model's own sampling method.
-        deterministic: whether sampling has no noise, so that all seeds give the same.
         differs_by_device: why two devices with half a batch each do not train as one does, or "".
         no_float16: why `mixed_float16` does not train on CPUs, or "".
-        game: whether two players train; False for models of one objective.
-        optimizers: names of the optimizers among the arguments of `compile`.
         evaluated: (count) -> arrays in the structure that `evaluate` takes, where that of `fit` is another.
     """
 
-    make: Callable
-    arrays: Callable
     default: Callable
-    compile: dict = field(default_factory=dict)
-    sample: Callable = lambda model, seed: model.generate(3, seed=seed)
-    deterministic: bool = False
     differs_by_device: str = ""
     no_float16: str = ""
-    game: bool = True
-    optimizers: tuple = ("g_optimizer", "d_optimizer")
     evaluated: Callable | None = None
-
-    def dataset(self, count=32, batch_size=8):
-        """A dataset shuffled anew in each epoch, in an order that depends on the seed alone.
-
-        `batch_size` is the number of images of a step: `fit` joins a batch for each update of the discriminator.
-        """
-        d_steps = self.compile.get("d_steps", 1)
-        updates = getattr(d_steps, "at_most", d_steps)
-        return kerasgan.data.from_arrays(self.arrays(count), batch_size // updates, seed=1)
-
-    def model(self, **options):
-        model = self.make()
-        model.compile(**(self.compile | options))
-        return model
 
 
 def stylegan():
@@ -543,22 +515,3 @@ CASES = {
         optimizers=("optimizer",),
     ),
 }
-
-
-def state(model):
-    """Everything that a checkpoint must hold: weights, averages, random states, step, both optimizers."""
-    saved = list(model.variables) + [v for optimizer in model.optimizers for v in optimizer.variables]
-    return {f"{i} {v.path}": np.asarray(v) for i, v in enumerate(saved)}
-
-
-def train(case, steps=4, strategy=None, optimizers=lambda case: {}, **options):
-    keras.utils.set_random_seed(0)
-    with (strategy or tf.distribute.get_strategy()).scope():
-        model = case.model(**optimizers(case), **options)  # an optimizer belongs to the scope in which it is made
-    history = model.fit(case.dataset(), epochs=1, steps_per_epoch=steps, verbose=0)
-    return model, history.history
-
-
-def plain_descent(case):
-    """Optimizers whose steps are linear in the gradient. Adam's first steps are its sign: rounding would show."""
-    return {name: keras.optimizers.SGD(0.01) for name in case.optimizers}

@@ -13,11 +13,11 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from cases import plain_descent, state, train
 
 import kerasgan
-from kerasgan import convolutions
+from kerasgan import convolutions, testing
 from kerasgan.callbacks import identity
+from kerasgan.testing import assert_same_state, assert_same_training, plain_descent, state, train
 
 
 @pytest.fixture(
@@ -25,13 +25,6 @@ from kerasgan.callbacks import identity
 )
 def case(request):
     return cases.CASES[request.param]
-
-
-def assert_same_state(a, b, **tolerance):
-    a, b = state(a), state(b)
-    assert len(a) == len(b)
-    for (name, left), right in zip(a.items(), b.values()):
-        np.testing.assert_allclose(left, right, err_msg=name, **tolerance)
 
 
 @pytest.fixture(scope="module")
@@ -53,12 +46,6 @@ def reference(case):
     return train(case, optimizers=plain_descent)
 
 
-def assert_same_training(a, b, **tolerance):
-    assert_same_state(a[0], b[0], **tolerance)
-    for name, values in a[1].items():
-        np.testing.assert_allclose(b[1][name], values, err_msg=name, **tolerance)
-
-
 def test_default_model_is_built_compiled_and_described(case):
     model = case.default()
     model.compile()
@@ -77,37 +64,21 @@ def test_a_step_compiled_for_a_gpu_reaches_every_variable(untrained):
 
 
 def test_logs_are_finite_and_named(case, trained):
+    testing.check_logs(case, trained)
     model, history = trained
     assert set(model.loss_names) | ({"d_real", "d_fake"} if case.game else set()) == set(history)
-    for name, values in history.items():
-        assert np.isfinite(values).all(), name
-    for name in ("d_real", "d_fake") if case.game else ():
-        assert 0 <= history[name][0] <= 1
-    assert int(model.step) == 4
 
 
 def test_training_changes_every_trainable_weight(case, trained, untrained):
-    model, _ = trained
-    trained_here = {id(v) for optimizer in model.optimizers for v in optimizer._trainable_variables}
-    assert case.game <= (trained_here == {id(v) for v in model.trainable_variables})
-    for new, old in zip(model.trainable_variables, untrained.trainable_variables, strict=True):
-        assert id(new) not in trained_here or not np.array_equal(new, old), new.path
+    testing.check_training_reaches_every_weight(case, trained, untrained)
 
 
 def test_samples_are_images_repeatable_by_seed(case, trained):
-    model, _ = trained
-    first, again, other = case.sample(model, 1), case.sample(model, 1), case.sample(model, 2)
-    assert first.dtype == np.float32 and first.ndim == 4 and first.shape[0] == 3
-    assert -1 <= first.min() <= first.max() <= 1
-    np.testing.assert_array_equal(first, again)
-    assert np.array_equal(first, other) == case.deterministic
+    testing.check_samples(case, trained)
 
 
 def test_preview_is_a_grid(case, trained):
-    model, _ = trained
-    grid = model.preview(model.first_batch, num_images=4, seed=0)
-    assert grid.ndim == 5 and -1 <= grid.min() <= grid.max() <= 1
-    assert model.real_images(model.first_batch).ndim == 4
+    testing.check_preview(case, trained)
 
 
 def test_evaluate_returns_losses_and_compiled_metrics_and_leaves_no_trace(case):
@@ -226,38 +197,12 @@ def test_frozen_layers_stay_as_they_are_and_are_remembered(case):
     assert any(name.startswith("config.after_init") for name in names)
 
 
-def test_save_and_load_restore_everything(case, trained, tmp_path):
-    model, _ = trained
-    model.save(tmp_path / "model.keras")
-    loaded = keras.models.load_model(tmp_path / "model.keras")
-    assert json.dumps(loaded.get_config()) == json.dumps(model.get_config())
-    assert json.dumps(loaded.get_compile_config()) == json.dumps(model.get_compile_config())
-    assert_same_state(model, loaded, rtol=0)
-    np.testing.assert_array_equal(case.sample(model, 1), case.sample(loaded, 1))
+def test_save_and_load_restore_everything(case, trained):
+    testing.check_saving(case, trained)
 
 
-def test_interrupted_training_equals_uninterrupted(case, tmp_path):
-    """Two epochs of four steps; the second run dies after six steps, inside its second epoch, and is resumed."""
-    keras.utils.set_random_seed(0)
-    straight = case.model()
-    straight.fit(case.dataset(), epochs=2, verbose=0)
-
-    class Death(keras.callbacks.Callback):
-        def on_train_batch_end(self, batch, logs=None):
-            if int(self.model.step) == 6:
-                raise KeyboardInterrupt
-
-    keras.utils.set_random_seed(0)
-    saver = kerasgan.callbacks.Checkpoint(tmp_path, every_n_steps=3)
-    with pytest.raises(KeyboardInterrupt):
-        case.model().fit(case.dataset(), epochs=2, verbose=0, callbacks=[saver, Death()])
-
-    keras.utils.set_random_seed(99)
-    resumed = case.model()  # starts from other weights
-    saver = kerasgan.callbacks.Checkpoint(tmp_path, every_n_steps=3)
-    resumed.fit(case.dataset(), epochs=2, verbose=0, callbacks=[saver])
-    assert int(resumed.step) == 8
-    assert_same_state(straight, resumed, rtol=0)
+def test_interrupted_training_equals_uninterrupted(case):
+    testing.check_resuming(case)
 
 
 def learn_by_products(monkeypatch):
@@ -277,7 +222,7 @@ def learn_by_products(monkeypatch):
 def test_ways_of_executing_agree(case, reference, mode, monkeypatch):
     if "run_eagerly" not in mode:
         learn_by_products(monkeypatch)
-    assert_same_training(reference, train(case, optimizers=plain_descent, **mode), rtol=1e-4, atol=1e-5)
+    testing.check_executing(case, reference, **mode)
 
 
 COMPILATIONS = """
@@ -308,13 +253,7 @@ def test_xla_compiles_a_step_once(case, tmp_path):
 def test_mixed_precision_trains(case, policy):
     if policy == "mixed_float16" and case.no_float16 and not tf.config.list_physical_devices("GPU"):
         pytest.skip(case.no_float16)
-    keras.config.set_dtype_policy(policy)
-    model, history = train(case, steps=2)
-    assert all(np.isfinite(values).all() for values in history.values())
-    assert all(v.dtype == "float32" for v in model.trainable_variables)
-    assert case.sample(model, 1).dtype == np.float32
-    scaled = [isinstance(optimizer, keras.optimizers.LossScaleOptimizer) for optimizer in model.optimizers]
-    assert scaled == [policy == "mixed_float16"] * len(case.optimizers)
+    testing.check_mixed_precision(case, policy)
 
 
 def test_two_devices_equal_one(case, reference, two_devices, monkeypatch):
@@ -325,38 +264,13 @@ def test_two_devices_equal_one(case, reference, two_devices, monkeypatch):
     assert_same_training(reference, mirrored, rtol=1e-4, atol=1e-5)
 
 
-def test_export_serves_what_generate_gives(case, trained, tmp_path):
-    model, _ = trained
-    path = model.export(tmp_path / "served")
-    assert path.endswith("/1")
-    serving = kerasgan.export.load(path)
-    assert set(serving) >= {"serving_default"}
-    if "generate" in serving and not model.serving_functions()["generate"][1][2:]:
-        served = serving["generate"](num_images=tf.constant(3), seed=tf.constant(1))["images"]
-        np.testing.assert_allclose(served, model.generate(3, seed=1), atol=1e-5)
-    assert model.export(tmp_path / "served").endswith("/2")
+def test_export_serves_what_generate_gives(case, trained):
+    testing.check_export(case, trained)
 
 
-@pytest.mark.parametrize("fault", ["uint8", "255", "unit", "nan", "rank", "size", "empty"])
+@pytest.mark.parametrize("fault", testing.FAULTS)
 def test_bad_images_are_refused_before_step_0(case, untrained, fault):
-    def spoil(array):
-        if array.dtype != np.float32 or array.ndim != 4:
-            return array
-        return {
-            "uint8": lambda a: (a * 127 + 127).astype("uint8"),
-            "255": lambda a: (a + 1) * 127.5,
-            "unit": lambda a: (a + 1) / 2,
-            "nan": lambda a: np.where(a > 0.9, np.float32("nan"), a),
-            "rank": lambda a: a[..., 0],
-            "size": lambda a: a[:, :-1, :-1],
-            "empty": lambda a: a,
-        }[fault](array)
-
-    arrays = tf.nest.map_structure(spoil, case.arrays(16))
-    dataset = tf.data.Dataset.from_tensor_slices(arrays).batch(32 if fault == "empty" else 8, drop_remainder=True)
-    with pytest.raises(ValueError, match=r"(?s)xpected|must"):
-        untrained.fit(dataset, verbose=0)
-    assert int(untrained.step) == 0
+    testing.check_refusal(case, fault, untrained)
 
 
 def test_unknown_arguments_are_named_with_the_nearest_known_one(case):
@@ -421,7 +335,4 @@ def test_a_loss_of_two_methods_is_enough(case):
 
 
 def test_config_and_defaults_round_trip(case):
-    model = case.make()
-    clone = type(model).from_config(model.get_config())
-    assert clone.get_config() == model.get_config()
-    assert [v.shape for v in clone.variables] == [v.shape for v in model.variables]
+    testing.check_config_round_trip(case)

@@ -11,6 +11,7 @@ import numpy as np
 import tensorflow as tf
 
 import kerasgan
+from kerasgan import testing
 
 
 def main(folder, *names):
@@ -20,8 +21,8 @@ def main(folder, *names):
     import cases  # makes layers, which must not come before the strategy
 
     for name in names:
-        model, history = cases.train(cases.CASES[name], strategy=strategy, optimizers=cases.plain_descent)
-        arrays = cases.state(model) | {f"log {key}": np.asarray(values) for key, values in history.items()}
+        model, history = testing.train(cases.CASES[name], strategy=strategy, optimizers=testing.plain_descent)
+        arrays = testing.state(model) | {f"log {key}": np.asarray(values) for key, values in history.items()}
         with open(Path(folder) / f".{name}.npz", "xb") as file:
             np.savez(file, **{key.replace("/", "."): value for key, value in arrays.items()})
         os.rename(Path(folder) / f".{name}.npz", Path(folder) / f"{name}.npz")

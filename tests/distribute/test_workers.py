@@ -16,6 +16,7 @@ import pytest
 import tensorflow as tf
 import worker
 
+from kerasgan import testing
 from kerasgan.callbacks import Checkpoint
 
 # TensorFlow's heartbeats tell of a dead worker after 10 seconds; the rest is the time in which Python ends.
@@ -193,8 +194,8 @@ def test_each_model_trains_on_two_workers_as_on_one_device(name, trained_on_two_
     if case.differs_by_device:
         pytest.skip(case.differs_by_device)
     folders, processes = trained_on_two_workers
-    model, history = cases.train(case, optimizers=cases.plain_descent)
-    alone = cases.state(model) | {f"log {key}": np.asarray(values) for key, values in history.items()}
+    model, history = testing.train(case, optimizers=testing.plain_descent)
+    alone = testing.state(model) | {f"log {key}": np.asarray(values) for key, values in history.items()}
     for folder, process in zip(folders, processes):
         while not (folder / f"{name}.npz").exists():
             assert process.poll() is None, (folder / "output").read_text()[-3000:]

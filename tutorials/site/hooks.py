@@ -1,10 +1,11 @@
-"""Makes the site's pages out of what the project holds: the tutorials, the README, the results, the public names."""
+"""Generates the site's pages from the README, guides, tutorials, results and public names."""
 
 import ast
 import base64
 import html
 import importlib.util
 import pathlib
+import posixpath
 import re
 import sys
 
@@ -16,50 +17,82 @@ from mkdocs.structure.files import File
 TUTORIALS = pathlib.Path(__file__).parents[1]
 ROOT = TUTORIALS.parent
 PICTURE = re.compile(r"\(pictures/([\w.]+)\)")
+# A relative link, as [label](target#anchor), or a picture, with an exclamation mark before it.
+LINK = re.compile(r"(!?)\[([^]]*)\]\((?!https?:|#)([^)#\s]+)(#[^)]*)?\)")
+PAGES = [
+    ROOT / "README.md",
+    *sorted(TUTORIALS.glob("*.md")),
+    ROOT / "zoo" / "results.md",
+    *sorted(ROOT.glob("zoo/*/README.md")),
+]
 # Pages of the reference: the module of each, and what stands above its names.
 REFERENCE = {
     "models": ("kerasgan.models", "Each paper is a `keras.Model`; `compile()` without arguments is its training."),
     "losses": ("kerasgan.losses", "Objects for `compile(loss=...)`."),
     "penalties": ("kerasgan.penalties", "Objects for `compile(penalty=...)`."),
-    "augment": ("kerasgan.augment", "What `compile(augment=...)` shows the discriminator."),
-    "corruptions": ("kerasgan.corruptions", "What spoils the input of a denoising autoencoder."),
+    "augment": ("kerasgan.augment", "Augmentation of what the discriminator sees, for `compile(augment=...)`."),
+    "corruptions": ("kerasgan.corruptions", "Corruptions of a denoising autoencoder's input."),
     "regularizers": ("kerasgan.regularizers", "Terms of an autoencoder's loss."),
-    "optimizers": ("kerasgan.optimizers", "Keras's Adam, faster."),
-    "schedules": ("kerasgan.schedules", "Schedules of rates and of updates."),
-    "layers": ("kerasgan.layers", "Layers that the papers share."),
-    "convolutions": ("kerasgan.convolutions", "Keras's convolutions, faster."),
-    "networks": ("kerasgan.networks", "Networks that the papers share, and discriminators made of others."),
-    "text": ("kerasgan.text", "What turns strings into vectors."),
-    "data": ("kerasgan.data", "Datasets in the structure that the models train on."),
-    "callbacks": ("kerasgan.callbacks", "For `fit(callbacks=[...])`."),
-    "metrics": ("kerasgan.metrics", "Scores: plain functions, streaming metrics, and their stamp."),
-    "zoo": ("kerasgan.zoo", "Trained weights, with their cards."),
-    "plots": ("kerasgan.plots", "Pictures."),
-    "latent": ("kerasgan.latent", "Ways through the latent space."),
-    "export": ("kerasgan.export", "Files that others open."),
-    "report": ("kerasgan.report", "One page about a run."),
-    "comparison": ("kerasgan.comparison", "Runs beside one another."),
-    "playground": ("kerasgan.playground", "A model in the browser."),
-    "distribute": ("kerasgan.distribute", "Several devices and machines."),
+    "optimizers": ("kerasgan.optimizers", "Keras's Adam and RMSprop with faster or original updates."),
+    "schedules": ("kerasgan.schedules", "Schedules of learning rates, averages and discriminator updates."),
+    "layers": ("kerasgan.layers", "Layers that several papers use."),
+    "convolutions": ("kerasgan.convolutions", "Keras's convolutions with faster gradients."),
+    "networks": (
+        "kerasgan.networks",
+        "Networks that several papers use, and discriminators built from other networks.",
+    ),
+    "text": ("kerasgan.text", "Encoders that turn strings into vectors."),
+    "data": ("kerasgan.data", "Loading and checking data in the structure that a model trains on."),
+    "callbacks": ("kerasgan.callbacks", "Callbacks for training GANs."),
+    "metrics": ("kerasgan.metrics", "Scores: plain functions, streaming metrics, and their protocol."),
+    "zoo": ("kerasgan.zoo", "Pretrained models and their cards."),
+    "plots": ("kerasgan.plots", "Image grids, curves and animations."),
+    "latent": ("kerasgan.latent", "Tools for the latent space: interpolation, arithmetic, truncation, projection."),
+    "export": ("kerasgan.export", "Export to SavedModel, ONNX and LiteRT."),
+    "report": ("kerasgan.report", "A report of a run as one HTML page."),
+    "comparison": ("kerasgan.comparison", "Comparison of runs."),
+    "playground": ("kerasgan.playground", "A page in which a model draws in the browser."),
+    "testing": ("kerasgan.testing", "The contract of all models, for models of your own."),
+    "distribute": ("kerasgan.distribute", "Training on several devices and machines."),
 }
 
 
+GUIDES = """
+    models training troubles command_line pretrained scores trackers latents serving scaling speed security
+""".split()
+
+
+def on_config(config):
+    """Sets the order of the pages: first steps, the course, guides, reference."""
+    course = ["tutorials/index.md", *(place(path) for path in sorted(TUTORIALS.glob("[0-9][0-9]_*.py")))]
+    guides = [f"guides/{name}.md" for name in GUIDES]
+    papers = ["adding_a_paper.md", "coming_from.md", "defaults.md", "results.md"]
+    reference = [f"reference/{name}.md" for name in (*REFERENCE, "command_line")]
+    config["nav"] = [
+        {"Home": "index.md"},
+        "guides/first_hour.md",
+        {"Tutorials": course},
+        {"Guides": guides + papers},
+        {"Reference": reference},
+    ]
+    return config
+
+
 def on_files(files, config):
-    """Adds the generated pages."""
+    """Adds the generated pages, and the pictures that they show."""
 
-    def add(path, text):
-        files.append(File.generated(config, path, content=text))
+    def add(path, content):
+        files.append(File.generated(config, path, content=content))
 
-    add("index.md", links_to_source((ROOT / "README.md").read_text(), config))
-    add("results.md", re.sub(r"\[([^]]*)\]\(\w+/README\.md\)", r"\1", (ROOT / "zoo" / "results.md").read_text()))
-    add("results.csv", (ROOT / "zoo" / "results.csv").read_text())
+    texts = {path: path.read_text() for path in PAGES}
+    for path, text in texts.items():
+        add(place(path), with_links(text, path))
     for path in sorted(TUTORIALS.glob("[0-9][0-9]_*.py")):
-        add(f"tutorials/{path.stem}.md", page(path))
+        add(place(path), with_links(page(path), path))
         add(f"tutorials/{path.stem}.ipynb", notebook(path))
-    for path in sorted(TUTORIALS.glob("pictures/*")):
-        add(f"tutorials/pictures/{path.name}", path.read_bytes())
-    for path in sorted(TUTORIALS.glob("*.md")):
-        add(f"guides/{path.name}", links_to_source(path.read_text(), config))
+    add("results.csv", (ROOT / "zoo" / "results.csv").read_text())
+    for path in sorted(TUTORIALS.glob("pictures/*")) + sorted(ROOT.glob("zoo/*/*.png")):
+        add(place(path), path.read_bytes())
     for name, (module, about) in REFERENCE.items():
         blocks = [f"::: {module}.{member}" for member in public_names(module)]
         add(f"reference/{name}.md", "\n\n".join([f"# {module}", about, *blocks]) + "\n")
@@ -67,12 +100,49 @@ def on_files(files, config):
     return files
 
 
+def place(path):
+    """Returns where the site has a file of the repository, or None."""
+    parts = path.relative_to(ROOT).parts
+    if path == ROOT / "README.md":
+        return "index.md"
+    if parts[:3] == ("tutorials", "site", "pages"):
+        return "/".join(parts[3:])
+    if parts[0] == "tutorials" and len(parts) == 2 and path.suffix == ".md":
+        return "tutorials/index.md" if path.name == "README.md" else f"guides/{path.name}"
+    if parts[0] == "tutorials" and len(parts) == 2 and path.suffix == ".py":
+        return f"tutorials/{path.stem}.md"
+    if parts[:2] == ("tutorials", "pictures"):
+        return "/".join(parts)
+    if parts[0] == "zoo" and len(parts) == 2 and path.suffix in (".md", ".csv"):
+        return path.name
+    if parts[0] == "zoo" and len(parts) == 3 and path.suffix == ".png":
+        return "/".join(parts)
+    if parts[0] == "zoo" and len(parts) == 3 and path.name == "README.md":
+        return f"zoo/{parts[1]}/index.md"
+    return None
+
+
+def with_links(text, path):
+    """Leads the relative links of a page to where the site has their targets; the others become plain text."""
+    here = pathlib.PurePosixPath(place(path)).parent
+
+    def link(match):
+        picture, label, target, anchor = match.groups()
+        found = (path.parent / target).resolve()
+        where = place(found) if found.is_relative_to(ROOT) and found.is_file() else None
+        if where is None:
+            return "" if picture else label
+        return f"{picture}[{label}]({posixpath.relpath(where, here)}{anchor or ''})"
+
+    return LINK.sub(link, text)
+
+
 def page(path):
     """Returns a tutorial as Markdown, with a link to its notebook below the heading."""
     cells = jupytext.reads(path.read_text(), fmt="py:percent")
     text = jupytext.writes(cells, fmt="md")
     heading, rest = text[text.index("# ") :].split("\n", 1)  # after jupytext's own header
-    return f"{heading}\n\n[As a notebook]({path.stem}.ipynb)\n{links_from_tutorials(rest)}"
+    return f'{heading}\n\n<a href="../{path.stem}.ipynb" download>As a notebook</a>\n{rest}'
 
 
 def notebook(path):
@@ -85,11 +155,6 @@ def notebook(path):
             cell.setdefault("attachments", {})[name] = {"image/png": content}
             cell.source = cell.source.replace(f"(pictures/{name})", f"(attachment:{name})")
     return jupytext.writes(cells, fmt="ipynb")
-
-
-def links_from_tutorials(text):
-    """Leads links to the guides from where the site has the tutorials to where it has the guides."""
-    return re.sub(r"\]\((\w+\.md)\)", r"](../guides/\1)", text)
 
 
 def command_line():
@@ -133,9 +198,3 @@ def public_names(module):
         own = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module.startswith(f"{module}.")]
         names += [alias.name for node in own for alias in node.names]
     return [name for name in names if not name.startswith("_")]
-
-
-def links_to_source(text, config):
-    """Shows links to files of the project, which the site does not hold, as plain text; pictures are left out."""
-    text = re.sub(r"!\[[^]]*\]\((?!https?:)[^)]*\)\n*", "", text)
-    return re.sub(r"\[([^]]*)\]\((?!https?:|#)[^)]*\)", r"\1", text)
