@@ -1,4 +1,4 @@
-"""Runs beside one another: the options that differ, the ends of their logs, their scores, their curves."""
+"""Comparison of runs: options that differ, last values of the logs, scores, curves."""
 
 import base64
 import csv

@@ -1,4 +1,4 @@
-"""Keras's convolutions, whose kernels learn faster on CPUs where the images have become small.
+"""Keras's convolutions with a faster kernel gradient on CPUs for small images.
 
 The gradient of a kernel is a convolution too, over the rows of the outputs. Where these are short, the CPU's routines
 for it idle, as they do, in bfloat16, for images of one channel. To gather what each output sees (the unrolled
@@ -18,7 +18,7 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("kerasgan")
 class Conv2D(keras.layers.Conv2D):
-    """Keras's `Conv2D`, whose kernel's gradient is one matrix product where a CPU computes that faster.
+    """Keras's `Conv2D` that computes its kernel gradient as one matrix product if that is faster on the CPU.
 
     Arguments, weights and arithmetic are those of `keras.layers.Conv2D`.
     """
@@ -42,7 +42,7 @@ class Conv2D(keras.layers.Conv2D):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class Conv2DTranspose(keras.layers.Conv2DTranspose):
-    """Keras's `Conv2DTranspose`, whose kernel's gradient is one matrix product where a CPU computes that faster.
+    """Keras's `Conv2DTranspose` that computes its kernel gradient as one matrix product if that is faster on the CPU.
 
     Arguments, weights and arithmetic are those of `keras.layers.Conv2DTranspose`.
     """

@@ -1,4 +1,4 @@
-"""What spoils the input of a denoising autoencoder in training. Each is a Keras layer, so its state is saved."""
+"""Corruptions of a denoising autoencoder's input in training. Each is a Keras layer, so its state is saved."""
 
 import keras
 import tensorflow as tf
@@ -7,7 +7,7 @@ from kerasgan import random
 
 
 class Corruption(keras.layers.Layer):
-    """Base of the corruptions: they act in training only, and draw anew for each image and pixel.
+    """Base of the corruptions, which act only in training, independently for each image and pixel.
 
     A subclass defines `corrupted(images)`. Input and output of any shape (batch, ...), values in [-1, 1].
 

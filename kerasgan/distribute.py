@@ -1,4 +1,4 @@
-"""Choosing a `tf.distribute` strategy, and waiting for the other machines of a cluster."""
+"""Choice of a `tf.distribute` strategy, and the start of a cluster."""
 
 import contextlib
 import functools
@@ -14,7 +14,7 @@ from kerasgan.arguments import did_you_mean
 
 
 def strategy(devices="auto", timeout=300):
-    """Chooses how a training is spread over devices and machines.
+    """Returns the strategy for one device, all GPUs, or several machines.
 
     Make the model and call its `compile` in the strategy's scope; everything else is the same on any number of
     devices. The batch size of the dataset is that of all devices together, and must be a multiple of their number.

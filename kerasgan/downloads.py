@@ -1,4 +1,4 @@
-"""What is fetched over the network: where it is kept, when it is forbidden, and how much is taken."""
+"""Downloads: where files are cached, when downloads are forbidden, and how large they may be."""
 
 import contextlib
 import contextvars

@@ -1,4 +1,4 @@
-"""Files that others open: SavedModel for model servers, ONNX, and LiteRT (the `.tflite` file)."""
+"""Export to SavedModel, ONNX and LiteRT (`.tflite` files)."""
 
 import logging
 import math

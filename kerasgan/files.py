@@ -1,4 +1,4 @@
-"""Writing files so that a reader never meets a half-written one, and reading those of others within limits."""
+"""Atomic writing of files, and reading of untrusted files within limits."""
 
 import contextlib
 import errno

@@ -1,4 +1,4 @@
-"""One writer at a time in a folder of a training."""
+"""Locks: one training per folder."""
 
 import contextlib
 import datetime

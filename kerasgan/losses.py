@@ -330,7 +330,7 @@ class FeatureMatching(_Around):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class LabelFlipping(_Around):
-    """Tells D now and then that a real image is fake and a fake one real.
+    """Flips the labels of some images: D is told that a real image is fake, or a fake one real.
 
     An old remedy for a discriminator that is too sure of itself, which Salimans et al. (2016,
     https://arxiv.org/abs/1606.03498, section 3.4) replaced by one-sided smoothing, the `label_smoothing` of the
@@ -437,7 +437,7 @@ class TopK(_Around):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class Completed(AdversarialLoss):
-    """A loss of one's own that has the two methods of every loss, with defaults for what else models ask.
+    """Wraps a user's loss of two methods and adds defaults for the others.
 
     `losses.get`, and so `compile`, puts it around such a loss. What the loss itself defines goes first.
 

@@ -1,4 +1,4 @@
-"""Adam, as Keras's, in one pass over the weights; and RMSprop as Wasserstein GANs were trained."""
+"""Keras's Adam in one pass over the weights, and RMSprop as used by the authors of WGAN."""
 
 import keras
 import tensorflow as tf

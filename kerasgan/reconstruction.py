@@ -1,4 +1,4 @@
-"""Terms of losses that compare images with each other or with themselves, in float32."""
+"""Reconstruction terms of losses, in float32."""
 
 import tensorflow as tf
 

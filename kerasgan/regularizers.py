@@ -1,4 +1,4 @@
-"""Terms that an autoencoder's loss may have besides the reconstruction: of its code, or of its images."""
+"""Regularizers of an autoencoder's codes or images."""
 
 import keras
 import tensorflow as tf
@@ -27,7 +27,7 @@ class _Regularizer:
 
 @keras.saving.register_keras_serializable("kerasgan")
 class Sparse(_Regularizer):
-    """Pulls the mean activation of every code unit to a small rate (Ng 2011, CS294A lecture notes, section 3).
+    """Penalizes mean activations of code units far from a small rate (Ng 2011, CS294A lecture notes, section 3).
 
     weight sum_j KL(rate || mean activation of unit j), with the mean over the batch of all devices together. The units
     of the code must lie in (0, 1), as those of a sigmoid do.
@@ -55,7 +55,7 @@ class Sparse(_Regularizer):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class KeepsDistances(_Regularizer):
-    """Makes distances between codes those between images: the multidimensional scaling of an embedding.
+    """Penalizes differences between distances of codes and of images: multidimensional scaling.
 
     weight mean over the pairs i, j of the batch of (|X_i - X_j| - |E_i - E_j|)^2, as in the embedding with autoencoder
     regularization (Yu et al. 2013, https://doi.org/10.1007/978-3-642-40994-3_14), case MDS.

@@ -1,4 +1,4 @@
-"""What the replicas of a `tf.distribute` strategy must know of each other."""
+"""Communication between the replicas of a `tf.distribute` strategy."""
 
 import keras
 import tensorflow as tf

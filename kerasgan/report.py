@@ -1,4 +1,4 @@
-"""One page about a run: options, curves, pictures, scores, and what looks wrong. Everything lies inside the file."""
+"""Report of a run as one self-contained HTML page: options, curves, pictures, scores, and warnings."""
 
 import base64
 import csv

@@ -1,4 +1,4 @@
-"""Rates, weights and other quantities over time that papers use and Keras lacks."""
+"""Schedules of learning rates, weights and updates that papers use and Keras lacks."""
 
 import math
 import numbers
@@ -185,7 +185,7 @@ class R3GANSchedule(KnowsItsArguments):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class HalfLife(KnowsItsArguments):
-    """How fast averaged weights forget, in images that D has seen: given as `compile(ema_decay=...)`.
+    """Half-life of averaged weights, in images that D has seen: for `compile(ema_decay=...)`.
 
     As Karras et al. say it (2018, https://arxiv.org/abs/1710.10196, section 4.1, and 2020,
     https://arxiv.org/abs/2006.06676, appendix C): the average forgets half of a weight over `images` images, and at the
@@ -225,7 +225,7 @@ class HalfLife(KnowsItsArguments):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class LossThreshold(KnowsItsArguments):
-    """Trains each player until its loss is low enough: given as `compile(d_steps=...)`.
+    """Trains each player until its loss is low enough: for `compile(d_steps=...)`.
 
     A step of `fit` is then
 

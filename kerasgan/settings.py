@@ -1,4 +1,4 @@
-"""The settings of Keras under which everything here works, and what to do about others."""
+"""Checks that Keras runs on TensorFlow."""
 
 import os
 

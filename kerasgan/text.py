@@ -1,4 +1,4 @@
-"""From strings to vectors: what text-to-image models take for their `encoder`.
+"""Text encoders, which turn strings into vectors for text-to-image models.
 
 An encoder is any callable from a list of strings to an array (n, dim). A model remembers which one its vectors came
 from: by the attribute `identity`, a name with a hash, or for a plain function by the function's name.
@@ -55,7 +55,7 @@ def _terms(text, longest):
 
 
 class BagOfWords:
-    """Exact vectors of 0 and 1: which words, and which words beside one another, a text holds. Nothing is learnt.
+    """Binary vectors of the words and adjacent words in a text. Nothing is learned.
 
     For captions of a small vocabulary. Pairs of words tell "white on a black background" from "black on a white
     background". Upper and lower case differ: the letter A is no article.

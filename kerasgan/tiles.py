@@ -1,4 +1,4 @@
-"""Changing large images part by part."""
+"""Processing of large images in overlapping tiles."""
 
 import numpy as np
 

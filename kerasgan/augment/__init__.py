@@ -1,4 +1,4 @@
-"""Augmentations of what the discriminator sees, real and fake alike. Each is a Keras layer, so its state is saved."""
+"""Augmentations of the discriminator's input, real and generated. Each is a Keras layer, so its state is saved."""
 
 import keras
 

@@ -1,4 +1,4 @@
-"""A store of earlier images, so that a discriminator does not forget what it was once shown."""
+"""A pool of earlier generated images."""
 
 import keras
 import tensorflow as tf
@@ -8,7 +8,7 @@ from kerasgan import random, replicas
 
 @keras.saving.register_keras_serializable("kerasgan")
 class ImagePool(keras.layers.Layer):
-    """A store of earlier fakes from which D is also trained (Shrivastava et al. 2017, section 2.3).
+    """A pool of earlier generated images on which D is also trained (Shrivastava et al. 2017, section 2.3).
 
     Image by image, in the order of the batch, as CycleGAN's authors have it: while the pool has room an image is kept
     and passed on; after that, with probability 1/2, it takes the place of a random one in the pool, which is passed

@@ -1,4 +1,4 @@
-"""What one wants done while a GAN trains and Keras's own callbacks do not do."""
+"""Callbacks for training GANs."""
 
 from kerasgan.callbacks.checkpoint import Checkpoint
 from kerasgan.callbacks.collapse import CollapseMonitor

@@ -1,4 +1,4 @@
-"""The whole state of a training, on disk, whole or not at all."""
+"""Checkpoints of the complete training state, from which training resumes exactly."""
 
 import errno
 import os

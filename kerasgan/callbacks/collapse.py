@@ -1,4 +1,4 @@
-"""Noticing that the generator makes the same few images over and over."""
+"""Detection of mode collapse."""
 
 import math
 import warnings
@@ -19,7 +19,7 @@ RISING = 1.05
 
 
 class CollapseMonitor(KnowsItsArguments, keras.callbacks.Callback):
-    """Raises an alarm when the samples are far less diverse than the data.
+    """Warns when the samples are much less diverse than the data.
 
     Adds to the epoch's logs, where it evaluates: `sample_diversity`, the mean pairwise distance of samples' features
     divided by that of the data's; `duplicate_share`, the share of samples with another sample nearer than a quarter of

@@ -1,4 +1,4 @@
-"""The logs of all epochs as a table."""
+"""Logs of all epochs as a CSV table."""
 
 import contextlib
 
@@ -8,7 +8,7 @@ from kerasgan.files import naming
 
 
 class CSVLogger(keras.callbacks.CSVLogger):
-    """Writes a line an epoch, as Keras's callback of this name, without columns for values that no epoch has.
+    """Writes one line per epoch, like Keras's `CSVLogger`, and omits columns that have no value in any epoch.
 
     Keras's adds a `val_` column of "NA" for each log where there are no `validation_data`.
 

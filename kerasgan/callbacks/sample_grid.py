@@ -1,4 +1,4 @@
-"""Pictures of the generator's progress."""
+"""Sample grids written during training."""
 
 import math
 import re
@@ -20,7 +20,7 @@ MOST_FRAMES = 200
 
 
 class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
-    """Draws samples from the same latents after every epoch, so that one can watch each of them develop.
+    """Draws samples from the same latents after every epoch, to show how each of them develops.
 
     Writes `epoch_0000.png` before training, `epoch_0001.png` ... after the epochs, `real.png` with images of the data,
     and at the end `training.gif` from all the frames in the folder, those of an interrupted run included. When

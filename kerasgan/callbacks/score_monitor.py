@@ -1,4 +1,4 @@
-"""Scores during training, and the weights that had the best one."""
+"""Scores computed during training, and the best weights by a score."""
 
 import dataclasses
 import inspect

@@ -1,4 +1,4 @@
-"""Ending a training by its numbers."""
+"""Callbacks that stop training."""
 
 import keras
 import numpy as np
@@ -8,12 +8,12 @@ from kerasgan.arguments import KnowsItsArguments, positive_int
 
 
 class StopOnNonFinite(KnowsItsArguments, keras.callbacks.Callback):
-    """Ends training at the batch after which a logged value or a weight is NaN or infinite, and says which it was.
+    """Stops training when a logged value or a weight becomes NaN or infinite, and names it.
 
-    `keras.callbacks.TerminateOnNaN` reads `logs["loss"]` alone, which a GAN does not log. A gradient that is not finite
-    makes the weight so in the same step, though the losses of that step may be finite still. The weights of averaged
-    networks and the statistics of batches count, too. With `steps_per_execution=n` this check comes every n steps. The
-    last finite state is kept by `Checkpoint`, which saves no state with a non-finite log or weight.
+    `keras.callbacks.TerminateOnNaN` reads only `logs["loss"]`, which a GAN does not log. A non-finite gradient makes
+    its weight non-finite in the same step, even if the losses of that step are still finite. Averaged weights and
+    batch statistics are checked too. With `steps_per_execution=n` the check runs every n steps. `Checkpoint` never
+    saves a state with a non-finite log or weight, so it keeps the last finite state.
 
     Attributes:
         stopped_on: None, or a dict with "name" (of the log, or the path of the weight), "value", "step" (training steps
@@ -73,10 +73,10 @@ class StopOnNonFinite(KnowsItsArguments, keras.callbacks.Callback):
 
 
 class EquilibriumStopping(KnowsItsArguments, keras.callbacks.Callback):
-    """Ends training when D can tell nothing any more: D(x) and D(G(z)) both rest at 1/2.
+    """Stops training when D can no longer tell real from generated images: D(x) and D(G(z)) stay near 1/2.
 
-    At the game's equilibrium the generator's distribution is that of the data and D is 1/2 everywhere (Goodfellow et
-    al. 2014, proposition 1 and theorem 1). An untrained D is near 1/2 as well, hence the patience.
+    At equilibrium the generator's distribution equals that of the data and D is 1/2 everywhere (Goodfellow et al.
+    2014, proposition 1 and theorem 1). An untrained D is also near 1/2, hence the patience.
 
     Args:
         eps: float in (0, 1/2), how far an epoch's means `d_real` and `d_fake` may lie from 1/2. Default 0.05.

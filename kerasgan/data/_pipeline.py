@@ -1,4 +1,4 @@
-"""The one way from decoded uint8 images to a tf.data.Dataset of float32 batches."""
+"""The pipeline from decoded uint8 images to a `tf.data.Dataset` of float32 batches."""
 
 import numpy as np
 import tensorflow as tf

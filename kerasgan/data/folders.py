@@ -266,7 +266,7 @@ def unpaired_folders(
     drop_remainder=None,
     on_error="raise",
 ):
-    """Two domains without partners: the layout of CycleGAN (Zhu et al. 2017), e.g. folders `trainA` and `trainB`.
+    """Two domains without pairs: the layout of CycleGAN (Zhu et al. 2017), e.g. folders `trainA` and `trainB`.
 
     Each domain is shuffled on its own. An epoch is as long as the larger domain; the smaller one starts again.
 

@@ -1,4 +1,4 @@
-"""Whatever `fit` and `evaluate` are given, as a `tf.data.Dataset` of batches."""
+"""Conversion of what `fit` and `evaluate` receive to a `tf.data.Dataset` of batches."""
 
 import collections.abc
 import itertools

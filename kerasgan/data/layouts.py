@@ -1,4 +1,4 @@
-"""What a folder of images holds, and the dataset that a task needs from it."""
+"""Detection of a folder's layout, and loading of the dataset that a task needs."""
 
 import collections
 import concurrent.futures
@@ -76,7 +76,7 @@ class Layout(NamedTuple):
 
 
 def find_layout(path, split="train"):
-    """Finds out what a folder holds from its names and the sizes of its images; nothing is decoded.
+    """Detects the layout of a folder from file names and image sizes; nothing is decoded.
 
     Args:
         path: the folder.

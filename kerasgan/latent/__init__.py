@@ -1,4 +1,4 @@
-"""Moving in the space of latents: ways between points, arithmetic, truncation, neighbours, and the way back.
+"""Tools for the latent space: interpolation, arithmetic, truncation, nearest neighbours, projection.
 
 The way back leads from images to latents (`project`, `project_to_styles`), or from the features of any network to
 images (`invert`).

@@ -1,10 +1,10 @@
-"""Latents of seeds, and images of latents."""
+"""Latents from seeds, and images from latents."""
 
 import numpy as np
 
 
 def decode(model, latents, condition=None, batch_size=64):
-    """Turns latents into images, whatever else the model's generator wants.
+    """Turns latents into images, with the model's other inputs, such as labels.
 
     Args:
         model: a model that draws images from latents.

@@ -1,4 +1,4 @@
-"""Images from features: what a network still knows of an image at some layer."""
+"""Inversion of features: images that give the same features at a layer of a network."""
 
 import math
 from typing import NamedTuple
@@ -77,7 +77,7 @@ def invert(
     seed=0,
     verbose=1,
 ):
-    """Searches images whose features at a layer are given ones (Mahendran & Vedaldi 2015).
+    """Searches for images that have given features at a layer (Mahendran & Vedaldi 2015).
 
     https://arxiv.org/abs/1412.0035: what differs among the images that it finds is what the layer does not tell.
     Gradient descent with momentum minimises, from noise,

@@ -1,4 +1,4 @@
-"""The way back: training images near to samples, and latents of given images."""
+"""Nearest training images of samples, and latents of given images."""
 
 from typing import NamedTuple
 
@@ -32,7 +32,7 @@ class Neighbours(NamedTuple):
 
 
 def nearest_neighbours(images, training, k=5, extractor=None, batch_size=64):
-    """Finds the training images that are nearest to samples: has the generator learned them by heart?
+    """Finds the training images nearest to samples, to see whether the generator has memorized them.
 
     The training images are read batch by batch and only the nearest are kept.
 
@@ -103,7 +103,7 @@ class Projection(NamedTuple):
 def project(
     model, images, steps=300, learning_rate=0.05, starts=4, prior_weight=1e-3, features=None, condition=None, seed=0
 ):
-    """Searches the latents from which the generator makes given images.
+    """Searches for the latents from which the generator draws given images.
 
     Adam descends the mean squared error of the pixels, or of features, from several random latents at once, and the
     best one counts (Lipton & Tripathi 2017, https://arxiv.org/abs/1702.04782, with `starts` as their restarts).

@@ -4,7 +4,7 @@ import numpy as np
 
 
 def group_means(latents, groups):
-    """Averages the latents of each group: a direction that is common to its images remains, the rest cancels.
+    """Averages the latents of each group, which leaves what its images have in common.
 
     Single latents do not add up to anything; averages of three already do (Radford et al. 2016, section 6.3.2).
 

@@ -1,10 +1,10 @@
-"""Ways between points: straight lines, arcs, planes, walks."""
+"""Interpolation between latents: lines, arcs, planes, walks."""
 
 import numpy as np
 
 
 def lerp(start, end, t):
-    """Goes from one point to another on a straight line.
+    """Interpolates linearly between two points.
 
     Args:
         start, end: float arrays of one shape, (..., latent_dim).
@@ -24,7 +24,7 @@ def lerp(start, end, t):
 
 
 def slerp(start, end, t):
-    """Goes from one point to another on a great circle (White 2016, https://arxiv.org/abs/1609.04468, section 2.1).
+    """Interpolates between two points along a great circle (White 2016, https://arxiv.org/abs/1609.04468, section 2.1).
 
     Normal latents of many dimensions all have about the same length: sqrt(latent_dim), give or take 0.7. Half-way on
     the straight line between two of them the length is only sqrt(latent_dim / 2), where a generator has hardly ever
@@ -72,7 +72,7 @@ def _ends(start, end, t):
 
 
 def plane(corners, rows=8, columns=8, way=slerp):
-    """Spans a grid of latents between four corners.
+    """Interpolates a grid of latents between four corners.
 
     Args:
         corners: (4, latent_dim): top left, top right, bottom left, bottom right, such as
@@ -98,7 +98,7 @@ def plane(corners, rows=8, columns=8, way=slerp):
 
 
 def walk(points, steps=24, loop=True, way=slerp):
-    """Goes from point to point, and from the last one back to the first, so that a film of it has no end.
+    """Interpolates from point to point and back to the first, for an endless animation.
 
     Args:
         points: (n, latent_dim), n from 2 on, such as `of_seeds(model, [1, 2, 3])`.

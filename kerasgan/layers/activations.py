@@ -1,4 +1,4 @@
-"""Activations, and the reversal of a gradient."""
+"""Activations, and gradient reversal."""
 
 import keras
 import tensorflow as tf
@@ -38,7 +38,7 @@ class Maxout(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class LeakyReLU(keras.layers.LeakyReLU):
-    """Keras's leaky rectifier (Maas, Hannun, Ng 2013, section 2), whose gradient asks for its outputs only.
+    """Keras's `LeakyReLU` (Maas, Hannun, Ng 2013, section 2) that uses less memory in training.
 
     They have the sign of the inputs, which is all that matters. So a compiled step does not keep the inputs, and on
     CPUs TensorFlow joins the rectifier to a convolution before it.

@@ -1,4 +1,4 @@
-"""Sums and norms that every layer takes in full precision."""
+"""Sums and norms in full precision, for all layers."""
 
 import keras
 import tensorflow as tf

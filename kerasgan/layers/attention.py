@@ -9,7 +9,7 @@ from kerasgan.layers.spectral import SpectralNormalization
 
 @keras.saving.register_keras_serializable("kerasgan")
 class SelfAttention(keras.layers.Layer):
-    """Lets every position of a feature map look at every other one (Zhang et al. 2019, section 3).
+    """Self-attention over all positions of a feature map (Zhang et al. 2019, section 3).
 
     https://arxiv.org/abs/1805.08318. With 1x1 convolutions f, g, h to C / `reduction` channels and v back to C, all
     spectrally normalised, position j attends to i by beta_ji = softmax_i(f(x_i)^T g(x_j)) (equation 1),

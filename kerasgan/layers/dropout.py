@@ -1,4 +1,4 @@
-"""Dropout that any number of devices draws alike."""
+"""Dropout whose masks do not depend on the number of devices."""
 
 import keras
 

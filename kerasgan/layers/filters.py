@@ -1,4 +1,4 @@
-"""Filters of images, and images that grow or shrink by them."""
+"""Image filters, and resampling with them."""
 
 import keras
 import numpy as np
@@ -8,7 +8,7 @@ BINOMIAL = (1, 3, 3, 1)
 
 
 def upfirdn(x, taps, up=1, down=1, padding=(0, 0), gain=1.0, training=True):
-    """Puts zeros between pixels, filters rows and columns, and keeps each `down`-th pixel.
+    """Inserts zeros between pixels, filters rows and columns, and keeps every `down`-th pixel.
 
     Args:
         x: (batch, height, width, channels).
@@ -71,7 +71,7 @@ def _filtered(x, taps, up, down, padding):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class Resample(keras.layers.Layer):
-    """Doubles or halves images by a binomial filter (Karras et al. 2020, section 4; Zhang 2019).
+    """Doubles or halves the size of images with a binomial filter (Karras et al. 2020, section 4; Zhang 2019).
 
     https://arxiv.org/abs/1912.04958. Outside of the image are zeros.
 

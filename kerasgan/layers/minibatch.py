@@ -1,4 +1,4 @@
-"""Layers by which a discriminator compares the images of a batch."""
+"""Layers with which a discriminator compares the images of a batch."""
 
 import keras
 import tensorflow as tf
@@ -10,7 +10,7 @@ from kerasgan.layers.arithmetic import wide
 
 @keras.saving.register_keras_serializable("kerasgan")
 class MinibatchStdDev(keras.layers.Layer):
-    """Tells the discriminator how much the images of a group differ (Karras et al. 2018, section 3).
+    """Adds the standard deviation within a group of images as a feature map (Karras et al. 2018, section 3).
 
     https://arxiv.org/abs/1710.10196. The standard deviation over a group of each feature at each position, averaged to
     one number, is joined to the group's features as one more, constant, channel. The paper has it near the end of D.
@@ -115,7 +115,7 @@ class MinibatchDiscrimination(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class Pack(keras.layers.Layer):
-    """Joins images along channels, so that the discriminator judges several at once: PacGAN (Lin et al. 2018).
+    """Concatenates images along channels, so that the discriminator judges several at once: PacGAN (Lin et al. 2018).
 
     https://arxiv.org/abs/1712.04086, section 2. m images of one class, all real or all generated, get one logit:
     D(x_1, ..., x_m). A generator that lacks modes is found out, as its packs are less varied than those of the data.

@@ -1,4 +1,4 @@
-"""Normalisations by the statistics of batches, images, groups and classes."""
+"""Batch, instance, group, layer and class-conditional normalization."""
 
 import keras
 import tensorflow as tf
@@ -9,7 +9,7 @@ from kerasgan.layers.arithmetic import normalize, wide
 
 @keras.saving.register_keras_serializable("kerasgan")
 class BatchNormalization(keras.layers.BatchNormalization):
-    """Keras's batch normalisation (Ioffe and Szegedy 2015, algorithm 1), in training by TensorFlow's fused kernel.
+    """Keras's `BatchNormalization` (Ioffe and Szegedy 2015, algorithm 1) with TensorFlow's fused kernel in training.
 
     https://arxiv.org/abs/1502.03167. Keras takes the moments, and applies them, by one operation after another, in
     float32: two to three times the work, and more memory under mixed precision. Where several replicas share a batch,
@@ -58,7 +58,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class InstanceNormalization(keras.layers.Layer):
-    """Normalises each channel of each image by its own mean and variance (Ulyanov et al. 2016).
+    """Normalizes each channel of each image by its own mean and variance (Ulyanov et al. 2016).
 
     https://arxiv.org/abs/1607.08022, equation 7. The arithmetic is in float32 under mixed precision, too.
 
@@ -92,7 +92,7 @@ class InstanceNormalization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class GroupNormalization(keras.layers.GroupNormalization):
-    """Keras's group normalisation (Wu and He 2018), whose second gradients are exact, as a gradient penalty needs them.
+    """Keras's `GroupNormalization` (Wu and He 2018) with exact second gradients, which gradient penalties need.
 
     https://arxiv.org/abs/1803.08494, equation 7. `groups=1` is layer normalisation over a whole image, with a scale and
     an offset a channel. Arguments, weights and arithmetic are those of `keras.layers.GroupNormalization`.
@@ -119,7 +119,7 @@ class GroupNormalization(keras.layers.GroupNormalization):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class LayerNormalization(keras.layers.LayerNormalization):
-    """Keras's layer normalisation (Ba et al. 2016), whose second gradients are exact, as a gradient penalty needs them.
+    """Keras's `LayerNormalization` (Ba et al. 2016) with exact second gradients, which gradient penalties need.
 
     https://arxiv.org/abs/1607.06450, equation 3. Arguments, weights and arithmetic are those of
     `keras.layers.LayerNormalization`.
@@ -142,7 +142,7 @@ class LayerNormalization(keras.layers.LayerNormalization):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class ConditionalBatchNormalization(keras.layers.Layer):
-    """Batch normalisation whose scale and shift belong to the class (Dumoulin et al. 2017, equation 5).
+    """Batch normalization with a scale and shift for each class (Dumoulin et al. 2017, equation 5).
 
     https://arxiv.org/abs/1610.07629. Scales start at 1, shifts at 0; the batch's statistics are those of all classes
     and, under `tf.distribute`, of all replicas.

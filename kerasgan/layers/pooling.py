@@ -1,4 +1,4 @@
-"""Max pooling that remembers places, and unpooling, which puts values back there."""
+"""Max pooling with indices, and unpooling."""
 
 import keras
 import tensorflow as tf
@@ -18,7 +18,7 @@ def _at(places, size):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class MaxPoolingWithIndices(keras.layers.Layer):
-    """Max pooling of windows that do not overlap, and the places where the maxima were.
+    """Max pooling of windows that do not overlap; also returns the positions of the maxima.
 
     The places are the switches of Zeiler & Fergus (2014, https://arxiv.org/abs/1311.2901, section 2.1). `Unpooling`
     takes them. Of equal values the first in the window counts.
@@ -76,7 +76,7 @@ class MaxPoolingWithIndices(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class Unpooling(keras.layers.Layer):
-    """Enlarges features: each value goes to one pixel of its window, and the others are 0.
+    """Enlarges features: each value is placed at one pixel of its window, and the other pixels are 0.
 
     With remembered places it takes `[features, places]`, as `MaxPoolingWithIndices` returns them (Zeiler & Fergus 2014,
     https://arxiv.org/abs/1311.2901, section 2.1). Of features alone the place is the upper left pixel (Dosovitskiy et

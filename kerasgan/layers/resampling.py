@@ -1,4 +1,4 @@
-"""Images that grow, shrink and get a border."""
+"""Upsampling, downsampling and padding."""
 
 import keras
 import numpy as np
@@ -7,7 +7,7 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("kerasgan")
 class ReflectionPadding2D(keras.layers.Layer):
-    """Pads height and width with their mirror image; the edge itself is not repeated.
+    """Pads height and width by reflection, without repeating the edge.
 
     Args:
         padding: int, pixels on each side, less than the image's. Defaults to 1.
@@ -34,7 +34,7 @@ class ReflectionPadding2D(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class PixelShuffle(keras.layers.Layer):
-    """Turns channels into pixels, the sub-pixel convolution's second half (Shi et al. 2016).
+    """Rearranges channels into pixels: the second half of the sub-pixel convolution (Shi et al. 2016).
 
     https://arxiv.org/abs/1609.05158, equation 4.
 
@@ -101,7 +101,7 @@ def _stretching(size):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class AlignedUpSampling2D(keras.layers.Layer):
-    """Doubles height and width by bilinear interpolation, the corners of which stay the corners.
+    """Doubles height and width by bilinear interpolation with aligned corners.
 
     Input (batch, height, width, channels), output (batch, 2 height, 2 width, channels).
     """

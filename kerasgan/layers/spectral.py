@@ -1,4 +1,4 @@
-"""Spectral normalisation."""
+"""Spectral normalization."""
 
 import keras
 import tensorflow as tf

@@ -12,7 +12,7 @@ from kerasgan.shapes import as_size
 
 @keras.saving.register_keras_serializable("kerasgan")
 class Noise(keras.layers.Layer):
-    """Adds one picture of noise, times a learned strength (Karras et al. 2019, section 2).
+    """Adds single-channel noise, scaled by a learned strength (Karras et al. 2019, section 2).
 
     https://arxiv.org/abs/1812.04948. In training the noise is drawn anew for each image; otherwise it is one fixed
     picture, a weight that is not trained, so that a latent has one image.
@@ -56,7 +56,7 @@ class Noise(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class ModulatedConv2D(Equalized):
-    """A convolution whose kernel belongs to the image: its style scales the input channels (Karras et al. 2020).
+    """A convolution whose kernel is modulated for each image: the style scales its input channels (Karras et al. 2020).
 
     https://arxiv.org/abs/1912.04958. With styles s = A(w), the kernel is w'_ijk = s_i w_ijk (equation 1), divided by
     sqrt(sum_ik w'_ijk^2 + 1e-8) (equation 3), so that inputs of unit variance give outputs of unit variance. To scale
@@ -160,7 +160,7 @@ class StyleModulation(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class LearnedConstant(keras.layers.Layer):
-    """Answers any w with one learned picture (Karras et al. 2019, section 2).
+    """Returns the same learned feature maps for every w (Karras et al. 2019, section 2).
 
     Args:
         size: int or (height, width), of the picture.
@@ -208,7 +208,7 @@ class PixelNormalization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class TrackedMean(keras.layers.Layer):
-    """Passes vectors on and, in training, keeps a moving mean of them: the centre of truncation.
+    """Returns its inputs unchanged and tracks their moving mean in training, the centre of truncation.
 
     Args:
         decay: float. Defaults to 0.995, that of the authors of StyleGAN.

@@ -1,4 +1,4 @@
-"""Virtual batch normalization, and the reference batch that it needs."""
+"""Virtual batch normalization and its reference batch."""
 
 import keras
 import tensorflow as tf
@@ -15,7 +15,7 @@ def _rows(rows):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class ReferenceBatch(keras.layers.Layer):
-    """Puts a fixed batch, drawn once, in front of each batch: the reference of `VirtualBatchNormalization`.
+    """Prepends a fixed reference batch, drawn once, to each batch, for `VirtualBatchNormalization`.
 
     Args:
         rows: int. Rows of the reference batch. Defaults to 64.
@@ -113,7 +113,7 @@ class VirtualBatchNormalization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class DropReference(keras.layers.Layer):
-    """Takes away the reference batch that `ReferenceBatch` has put in front.
+    """Removes the reference batch that `ReferenceBatch` prepended.
 
     Args:
         rows: int. Rows of the reference batch. Defaults to 64.

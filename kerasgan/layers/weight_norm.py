@@ -1,4 +1,4 @@
-"""Weight normalization, and its initialization by data."""
+"""Weight normalization and its data-dependent initialization."""
 
 import keras
 import tensorflow as tf
@@ -8,7 +8,7 @@ from kerasgan.layers.arithmetic import output_axis
 
 @keras.saving.register_keras_serializable("kerasgan")
 class WeightNormalization(keras.layers.Wrapper):
-    """Gives each output of a layer a kernel of a length of its own (Salimans & Kingma 2016, equation 2).
+    """Reparameterizes each kernel of a layer as a direction and a length (Salimans & Kingma 2016, equation 2).
 
     https://arxiv.org/abs/1602.07868. An output's weights are w = g v / |v|. The optimizer moves the layer's kernel v
     and the lengths g, which start at 1. See `initialize_by_data`.
@@ -82,7 +82,7 @@ class WeightNormalization(keras.layers.Wrapper):
 
 
 def initialize_by_data(network, inputs):
-    """Sets lengths and biases of all `WeightNormalization` in a network, so that what they put out is normal.
+    """Sets lengths and biases of all `WeightNormalization` layers so that their outputs have mean 0 and variance 1.
 
     Each of them then puts out mean 0 and variance 1 over `inputs` (Salimans & Kingma 2016, section 3), the layers
     before it being initialized so already.

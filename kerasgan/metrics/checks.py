@@ -1,4 +1,4 @@
-"""What metrics refuse: images, features and probabilities that would give a number without a meaning."""
+"""Checks of the images, features and probabilities that metrics receive."""
 
 import numpy as np
 import tensorflow as tf

@@ -1,4 +1,4 @@
-"""From images to features: extractors, and batched extraction."""
+"""Feature extractors, and batched extraction."""
 
 import hashlib
 import re

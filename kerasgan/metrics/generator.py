@@ -1,4 +1,4 @@
-"""Scores of a generator itself: how smooth its latent space is, and what a classifier learns from its images."""
+"""Scores of the generator itself: perceptual path length, and classification accuracy score."""
 
 import keras
 import numpy as np

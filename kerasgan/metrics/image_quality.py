@@ -1,4 +1,4 @@
-"""How close images are to their originals (super-resolution, translation): floats in [-1, 1], one value per image."""
+"""Image quality against references (super-resolution, translation): images in [-1, 1], one value per image."""
 
 import inspect
 

@@ -1,4 +1,4 @@
-"""What a classifier says of generated images: modes found, classes drawn, images it recognises."""
+"""Scores by a classifier: modes found, classes drawn, recognizable images."""
 
 from typing import NamedTuple
 

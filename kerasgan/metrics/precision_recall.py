@@ -1,4 +1,4 @@
-"""Precision and recall, density and coverage: fidelity and diversity apart, from nearest neighbours of features."""
+"""Precision and recall, density and coverage: fidelity and diversity from nearest neighbours of features."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Images against images, by several metrics at once, each score with its protocol."""
+"""Scores of generated against real images by several metrics, each with its protocol."""
 
 import numpy as np
 

@@ -1,4 +1,4 @@
-"""The Gaussian of a feature set: fitted, kept under the hashes of what it was fitted to, read and written."""
+"""Mean and covariance of features: fitting, caching, reading and writing."""
 
 import hashlib
 import os

@@ -1,4 +1,4 @@
-"""What streaming metrics share: the checks of images, the extractor, the config, the buffer of features."""
+"""Base classes of the streaming metrics."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Auxiliary classifier GANs: the discriminator also tells the class."""
+"""Auxiliary classifier GANs: the discriminator also predicts the class."""
 
 import math
 
@@ -80,7 +80,7 @@ class ACGAN(FromLabels, GAN):
     Without arguments the networks are those of the paper's CIFAR-10 model (appendix A). `compile()` trains with
     Adam(2e-4, beta_1=0.5), the paper's, and the `"non_saturating"` form of L_S for G.
 
-    A trained one is `kerasgan.zoo.load("acgan_fashion_mnist")`; its recipe trains it anew:
+    Pretrained: `kerasgan.zoo.load("acgan_fashion_mnist")`. Its recipe trains it:
 
         python -m kerasgan.zoo.acgan_fashion_mnist.recipe runs
 

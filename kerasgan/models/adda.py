@@ -1,4 +1,4 @@
-"""Adversarial discriminative domain adaptation: an encoder for the target that a critic takes for the source's."""
+"""Adversarial discriminative domain adaptation: a target encoder that a critic cannot tell from the source encoder."""
 
 import keras
 import tensorflow as tf

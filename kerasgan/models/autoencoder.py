@@ -1,4 +1,4 @@
-"""Autoencoders: a code from which the image can be made again, and what makes that code worth having."""
+"""Autoencoders: plain, denoising, sparse, and with convolutions or pooling indices."""
 
 import keras
 import tensorflow as tf
@@ -89,7 +89,7 @@ class Autoencoder(ThroughACode, ResumableModel):
         steps_per_execution=1,
         jit_compile="auto",
     ):
-        """Chooses the training.
+        """Configures training.
 
         Args:
             optimizer: `keras.optimizers.Optimizer`, a name or a config. Defaults to SGD(0.1) for `networks="dense"`,

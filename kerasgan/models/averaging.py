@@ -1,4 +1,4 @@
-"""Averaged networks and frozen layers: what becomes of a model's networks, and is saved with it."""
+"""Averaged networks and frozen layers, which are saved with the model."""
 
 import io
 import warnings

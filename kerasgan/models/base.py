@@ -1,4 +1,4 @@
-"""What every adversarial model shares. No algorithm lives here: those are the papers' files."""
+"""The base of all adversarial models. The algorithms are in the papers' files."""
 
 import functools
 import inspect
@@ -82,7 +82,7 @@ class AdversarialModel(ResumableModel):
         jit_compile="auto",
         **kwargs,
     ):
-        """Chooses the training. Without arguments it is the paper's: see the class.
+        """Configures training. Without arguments it is the paper's: see the class.
 
         Compiling again changes the training, never the model: weights, the average and `step` stay.
 

@@ -1,4 +1,4 @@
-"""BigGAN: large conditional GANs whose latents and classes steer every block of G."""
+"""BigGAN: large conditional GANs whose latents and classes condition every block of G."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Conditional GANs: class labels and attributes enter both networks, after a layer of their own."""
+"""Conditional GANs: generator and discriminator both receive labels and attributes."""
 
 import math
 
@@ -106,7 +106,7 @@ class ConditionalGAN(FromLabels, GAN):
     `compile()` trains with Adam(2e-4, beta_1=0.5) and the `"non_saturating"` loss, as `GAN` does; the paper used SGD
     with momentum.
 
-    A trained one is `kerasgan.zoo.load("cgan_mnist")`; its recipe trains it anew:
+    Pretrained: `kerasgan.zoo.load("cgan_mnist")`. Its recipe trains it:
 
         python -m kerasgan.zoo.cgan_mnist.recipe runs
 

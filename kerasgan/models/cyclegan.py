@@ -1,4 +1,4 @@
-"""Unpaired translation between two domains: two GANs, held together by translating there and back."""
+"""CycleGAN: unpaired translation between two domains, with a cycle-consistency loss."""
 
 import keras
 import tensorflow as tf
@@ -29,7 +29,7 @@ class CycleGAN(BetweenDomains, AdversarialModel):
     paper's rate falls to 0 over the second half of the steps: `g_optimizer=kerasgan.optimizers.Adam(
     kerasgan.schedules.LinearDecay(2e-4, n, n), beta_1=0.5)`, and so for D.
 
-    A trained one is `kerasgan.zoo.load("cyclegan_glyphs")`; its recipe trains it anew:
+    Pretrained: `kerasgan.zoo.load("cyclegan_glyphs")`. Its recipe trains it:
 
         python -m kerasgan.zoo.cyclegan_glyphs.recipe runs
 
@@ -100,7 +100,7 @@ class CycleGAN(BetweenDomains, AdversarialModel):
         return super().defaults() | {"loss": "least_squares"}
 
     def compile(self, cycle_weight=10.0, identity_weight=None, adversarial_weight=2.0, **kwargs):
-        """Chooses the training: `AdversarialModel.compile`, and the weights of the generators' terms.
+        """Configures training: `AdversarialModel.compile`, and the weights of the generators' terms.
 
         Args:
             cycle_weight: float. Lambda of equation 3. Defaults to 10, the paper's (section 4).

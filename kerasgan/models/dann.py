@@ -1,4 +1,4 @@
-"""Domain-adversarial training: features that a classifier can use and that do not tell the domain."""
+"""Domain-adversarial training: features that predict the class but not the domain."""
 
 import tensorflow as tf
 from keras import Input, Model, layers, optimizers, saving
@@ -97,7 +97,7 @@ class DANN(AdaptsDomains, ResumableModel):
         steps_per_execution=1,
         jit_compile="auto",
     ):
-        """Chooses the training. Without arguments it is the paper's.
+        """Configures training. Without arguments it is the paper's.
 
         Args:
             optimizer: `keras.optimizers.Optimizer`, a name or a config. Defaults to SGD with momentum 0.9 and the

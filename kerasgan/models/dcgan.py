@@ -60,7 +60,7 @@ class DCGAN(GAN):
     `compile()` trains with Adam(2e-4, beta_1=0.5) (section 4). The noise is normal; `prior="uniform"` is the
     paper's. `fit` takes images.
 
-    A trained one is `kerasgan.zoo.load("dcgan_fashion_mnist")`; its recipe trains it anew:
+    Pretrained: `kerasgan.zoo.load("dcgan_fashion_mnist")`. Its recipe trains it:
 
         python -m kerasgan.zoo.dcgan_fashion_mnist.recipe runs
 

@@ -1,4 +1,4 @@
-"""Domain transfer: a generator on top of features that must not change, and a judge of three kinds of images."""
+"""Domain transfer: a generator on fixed features, and a discriminator with three classes of images."""
 
 import keras
 import tensorflow as tf
@@ -37,7 +37,7 @@ class DomainTransferNetwork(FromImage, AdversarialModel):
 
     `compile()` then freezes it, and trains the rest with Adam(2e-4, beta_1=0.5).
 
-    A trained one is `kerasgan.zoo.load("dtn_glyphs_mnist")`; its recipe trains it anew:
+    Pretrained: `kerasgan.zoo.load("dtn_glyphs_mnist")`. Its recipe trains it:
 
         KERASGAN_DATA_DIR=... python -m kerasgan.zoo.dtn_glyphs_mnist.recipe runs
 
@@ -90,7 +90,7 @@ class DomainTransferNetwork(FromImage, AdversarialModel):
         self.image_size, self.channels, self.source_channels = image_size, channels, source_channels
 
     def compile(self, const_weight=15.0, tid_weight=15.0, total_variation_weight=0.0, **kwargs):
-        """Chooses the training: `AdversarialModel.compile`, and the weights of g's terms; freezes `features`.
+        """Configures training: `AdversarialModel.compile`, and the weights of g's terms; freezes `features`.
 
         Args:
             const_weight: float. Alpha of equation 8. Defaults to 15, the paper's for digits; 100 for faces.

@@ -21,8 +21,8 @@ class Evaluates:
     def evaluate(self, x=None, y=None, batch_size=None, return_dict=False, **kwargs):
         """Returns the mean losses on `x`, without training, and the compiled metrics over (real, generated) images.
 
-        Evaluation leaves no trace in the training: its random numbers come from a fixed seed, the same for every model,
-        so that a second evaluation gives the same numbers; random states and the means logged so far are put back.
+        Evaluation does not affect training. Its random numbers come from a fixed seed, the same for every model, so
+        that a second evaluation gives the same numbers; random states and logged means are restored afterwards.
 
         Args:
             x, y, batch_size: as in `fit`.

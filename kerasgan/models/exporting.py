@@ -1,13 +1,13 @@
-"""How a model is written in formats that others open."""
+"""Export of models to SavedModel, ONNX and LiteRT."""
 
 from kerasgan import export
 
 
 class Exports:
-    """Gives a model `export`, of what its task's `serving_functions` offers."""
+    """Gives a model the method `export`, which writes the endpoints in `serving_functions`."""
 
     def export(self, filepath, format="saved_model", version=None, endpoint=None, batch_size=None):
-        """Writes the sampling network, averaged weights where there are any, in a format that others open.
+        """Exports the sampling network, with averaged weights if there are any, to SavedModel, ONNX or LiteRT.
 
         - `"saved_model"`, for model servers: `serving_default`, from the generator's named inputs (`latents`, ...) to
           `images`, and `generate`, from `num_images` and `seed` to the images that `generate` of this class gives.

@@ -68,25 +68,24 @@ class Fits:
         check_inputs=True,
         **kwargs,
     ):
-        """Trains, as `keras.Model.fit` does, on one continuous stream of batches.
+        """Trains, like `keras.Model.fit`, on one continuous stream of batches.
 
-        The first batch is looked at before step 0, kept as `model.first_batch`, and refused where the model could not
-        learn from it. A finite dataset is repeated, so that the steps made tell the position in the data: a callback
-        with a method `restore_into(model, callbacks)`, such as `kerasgan.callbacks.Checkpoint`, continues at the next
-        batch, in the middle of an epoch too. Then `initial_epoch` is that of the training's beginning, callbacks hear
-        of the steps that this process makes, and the logs of a begun epoch are means over these.
+        The first batch is checked before step 0 and kept as `model.first_batch`. A finite dataset is repeated, so the
+        number of steps gives the position in the data. A callback with a method `restore_into(model, callbacks)`, such
+        as `kerasgan.callbacks.Checkpoint`, therefore continues at the next batch, even in the middle of an epoch.
+        After resuming, `initial_epoch` is that of the original start, callbacks are called only for the steps of this
+        process, and the logs of the interrupted epoch are means over these steps.
 
-        When training ends, such callbacks come first: what other callbacks then do to the weights is not saved by
-        them. With `keras.callbacks.EarlyStopping(restore_best_weights=True)` the model holds the weights of the best
-        epoch, averages included, while `step`, optimizers and random states, and the last checkpoint, are those of the
-        real end.
+        At the end of training, such callbacks run first, so they do not save what other callbacks then do to the
+        weights. With `keras.callbacks.EarlyStopping(restore_best_weights=True)` the model holds the weights of the best
+        epoch, averages included; `step`, optimizers, random states and the last checkpoint are those of the actual end.
 
-        Each batch is what one update of the discriminator sees. With `d_steps=k` a step joins k batches, so that an
-        epoch has a k-th of the steps, but at least one. Keras's callbacks that change `learning_rate` change that of
-        both optimizers.
+        Each batch is used for one update of the discriminator. With `d_steps=k` a step joins k batches, so an epoch has
+        a k-th of the steps, but at least one. Keras's callbacks that change `learning_rate` change that of both
+        optimizers.
 
-        A generator cannot be rewound: to resume, start it anew and the batches that were trained on are drawn and
-        passed over. Where its first batch is another one than that of the interrupted run, `Checkpoint` refuses.
+        A Python generator cannot be rewound. To resume, create it again: the batches already trained on are drawn and
+        skipped. `Checkpoint` refuses to continue if its first batch differs from that of the interrupted run.
 
         Args:
             x: `tf.data.Dataset` of batches, generator, `keras.utils.PyDataset`, torch's `DataLoader`, or arrays, in
@@ -101,8 +100,8 @@ class Fits:
                 multiple of `steps_per_execution`; the rest is trained on in the next epoch.
             check_inputs: bool. False turns off the checks of the images' range; shapes, dtypes and NaNs always are
                 checked.
-            **kwargs: the other arguments of `keras.Model.fit`, but for `class_weight` and `sample_weight`: the losses
-                compare two sets of images, and have no weight of a single one.
+            **kwargs: the other arguments of `keras.Model.fit`, except `class_weight` and `sample_weight`: the losses
+                compare two sets of images and cannot weight a single one.
 
         Returns:
             A `keras.callbacks.History`.

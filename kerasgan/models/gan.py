@@ -58,7 +58,7 @@ class GAN(FromNoise, AdversarialModel):
     `compile()` trains with Adam(2e-4, beta_1=0.5), where the paper used SGD with momentum, and with the loss that
     the paper advises, `"non_saturating"`; `"minimax"` is equation 1 to the letter.
 
-    A trained one is `kerasgan.zoo.load("gan_mnist")`; its recipe trains it anew:
+    Pretrained: `kerasgan.zoo.load("gan_mnist")`. Its recipe trains it:
 
         python -m kerasgan.zoo.gan_mnist.recipe runs
 

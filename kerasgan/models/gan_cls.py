@@ -54,7 +54,7 @@ class GANCLS(FromText, AdversarialModel):
     caption with the right letter to one with a wrong letter for 58 % of the images, by `matching="projection"` for 98 %
     (guessing: half; `zoo/gan_cls_glyphs/matching.py`).
 
-    A trained one is `kerasgan.zoo.load("gan_cls_glyphs")`; its recipe trains it anew:
+    Pretrained: `kerasgan.zoo.load("gan_cls_glyphs")`. Its recipe trains it:
 
         python -m kerasgan.zoo.gan_cls_glyphs.recipe runs
 

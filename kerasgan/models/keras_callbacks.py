@@ -1,4 +1,4 @@
-"""How Keras's own callbacks work with two optimizers and other names of logs, or what to write instead of them."""
+"""Support for Keras's callbacks: two optimizers, other log names, and what to use instead of those that cannot work."""
 
 import keras
 

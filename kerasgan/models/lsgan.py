@@ -52,7 +52,7 @@ class LSGAN(GAN):
     The step is that of `GAN`. `compile()` trains with Adam(1e-3, beta_1=0.5), the paper's rate for scenes; small
     images train better with the paper's other rate, 2e-4. `fit` takes images.
 
-    A trained one is `kerasgan.zoo.load("lsgan_mnist")`; its recipe trains it anew:
+    Pretrained: `kerasgan.zoo.load("lsgan_mnist")`. Its recipe trains it:
 
         python -m kerasgan.zoo.lsgan_mnist.recipe runs
 

@@ -1,4 +1,4 @@
-"""What a network given by a user must be like, looked up in its layers."""
+"""Checks of the networks that a user passes."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""Image-to-image translation with conditional adversarial networks: a U-Net, a judge of patches, and an L1 term."""
+"""pix2pix: image-to-image translation with a U-Net, a PatchGAN discriminator, and an L1 term."""
 
 import keras
 import tensorflow as tf
@@ -25,7 +25,7 @@ class Pix2Pix(FromImage, AdversarialModel):
     further ReLU; convolutions before a normalisation have no bias, nor has the first one. With the paper it goes
     in the statistics of the norms (epsilon 1e-5, and see `sampling_statistics`) and in the halving of D's loss.
 
-    A trained one is `kerasgan.zoo.load("pix2pix_edges2shoes")`; its recipe trains it anew:
+    Pretrained: `kerasgan.zoo.load("pix2pix_edges2shoes")`. Its recipe trains it:
 
         KERASGAN_DATA_DIR=... python -m kerasgan.zoo.pix2pix_edges2shoes.recipe runs
 
@@ -93,7 +93,7 @@ class Pix2Pix(FromImage, AdversarialModel):
         self.latent_dim = noise_length(generator, image_size)  # 0: the generator is a function of the source alone
 
     def compile(self, l1_weight=100.0, adversarial_weight=1.0, **kwargs):
-        """Chooses the training: `AdversarialModel.compile`, and the weights of G's two terms.
+        """Configures training: `AdversarialModel.compile`, and the weights of G's two terms.
 
         Args:
             l1_weight: float. Lambda of equation 4. Defaults to 100, the paper's; 0 is "cGAN" in its table 1.

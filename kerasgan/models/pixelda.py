@@ -1,4 +1,4 @@
-"""Pixel-level domain adaptation: source images are made to look like the target's, and teach a classifier."""
+"""Pixel-level domain adaptation: source images are translated to the target domain and train a classifier."""
 
 import keras
 import tensorflow as tf
@@ -134,7 +134,7 @@ class PixelDA(AdaptsPixels, AdversarialModel):
     def compile(
         self, domain_weight=0.135603587834, style_weight=0.0113173311334, task_weight=0.0100959947002, **kwargs
     ):
-        """Chooses the training: `AdversarialModel.compile`, and the weights of the terms.
+        """Configures training: `AdversarialModel.compile`, and the weights of the terms.
 
         Args:
             domain_weight: float. Of L_d in the step of D and T. Defaults to the authors' for MNIST to MNIST-M.

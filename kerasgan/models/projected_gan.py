@@ -1,4 +1,4 @@
-"""Projected GAN: discriminators that see random projections of a pretrained network's features learn from little."""
+"""Projected GAN: discriminators on random projections of a pretrained network's features, for few images."""
 
 import keras
 

@@ -1,4 +1,4 @@
-"""R3GAN: a regularised relativistic loss and plain residual networks, where GANs used to need a bag of tricks."""
+"""R3GAN: a regularized relativistic loss and plain residual networks, without other tricks."""
 
 import math
 
@@ -158,7 +158,7 @@ class R3GAN(FromLabels, GAN):
         self.set_conditions(*sizes)
 
     def compile(self, schedule=None, **kwargs):
-        """Chooses the training: `AdversarialModel.compile`, and the authors' schedule.
+        """Configures training: `AdversarialModel.compile`, and the authors' schedule.
 
         Args:
             schedule: `kerasgan.schedules.R3GANSchedule`. It chooses the optimizers, the penalties and, with

@@ -1,4 +1,4 @@
-"""What every model shares: training that resumes exactly, averaged networks, logged means, saving and export."""
+"""The base of all models: exact resuming, averaged networks, logged means, saving and export."""
 
 import keras
 import tensorflow as tf

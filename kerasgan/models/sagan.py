@@ -1,4 +1,4 @@
-"""Self-attention GANs: details at one place of an image may depend on all others."""
+"""Self-attention GANs: each position of an image can depend on all others."""
 
 import math
 
@@ -96,7 +96,7 @@ class SAGAN(FromLabels, GAN):
     the step is that of `GAN`. `compile()` trains with imbalanced rates (section 4.2): Adam with 1e-4 for G and 4e-4
     for D, beta_1=0, beta_2=0.9, one update of each. `fit` takes `(images, labels)`, int labels (batch,).
 
-    A trained one is `kerasgan.zoo.load("sagan_flowers")`; its recipe trains it anew:
+    Pretrained: `kerasgan.zoo.load("sagan_flowers")`. Its recipe trains it:
 
         KERASGAN_DATA_DIR=... python -m kerasgan.zoo.sagan_flowers.recipe runs
 

@@ -1,4 +1,4 @@
-"""How a model is saved: its arguments, its compile arguments, and every random state."""
+"""Saving of models: arguments of `__init__` and `compile`, and every random state."""
 
 import contextlib
 import functools

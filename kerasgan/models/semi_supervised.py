@@ -1,4 +1,4 @@
-"""Semi-supervised learning: a discriminator that names the classes learns them from few labels."""
+"""Semi-supervised GANs: a discriminator that also classifies, trained with few labels."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Spectrally normalised GANs: a discriminator that is Lipschitz by its weights alone."""
+"""Spectrally normalized GANs: a discriminator with a bounded Lipschitz constant."""
 
 import math
 

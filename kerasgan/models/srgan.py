@@ -1,4 +1,4 @@
-"""Single-image super-resolution: a residual network that enlarges, content losses, and an adversarial one."""
+"""Single-image super-resolution: a residual generator, content losses, and an adversarial loss."""
 
 import keras
 import tensorflow as tf
@@ -71,7 +71,7 @@ class SRGAN(FromImage, AdversarialModel):
         return {"g_optimizer": Adam(1e-4), "d_optimizer": Adam(1e-4)}
 
     def compile(self, perceptual=None, adversarial_weight=1e-3, total_variation_weight=0.0, **kwargs):
-        """Chooses the training: `AdversarialModel.compile`, and the generator's loss.
+        """Configures training: `AdversarialModel.compile`, and the generator's loss.
 
         Args:
             perceptual: what the content loss compares: None, the pixels (the default, which needs no download);

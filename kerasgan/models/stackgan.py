@@ -1,4 +1,4 @@
-"""Text to image in two stages: StackGAN sketches an image from a text, then refines it to a larger one."""
+"""StackGAN: text to image in two stages, a small image and a refined larger one."""
 
 import keras
 

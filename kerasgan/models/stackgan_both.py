@@ -16,7 +16,7 @@ class StackGAN(FromText, Exports, keras.Model):
 
     The stages are trained one after the other by their own `fit`; this class samples and saves them together.
 
-    A trained one is `kerasgan.zoo.load("stackgan_flowers")`; its recipe trains it anew:
+    Pretrained: `kerasgan.zoo.load("stackgan_flowers")`. Its recipe trains it:
 
         KERASGAN_DATA_DIR=... python -m kerasgan.zoo.stackgan_flowers.recipe runs
 

@@ -1,4 +1,4 @@
-"""StyleGAN: latents become styles, which steer a synthesis network layer by layer."""
+"""StyleGAN: a mapping network turns latents into styles, which control each layer of a synthesis network."""
 
 import keras
 import tensorflow as tf
@@ -159,7 +159,7 @@ class StyleGAN(FromStyles, GAN):
         }
 
     def compile(self, style_mixing=0.9, **kwargs):
-        """Chooses the training: `AdversarialModel.compile`, and how often styles are mixed.
+        """Configures training: `AdversarialModel.compile`, and how often styles are mixed.
 
         Args:
             style_mixing: float in [0, 1]. Share of the images that have another latent's styles from a random layer on.

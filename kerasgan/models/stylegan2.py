@@ -1,4 +1,4 @@
-"""StyleGAN2: styles belong to the kernels, and neither growing nor normalised images are needed."""
+"""StyleGAN2: styles modulate the kernels, without progressive growing or instance normalization."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""A table of a model's networks."""
+"""Summaries of a model's networks."""
 
 
 def _shapes(tensors):
@@ -13,7 +13,7 @@ def _trainable(network):
 
 
 class Summarises:
-    """Gives a model a `summary` in which each network stands once, an average beside the network that it is of."""
+    """Gives a model a `summary` with one row for each network and its moving average."""
 
     def summary(self, expand_nested=False, print_fn=print):
         """Prints a row for each network: what it maps to what, its parameters, and how it is averaged.

@@ -1,4 +1,4 @@
-"""The two-stream generator: an image and its mask from what is known of them."""
+"""The two-stream generator: an image and its mask from class, view and transformation."""
 
 import math
 
@@ -119,7 +119,7 @@ class TwoStreamGenerator(FromViews, ResumableModel):
         steps_per_execution=1,
         jit_compile="auto",
     ):
-        """Chooses the training. Without arguments it is the paper's.
+        """Configures training. Without arguments it is the paper's.
 
         Args:
             optimizer: `keras.optimizers.Optimizer`, a name or a config. Defaults to Adam(5e-4, 0.9, 0.999, 1e-6).

@@ -1,4 +1,4 @@
-"""Wasserstein GANs: a critic held Lipschitz, by clipped weights or by a gradient penalty."""
+"""Wasserstein GANs: a Lipschitz critic by weight clipping or by a gradient penalty."""
 
 import keras
 import tensorflow as tf
@@ -128,7 +128,7 @@ class WGANGP(GAN):
     algorithm 1: lambda = 10, Adam(1e-4, beta_1=0, beta_2=0.9), `d_steps=5`, each on a batch of its own: batches of 64
     are the paper's. `fit` takes images.
 
-    A trained one is `kerasgan.zoo.load("wgan_gp_fashion_mnist")`; its recipe trains it anew:
+    Pretrained: `kerasgan.zoo.load("wgan_gp_fashion_mnist")`. Its recipe trains it:
 
         python -m kerasgan.zoo.wgan_gp_fashion_mnist.recipe runs
 

@@ -1,4 +1,4 @@
-"""Residual stages of inverted bottlenecks without normalisation, as R3GAN has them."""
+"""R3GAN's residual stages of inverted bottlenecks without normalization."""
 
 import math
 

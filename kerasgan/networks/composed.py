@@ -1,4 +1,4 @@
-"""Discriminators that are made of others."""
+"""Discriminators built from other networks."""
 
 import keras
 from keras import layers

@@ -1,4 +1,4 @@
-"""FastGAN's generator: small maps gate large ones, so that few convolutions reach the whole image."""
+"""FastGAN's generator, in which small feature maps gate large ones."""
 
 import keras
 from keras import layers

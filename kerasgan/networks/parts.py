@@ -1,4 +1,4 @@
-"""What the networks of many papers are made of: where weights start, normalisations, and sizes that double."""
+"""Parts of many papers' networks: initializers, normalization, and image sizes that double."""
 
 import keras
 

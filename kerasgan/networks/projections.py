@@ -1,4 +1,4 @@
-"""Features of a frozen network, mixed at random, and discriminators of the mixtures: the D of Projected GAN."""
+"""The discriminator of Projected GAN: random projections of a frozen network's features."""
 
 import math
 

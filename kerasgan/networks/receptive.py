@@ -1,4 +1,4 @@
-"""What part of an image a neuron sees."""
+"""Receptive fields."""
 
 from typing import NamedTuple
 

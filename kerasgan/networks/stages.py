@@ -1,4 +1,4 @@
-"""Networks that draw an image of a text in stages, each larger than the one before."""
+"""StackGAN's networks, which draw an image of a text in two stages."""
 
 import math
 

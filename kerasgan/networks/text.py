@@ -1,4 +1,4 @@
-"""Networks of texts: vectors brought to one scale, conditions drawn around them, and judges of a match."""
+"""Networks for texts: normalization of text vectors, conditioning augmentation, and matching discriminators."""
 
 import math
 

@@ -1,4 +1,4 @@
-"""Reading the tensors of a `.pth` file without running anything that the file says."""
+"""Reading of tensors from a `.pth` file without unpickling."""
 
 import io
 import math

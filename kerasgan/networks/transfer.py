@@ -1,4 +1,4 @@
-"""Networks that go through a vector of features: images to features, features to images, and a judge of three kinds."""
+"""Networks of domain transfer: images to features, features to images, and a discriminator with three classes."""
 
 import keras
 from keras import layers

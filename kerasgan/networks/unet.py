@@ -1,4 +1,4 @@
-"""The U-Net of image-to-image translation, with the noise and the statistics that its paper gives it."""
+"""The U-Net of pix2pix, with its noise and batch statistics."""
 
 import math
 

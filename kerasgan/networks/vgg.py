@@ -1,4 +1,4 @@
-"""Features of the VGG networks, by which images are compared."""
+"""Features of the VGG networks, for perceptual losses and distances."""
 
 import importlib.util
 from pathlib import Path

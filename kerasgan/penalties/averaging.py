@@ -1,4 +1,4 @@
-"""A penalty on parameters that move: historical averaging."""
+"""Historical averaging."""
 
 import keras
 import tensorflow as tf

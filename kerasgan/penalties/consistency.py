@@ -1,4 +1,4 @@
-"""Penalties on how much D changes its mind: consistency regularization, and LeCam's pull towards the other side."""
+"""Consistency and LeCam regularization."""
 
 import keras
 import tensorflow as tf

@@ -1,4 +1,4 @@
-"""Penalties of D's gradients by its images, and what they need."""
+"""Gradient penalties of D."""
 
 import warnings
 
@@ -11,7 +11,7 @@ from kerasgan.losses import entry
 
 
 class Recorded:
-    """A judge that remembers: images whose logits it has given cost no second pass of D when a penalty needs them.
+    """A discriminator that caches its logits, so that a penalty on the same images needs no second pass.
 
     Args:
         judge: callable, images -> logits (or a list of logits, or a dict with the entry `"logits"`).

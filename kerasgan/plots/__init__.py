@@ -1,4 +1,4 @@
-"""Pictures of a training: grids of images, curves, films."""
+"""Image grids, curves and animations."""
 
 from kerasgan.plots.curves import history, read_log
 from kerasgan.plots.figures import figure_class

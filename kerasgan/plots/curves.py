@@ -1,4 +1,4 @@
-"""Curves of a training."""
+"""Training curves."""
 
 import math
 from pathlib import Path
@@ -14,7 +14,7 @@ PROBABILITIES = {"d_real": "D(x)", "d_fake": "D(G(z))"}
 
 
 def history(log, path=None):
-    """Draws a training's curves: losses, probabilities, and a panel for every other logged value.
+    """Draws training curves: losses, probabilities, and one panel for every other logged value.
 
     The panel of D(x) and D(G(z)) carries a line at 1/2, where both end when the generator's distribution equals that
     of the data (Goodfellow et al. 2014, section 4.1). `val_` curves are dashed.

@@ -1,4 +1,4 @@
-"""Films: endless animations, and videos."""
+"""Animations and videos."""
 
 import fractions
 import itertools
@@ -11,7 +11,7 @@ from kerasgan.plots.pictures import as_picture, image_grid
 
 
 def animation(frames, path, seconds_per_frame=0.2, rest=8):
-    """Writes frames as an endless animation, or a video, that rests on its last frame.
+    """Writes frames as an endless animation or a video that pauses on its last frame.
 
     Args:
         frames: sequence of uint8 arrays (height, width, 1 or 3), or of image files, all of one size.
@@ -78,7 +78,7 @@ def _video(pictures, path, seconds_per_frame, rest):
 
 
 def film(images, path, seconds_per_frame=0.05, scale=1):
-    """Writes images one after the other, without a rest: of a `latent.walk` it has no beginning and no end.
+    """Writes images as an animation or a video without a pause, such as those of a `latent.walk`.
 
     Args:
         images: float array in [-1, 1], (n, height, width, channels); or (n, rows, columns, height, width, channels),

@@ -1,4 +1,4 @@
-"""Pictures of images: grids, files, grids with words."""
+"""Image grids, with or without captions, and image files."""
 
 import math
 from pathlib import Path
@@ -53,7 +53,7 @@ def color_labels(labels):
 
 
 def image_grid(images, columns=None, padding=2):
-    """Lays images out as one picture.
+    """Arranges images in a grid.
 
     Args:
         images: float array in [-1, 1], (n, height, width, channels), filled row by row, or
@@ -180,7 +180,7 @@ def save_images(images, path, names=None, columns=None):
 
 
 def labelled_grid(images, rows=None, columns=None, captions=None, path=None):
-    """Draws a grid of images with words beside it: thresholds, samples and neighbours, a - b + c.
+    """Draws a grid of images with captions for rows and columns.
 
     Args:
         images: float array in [-1, 1], (rows, columns, height, width, channels), as for `image_grid`.

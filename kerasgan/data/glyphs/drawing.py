@@ -1,4 +1,4 @@
-"""How glyphs are drawn."""
+"""Rendering of glyphs."""
 
 import functools
 import math

@@ -1,4 +1,4 @@
-"""The task of unsupervised domain adaptation: labelled images of a source, and images of a target without labels."""
+"""The task of unsupervised domain adaptation: labelled source images and unlabelled target images."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""The task of coding images and making them again."""
+"""The task of encoding and decoding images."""
 
 import keras
 import numpy as np
@@ -9,7 +9,7 @@ from kerasgan.shapes import as_size
 
 
 class ThroughACode:
-    """Codes images and makes them again; mixed into a model before its base. `fit` takes images.
+    """Encodes and decodes images; mixed into a model before its base. `fit` takes images.
 
     A constructor sets `image_size` and `channels`, and the networks `encoder` and `decoder`.
     """

@@ -1,4 +1,4 @@
-"""The task of classifying with few labels: some labelled images, many without, and samples that resemble these."""
+"""The task of classifying with few labels: few labelled images and many unlabelled ones."""
 
 import keras
 import numpy as np

@@ -1,4 +1,4 @@
-"""The task of changing images: translating and enlarging them."""
+"""The task of translating or enlarging images."""
 
 import numpy as np
 import tensorflow as tf

@@ -123,7 +123,7 @@ class FromLabels(FromNoise):
                 checks.check_vectors(values, dim=size, name=name)
 
     def generate(self, num_images=None, seed=None, labels=None, batch_size=64, truncation=None):
-        """Draws images, from the averaged generator where there is one.
+        """Draws images, from the averaged generator if there is one.
 
         Args:
             num_images: int. Needed only where `labels` does not tell it.

@@ -23,7 +23,7 @@ def stateless_latents(prior, num_images, latent_dim, seed):
 
 
 def truncate(latents, threshold, prior="normal"):
-    """Draws latents towards the middle: samples become more typical and less diverse.
+    """Truncates latents: samples become more typical and less diverse.
 
     The truncation trick (Brock et al. 2019, https://arxiv.org/abs/1809.11096, section 3.1) samples from a normal
     distribution cut off at +-`threshold`. They draw again what lies outside; here every value goes to the same quantile
@@ -126,7 +126,7 @@ class FromNoise:
         return self.sampler().predict(inputs, batch_size=batch_size, verbose=0)
 
     def generate(self, num_images, seed=None, batch_size=64, truncation=None):
-        """Draws images, from the averaged generator where there is one.
+        """Draws images, from the averaged generator if there is one.
 
         Args:
             num_images: int.
@@ -145,7 +145,7 @@ class FromNoise:
         return [self.sample_latents(num_images, seed, truncation)]
 
     def standing_statistics(self, passes=100, batch_size=64, seed=None, truncation=None):
-        """Takes the statistics of the batch normalisations that images are drawn with anew: of many batches.
+        """Recomputes the statistics of batch normalization for sampling, from many batches.
 
         Standing statistics (Brock et al. 2019, https://arxiv.org/abs/1809.11096, appendix B): the average of the means
         and variances of the batches of many passes of G in training mode, where moving ones follow a G that moved.
@@ -199,7 +199,7 @@ class FromNoise:
         return condition
 
     def serving_functions(self):
-        """Returns what a SavedModel offers, as {endpoint: (function, list of `tf.TensorSpec`)}."""
+        """Returns the endpoints of a SavedModel, as {name: (function, list of `tf.TensorSpec`)}."""
         network = self.sampler()
 
         def serve(latents, *further):

@@ -1,4 +1,4 @@
-"""Standing statistics: what batch normalisations divide by when images are drawn, taken anew from many batches."""
+"""Standing statistics of batch normalization, averaged over many batches."""
 
 import keras
 import numpy as np

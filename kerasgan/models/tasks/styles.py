@@ -1,4 +1,4 @@
-"""The task of drawing images by styles: noise becomes w, and the w of each layer an image."""
+"""The task of drawing images by styles: from noise to w, and from one w per layer to an image."""
 
 import numpy as np
 
@@ -62,7 +62,7 @@ class FromStyles(FromLabels):
         return np.repeat(w[:, None], self.num_layers, axis=1) if w.ndim == 2 else w
 
     def generate(self, num_images=None, seed=None, labels=None, truncation=1.0, cutoff=None, batch_size=64):
-        """Draws images, from the averaged generator where there is one.
+        """Draws images, from the averaged generator if there is one.
 
         Args:
             num_images, seed, labels, batch_size: as of other models; labels for models with `num_classes` only.
