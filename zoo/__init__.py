@@ -24,7 +24,7 @@ from kerasgan.zoo._card import (
     write_card,
     write_entry,
 )
-from kerasgan.zoo._evaluate import score_enlargements, score_generator, score_translations
+from kerasgan.zoo._evaluate import score_enlargements, score_generator, score_segmentation, score_translations
 from kerasgan.zoo._fetch import locate, set_url
 from kerasgan.zoo._glyphs import score_glyphs
 from kerasgan.zoo._pages import results_csv, results_page, size_of, with_table
@@ -47,6 +47,7 @@ __all__ = [
     "score_enlargements",
     "score_generator",
     "score_glyphs",
+    "score_segmentation",
     "score_translations",
     "set_url",
     "training_record",

@@ -20,7 +20,9 @@ from kerasgan.metrics import (
     psnr,
     recognizability,
     score_images,
+    segmentation_scores,
     ssim,
+    weights_hash,
 )
 from kerasgan.metrics.score import size_in_words
 from kerasgan.networks import vgg_features
@@ -150,6 +152,32 @@ def score_translations(fake, real, other, data, paired, seed=None, extractor="ef
     found = score_images(real, fake, ("fd", "kd"), extractor=extractor, seed=seed, **about)
     floors = score_images(real, other, ("fd", "kd"), extractor=extractor, **about)
     return scores + [card_score(found[name], floor=floors[name]) for name in found]
+
+
+def score_segmentation(fake, real, labels, segmenter, num_classes, void=None, **about):
+    """Scores painted label maps by what a segmentation network reads in them, beside what it reads in the photos.
+
+    Scores are "mean_iou", "pixel_accuracy" and "class_accuracy" of `kerasgan.metrics.segmentation_scores`.
+
+    Args:
+        fake: float array (n, height, width, channels) in [-1, 1], what was painted of `labels`.
+        real: the same shape, the photos of these labels, for the floor.
+        labels: int array (n, height, width).
+        segmenter: `keras.Model`, images -> logits (n, height, width, num_classes), such as
+            `kerasgan.metrics.train_segmenter` trains it on other photos.
+        num_classes: int.
+        void: int, the class of pixels that do not count. Default None.
+        **about: fields of `kerasgan.metrics.Score`, such as `dataset` and `split`.
+
+    Returns:
+        list of scores as a card holds them, see `card_score`.
+    """
+    read = [segmenter.predict(images, batch_size=4, verbose=0).argmax(axis=-1) for images in (fake, real)]
+    of_fake, of_real = (segmentation_scores(labels, found, num_classes, void) for found in read)
+    stamp = about | {"num_real": len(real), "num_generated": len(fake), "image_size": size_in_words({fake.shape[1:3]})}
+    stamp |= {"extractor": segmenter.name, "weights_hash": weights_hash(segmenter)}
+    names = ("mean_iou", "pixel_accuracy", "class_accuracy")
+    return [card_score(Score(getattr(of_fake, n), n, **stamp), floor=getattr(of_real, n)) for n in names]
 
 
 def score_enlargements(upscale, folders, published=None, features="vgg16_33", scale=4):

@@ -35,6 +35,10 @@ class Pix2PixHD(FromLabelMaps, TrainsCoarseToFine, AdversarialModel):
     `style_dim` an encoder E learns, together with G, what tells instances of one class apart (section 3.4): the means
     of its features over each instance go to G. `find_styles` then clusters them.
 
+    A recipe of the zoo trains it:
+
+        KERASGAN_DATA_DIR=... python -m kerasgan.zoo.pix2pixhd_camvid.recipe runs
+
     Args:
         image_size: int or (height, width) of the images in training, multiples of 2^(downsamplings + 1), without the
             enhancer of 2^downsamplings. `translate` takes any size. Defaults to (1024, 2048), the paper's.

@@ -2,6 +2,7 @@
 
 import os
 
+import keras
 import numpy as np
 import pytest
 import skimage.metrics
@@ -112,6 +113,22 @@ def test_glyphs_as_asked_for_score_as_real_ones_and_others_do_not():
     assert [score["metric"] for score in right] == list(names)
     for score, other in zip(right, wrong):
         assert score["value"] == score["floor"] > 0.85 and other["value"] < 0.4, (score, other)
+
+
+def test_painted_label_maps_are_read_beside_the_photos():
+    """A reader of one channel's sign: the photos show their classes, the paintings in one half only."""
+    images = keras.Input((None, None, 1))
+    reader = keras.Model(images, keras.layers.Concatenate()([-images, images]), name="reader")
+    labels = np.tile([0, 1], (3, 4, 2))
+    photos = (2.0 * labels[..., None] - 1).astype("float32")
+    painted = photos.copy()
+    painted[:, :2] = -1
+    scores = zoo.score_segmentation(painted, photos, labels, reader, 2, dataset="toys")
+    assert [s["metric"] for s in scores] == ["mean_iou", "pixel_accuracy", "class_accuracy"]
+    # Of class 0 all pixels are right, and a quarter of all is taken for it; of class 1 half is right.
+    assert [s["value"] for s in scores] == pytest.approx([(2 / 3 + 1 / 2) / 2, 0.75, 0.75])
+    assert [s["floor"] for s in scores] == [1, 1, 1]
+    assert scores[0]["dataset"] == "toys" and scores[0]["num_generated"] == 3 and scores[0]["extractor"] == "reader"
 
 
 def test_enlargements_are_scored_beside_bicubic_ones(tmp_path):

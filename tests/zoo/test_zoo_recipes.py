@@ -12,7 +12,7 @@ import pytest
 import tensorflow as tf
 
 from kerasgan import callbacks
-from kerasgan.data import glyphs
+from kerasgan.data import from_arrays, glyphs
 from kerasgan.zoo import FOLDER, recipes
 from kerasgan.zoo._card import machine
 from kerasgan.zoo.gan_cls_glyphs import matching
@@ -252,3 +252,25 @@ def test_letters_are_read_by_the_logits_of_right_and_wrong_captions(monkeypatch)
     assert matching.read(knows, words) == 1
     assert matching.read(lambda pairs, training: -knows(pairs, training), words) == 0
     assert matching.read(lambda pairs, training: tf.zeros((100, 1)), words) == 0.5
+
+
+@pytest.mark.slow
+def test_the_three_phases_of_label_maps_go_on_where_they_stopped(tmp_path):
+    from kerasgan.zoo.pix2pixhd_camvid import recipe
+
+    labels = np.random.default_rng(0).integers(0, recipe.CLASSES, (4, 48, 64)).astype("int32")
+    photos = np.random.default_rng(1).uniform(-1, 1, (4, 48, 64, 3)).astype("float32")
+    data = from_arrays((labels, photos), batch_size=1, seed=0)
+    options = {"perceptual": None, "run_eagerly": True, "steps_per_execution": 1}
+
+    def run(folder, epochs):
+        return recipe.train(
+            folder, data, epochs, steps_per_epoch=1, network=recipe.model((48, 64), 4, **options), **options
+        )
+
+    straight = run(tmp_path / "a", {"global": 1, "enhancer": 1, "both": 2})
+    run(tmp_path / "b", {"global": 1, "enhancer": 1, "both": 1})
+    resumed = run(tmp_path / "b", {"global": 1, "enhancer": 1, "both": 2})
+    assert int(straight.step) == int(resumed.step) == 4
+    for ours, theirs in zip(resumed.weights, straight.weights, strict=True):
+        np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
