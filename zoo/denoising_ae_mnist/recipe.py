@@ -6,8 +6,9 @@ Command:   python -m kerasgan.zoo.denoising_ae_mnist.recipe runs
 Expected:  psnr_masking 20 dB (the spoiled digits: 13), psnr_salt_and_pepper 19 (8), psnr_gaussian 18 (13)
 Time:      see card.json
 
-The network and training of the authors' tutorial, 500 units with tied weights, with three noises at once: a fifth of
-the pixels black, then a fifth black or white, then normal noise of standard deviation 0.3 of pixels in [-1, 1].
+The network of the authors' tutorial, 500 units with tied weights, trained by Adam in larger batches, with three noises
+at once: a fifth of the pixels black, then a fifth black or white, then normal noise of standard deviation 0.3 of pixels
+in [-1, 1].
 """
 
 import sys
@@ -22,8 +23,8 @@ from kerasgan.zoo import card_score, recipes
 
 DATA = "mnist"
 SEED = 0
-EPOCHS = 15
-BATCH_SIZE = 20
+EPOCHS = 10
+BATCH_SIZE = 100
 ABOUT = {
     "description": "A denoising autoencoder of handwritten digits.",
     "paper": {
@@ -49,7 +50,8 @@ def noises(masking, salt_and_pepper, gaussian):
 def model():
     """Returns the compiled model, untrained."""
     model = kerasgan.Autoencoder(code=500, tied=True, seed=SEED)
-    model.compile(corruption=list(noises(0.2, 0.2, 0.3).values()), steps_per_execution=50)
+    optimizer = kerasgan.optimizers.Adam(1e-3)
+    model.compile(optimizer, corruption=list(noises(0.2, 0.2, 0.3).values()), steps_per_execution=50)
     return model
 
 
