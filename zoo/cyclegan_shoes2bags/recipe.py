@@ -4,7 +4,7 @@ Paper:     Zhu, Park, Isola, Efros (2017), Unpaired Image-to-Image Translation u
 Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.cyclegan_shoes2bags.recipe runs
 Expected:  Fréchet distances 164 to bags and 197 to shoes, which as they are lie 218 apart; kernel distances 0.117 and
            0.228, where they are 0.216 apart: the bags are the better ones
-Time:      see card.json
+Time:      9 minutes on an NVIDIA H100; no weights come with the library
 
 The networks are the paper's with 32 channels next to the image in the place of 64, trained in batches of 4, and without
 the identity loss, which the paper uses where colours shall stay.
