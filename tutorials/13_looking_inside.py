@@ -44,15 +44,16 @@ for name, field in kerasgan.networks.receptive_fields(network).items():
 # away, `invert` says so.
 
 # %%
-LAYERS = {"conv2d": (1, 0.02), "max_pooling2d": (2, 0.02), "conv2d_1": (3, 0.02), "max_pooling2d_1": (4, 0.01)}
+LAYERS = {"conv 1": (1, 0.02), "pooling 1": (2, 0.02), "conv 2": (3, 0.02), "pooling 2": (4, 0.01)}
 LAYERS |= {"features": (6, 0.003), "logits": (8, 0.003)}
 options = {"tv_weight": 0.03, "alpha_weight": 8e-12, "contrast": 0.95, "restarts": 2, "verbose": 0}
 
-columns, names = [digits], ["image"]
+columns, names, searched = [digits], ["image"], {}
 for layer, (index, rate) in LAYERS.items():
     found = latent.invert(network, digits, index, stages=[(rate, STEPS), (rate / 10, STEPS)], **options)
     apart = np.sqrt(np.square(found.images - digits[:, None]).mean())
     print(f"{layer:16} features off by {found.errors.mean():.3f}, pixels by {apart:.3f}")
+    searched[layer] = found.images
     columns += [found.images[:, 0], found.images[:, 1]]
     names += [f"{layer}\n{'again' if i else ''}" for i in range(2)]
 plots.labelled_grid(np.stack(columns, axis=1), columns=names, path=f"{FOLDER}/layers.png")
@@ -93,11 +94,11 @@ decoder = keras.Model(code, keras.layers.Reshape((28, 28, 1))(x), name="decoder"
 model = kerasgan.Autoencoder(encoder=encoder, decoder=decoder, seed=0)
 model.compile(kerasgan.optimizers.Adam(1e-3), loss="squared_error", steps_per_execution=10)
 model.fit(kerasgan.data.load("glyphs", num_images=NUM_IMAGES, batch_size=50, **glyphs), epochs=EPOCHS, verbose=2)
-both = np.stack([digits, found.images[:, 0], np.clip(model.reconstruct(digits), -1, 1)], axis=1)
-plots.labelled_grid(both, columns=["image", "logits, searched", "features, learned"], path=f"{FOLDER}/learned.png")
+both = np.stack([digits, searched["features"][:, 0], np.clip(model.reconstruct(digits), -1, 1)], axis=1)
+plots.labelled_grid(both, columns=["image", "searched", "learned"], path=f"{FOLDER}/learned.png")
 
 # %% [markdown]
-# ![Digits, images found for their features, and what a decoder makes of them](pictures/13_learned.png)
+# ![Digits, images searched for their 128 features, and what a decoder makes of these](pictures/13_learned.png)
 #
 # The decoder draws digits where the search found textures: what it adds it knows from other digits, not from the
 # features.
