@@ -25,6 +25,7 @@ OFTEN = (
     "test_frozen_layers_stay_as_they_are_and_are_remembered",
     "test_export_serves_what_generate_gives",
     "test_default_model_is_built_compiled_and_described",
+    "test_penalties_of_weights_are_part_of_the_generator_s_loss",
 )
 BY_DEFAULT = ("DCGAN", "ConditionalGAN of several conditions")
 # The pool of CycleGAN once made XLA compile every step anew.

@@ -289,6 +289,18 @@ def test_unknown_arguments_are_named_with_the_nearest_known_one(case):
         case.make().evaluate((case.evaluated or case.arrays)(8))
 
 
+def test_penalties_of_weights_are_part_of_the_generator_s_loss(case, monkeypatch):
+    """`penalty="orthogonal"` and its like. A step that leaves them out would train without them, and say nothing."""
+    if not case.game or "penalty" not in case.model().get_compile_config():
+        pytest.skip("takes no penalties")
+    model = case.model(run_eagerly=True, jit_compile=False)
+    asked, penalties = [], model.generator_penalties
+    # Kept from Keras's tracking.
+    object.__setattr__(model, "generator_penalties", lambda: asked.append(1) or penalties())
+    model.fit(case.dataset(), epochs=1, steps_per_epoch=1, verbose=0)
+    assert asked
+
+
 def test_numpy_integers_are_integers(case):
     model = case.make()
     arguments = {
