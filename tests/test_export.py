@@ -215,6 +215,20 @@ def test_the_guide_tells_the_layout_and_a_request_that_the_signature_understands
         assert word in (pathlib.Path(__file__).parents[1] / "tutorials" / "10_export_and_serving.py").read_text()
 
 
+def test_a_served_model_refuses_labels_that_it_does_not_know(tmp_path):
+    model = MODELS["ConditionalGAN"]()
+    served = tf.saved_model.load(model.export(tmp_path / "letters")).signatures
+    known = {"labels": tf.constant([0, 2]), "slant": tf.zeros((2, 1))}
+    numbers, z = {"num_images": tf.constant(2), "seed": tf.constant(1)}, {"latents": tf.zeros((2, 4))}
+    drawn = served["generate"](**numbers, **known)["images"]
+    labels = {name: value.numpy() for name, value in known.items()}
+    np.testing.assert_allclose(drawn, model.generate(2, seed=1, labels=labels), atol=TOLERANCE)
+    for wrong in ([0, 3], [-1, 0]):
+        for name, inputs in (("generate", numbers), ("serving_default", z)):
+            with pytest.raises(tf.errors.InvalidArgumentError, match="must be ints from 0 to 2"):
+                served[name](**inputs, **known | {"labels": tf.constant(wrong)})
+
+
 @pytest.mark.slow
 def test_pix2pix_takes_its_noise_as_an_input_where_a_format_cannot_draw():
     functions = export.portable_functions(MODELS["Pix2Pix"]())

@@ -3,7 +3,7 @@
 #
 # Radford et al. (2016, https://arxiv.org/abs/1511.06434) found the convolutional networks with which GANs train
 # reliably. `kerasgan.DCGAN` has them for image sizes that are 4, 5, 6 or 7 times a power of two, such as 28, 32, 64, 96
-# or 256. Here they learn letterforms, which kerasgan renders itself; in the end you take a folder of your own photos.
+# or 256. Here they learn letters, which kerasgan renders itself. At the end you use a folder of your own photos.
 
 # %%
 import keras
@@ -27,8 +27,8 @@ dataset = kerasgan.data.load("glyphs", image_size=28, channels=1, batch_size=64,
 # ## Model
 #
 # `compile()` without arguments is the paper's training: Adam with rate 2e-4 and beta_1 0.5 for both networks, and the
-# non-saturating loss. One thing is added here that the paper did not have and that nearly every later paper does: an
-# exponential moving average of the generator's weights. `generate`, the sample grids and `export` use it.
+# non-saturating loss. `ema_decay` adds what nearly every later paper has: an exponential moving average of the
+# generator's weights. `generate`, the sample grids and `export` use it.
 
 # %%
 model = kerasgan.DCGAN(image_size=28, channels=1, width=32, seed=0)
@@ -37,9 +37,8 @@ model.compile(ema_decay=0.995, steps_per_execution=10)
 # %% [markdown]
 # ## Training
 #
-# Callbacks that one always wants: a picture after each epoch, from the same latents, so that one sees letters form; the
-# whole state of the run on disk, so that the script can be killed and started again; an end to the run at the first
-# NaN; and a log.
+# These callbacks are useful in every training: a grid of samples after each epoch, from the same latents; the complete
+# state of the run on disk, so that the script can be killed and started again; a stop at the first NaN; and a log.
 
 # %%
 history = model.fit(
@@ -83,5 +82,5 @@ print("exported to", model.export(f"{FOLDER}/served"))
 # model.compile(ema_decay=0.999, augment="diffaugment")
 # ```
 #
-# All pictures are read and checked before training begins; those that are broken are named. With fewer than about ten
-# thousand pictures the discriminator learns them by heart, and `augment="diffaugment"` (Zhao et al. 2020) helps most.
+# All images are read and checked before training begins; broken ones are named. With fewer than about ten thousand
+# images the discriminator memorizes them, and `augment="diffaugment"` (Zhao et al. 2020) helps most.

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Saying what to draw: conditional generation
 #
-# A DCGAN draws whatever it likes. Mirza & Osindero (2014, https://arxiv.org/abs/1411.1784) tell both players what is
-# wanted: G gets the label beside its random numbers, D gets it beside the image and learns to reject images that do not
-# fit. Here the wish has two parts, a class (which letter) and a real number (how far it leans).
+# A DCGAN draws any image. Mirza & Osindero (2014, https://arxiv.org/abs/1411.1784) give both players a condition: G
+# gets the label with its random numbers, D gets it with the image and learns to reject images that do not match. Here
+# the condition has two parts, a class (which letter) and a real number (its slant).
 
 # %%
 import numpy as np
@@ -55,7 +55,7 @@ history = model.fit(
 kerasgan.plots.history(history, f"{FOLDER}/curves.png")
 
 # %% [markdown]
-# ## One wish changed at a time
+# ## One condition changed at a time
 #
 # The latents stay, the letter changes from row to row and the slant from column to column. What the latents decide,
 # place, size and weight, stays nearly the same everywhere.
@@ -72,11 +72,11 @@ kerasgan.plots.labelled_grid(
 # %% [markdown]
 # ![A row for each letter, a column for each slant](pictures/03_wishes.png)
 #
-# ## Does it do as it is told?
+# ## Does it follow the condition?
 #
-# Pictures persuade too easily, so measure. How far an image leans can be computed from its moments: the covariance of
-# columns and rows over the variance of the rows is the shear. Of a letter as tall as L that is not the slant alone, but
-# it must rise with the slant that was asked for, letter by letter.
+# Pictures persuade easily, so measure. The slant of an image can be computed from its moments: the covariance of
+# columns and rows divided by the variance of the rows is the shear. For a letter such as L this is not the slant
+# alone, but for each letter it must increase with the given slant.
 
 
 # %%
@@ -104,10 +104,10 @@ print(f"  real images:      {agreement(real, labels['letter'].numpy(), labels['s
 print(f"  generated images: {agreement(made, asked['letter'], asked['slant']):.2f}")
 
 # %% [markdown]
-# In the run that drew the picture above the correlation was 1.00 for real images and 0.73 for generated ones: the slant
-# is obeyed, though with these few epochs letters come apart where the latents want something else. `cgan_mnist` of the
-# zoo shows what 47 minutes do for labels alone: 98 % of its digits are those that were asked for.
+# In the run that drew the picture above, the correlation was 1.00 for real images and 0.73 for generated ones: the
+# model follows the slant, though after these few epochs some letters fall apart. `cgan_mnist` of the zoo was trained
+# for 47 minutes on labels alone: 98 % of its digits show the given class.
 #
-# For labels alone `kerasgan.ACGAN` (Odena et al. 2017) asks D to name the class instead of showing it to D; compare
-# both on your data. `metrics.classification_accuracy_score` trains a classifier on generated images and tests it on
-# real ones: what a conditional model is worth as a source of data.
+# For labels alone there is also `kerasgan.ACGAN` (Odena et al. 2017), whose D predicts the class instead of receiving
+# it; compare both on your data. `metrics.classification_accuracy_score` trains a classifier on generated images and
+# tests it on real ones, which measures a conditional model as a source of data.

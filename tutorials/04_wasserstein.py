@@ -81,12 +81,12 @@ figure.savefig("slopes.png")
 # %% [markdown]
 # ![The slope that G sees, by the distance of the two brightnesses](pictures/04_slopes.png)
 #
-# The slope of the minimax loss falls to a hundredth and less: the better D, the less it says. The non-saturating loss
-# keeps a slope, but a wild one, sixty at one distance and four at another, which makes trainings unsteady. The critic
-# of a Wasserstein GAN (Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875) gives no probabilities: its mean score
-# of real images minus that of generated ones, under a bound on its slope, is how far the one pile would have to be
-# moved to become the other. The gradient penalty (Gulrajani et al. 2017) holds that slope near 1, so G is told where to
-# go with a force of about 1 from everywhere.
+# The slope of the minimax loss falls to a hundredth and less: the better D is, the less G learns. The non-saturating
+# loss keeps a slope, but it varies from four to sixty between distances, which makes training unstable. The critic of
+# a Wasserstein GAN (Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875) gives no probabilities. Its mean score of
+# real images minus that of generated ones, under a bound on its slope, is the distance by which one distribution has
+# to be moved to become the other. The gradient penalty (Gulrajani et al. 2017) holds the slope near 1, so G gets a
+# gradient of about 1 everywhere.
 #
 # ## The same in a training
 #
@@ -117,6 +117,6 @@ for name, cls, loss in (("minimax", kerasgan.GAN, "minimax"), ("Wasserstein", ke
     print(f"{'':12} d_loss at the end of the first epochs:", [round(value, 3) for value in history["d_loss"][:5]])
 
 # %% [markdown]
-# The minimax game's d_loss falls to 0 and stays there: D has won, and G has stopped. Of a Wasserstein GAN -d_loss is
-# (up to the penalty) the distance that is left, so here the loss does what one expects of a loss: it falls in size as
-# the images get better. On images: `kerasgan.WGANGP(image_size=28, channels=1)`, whose `compile()` is the paper's.
+# The d_loss of the minimax game falls to 0 and stays there: D has won, and G has stopped. In a Wasserstein GAN, -d_loss
+# is the remaining distance (up to the penalty), so it decreases as the images get better. For images use
+# `kerasgan.WGANGP(image_size=28, channels=1)`, whose `compile()` is the paper's.

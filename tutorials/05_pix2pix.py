@@ -32,9 +32,9 @@ sources, targets = next(iter(glyphs.pairs("test", num_images=128, batch_size=128
 # %% [markdown]
 # ## Model
 #
-# The generator is a U-Net: what the outline tells about a place goes straight across to the same place of the result.
-# For 32 pixels a judge with a receptive field of 16 is enough; the paper's 70 belongs to 256 pixels. The paper trains
-# with one image a batch; with larger batches the running statistics of batch normalisation are the right ones.
+# The generator is a U-Net: skip connections carry what the outline shows at a position to the same position of the
+# result. For 32 pixels a discriminator with a receptive field of 16 is enough; the paper's 70 is for 256 pixels. The
+# paper trains with batches of one image; with larger batches use the moving statistics of batch normalization.
 
 # %%
 model = kerasgan.Pix2Pix(image_size=32, channels=3, width=16, receptive_field=16, sampling_statistics="moving", seed=0)
@@ -51,8 +51,8 @@ kerasgan.plots.history(history, f"{FOLDER}/curves.png")
 # %% [markdown]
 # ## How good is it?
 #
-# On pairs that training never showed: the difference to the truth, beside what doing nothing (handing back the source)
-# and the untrained network would score. A number without such neighbours says nothing.
+# These are pairs that were not in the training set: the difference to the truth, and for comparison the scores of
+# returning the source and of the untrained network. A number without such a comparison says nothing.
 
 # %%
 translated = model.translate(sources, seed=1)

@@ -3,8 +3,8 @@
 #
 # Often there are photos of horses and photos of zebras, but no horse was ever photographed as a zebra. Zhu et al.
 # (2017, https://arxiv.org/abs/1703.10593) learn both directions at once, each against a discriminator, and demand that
-# the journey there and back ends where it began. Without pairs nothing can be checked, one thinks. Here it can: the
-# data are built so that the true partner of each image is known, and withheld from training.
+# translating there and back returns the original image. Here the result can be checked: the data are built so that the
+# true partner of each image is known, and withheld from training.
 
 # %%
 import numpy as np
@@ -31,8 +31,8 @@ serif, sans = next(iter(glyphs.domains("test", paired=True, num_images=128, batc
 # %% [markdown]
 # ## Model
 #
-# Two translators and two judges. `compile` takes the weights of the terms: `cycle_weight` for there and back,
-# `identity_weight` for leaving alone what already belongs to the target domain. The logs show each term by itself.
+# The model has two translators and two discriminators. `compile` takes the weights of the terms: `cycle_weight` for the
+# cycle loss, `identity_weight` for leaving images of the target domain unchanged. The logs show each term.
 
 # %%
 model = kerasgan.CycleGAN(image_size=32, channels=1, width=8, blocks=2, receptive_field=16, seed=0)

@@ -1,9 +1,8 @@
 # %% [markdown]
 # # Export and serving
 #
-# A trained generator is wanted where there is no Keras: behind a model server, in a browser, on a phone. `export`
-# writes it in three formats. In each lie the averaged weights where there are any, and nothing that only training
-# needs.
+# A trained generator is often needed where there is no Keras: behind a model server, in a browser, on a phone. `export`
+# writes it in three formats, with the averaged weights if there are any, and without what only training needs.
 
 # %%
 import json
@@ -21,8 +20,8 @@ model = kerasgan.zoo.load("dcgan_mnist")  # its weights come with the package; a
 # %% [markdown]
 # ## SavedModel, for model servers
 #
-# Servers look for numbered folders and load the highest number. `export` makes the next one, complete or not at all, so
-# a server that watches the folder never meets half a model.
+# Servers look for numbered folders and load the highest number. `export` writes the next one atomically, so a server
+# that watches the folder never loads half a model.
 
 # %%
 path = model.export(FOLDER / "digits")
@@ -31,8 +30,8 @@ for file in sorted(pathlib.Path(path).rglob("*")):
     print("  ", file.relative_to(FOLDER))
 
 # %% [markdown]
-# Two signatures: `serving_default` takes the generator's own inputs by name (`latents`, and `labels` or `text` where
-# the model has them), `generate` takes `num_images` and `seed` and answers with the very images of `model.generate`.
+# It has two signatures. `serving_default` takes the generator's inputs by name: `latents`, and `labels` or `text` if
+# the model has them. `generate` takes `num_images` and `seed` and returns the same images as `model.generate`.
 
 # %%
 served = tf.saved_model.load(path).signatures
@@ -56,7 +55,12 @@ kerasgan.plots.save_png("served.png", kerasgan.plots.image_grid(images))
 #     --model_name digits --model_path /models/digits --rest_port 9000
 # ```
 #
-# What one sends to TensorFlow Serving, and what comes back:
+# A conditional model's `generate` also takes the conditions, one value for each image: `labels` for classes, or the
+# names in `num_classes` and `attributes`; `text` (vectors) for models of texts. `kerasgan.zoo.load("cgan_glyphs")`,
+# for example, is asked with `{"num_images": 2, "seed": 1, "letter": [0, 1], "color": [3, 3], "slant": [[0.5],
+# [0.5]]}`. A label that the model does not know is an error of the request; no image is drawn.
+#
+# The request to TensorFlow Serving, and its answer:
 
 # %%
 request = {"signature_name": "generate", "inputs": {"num_images": 2, "seed": 1}}
@@ -68,8 +72,8 @@ print(json.dumps(answer)[:40], "... the images as nested lists")
 # %% [markdown]
 # ## LiteRT, for phones, and ONNX, for browsers and most other runtimes
 #
-# One file, one function. Neither format has TensorFlow's random numbers, so the latents are an input: draw them where
-# you run it. (Pix2Pix, whose noise is a part of the network, has an input `noise`, uniform on [-1, 1).)
+# Each file holds one function. Neither format has TensorFlow's random numbers, so the latents are an input: draw them
+# where you run the model. (Pix2Pix, whose noise is part of the network, has an input `noise`, uniform on [-1, 1).)
 
 # %%
 latents = model.sample_latents(NUM_IMAGES, seed=1)

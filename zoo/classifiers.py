@@ -13,9 +13,26 @@ import tensorflow as tf
 
 from kerasgan.data import load as load_data
 from kerasgan.metrics import Score
+from kerasgan.models.exporting import Exports
 from kerasgan.shapes import as_size
 from kerasgan.zoo._card import card_score, training_record, write_entry
 from kerasgan.zoo._weights import save_weights
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class Classifier(Exports, keras.Model):
+    """A classifier that `export` writes as every other model: from `images` to `logits`."""
+
+    sampling_networks, fixed_networks = ("classifier",), ()  # what an exported model holds
+
+    def sampler(self, name):
+        """Returns the network that is exported: the classifier itself."""
+        return self
+
+    def serving_functions(self):
+        """Returns the endpoint of a SavedModel: `serving_default`, from `images` to `logits`."""
+        images = tf.TensorSpec((None, *self.input_shape[1:]), tf.float32, "images")
+        return {"serving_default": (lambda images: {"logits": self(images, training=False)}, [images])}
 
 
 def network(num_classes=10, image_size=28, channels=1, prepare=None):
@@ -28,7 +45,7 @@ def network(num_classes=10, image_size=28, channels=1, prepare=None):
         prepare: callable of `keras.ops` from images to what the convolutions see. Default None: the images.
 
     Returns:
-        keras.Model: images (n, height, width, channels) float32 in [-1, 1] to logits (n, num_classes); its
+        A `Classifier`: images (n, height, width, channels) float32 in [-1, 1] to logits (n, num_classes); its
         layer "features" gives (n, 128), non-negative.
 
     Example:
@@ -45,7 +62,7 @@ def network(num_classes=10, image_size=28, channels=1, prepare=None):
     x = keras.layers.Flatten()(keras.layers.MaxPooling2D()(x))
     x = keras.layers.Dense(128, activation="relu", name="features")(x)
     logits = keras.layers.Dense(num_classes, name="logits")(keras.layers.Dropout(0.3)(x))
-    return keras.Model(images, logits, name="classifier")
+    return Classifier(images, logits, name="classifier")
 
 
 def train(directory, model, dataset, epochs, steps_per_epoch, learning_rate, shift, flip):

@@ -93,6 +93,8 @@ def describe(model, title=None, class_names=None, texts=None):
     Returns:
         dict: "title", "channels", "output", "inputs", a list of {"name", "role", ...} in the network's order.
     """
+    if not hasattr(model, "preview"):
+        raise ValueError(f"`model` must be one that draws images. Received: {type(model).__name__} {model.name!r}")
     _, specs = export.portable_functions(model)["serving_default"]
     labels, attributes = getattr(model, "label_sets", {}), getattr(model, "attribute_sets", {})
     inputs, noises = [], 0

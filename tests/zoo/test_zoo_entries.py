@@ -282,3 +282,12 @@ def test_python_started_in_a_clone_finds_the_zoo():
         str(clone / "zoo" / "__init__.py"),
         str(len(zoo.list_models())),
     ]
+
+
+def test_a_classifier_is_exported_as_every_other_model(tmp_path):
+    network = zoo.load("classifier_mnist")
+    images = np.random.default_rng(0).uniform(-1, 1, (3, 28, 28, 1)).astype("float32")
+    served = kerasgan.export.load(network.export(tmp_path / "digits"))["serving_default"]
+    np.testing.assert_allclose(served(images=tf.constant(images))["logits"], network(images), atol=1e-5)
+    with pytest.raises(ValueError, match="must be one that draws images"):
+        kerasgan.playground.describe(network)

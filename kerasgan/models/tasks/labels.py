@@ -202,3 +202,9 @@ class FromLabels(FromNoise):
     def condition_specs(self):
         labels = [tf.TensorSpec((None,), tf.int32, name) for name in self.label_sets]
         return labels + [tf.TensorSpec((None, dim), tf.float32, name) for name, dim in self.attribute_sets.items()]
+
+    def refuse_unknown(self, condition):
+        """Adds to a graph an error for labels outside the classes; a one-hot vector of them would be all zeros."""
+        for (name, count), labels in zip(self.label_sets.items(), condition):
+            known = tf.reduce_all((labels >= 0) & (labels < count))
+            tf.debugging.Assert(known, [f"`{name}` must be ints from 0 to {count - 1}. Received:", labels])

@@ -194,6 +194,9 @@ class FromNoise:
         """Returns the `tf.TensorSpec`s of the condition, which a caller of an exported model gives."""
         return []
 
+    def refuse_unknown(self, condition):
+        """Adds to a graph the check of a condition that a caller gives."""
+
     def further_inputs(self, condition, num_images, seed):
         """Returns the network's inputs after z, as tensors, for the condition that a caller gives."""
         return condition
@@ -203,6 +206,7 @@ class FromNoise:
         network = self.sampler()
 
         def serve(latents, *further):
+            self.refuse_unknown(further)
             return {"images": network(join_inputs(latents, further), training=False)}
 
         def generate(num_images, seed, *condition):
