@@ -22,39 +22,39 @@ from kerasgan.version import __version__
 
 
 class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
-    """Saves the complete state of a training and continues an interrupted one exactly where it stood.
+    """Saves the complete state of a training, and resumes an interrupted training exactly.
 
     A checkpoint is a folder `step_00000120` with `state.weights.h5` (networks, averaged weights, both optimizers,
-    seed generators, the step: `model.save_weights` of a compiled model) and `manifest.json` (step, epoch, where
-    the training began, the configurations of the model and of its `compile()`, the data's first batch, other callbacks'
-    state, versions, and a SHA-256 of all that). It appears at once, by a rename, after everything has reached the disk.
+    seed generators, the step: `model.save_weights` of a compiled model) and `manifest.json` (step, epoch, start of the
+    training, configurations of the model and its `compile()`, hash of the first batch, state of other callbacks,
+    versions, and SHA-256 hashes). The folder is renamed into place after all data have been written to the disk.
 
-    `fit` of a kerasgan model calls `restore_into` before training, so that the same script, started again, continues.
-    The checkpoint knows the step and the epoch at which the training in its folder began, which may be those of a
-    loaded model or of a second `fit`: `epochs` means the same to a run and to its continuation. Of callbacks that set
-    the model's weights, see `fit`.
+    `fit` of a kerasgan model calls `restore_into` before training, so that the same script, run again, continues. The
+    checkpoint stores the step and the epoch at which the training in its folder began, which may be those of a loaded
+    model or of a second `fit`; `epochs` means the same in a run and in its continuation. For callbacks that set the
+    model's weights, see `fit`.
 
-    A state with a non-finite weight or log is never saved. Of several workers only the chief writes, and all restore
-    from the same folder, which they must share.
+    A state with a non-finite weight or log is never saved. With several workers only the chief writes, and all restore
+    from the same shared folder.
 
-    While a training runs, no other process may train into its folder: it is refused, with the name of the process that
-    does. What holds the folder is a lock of the system's (`kerasgan.locks`), which ends with the process.
+    While a training runs, another process that trains into the same folder is refused with an error that names the
+    running process. The folder is held by a system lock (`kerasgan.locks`), which ends with the process.
 
-    A training is continued with its own options and data only. The data are known by their first batch, so a `shuffle`
-    needs a seed, as those of `kerasgan.data` have. One `tf.data` object that shuffles gives each `fit` another order:
-    a script that calls `fit` twice makes a new one for each.
+    A training continues only with the same options and data. The data are compared by their first batch, so `shuffle`
+    needs a seed; the datasets of `kerasgan.data` have one. A `tf.data` object that shuffles gives each `fit` another
+    order, so a script that calls `fit` twice must create a new dataset for each call.
 
-    SIGTERM and SIGINT (Ctrl-C) save at the next step boundary and then raise `SystemExit` with status 143 or 130; the
-    second signal acts at once, as if this callback were not there. Of several workers each obeys its own signal, and
-    the chief's saves: when another one goes, the rest end with an error and the last regular checkpoint stands.
+    SIGTERM and SIGINT (Ctrl-C) save at the next step boundary and then raise `SystemExit` with status 143 or 130; a
+    second signal acts immediately. With several workers each handles its own signal, and only the chief saves: if
+    another worker stops, the rest end with an error and the last regular checkpoint remains.
 
     Args:
         directory: folder of the checkpoints of one run.
-        every_n_steps: int, saves after at least so many steps, or None (default).
+        every_n_steps: int, saves after at least this many steps, or None (default).
         every_n_epochs: int, default 1, or None. The end of training is always saved.
-        keep: int, how many checkpoints stay: the newest. Default 3.
+        keep: int, the number of newest checkpoints to keep. Default 3.
         handle_signals: bool, default True; only in Python's main thread and only while `fit` runs.
-        same_data: bool, default True. False continues with other data, of the same shape, too: not bit for bit then.
+        same_data: bool, default True. False also continues with other data of the same shape, then not bit for bit.
 
     Raises:
         BlockingIOError: when another process trains into the folder; it names the process.

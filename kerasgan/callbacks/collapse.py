@@ -21,17 +21,17 @@ RISING = 1.05
 class CollapseMonitor(KnowsItsArguments, keras.callbacks.Callback):
     """Warns when the samples are much less diverse than the data.
 
-    Adds to the epoch's logs, where it evaluates: `sample_diversity`, the mean pairwise distance of samples' features
-    divided by that of the data's; `duplicate_share`, the share of samples with another sample nearer than a quarter of
-    the data's median distance to the nearest neighbour; with a classifier, `class_coverage`, the effective number of
-    classes among the samples (the exponential of the histogram's entropy) divided by that of the data; and
-    `collapse`, 1 where any of them is beyond its limit and not better by 5 % than ever before, else 0: a young
-    generator's samples are poor, but become more diverse. An alarm is a warning, an entry of `alarms`, and on request
+    In the epochs in which it evaluates, it adds to the logs: `sample_diversity`, the mean pairwise distance of samples'
+    features divided by that of the data; `duplicate_share`, the share of samples with another sample nearer than a
+    quarter of the data's median distance to the nearest neighbour; with a classifier, `class_coverage`, the effective
+    number of classes among the samples (the exponential of the histogram's entropy) divided by that of the data; and
+    `collapse`, which is 1 if any of them is beyond its limit and has not improved by 5 %, else 0. (The samples of an
+    untrained generator are poor, but become more diverse.) An alarm is a warning, an entry in `alarms`, and optionally
     the end of training.
 
-    Distances of pixels see a generator that makes one image, or few; that it makes one class of many, only a
-    classifier or trained features see for sure: for USPS digits the digits of one class have a `sample_diversity` of
-    0.35 ("1") to 0.98 ("2") by thumbnails.
+    Pixel distances detect a generator that draws one or few images. To detect a generator that draws one class of many,
+    use a classifier or trained features: digits of a single USPS class have a `sample_diversity` of 0.35 ("1") to 0.98
+    ("2") by thumbnails.
 
     Args:
         dataset: `tf.data.Dataset` of batches as `fit` takes them. Default: the first batch of the training.
@@ -46,7 +46,7 @@ class CollapseMonitor(KnowsItsArguments, keras.callbacks.Callback):
         min_coverage: float, below it `class_coverage` is too low. Default 0.5.
         patience: int, evaluations in a row that must be bad before the alarm. Default 2.
         stop: bool, whether an alarm ends the training. Default False.
-        seed: int, decides the latents. Default 0.
+        seed: int, seed of the latents. Default 0.
 
     Attributes:
         alarms: list of dicts with "epoch", "step" and "reasons" (a list of sentences).

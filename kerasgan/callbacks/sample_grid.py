@@ -23,17 +23,16 @@ class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
     """Draws samples from the same latents after every epoch, to show how each of them develops.
 
     Writes `epoch_0000.png` before training, `epoch_0001.png` ... after the epochs, `real.png` with images of the data,
-    and at the end `training.gif` from all the frames in the folder, those of an interrupted run included. When
-    training ends by an exception the animation is written as soon as this callback is no longer used, at the latest
-    when Python exits. Of several workers only the chief writes. Of images that are neither grey nor of three channels
-    the first three channels, or the first, are drawn; the file's description says so.
+    and at the end `training.gif` from all frames in the folder, including those of an interrupted run. If training ends
+    with an exception, the animation is written when this callback is deleted, at the latest when Python exits. With
+    several workers only the chief writes. For images with neither one nor three channels, the first three channels, or
+    the first, are drawn; the file's description says so.
 
     Args:
         directory: folder of the pictures.
-        num_images: int, samples in the grid. Default 64. What a grid shows is the model's own choice: see its
-            `preview` method.
+        num_images: int, samples in the grid. Default 64. The model's `preview` method decides what a grid shows.
         every_n_epochs: int. Default 1.
-        seed: int, decides the latents. Default 0.
+        seed: int, seed of the latents. Default 0.
         log_dir: folder of a TensorBoard log, or None (default) for none. It gets the grids, and the values of the logs
             after every epoch; `tensorboard --logdir` shows it, and is not needed to write it.
 

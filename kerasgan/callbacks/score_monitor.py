@@ -36,16 +36,16 @@ MORE_IS_BETTER = {
 class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
     """Scores the samples of the averaged generator during training and keeps the weights of the best score.
 
-    A GAN's last epoch is seldom its best. In `directory` stand: `scores.jsonl`, a line per evaluation (an epoch that
-    was repeated after an interruption has two; the later counts); `scores.png`, the curves; `best.weights.h5`, for
-    `model.load_weights`. A line holds the numbers under "scores" and each with its protocol under "stamps", which
-    `metrics.Score(**stamp)` reads. The scores are added to the epoch's logs, as NaN in epochs without an evaluation:
-    put this callback before those that read the logs, such as `keras.callbacks.CSVLogger`. The latents are the same in
-    every evaluation, so that a change of the score is a change of the generator, and the training's own noise is not
-    touched.
+    The last epoch of a GAN is seldom its best. The callback writes to `directory`: `scores.jsonl`, one line per
+    evaluation (an epoch repeated after an interruption has two; the later one counts); `scores.png`, the curves; and
+    `best.weights.h5`, for `model.load_weights`. A line holds the numbers under "scores" and each with its protocol
+    under "stamps", which `metrics.Score(**stamp)` reads. The scores are added to the logs of the epoch, as NaN in
+    epochs without an evaluation, so put this callback before those that read the logs, such as
+    `keras.callbacks.CSVLogger`. The latents are the same in every evaluation, so a change of the score is a change of
+    the generator, and the random numbers of training are not affected.
 
-    A metric that raises is left out of this evaluation with a warning and an entry under "errors"; training goes on.
-    Of several workers only the chief writes.
+    A metric that raises is skipped in this evaluation with a warning and an entry under "errors"; training continues.
+    With several workers only the chief writes.
 
     Args:
         metrics: list of `keras.metrics.Metric`s with `update_state(real, generated)` over float32 images in [-1, 1],
@@ -55,11 +55,12 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
             model's samples. It is read from its beginning each time.
         every_n_epochs: int. Default 1.
         num_images: int, how many real and how many generated images are compared, at most. Default 10,000.
-        monitor: name of the score that decides which weights are best. Default: the first metric's first.
-        mode: "min" or "max", what is best. Default None: "max" for precision, recall, density, coverage, modes,
-            Inception Score, PSNR, SSIM and classification accuracy under their own names, "min" for all others.
+        monitor: name of the score that decides which weights are best. Default: the first score of the first metric.
+        mode: "min" or "max", whether lower or higher is better. Default None: "max" for precision, recall, density,
+            coverage, modes, Inception Score, PSNR, SSIM and classification accuracy under their own names, "min" for
+            all others.
         directory: folder of the files. Default "scores".
-        seed: int, decides the latents. Default 0.
+        seed: int, seed of the latents. Default 0.
         verbose: 1 (default) shows a progress bar, 0 none.
         data: str, the name of the real images' data set, for the stamps.
         split: str, their split, for the stamps.

@@ -40,8 +40,8 @@ class Maxout(keras.layers.Layer):
 class LeakyReLU(keras.layers.LeakyReLU):
     """Keras's `LeakyReLU` (Maas, Hannun, Ng 2013, section 2) that uses less memory in training.
 
-    They have the sign of the inputs, which is all that matters. So a compiled step does not keep the inputs, and on
-    CPUs TensorFlow joins the rectifier to a convolution before it.
+    It computes its gradient from the outputs, which have the sign of the inputs, so a compiled step does not keep the
+    inputs. On CPUs TensorFlow fuses the rectifier with the convolution before it.
 
     Arguments are those of `keras.layers.LeakyReLU`. Input and output of any shape.
     """

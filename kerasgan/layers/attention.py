@@ -12,7 +12,7 @@ class SelfAttention(keras.layers.Layer):
     """Self-attention over all positions of a feature map (Zhang et al. 2019, section 3).
 
     https://arxiv.org/abs/1805.08318. With 1x1 convolutions f, g, h to C / `reduction` channels and v back to C, all
-    spectrally normalised, position j attends to i by beta_ji = softmax_i(f(x_i)^T g(x_j)) (equation 1),
+    spectrally normalized, position j attends to i by beta_ji = softmax_i(f(x_i)^T g(x_j)) (equation 1),
     o_j = v(sum_i beta_ji h(x_i)) (equation 2), y = gamma o + x (equation 3). gamma starts at 0: the layer learns to
     use its neighbourhood first. The weights are computed in float32; memory grows with the fourth power of the side.
 

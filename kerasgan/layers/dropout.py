@@ -9,7 +9,7 @@ from kerasgan import random
 class Dropout(keras.layers.Layer):
     """Dropout whose masks are the same on any number of devices and with or without XLA.
 
-    Keras's own draws one mask for all replicas, and another one when compiled by XLA.
+    Keras's `Dropout` draws the same mask for all replicas, and a different one when compiled by XLA.
 
     Args:
         rate: float in [0, 1). Share of the units that are set to 0; the others are divided by `1 - rate`.

@@ -11,12 +11,12 @@ from kerasgan.layers.arithmetic import normalize, wide
 class BatchNormalization(keras.layers.BatchNormalization):
     """Keras's `BatchNormalization` (Ioffe and Szegedy 2015, algorithm 1) with TensorFlow's fused kernel in training.
 
-    https://arxiv.org/abs/1502.03167. Keras takes the moments, and applies them, by one operation after another, in
-    float32: two to three times the work, and more memory under mixed precision. Where several replicas share a batch,
-    whose statistics they then average, and for what the kernel does not do (masks, renormalisation, float64), it is
-    Keras's own arithmetic, but for the variance over replicas, which is the mean square of the deviations: Keras's is a
-    difference of two means, which is rounded away where a channel varies little. The ways differ by rounding. Second
-    gradients, which a gradient penalty needs, are exact in all of them; Keras's lack a term.
+    https://arxiv.org/abs/1502.03167. Keras computes and applies the moments by separate operations in float32: two to
+    three times the work, and more memory under mixed precision. With several replicas, which average their statistics,
+    and for what the kernel does not support (masks, renorm, float64), this layer uses Keras's arithmetic, except for
+    the variance over replicas: it is the mean squared deviation, because Keras's difference of two means loses
+    precision if a channel varies little. All paths agree within rounding. Their second gradients, which gradient
+    penalties need, are exact; Keras's lack a term.
 
     Args:
         **kwargs: as of `keras.layers.BatchNormalization`.

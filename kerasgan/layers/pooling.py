@@ -20,8 +20,8 @@ def _at(places, size):
 class MaxPoolingWithIndices(keras.layers.Layer):
     """Max pooling of windows that do not overlap; also returns the positions of the maxima.
 
-    The places are the switches of Zeiler & Fergus (2014, https://arxiv.org/abs/1311.2901, section 2.1). `Unpooling`
-    takes them. Of equal values the first in the window counts.
+    The positions are the switches of Zeiler & Fergus (2014, https://arxiv.org/abs/1311.2901, section 2.1), which
+    `Unpooling` takes. Of equal values in a window, the first counts.
 
     Args:
         pool_size: int, height and width of a window. Defaults to 2.

@@ -10,10 +10,10 @@ from kerasgan.layers.arithmetic import output_axis
 class SpectralNormalization(keras.layers.Wrapper):
     """Divides a layer's kernel by its largest singular value (Miyato et al. 2018, equation 8).
 
-    https://arxiv.org/abs/1802.05957. W / sigma(W) is made anew at each call and the layer's own kernel W is what the
-    optimizer moves, so the gradient holds the term through sigma (equation 12): u and v are constants in
+    https://arxiv.org/abs/1802.05957. The optimizer trains the layer's own kernel W, and each call computes
+    W / sigma(W), so the gradient includes the term through sigma (equation 12), with u and v constant in
     sigma = u^T W v. A call makes one power iteration from the saved u (algorithm 1), in float32; training calls save
-    its result. W is a matrix of output channels by everything else.
+    its result. W is reshaped to a matrix of output channels by everything else.
 
     Args:
         layer: a `keras.layers.Layer` with a `kernel` or `embeddings`: `Conv2D`, `Conv2DTranspose`, `Dense`,
