@@ -29,7 +29,7 @@ def hooks():
 
 
 def test_every_tutorial_becomes_a_notebook_with_its_pictures(hooks):
-    assert [path.stem[:2] for path in TUTORIALS] == [f"{number:02}" for number in range(1, 14)]
+    assert len({path.stem[:2] for path in TUTORIALS}) == len(TUTORIALS) >= 14  # a number is one tutorial's
     for path in TUTORIALS:
         notebook = json.loads(hooks.notebook(path))
         code = "\n\n".join("".join(cell["source"]) for cell in notebook["cells"] if cell["cell_type"] == "code")
@@ -62,6 +62,9 @@ def test_every_page_has_its_place_in_the_navigation(hooks):
     nav = json.dumps(hooks.on_config({})["nav"])
     for path in [*SITE.parent.glob("*.md"), *SITE.glob("pages/*.md"), *TUTORIALS]:
         assert f'"{hooks.place(path)}"' in nav, path.name
+    course = (SITE.parent / "README.md").read_text()
+    for path in [*SITE.parent.glob("*.md"), *TUTORIALS]:
+        assert path.name == "README.md" or f"]({path.name})" in course, f"tutorials/README.md lacks {path.name}"
 
 
 def test_no_picture_lies_about():
