@@ -278,3 +278,28 @@ def test_a_model_without_an_enhancer_or_a_smaller_scale_has_fewer_phases():
         assert model.phases == phases
         with pytest.raises(ValueError, match="`phase` must be one of"):
             model.compile(phase="global" if phases is not PHASES else "all")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("style_dim", [0, 2])
+@pytest.mark.parametrize("phase", ["global", "both"])
+def test_exported_models_paint_maps_of_any_size(style_dim, phase, tmp_path):
+    pytest.importorskip("tf2onnx", reason="tf2onnx is missing: pip install 'kerasgan[export]'")
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is missing: pip install onnxruntime")
+    model = small(style_dim=style_dim)
+    model.compile(phase=phase)
+    if style_dim:
+        model.styles.set_weights([RNG.normal(size=model.styles.weights[0].shape)])
+    path = model.export(tmp_path / "model.onnx", format="onnx")
+    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    served = kerasgan.export.load(model.export(tmp_path / "served"))
+    for size in ((24, 32), (21, 37)):
+        (labels, instances), _ = data(2, size)
+        expected = model.translate(labels, instances, 0 if style_dim else None)
+        (found,) = session.run(None, {"labels": labels, "instances": instances})
+        np.testing.assert_allclose(found, expected, atol=1e-5)
+        maps = {"labels": tf.constant(labels), "instances": tf.constant(instances)}
+        np.testing.assert_allclose(served["serving_default"](**maps)["images"], expected, atol=1e-5)
+        if style_dim:
+            found = served["translate"](**maps, style=tf.constant(3))["images"]
+            np.testing.assert_allclose(found, model.translate(labels, instances, 3), atol=1e-5)
