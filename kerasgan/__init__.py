@@ -65,6 +65,7 @@ from kerasgan.models import (
     StyleGAN,
     StyleGAN2,
     TwoStreamGenerator,
+    Vid2Vid,
 )
 from kerasgan.version import __version__
 from kerasgan.zoo import load_preset

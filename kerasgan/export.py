@@ -131,9 +131,9 @@ def _onnx(model, function, specs):
     proto, _ = tf2onnx.convert.from_function(graph, input_signature=specs, opset=OPSET)
     _squeeze_output(proto, 4)
     for value in proto.graph.input:  # rather than unk__12
-        for name, dim in zip(("batch", "height", "width"), value.type.tensor_type.shape.dim):
-            if not dim.dim_value:
-                dim.dim_param = name
+        unknown = [dim for dim in value.type.tensor_type.shape.dim if not dim.dim_value]
+        for name, dim in zip(("batch", "height", "width"), unknown):
+            dim.dim_param = name
     proto.producer_name, proto.producer_version = f"kerasgan {type(model).__name__}", __version__
     return proto.SerializeToString()
 

@@ -274,3 +274,41 @@ class LossThreshold(KnowsItsArguments):
     @classmethod
     def from_config(cls, config):
         return cls(**config)
+
+
+@keras.saving.register_keras_serializable("kerasgan")
+class Doubling(KnowsItsArguments):
+    """A number that doubles after each `steps` steps: how many frames of a film a `kerasgan.Vid2Vid` draws in a step.
+
+    Args:
+        initial: int. The number at the start. Defaults to 6, vid2vid's frames.
+        steps: int. Steps of training between two doublings; the paper's are five epochs.
+
+    Raises:
+        ValueError: if an argument is not an int of at least 1.
+
+    Example:
+
+    >>> frames = kerasgan.schedules.Doubling(6, steps=500)
+    >>> [int(frames(step)) for step in (0, 499, 500, 1000)]
+    [6, 6, 12, 24]
+    """
+
+    def __init__(self, initial=6, steps=1000):
+        for name, value in (("initial", initial), ("steps", steps)):
+            if whole(value) is None:
+                raise ValueError(f"`{name}` must be an int of at least 1. Received: {value!r}")
+        self.initial, self.steps = int(initial), int(steps)
+
+    def __call__(self, step):
+        doublings = ops.minimum(
+            ops.cast(step, "int32") // self.steps, 20
+        )  # beyond any film, and below the bound of int32
+        return self.initial * 2**doublings
+
+    def get_config(self):
+        return {"initial": self.initial, "steps": self.steps}
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config)

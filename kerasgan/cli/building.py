@@ -94,6 +94,10 @@ def sizes(task, dataset):
         known, spec = spec[0], spec[task == "views"]
     elif task == "label_maps":
         known, spec = spec
+    if task == "films":
+        height, width, channels = spec[1].shape[2:]
+        found = {"image_size": height if height == width else (height, width), "channels": channels}
+        return found | {"num_classes": dataset.num_classes, "with_flow": len(spec) == 3}
     first, second = spec[:2] if isinstance(spec, tuple) else (spec, None)
     images = second if task in ("pairs", "super_resolution") else first
     height, width = images.shape[1:3]

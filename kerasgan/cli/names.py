@@ -33,6 +33,7 @@ MODELS = {
     "stylegan": "images",
     "stylegan2": "images",
     "twostreamgenerator": "views",
+    "vid2vid": "films",
     "wgan": "images",
     "wgangp": "images",
 }

@@ -8,6 +8,7 @@ from kerasgan_cli.common import is_folder, say
 
 SCORED_IMAGES = 2_000
 TRANSLATED_IMAGES = 200
+SCORED_FILMS = 20
 IMAGENET = ("efficientnet_lite0", "efficientnet_lite1")
 CLASSIFIERS = ("mnist", "fashion_mnist", "glyphs")
 
@@ -17,14 +18,14 @@ def scoring_split(data):
     if not is_folder(data):
         return "test"
     path = Path(data).expanduser()
-    found = (name for name in ("test", "val") if any((path / f"{name}{end}").is_dir() for end in ("", "A")))
+    found = (name for name in ("test", "val") if any((path / f"{name}{end}").is_dir() for end in ("", "A", "_A")))
     return next(found, "train")
 
 
 def stated_split(data):
     """The split for a score; None of a folder that is read whole."""
     path, split = Path(data).expanduser(), scoring_split(data)
-    return None if is_folder(data) and not any((path / (split + end)).is_dir() for end in ("", "A")) else split
+    return None if is_folder(data) and not any((path / (split + end)).is_dir() for end in ("", "A", "_A")) else split
 
 
 def default_extractor(data, kerasgan=None, model=None):
@@ -89,6 +90,8 @@ def score_task(kerasgan, model, load, task, data):
         return score_classes(kerasgan, model, data)
     if task == "views":
         return score_views(kerasgan, model, load, data)
+    if task == "films":
+        return score_films(kerasgan, model, load, data)
     if task == "captions":
         return score_translator(kerasgan, model, load, data, paired=False)
     if task in ("images", "labels") and not hasattr(model, "reconstruct"):
@@ -221,3 +224,27 @@ def table(pairs):
     for score, own in pairs:
         beside = "" if own is None else f"  (the data itself {own.value:.4g})"
         yield f"{score.metric:20} {score.value:.4g}{beside}"
+
+
+def score_films(kerasgan, model, load, data):
+    """Returns L1 of the frames that are drawn of the test data's label maps, and with flow their warping error."""
+    import numpy as np
+
+    l1, errors = [], []
+    for labels, frames, *flow in load(split=scoring_split(data), shuffle=False).take(SCORED_FILMS).as_numpy_iterator():
+        drawn = model.translate_video(labels, frames[:, :2])
+        pairs = (film[:, 2:].reshape(-1, *film.shape[2:]) for film in (frames, drawn))
+        l1.append(np.mean(kerasgan.metrics.l1(*pairs)))
+        errors += [[kerasgan.metrics.warping_error(film, *flow).mean() for film in (drawn, frames)]] if flow else []
+    about = {"dataset": data, "split": stated_split(data), "num_real": len(l1), "num_generated": len(l1)}
+
+    def score(values, name):
+        values = np.array(values)
+        return kerasgan.metrics.Score(
+            float(values.mean()), name, sd=float(values.std() / np.sqrt(len(values))), **about
+        )
+
+    scores = [(score(l1, "l1"), None)]
+    if errors:
+        scores.append(tuple(score(values, "warping_error") for values in zip(*errors)))
+    return scores

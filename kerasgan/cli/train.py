@@ -24,7 +24,7 @@ from kerasgan_cli.scoring import as_json, score_task, table
 
 DEVICES = ("auto", "default", "mirrored", "multi_worker")
 # The papers' numbers of images an update of D, where these are not 64.
-BATCH_SIZES = {"pairs": 1, "label_maps": 1, "domains": 1, "super_resolution": 16}
+BATCH_SIZES = {"films": 1, "pairs": 1, "label_maps": 1, "domains": 1, "super_resolution": 16}
 
 
 @click.command("train", epilog=f"MODEL is {', '.join(MODELS)}; cgan and dtn for short.")
@@ -85,8 +85,9 @@ def command(context, out, devices, resume, dry_run, config, **_):
     weights, score, SavedModel, and a page about it all.
 
     The layout of a folder must be what the model learns from: images; a sub-folder for each class; pairs side by side;
-    trainA and trainB; photos and label maps in images and labels; a metadata.jsonl with captions. adda, dann and
-    semisupervisedgan learn from two data sets: one with classes, and one without.
+    trainA and trainB; photos and label maps in images and labels; train_A and train_B with a sub-folder for each film,
+    the label maps and the frames; a metadata.jsonl with captions. adda, dann and semisupervisedgan learn from two data
+    sets: one with classes, and one without.
 
     --from begins with a trained model, whose sizes stay: SOURCE is the folder of a finished run or a preset, a .keras
     file, or the name of a model of the zoo (kerasgan zoo list). stackganstage2 and adda, which learn in two parts, get
@@ -183,6 +184,8 @@ def _found(dataset):
     spec = dataset.element_spec[0] if isinstance(dataset.element_spec, tuple) else dataset.element_spec
     classes = f" of {len(dataset.class_names)} classes" if hasattr(dataset, "class_names") else ""
     count = int(dataset.cardinality()) * (spec.shape[0] or 1)
+    if len(spec.shape) == 4 and spec.dtype.is_integer:  # the label maps of films
+        return f"{count:,} films of {spec.shape[1]} frames an epoch, {spec.shape[3]}x{spec.shape[2]} pixels"
     return f"{count:,} images an epoch{classes}, {spec.shape[2]}x{spec.shape[1]} pixels"
 
 

@@ -7,7 +7,18 @@ import pathlib
 import warnings
 from typing import NamedTuple
 
-from kerasgan.data import _files, _pipeline, captioned, catalog, folders, glyphs, label_maps, prepared, turntable
+from kerasgan.data import (
+    _files,
+    _pipeline,
+    captioned,
+    catalog,
+    folders,
+    glyphs,
+    label_maps,
+    prepared,
+    turntable,
+    videos,
+)
 
 # What each task reads from a folder: the layouts that fit, and how to say what is needed.
 NEEDS = {
@@ -34,6 +45,11 @@ NEEDS = {
         ("views",),
         "objects from known views: a metadata.jsonl or metadata.csv with the `label` and the `angle` of each image",
     ),
+    "films": (
+        ("films",),
+        "films: train_A and train_B with a sub-folder for each, the label maps and the frames, with files of the same "
+        "names",
+    ),
     "some_labels": ((), "two data sets, joined by a comma: one whose classes are known, and one whose are not"),
 }
 _METADATA = ("metadata.jsonl", "metadata.csv")
@@ -44,9 +60,9 @@ class Layout(NamedTuple):
     """What `find_layout` found.
 
     `kind`: "captions", "domains", "pairs" (side by side), "paired folders" (two folders with files of the same names:
-    pairs or classes), "classes", "views" (with their angles) or "images"; `num_images`; `parts`: names of the classes,
-    domains or paired folders; `smallest`, `largest`: (width, height) of the images of the smallest and the largest
-    area; `skipped`: number of the other files by ending.
+    pairs or classes), "label maps", "classes", "views" (with their angles), "films" or "images"; `num_images`; `parts`:
+    names of the classes, domains, films or paired folders; `smallest`, `largest`: (width, height) of the images of the
+    smallest and the largest area; `skipped`: number of the other files by ending.
     """
 
     kind: str
@@ -65,6 +81,7 @@ class Layout(NamedTuple):
             "paired folders": f"{count} images of 2 classes or {self.num_images // 2:,} pairs by name ({names})",
             "label maps": f"{count} photos with label maps" + " and instances" * ("instances" in self.parts),
             "classes": f"{count} images of {len(self.parts)} classes",
+            "films": f"{count} frames of {len(self.parts)} films with label maps",
             "views": f"{count} images of objects from known angles",
             "images": f"{count} images",
             "prepared": f"{count} elements prepared for {names}",
@@ -112,6 +129,11 @@ def _find(path, split):
     if all(domain.is_dir() for domain in domains):
         files = [file for domain in domains for file in _files.image_files(domain)]
         return _layout("domains", path, files, tuple(domain.name for domain in domains), domains)
+    maps, frames = (path / f"{split}_{letter}" for letter in "AB")
+    if maps.is_dir() and frames.is_dir():
+        files = _files.image_files(frames)
+        names = {file.relative_to(frames).parts[0] for file in files if file.parent != frames}
+        return _layout("films", path, files, tuple(sorted(names)), [frames])
     if any((path / name).is_file() for name in _METADATA):
         kind = "views" if "angle" in captioned._records(path)[0] else "captions"
         return _layout(kind, path, _files.image_files(path))
@@ -173,18 +195,18 @@ def load_for(task, name, split="train", **options):
     """Reads the data that a task needs: built in, by name, or from a folder of the layout that the task asks for.
 
     Args:
-        task: "images", "labels" (images with the number of their class), "pairs" (source, target), "domains"
-            (two sets without partners), "super_resolution" (small, large), "captions" (images, text vectors),
-            "views" (objects from known views, see `turntable_folder`) or "some_labels" ((images, labels), images
-            without labels).
-        name: "glyphs", with letters to choose after a colon; "chairs", for "views"; a tensorflow-datasets set, for
-            "images" and "labels"; or the path of a folder. For "some_labels" two that `load` takes, joined by a comma,
-            of which the first gives labels: "svhn_cropped,mnist". The smaller set starts again until the larger one
-            ends.
+        task: "images", "labels" (images with the number of their class), "pairs" (source, target), "label_maps" (label
+            maps, photos), "films" (label maps, frames, see `video_folders`), "domains" (two sets without partners),
+            "super_resolution" (small, large), "captions" (images, text vectors), "views" (objects from known views, see
+            `turntable_folder`) or "some_labels" ((images, labels), images without labels).
+        name: "glyphs", with letters to choose after a colon; "chairs", for "views"; "moving_glyphs", for "films"; a
+            tensorflow-datasets set, for "images" and "labels"; or the path of a folder. For "some_labels" two that
+            `load` takes, joined by a comma, of which the first gives labels: "svhn_cropped,mnist". The smaller set
+            starts again until the larger one ends.
         split: "train" (default) or "test".
         **options: those of the function that reads it: `load`, `paired_folder`, `paired_folders`, `unpaired_folders`,
-            `label_folder`, `super_resolution`, `captioned_folder`, `turntable_folder`, and `glyphs.pairs`, `domains`,
-            `super_resolution`, `captioned`.
+            `label_folder`, `super_resolution`, `captioned_folder`, `turntable_folder`, `video_folders`, and
+            `glyphs.pairs`, `domains`, `super_resolution`, `captioned`.
             Those that are None keep that function's default.
 
     Returns:
@@ -206,10 +228,10 @@ def load_for(task, name, split="train", **options):
         return _labelled_and_not(str(name), split, options)
     if task == "label_maps" and not catalog.is_folder(name):
         raise ValueError(f"`name` must be a folder that holds {NEEDS[task][1]}. Received: {name!r}")
-    if catalog.is_glyphs(name) and task != "views":
+    if catalog.is_glyphs(name) and task not in ("views", "films"):
         return _glyphs(task, name, split, options)
     if not catalog.is_folder(name):
-        built_in = "chairs" if task == "views" else "glyphs"
+        built_in = {"views": "chairs", "films": "moving_glyphs"}.get(task, "glyphs")
         if task not in ("images", "labels") and name != built_in:
             raise ValueError(f"`name` must be {built_in!r} or a folder that holds {NEEDS[task][1]}. Received: {name!r}")
         return catalog.load(name, split, **options)
@@ -285,6 +307,10 @@ def _folder(task, path, split, layout, options):
         return turntable.turntable_folder(path, **options)
     if task == "label_maps":
         return label_maps.label_folder(place, **options)
+    if task == "films":
+        if options.pop("on_error", "raise") == "skip":
+            raise ValueError("`on_error` must be 'raise' for films, of which no frame may be missing. Received: 'skip'")
+        return videos.video_folders(path / f"{split}_A", path / f"{split}_B", **options)
     if layout.kind in ("paired folders", "label maps"):
         return folders.paired_folders(*(place / part for part in layout.parts[:2]), **options)
     return folders.paired_folder(place, **options)

@@ -94,16 +94,13 @@ def video_folders(
 def _sequences(path):
     """{name of a sub-folder: {name of a frame without its ending: file}}."""
     found = {}
-    for file in _files.image_files(path):
-        name, *rest = file.relative_to(path).parts
-        if not rest:
+    for place, file in _files.by_stem(path).items():
+        name, _, stem = place.partition("/")
+        if not stem:
             raise ValueError(
-                f"Frames must lie in a sub-folder for each sequence. Received: {name!r} directly in {str(path)!r}"
+                f"Frames must lie in a sub-folder for each sequence. Received: {file.name!r} directly in {str(path)!r}"
             )
-        stem = "/".join(rest)[: -len(file.suffix)] if file.suffix else "/".join(rest)
-        if stem in found.setdefault(name, {}):
-            raise ValueError(f"Two files in {str(path / name)!r} have the name {stem!r}, so its partner is not known.")
-        found[name][stem] = file
+        found.setdefault(name, {})[stem] = file
     return found
 
 
@@ -142,19 +139,10 @@ def _pair(item, sides, paths, channels):
     for side, path in zip(sides, paths):
         if stem not in side[name]:
             raise _files.Refused(f"no partner in {str(path / name)!r}")
-    labels, frame = read_labels(sides[0][name][stem]), _files.decode(sides[1][name][stem], channels)
+    labels, frame = _files.decode_indices(sides[0][name][stem]), _files.decode(sides[1][name][stem], channels)
     if labels.shape[:2] != frame.shape[:2]:
         sizes = [f"{image.shape[1]}x{image.shape[0]}" for image in (labels, frame)]
         raise _files.Refused(f"the partners have different sizes, {sizes[0]} and {sizes[1]}")
-    return labels, frame
-
-
-def read_labels(path):
-    """Reads a label map: uint8 (height, width, 1), the numbers that the file has, not the colours that it shows."""
-    from PIL import Image
-
-    _files.decode(path, 1)  # refuses what is no usable image, and says why
-    with Image.open(path, formats=("PNG", "GIF", "BMP", "TIFF")) as image:
-        if image.mode not in ("1", "L", "P"):
-            raise _files.Refused(f"a label map has one number of up to 8 bits a pixel; this file is {image.mode}")
-        return np.asarray(image).astype("uint8")[..., None]
+    if not 0 <= labels.min() <= labels.max() <= 255:
+        raise _files.Refused(f"classes must be numbers from 0 to 255; this map has {labels.min()} to {labels.max()}")
+    return labels.astype("uint8")[..., None], frame

@@ -1,5 +1,6 @@
 """Images moved by a field of vectors."""
 
+import keras
 import tensorflow as tf
 
 
@@ -24,17 +25,17 @@ def warp(images, flow):
     array([1. , 1.5, 3. ], dtype=float32)
     """
     images, flow = tf.cast(images, tf.float32), tf.cast(flow, tf.float32)
-    height, width, channels = images.shape[1:]
-    batch = tf.shape(images)[0]
-    x = tf.clip_by_value(flow[..., 0] + tf.range(width, dtype=tf.float32), 0.0, width - 1.0)
-    y = tf.clip_by_value(flow[..., 1] + tf.range(height, dtype=tf.float32)[:, None], 0.0, height - 1.0)
+    batch, height, width, channels = keras.ops.shape(images)
+    last_column, last_row = (tf.cast(side - 1, tf.float32) for side in (width, height))
+    x = tf.clip_by_value(flow[..., 0] + tf.cast(tf.range(width), tf.float32), 0.0, last_column)
+    y = tf.clip_by_value(flow[..., 1] + tf.cast(tf.range(height), tf.float32)[:, None], 0.0, last_row)
     # A pixel of the last column or row is the second of its pair, so that its neighbour exists.
-    left = tf.minimum(tf.floor(x), max(width - 2, 0))
-    top = tf.minimum(tf.floor(y), max(height - 2, 0))
+    left = tf.minimum(tf.floor(x), tf.maximum(last_column - 1, 0.0))
+    top = tf.minimum(tf.floor(y), tf.maximum(last_row - 1, 0.0))
     right_share, lower_share = (x - left)[..., None], (y - top)[..., None]
     pixels = tf.reshape(images, (batch, height * width, channels))
     first = tf.cast(top, tf.int32) * width + tf.cast(left, tf.int32)
-    step_right, step_down = min(1, width - 1), width * min(1, height - 1)
+    step_right, step_down = tf.minimum(1, width - 1), width * tf.minimum(1, height - 1)
 
     def row(place):
         one, two = (tf.gather(pixels, place + step, axis=1, batch_dims=1) for step in (0, step_right))

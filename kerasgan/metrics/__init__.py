@@ -19,6 +19,7 @@ from kerasgan.metrics.statistics import (
     write_statistics,
 )
 from kerasgan.metrics.transport import Transport, earth_movers_distance, wasserstein_1d
+from kerasgan.metrics.video import temporal_difference, warping_error
 
 __all__ = [
     "DensityCoverage",
@@ -60,6 +61,8 @@ __all__ = [
     "score_images",
     "segmentation_scores",
     "ssim",
+    "temporal_difference",
+    "warping_error",
     "wasserstein_1d",
     "train_segmenter",
     "weights_hash",

@@ -26,4 +26,5 @@ from kerasgan.models.stackgan_both import StackGAN
 from kerasgan.models.stylegan import StyleGAN
 from kerasgan.models.stylegan2 import StyleGAN2
 from kerasgan.models.two_stream import TwoStreamGenerator
+from kerasgan.models.vid2vid import Vid2Vid
 from kerasgan.models.wgan import WGAN, WGANGP

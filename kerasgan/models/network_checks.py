@@ -46,8 +46,8 @@ def _bounded(tensor):
 
 def check_image_shape(name, verb, shape, expected):
     """Raises unless a network's images (batch, height, width, channels) have the expected sides and channels."""
-    if not isinstance(shape, (list, tuple)) or len(shape) != 4:
-        return  # of vectors, or without a shape of its own
+    if not isinstance(shape, (list, tuple)) or len(shape) != 4 or isinstance(shape[0], tuple):
+        return  # of vectors, without a shape of its own, or of several outputs
     if any(None not in pair and pair[0] != pair[1] for pair in zip(shape[1:], expected)):
         raise ValueError(
             f"`{name}` must {verb} images of (height, width, channels) {expected}, the model's. Received: a network "

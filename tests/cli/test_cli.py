@@ -286,7 +286,8 @@ def test_the_models_are_those_of_the_library():
     for name, task in names.MODELS.items():
         taken = building.arguments(classes[name], "__init__")
         optional = name in ("r3gan", "stylegan", "stylegan2")  # labels or none
-        assert ("num_classes" in taken and not optional) == (task in ("labels", "some_labels", "views", "label_maps"))
+        of_classes = ("labels", "some_labels", "views", "label_maps", "films")
+        assert ("num_classes" in taken and not optional) == (task in of_classes)
         assert ("text_dim" in taken) == (task == "captions")
         assert ("scale" in taken) == (task == "super_resolution")
 

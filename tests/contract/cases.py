@@ -98,6 +98,20 @@ def objects(count):
     return known, ((slopes(count, 16, 1) + 1) * masks - 1, masks)
 
 
+def films(count, size=8, classes=3):
+    """Films of 9 frames: (labels, frames, flow)."""
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, classes, (count, 9, size, size)).astype("int32")
+    frames = slopes(9 * count, size, 1).reshape(count, 9, size, size, 1)
+    return labels, frames, rng.normal(size=(*labels.shape, 2)).astype("float32")
+
+
+def begun(model):
+    """The last frames of three films."""
+    labels, frames, _ = films(3)
+    return model.translate_video(labels, frames[:, :2])[:, -1]
+
+
 @dataclass(kw_only=True)
 class Case(testing.Case):
     """A small model of a paper and data for it.
@@ -501,6 +515,27 @@ CASES = {
         game=False,
         optimizers=("optimizer", "d_optimizer"),
         evaluated=lambda n: (images(n, 20, 1), np.arange(n, dtype="int32") % 3),
+    ),
+    "Vid2Vid": Case(
+        make=lambda: with_large_kernels(
+            kerasgan.Vid2Vid(
+                8,
+                channels=1,
+                num_classes=3,
+                foreground=[2],
+                width=2,
+                blocks=2,
+                downsamplings=1,
+                scales=1,
+                receptive_field=16,
+                seed=3,
+            )
+        ),
+        arrays=films,
+        default=lambda: kerasgan.Vid2Vid(width=4),  # the authors' width has 365 million weights
+        compile={"length": kerasgan.schedules.Doubling(8, steps=2), "feature_weight": 1, "flow_weight": 0.1},
+        sample=lambda model, seed: begun(model),
+        deterministic=True,
     ),
     "TwoStreamGenerator": Case(
         make=lambda: kerasgan.TwoStreamGenerator(

@@ -121,7 +121,15 @@ def test_every_model_trains_and_samples_at_a_rectangle(case):
 MASKS = (images(1) > 0).astype("float32")
 VECTORS = np.random.default_rng(0).normal(size=(4, 12)).astype("float32")
 VIEWS = (LABELS, VECTORS[:, :4], VECTORS), ((images() + 1) * MASKS - 1, MASKS)
+RNG = np.random.default_rng(0)
+FILMS = (RNG.integers(0, 3, (4, 9, *SIZE)), RNG.uniform(-1, 1, (4, 9, *SIZE, DEEP)), RNG.normal(size=(4, 9, *SIZE, 2)))
+FILMS = tuple(x.astype(kind) for x, kind in zip(FILMS, ("int32", "float32", "float32")))
 OTHERS = {
+    "Vid2Vid": (
+        lambda: kerasgan.Vid2Vid(SIZE, DEEP, 3, width=2, blocks=2, downsamplings=1, scales=1, receptive_field=16),
+        FILMS,
+        {"augment": "diffaugment"},
+    ),
     "Autoencoder": (lambda: kerasgan.Autoencoder(SIZE, DEEP, code=3), images(), {}),
     "Autoencoder of convolutions": (
         lambda: kerasgan.Autoencoder(SIZE, DEEP, code=3, networks="conv", width=2),
@@ -145,7 +153,7 @@ OTHERS = {
 
 
 @pytest.mark.parametrize("case", OTHERS)
-def test_models_that_are_no_games_train_at_a_rectangle(case):
+def test_models_of_other_data_train_at_a_rectangle(case):
     make, data, options = OTHERS[case]
     model = make()
     model.compile(run_eagerly=True, **options)
@@ -153,7 +161,9 @@ def test_models_that_are_no_games_train_at_a_rectangle(case):
     assert all(np.isfinite(values).all() for values in history.values())
     assert model.preview(model.first_batch, num_images=12).shape[2:4] == SIZE
     with pytest.raises(ValueError, match=r"The size is 24x15, not 24x16"):
-        model.check_batch(tf.nest.map_structure(lambda x: x[:, :, :-1] if x.ndim == 4 else x, data))
+        model.check_batch(
+            tf.nest.map_structure(lambda x: x[..., :-1, :] if x.dtype == "float32" and x.ndim >= 4 else x, data)
+        )
 
 
 def test_every_paper_is_tried():

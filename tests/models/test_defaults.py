@@ -41,6 +41,7 @@ SMALL = {
     "StyleGAN": {"image_size": 16, "channel_max": 4},
     "StyleGAN2": {"image_size": 16, "channel_max": 4},
     "StackGANStage1": {"image_size": 16, "width": 2},
+    "Vid2Vid": {"image_size": 16, "width": 4, "blocks": 2, "downsamplings": 1, "scales": 1, "receptive_field": 16},
 }
 PATH = re.compile(r"(\w+)\[(\w+)\]\.(.+)")
 

@@ -24,7 +24,7 @@ def test_every_model_has_one_task_that_says_what_it_takes():
     tasks = kerasgan.models.tasks
     models = [value for value in vars(kerasgan.models).values() if isinstance(value, type)]
     kinds_of_task = (tasks.FromNoise, tasks.FromImage, tasks.FromLabelMaps, tasks.FromViews, tasks.AdaptsDomains)
-    kinds_of_task += (tasks.ThroughACode,)
+    kinds_of_task += (tasks.ThroughACode, tasks.FromLabelFilms)
     papers = [m for m in models if m not in (kerasgan.AdversarialModel, kerasgan.ResumableModel)]
     assert len(papers) >= 17
     for paper in papers:

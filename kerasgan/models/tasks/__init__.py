@@ -8,6 +8,7 @@ from kerasgan.models.tasks.adaptation import AdaptsDomains, AdaptsPixels, class_
 from kerasgan.models.tasks.codes import ThroughACode
 from kerasgan.models.tasks.domains import BetweenDomains
 from kerasgan.models.tasks.few_labels import FromFewLabels
+from kerasgan.models.tasks.films import FromLabelFilms
 from kerasgan.models.tasks.image import FromImage
 from kerasgan.models.tasks.label_maps import FromLabelMaps
 from kerasgan.models.tasks.labels import FromLabels, condition_inputs, name_conditions
