@@ -277,7 +277,7 @@ FAULTS = {
     "unit": lambda a: (a + 1) / 2,
     "nan": lambda a: np.where(a > 0.9, np.float32("nan"), a),
     "rank": lambda a: a[..., 0],
-    "size": lambda a: a[:, :-1, :-1],
+    "size": lambda a: a[..., :-1, :-1, :],
     "empty": lambda a: a,
 }
 
@@ -286,7 +286,8 @@ def check_refusal(case, fault, untrained=None):
     """`fit` refuses images with one of `FAULTS` before the first step, by a ValueError that says what it expected."""
 
     def spoil(array):
-        return FAULTS[fault](array) if array.dtype == np.float32 and array.ndim == 4 else array
+        images = array.dtype == np.float32 and array.ndim in (4, 5)  # of films, too
+        return FAULTS[fault](array) if images else array
 
     arrays = tf.nest.map_structure(spoil, case.arrays(16))
     dataset = tf.data.Dataset.from_tensor_slices(arrays).batch(32 if fault == "empty" else 8, drop_remainder=True)

@@ -60,6 +60,9 @@ def tiny_dataset(model):
     if not hasattr(model, "sampling_networks"):
         return batches((images(model.input_shape[1:]), labels))
     shape = (model.image_size, model.image_size, model.channels)
+    if isinstance(model, kerasgan.Vid2Vid):
+        maps = generator.integers(0, model.num_classes, (20, 9, *shape[:2]), dtype="int32")
+        return batches((maps, images((9, *shape)), np.zeros((20, 9, *shape[:2], 2), "float32")))
     if isinstance(model, kerasgan.TwoStreamGenerator):
         known = labels, kerasgan.data.view_vectors(18.0 * labels), np.zeros((20, model.transform_dim), "float32")
         return batches((known, (images(shape), np.ones((20, *shape[:2], 1), "float32"))))
@@ -103,6 +106,7 @@ def recipes():
         "projectedgan",
         "two_stream",
         "biggan",
+        "vid2vid",
     )
     for name in sorted(path.parent.name for path in zoo.FOLDER.glob("*/recipe.py")):
         yield pytest.param(name, marks=[pytest.mark.slow] * name.startswith(large))

@@ -1,0 +1,102 @@
+"""Vid2Vid from label maps to films of letters, 64 pixels.
+
+Paper:     Wang et al. (2018), Video-to-Video Synthesis
+Command:   python -m kerasgan.zoo.vid2vid_glyphs.recipe runs
+Expected:  letters in the hues of their classes over a ground that stands still; no score is known yet
+Time:      not trained yet
+
+The films are rendered (`kerasgan.data.moving_glyphs`), so that flow is exact, and nothing is downloaded. The networks
+have 32 channels next to the image, two halvings and six blocks in the place of the authors' 128, three and nine.
+"""
+
+import sys
+
+import keras
+import numpy as np
+
+import kerasgan
+from kerasgan import metrics
+from kerasgan.data import moving_glyphs
+from kerasgan.zoo import recipes
+from kerasgan.zoo._card import card_score
+
+DATA = "moving_glyphs"
+SEED = 0
+EPOCHS = 60
+SIZE, FRAMES, FILMS = 64, 24, 200
+CLASSES = 1 + len(moving_glyphs.LETTERS)
+SCORED, LONG = 20, 62  # films, and their frames: 60 are drawn
+ABOUT = {
+    "description": "Vid2Vid from label maps to films of moving letters, 64 pixels.",
+    "paper": {
+        "title": "Video-to-Video Synthesis",
+        "authors": "Wang, Liu, Zhu, Liu, Tao, Kautz, Catanzaro",
+        "year": 2018,
+        "url": "https://arxiv.org/abs/1808.06601",
+    },
+    "data": DATA,
+    "headline": "warping_error",
+}
+
+
+def model(width=32, **options):
+    """Returns the compiled model; `options` go to `compile`. Films double every 15 epochs, from 6 frames on."""
+    model = kerasgan.Vid2Vid(
+        SIZE, num_classes=CLASSES, width=width, blocks=6, downsamplings=2, receptive_field=34, seed=SEED
+    )
+    length = kerasgan.schedules.Doubling(6, steps=15 * FILMS)
+    model.compile(**({"length": length, "ema_decay": 0.999} | options))
+    return model
+
+
+def dataset():
+    """Returns (labels, frames, flow), a film a batch."""
+    return kerasgan.data.load(DATA, image_size=SIZE, num_sequences=FILMS, frames=FRAMES, seed=SEED)
+
+
+def scored_films():
+    """Returns what `moving_glyphs.render` knows of the films, as dict of arrays (films, frames, ...)."""
+    films = [moving_glyphs.render(moving_glyphs.scene(i, "test", seed=SEED), LONG, SIZE) for i in range(SCORED)]
+    films = {name: np.stack([film[name] for film in films]) for name in films[0]}
+    return films | {"frames": (films["frames"] / 127.5 - 1).astype("float32")}
+
+
+def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None, network=None):
+    """Trains, interruptible, and returns the model with its last weights; see `recipes.train`."""
+    keras.utils.set_random_seed(SEED)
+    network = model() if network is None else network
+    return recipes.train(directory, network, dataset() if data is None else data, epochs, steps_per_epoch)
+
+
+def score(model):
+    """Returns the warping error of 60 drawn frames by exact flow, whose floor is that of the films, and their L1."""
+    films = scored_films()
+    labels, frames = films["labels"].astype("int32"), films["frames"]
+    drawn = model.translate_video(labels, frames[:, :2])
+    errors = [metrics.warping_error(x, films["flow"], films["visible"]) for x in (drawn, frames)]
+    flat = [film[:, 2:].reshape(-1, *film.shape[2:]) for film in (frames, drawn)]
+    protocol = {"num_real": SCORED, "num_generated": SCORED, "dataset": DATA, "split": "test", "image_size": "64x64"}
+
+    def stamped(values, name):
+        sd = float(values.std() / np.sqrt(len(values)))
+        return metrics.Score(float(values.mean()), name, sd=sd, **protocol)
+
+    own, floor = (stamped(values, "warping_error") for values in errors)
+    l1 = metrics.l1(*flat).numpy().reshape(SCORED, -1).mean(1)
+    return [card_score(own, floor=floor), card_score(stamped(l1, "l1"))]
+
+
+def examples():
+    """Returns a film for the picture: label maps, frames as drawn, and the true ones."""
+    film = moving_glyphs.render(moving_glyphs.scene(0, "test", seed=SEED), LONG, SIZE)
+    return film["labels"][None].astype("int32"), (film["frames"][None] / 127.5 - 1).astype("float32")
+
+
+def sample(model):
+    """Returns the call whose answer is recorded."""
+    labels, frames = examples()
+    return {"method": "translate_video", "arguments": {"labels": labels[:, :8], "first_frames": frames[:, :2]}}
+
+
+if __name__ == "__main__":
+    recipes.main(sys.modules[__name__])
