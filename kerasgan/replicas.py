@@ -17,7 +17,7 @@ def mean(x):
 
 
 def first_row(rows):
-    """Returns where the rows of this replica begin among those of all, of `rows` each: 0 where there is one only."""
+    """Returns where the rows of this replica begin among those of all, of `rows` each: 0 if there is one only."""
     if count() == 1:
         return 0
     return tf.cast(tf.distribute.get_replica_context().replica_id_in_sync_group, tf.int32) * rows

@@ -180,7 +180,7 @@ def text_tables(captions, embeddings, text):
     Args:
         captions: List of n strings.
         embeddings: None, an array `(n, dim)`, or a callable from a list of strings to such an array.
-        text: "embeddings", "strings", "both", or None: embeddings where there are any, else strings.
+        text: "embeddings", "strings", "both", or None: embeddings if there are any, else strings.
     """
     known = ("embeddings", "strings", "both")
     text = ("strings" if embeddings is None else "embeddings") if text is None else text

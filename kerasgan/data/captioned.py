@@ -138,7 +138,7 @@ def captioned_folder(
         embeddings: What turns captions into vectors: an array with a row for each caption in reading order, an `.npz`
             file with an array `embeddings`, or a callable from a list of strings to such an array. Default: the only
             `.npz` file of the folder, if there is one.
-        text: "embeddings", "strings" or "both"; default: embeddings where there are any, else strings.
+        text: "embeddings", "strings" or "both"; default: embeddings if there are any, else strings.
         labels: Bool, default False; True adds the rows' `label` as int32, last.
         split: String or None (all rows): use the rows whose `split` is this.
         batch_size: Int, default 64.

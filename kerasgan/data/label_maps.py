@@ -1,4 +1,4 @@
-"""Folders of photos with label maps, and maps of instances where there are any."""
+"""Folders of photos with label maps, and maps of instances if there are any."""
 
 import json
 

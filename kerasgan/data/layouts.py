@@ -38,7 +38,7 @@ NEEDS = {
     ),
     "label_maps": (
         ("label maps",),
-        "label maps: the sub-folders images and labels with files of the same names, and instances where there are any",
+        "label maps: the sub-folders images and labels with files of the same names, and instances if there are any",
     ),
     "captions": (("captions",), "images with captions: a metadata.jsonl or metadata.csv beside them"),
     "views": (
@@ -157,7 +157,7 @@ def _find(path, split):
 
 
 def part_of(path, split):
-    """Returns the sub-folder of a split where there is one, else the folder."""
+    """Returns the sub-folder of a split if there is one, else the folder."""
     return path / split if (path / split).is_dir() else path
 
 

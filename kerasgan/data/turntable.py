@@ -97,7 +97,7 @@ def views_dataset(images, masks, classes, views, transforms, batch_size, shuffle
 
     Args:
         images: uint8 (n, height, width, channels), black where there is no object.
-        masks: uint8 (n, height, width, 1), 255 where there is one.
+        masks: uint8 (n, height, width, 1), 255 where an object is.
         classes: int32 (n,).
         views: float32 (n, 4).
         transforms: bool. True draws new amounts for each image and epoch; else all are 0.

@@ -143,7 +143,7 @@ class Autoencoder(ThroughACode, ResumableModel):
         return images
 
     def decoded(self, code):
-        """Images of codes, by the averaged networks where there are any."""
+        """Images of codes, by the averaged networks if there are any."""
         return self._decoded(code, self.sampler("encoder"), self.sampler("decoder"))
 
     def _decoded(self, code, encoder, decoder, training=False):
@@ -161,7 +161,7 @@ class Autoencoder(ThroughACode, ResumableModel):
         return self.track(**logs)
 
     def call(self, inputs, training=False):
-        """Maps images to their reconstructions, with the averaged weights where there are any."""
+        """Maps images to their reconstructions, with the averaged weights if there are any."""
         encoder, decoder = self.sampler("encoder"), self.sampler("decoder")
         return self._decoded(encoder(inputs, training=training), encoder, decoder, training)
 

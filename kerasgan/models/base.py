@@ -362,5 +362,5 @@ class AdversarialModel(ResumableModel):
     # Sampling --------------------------------------------------------------------------------------------------------
 
     def call(self, inputs, training=False):
-        """Maps the generator's inputs to images, with the averaged weights where there are any."""
+        """Maps the generator's inputs to images, with the averaged weights if there are any."""
         return self.sampler()(inputs, training=training)

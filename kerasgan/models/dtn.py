@@ -178,7 +178,7 @@ class DomainTransferNetwork(FromImage, AdversarialModel):
         return self.track(**g_logs, **self.discriminator_losses(target, from_source, from_target, training=False))
 
     def call(self, inputs, training=False):
-        """Maps images to the target domain, with the averaged weights where there are any."""
+        """Maps images to the target domain, with the averaged weights if there are any."""
         return self.sampler()(self.describe(inputs), training=training)
 
     def route(self):

@@ -194,7 +194,7 @@ class PixelDA(AdaptsPixels, AdversarialModel):
         return self.classifier(self.source_stem(images, training=True), training=True)
 
     def target_logits(self, images, training=False):
-        """Class logits of target images; outside of training by averaged weights where there are any."""
+        """Class logits of target images; outside of training by averaged weights if there are any."""
         if training:
             return self.classifier(self.target_stem(images, training=True), training=True)
         return self.sampler("classifier")(self.sampler("target_stem")(images, training=False), training=False)

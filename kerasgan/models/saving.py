@@ -144,7 +144,7 @@ class SavesEverything:
     def save_to_preset(self, folder):
         """Writes the networks and the configuration into a new folder, from which `from_preset` loads them.
 
-        The networks that sample are the averaged ones where there are any. Optimizers and random states are left out:
+        The networks that sample are the averaged ones if there are any. Optimizers and random states are left out:
         `save` keeps them too. The folder appears complete or not at all.
 
         Args:

@@ -154,7 +154,7 @@ class TwoStreamGenerator(FromViews, ResumableModel):
         return {"loss": image_loss + self.mask_weight * mask_loss, "image_loss": image_loss, "mask_loss": mask_loss}
 
     def test_step(self, data):
-        """The same losses without training, of the averaged network where there is one."""
+        """The same losses without training, of the averaged network if there is one."""
         known, (images, masks) = data
         drawn = self.sampler("generator")(self.known_inputs(*known), training=False)
         return self.track(**self.losses_of(drawn, images, masks))

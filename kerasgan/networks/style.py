@@ -80,7 +80,7 @@ def layer_styles(number, style_dim):
 
 
 def add_picture(picture, shown):
-    """Doubles the size of the image so far, where there is one, and adds what a layer shows of the next size."""
+    """Doubles the size of the image so far, if there is one, and adds what a layer shows of the next size."""
     if picture is None:
         return shown
     size = shown.shape[1]

@@ -233,7 +233,7 @@ def captioned(
         split: "train" (default) or "test".
         embeddings: Callable from a list of strings to an array `(n, dim)`; it is called once, with every different
             caption. Default None: no vectors.
-        text: "embeddings", "strings" or "both"; default: embeddings where there are any, else strings.
+        text: "embeddings", "strings" or "both"; default: embeddings if there are any, else strings.
         labels: Bool, default False; True adds the int32 letter, last.
         image_size: Int, default 32.
         channels: 3 (default) or 1.

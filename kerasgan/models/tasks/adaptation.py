@@ -80,7 +80,7 @@ class AdaptsPixels(AdaptsDomains):
     """Domain adaptation by a generator from [source images, noise] to images of the target."""
 
     def translate(self, images, seed=None, batch_size=64):
-        """Makes images of the target from images of the source, with the averaged generator where there is one.
+        """Makes images of the target from images of the source, with the averaged generator if there is one.
 
         Args:
             images: float32 (n, height, width, channels) in [-1, 1].

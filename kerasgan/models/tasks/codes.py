@@ -27,7 +27,7 @@ class ThroughACode:
         return np.asarray(self.unpack(batch))
 
     def encode(self, images, batch_size=64):
-        """Returns the codes of images, from the averaged encoder where there is one.
+        """Returns the codes of images, from the averaged encoder if there is one.
 
         Args:
             images: float32 (n, height, width, channels) in [-1, 1].
@@ -41,7 +41,7 @@ class ThroughACode:
         return self.sampler("encoder").predict(np.asarray(images, "float32"), batch_size=batch_size, verbose=0)
 
     def decode(self, codes, batch_size=64):
-        """Makes images of codes, by the averaged decoder where there is one.
+        """Makes images of codes, by the averaged decoder if there is one.
 
         Args:
             codes: float32 (n, code), or such a dict as `encode` returns.

@@ -16,14 +16,14 @@ class BetweenDomains(FromImage):
         return self.source_channels if network in ("generator_ba", "discriminator_a") else self.channels
 
     def route(self, to="B"):
-        """Returns the networks of a direction, averaged ones where there are any."""
+        """Returns the networks of a direction, averaged ones if there are any."""
         generators = {"B": "generator_ab", "A": "generator_ba"}
         if to not in generators:
             raise ValueError(f"`to` must be 'A' or 'B'. Received: {to!r}")
         return [self.sampler(generators[to])]
 
     def translate(self, images, to="B", batch_size=16, tile=None, overlap=None):
-        """Translates images of any size, with the averaged translator where there is one.
+        """Translates images of any size, with the averaged translator if there is one.
 
         Args:
             images: float32 (n, height, width, channels of the other domain) in [-1, 1].

@@ -40,7 +40,7 @@ class FromImage:
         return [self.sampler()]
 
     def call(self, inputs, training=False):
-        """Changes images, with the averaged weights where there are any."""
+        """Changes images, with the averaged weights if there are any."""
         for network in self.route():
             inputs = network(inputs, training=training)
         return inputs
@@ -63,7 +63,7 @@ class FromImage:
     # Translating -----------------------------------------------------------------------------------------------------
 
     def translate(self, images, seed=None, batch_size=16, tile=None, overlap=None):
-        """Changes images of any size, with the averaged networks where there are any.
+        """Changes images of any size, with the averaged networks if there are any.
 
         Sizes that the networks cannot halve as often as they do are padded by reflection, and the answer is cropped.
         Networks of a fixed input, which were given to the constructor, take that size only.

@@ -112,7 +112,7 @@ class FromLabelMaps:
     # Painting --------------------------------------------------------------------------------------------------------
 
     def translate(self, labels, instances=None, style=None, seed=None, batch_size=16):
-        """Paints label maps of any size, with the averaged networks where there are any.
+        """Paints label maps of any size, with the averaged networks if there are any.
 
         Sizes that the networks cannot halve as often as they do are padded by reflection, and the answer is cropped.
 

@@ -7,7 +7,7 @@ from kerasgan.models.tasks.noise import join_inputs
 
 
 class FromStyles(FromLabels):
-    """Draws images from noise, and labels where there are any, by way of w: mixed into a model before its base.
+    """Draws images from noise, and labels if there are any, by way of w: mixed into a model before its base.
 
     The generator is a `kerasgan.networks.style_generator`. A constructor also calls `set_styles`.
     """

@@ -130,7 +130,7 @@ class FromText(FromNoise):
         return [noise.shape[-1] for noise in self.sampler().inputs[2:]]
 
     def generate(self, text, num_images=None, seed=None, batch_size=64):
-        """Draws images of texts, from the averaged generator where there is one.
+        """Draws images of texts, from the averaged generator if there is one.
 
         Args:
             text: a string or a list of strings, where the model has an encoder; or text vectors, (text_dim,) or

@@ -52,7 +52,7 @@ class FromViews:
         return np.asarray(batch[1][0])
 
     def generate(self, classes, views, transforms=None):
-        """Draws images, by the averaged network where there is one.
+        """Draws images, by the averaged network if there is one.
 
         Args:
             classes: int (n,), or float (n, num_classes): shares of the classes, of which a mixture is a morph.
