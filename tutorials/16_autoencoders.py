@@ -107,6 +107,13 @@ plots.labelled_grid(np.clip(np.stack(restored), -1, 1), rows=names, path=f"{FOLD
 # to 0.103, and left the strokes grey, since it has seen no holes; the denoising one to 0.089. On clean digits the order
 # is the other one, 0.064 against 0.077: it pays for what it learned. The sparse one had 0.089 and 0.138.
 #
+# ## What it is worth to a classifier
+#
+# Vincent et al. (2010) stack such layers, each trained to denoise the codes of the one before, and then teach the stack
+# labels. `zoo/denoising_ae_mnist/stacking.py` does so on MNIST with three layers of 500 units, of which 60,000 images
+# without labels are seen first. With 1,000 labels it then errs on 8.9 % of the test images (mean of three seeds), from
+# random weights with the same training on 10.6 %.
+#
 # The zoo has both on MNIST, `denoising_ae_mnist` and `sparse_ae_mnist`. `regularizers.KeepsDistances` makes a map of
 # the codes, `networks="conv"` and `"pooling"` code larger images, and an autoencoder whose encoder is a frozen network
 # inverts its features, as the tutorial on looking inside networks shows.
