@@ -36,7 +36,7 @@ variances, directions = np.linalg.eigh(np.cov(centred.reshape((len(images), -1))
 variances, directions = variances[::-1], directions[:, ::-1]
 
 linear = kerasgan.Autoencoder(code=8, networks="linear", seed=0)
-linear.compile(Adam(keras.optimizers.schedules.CosineDecay(1e-2, EPOCHS * len(dataset))), steps_per_execution=20)
+linear.compile(Adam(keras.optimizers.schedules.CosineDecay(1e-2, EPOCHS * len(dataset))), steps_per_execution=5)
 linear.fit(kerasgan.data.from_arrays(centred, batch_size=100), epochs=EPOCHS, verbose=0)
 found = linear.evaluate(centred, batch_size=100, return_dict=True, verbose=0)["reconstruction"]
 print(f"squared error an image: autoencoder {found:.2f}, principal components {variances[8:].sum():.2f}")
@@ -79,7 +79,7 @@ filters, rows, restored = [], [], [test[:8], holes[:8]]
 for name, options in ways.items():
     keras.utils.set_random_seed(0)
     model = kerasgan.Autoencoder(code=200, seed=0)
-    model.compile(Adam(1e-3, weight_decay=2.0), steps_per_execution=20, **options)
+    model.compile(Adam(1e-3, weight_decay=2.0), steps_per_execution=5, **options)
     model.fit(dataset, epochs=EPOCHS, verbose=0)
     code, clean, mended = model.encode(test), model.reconstruct(test), model.reconstruct(holes)
     errors = [np.square(each - test).mean() for each in (clean, mended)]
@@ -110,9 +110,9 @@ plots.labelled_grid(np.clip(np.stack(restored), -1, 1), rows=names, path=f"{FOLD
 # ## What it is worth to a classifier
 #
 # Vincent et al. (2010) stack such layers, each trained to denoise the codes of the one before, and then teach the stack
-# labels. `zoo/denoising_ae_mnist/stacking.py` does so on MNIST with three layers of 500 units, of which 60,000 images
-# without labels are seen first. With 1,000 labels it then errs on 8.9 % of the test images (mean of three seeds), from
-# random weights with the same training on 10.6 %.
+# labels. `zoo/denoising_ae_mnist/stacking.py` does so on MNIST with three layers of 500 units, which first see 60,000
+# images without labels. With 1,000 labels it then errs on 8.9 % of the test images (mean of three seeds), from random
+# weights with the same training on 10.6 %.
 #
 # The zoo has both on MNIST, `denoising_ae_mnist` and `sparse_ae_mnist`. `regularizers.KeepsDistances` makes a map of
 # the codes, `networks="conv"` and `"pooling"` code larger images, and an autoencoder whose encoder is a frozen network
