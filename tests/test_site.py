@@ -60,11 +60,23 @@ def test_links_lead_to_where_the_site_has_their_targets(hooks):
 
 def test_every_page_has_its_place_in_the_navigation(hooks):
     nav = json.dumps(hooks.on_config({})["nav"])
-    for path in [*SITE.parent.glob("*.md"), *SITE.glob("pages/*.md"), *TUTORIALS]:
+    experiments = SITE.parents[1] / "zoo" / "experiments" / "README.md"
+    for path in [*SITE.parent.glob("*.md"), *SITE.glob("pages/*.md"), *TUTORIALS, experiments]:
         assert f'"{hooks.place(path)}"' in nav, path.name
     course = (SITE.parent / "README.md").read_text()
     for path in [*SITE.parent.glob("*.md"), *TUTORIALS]:
         assert path.name == "README.md" or f"]({path.name})" in course, f"tutorials/README.md lacks {path.name}"
+
+
+def test_the_page_of_the_experiments_leads_to_each(hooks):
+    folder = SITE.parents[1] / "zoo" / "experiments"
+    page = hooks.with_links((folder / "README.md").read_text(), folder / "README.md")
+    for path in folder.glob("*/README.md"):
+        name = path.parent.name
+        assert f"]({name}/index.md)" in page and path in hooks.PAGES
+        assert hooks.place(path) == f"zoo/experiments/{name}/index.md"
+        assert "](picture.png)" in hooks.with_links(path.read_text(), path)
+        assert hooks.place(path.with_name("picture.png")) == f"zoo/experiments/{name}/picture.png"
 
 
 def test_no_picture_lies_about():

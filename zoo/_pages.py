@@ -161,11 +161,19 @@ def with_table(text, cards):
     Raises:
         ValueError: the text lacks the markers.
     """
-    if BEGIN not in text or END not in text:
-        raise ValueError(f"The text must hold the markers {BEGIN} and {END}. Received: neither or one of them")
-    before, rest = text.split(BEGIN, 1)
-    shown = [card for card in cards if card["name"] in SHOWN]
-    return f"{before}{BEGIN}\n{results_table(shown)}\n{END}{rest.split(END, 1)[1]}"
+    return between(text, BEGIN, END, results_table([card for card in cards if card["name"] in SHOWN]))
+
+
+def between(text, begin, end, table):
+    """Returns `text` with what stands between the markers `begin` and `end` replaced by `table`.
+
+    Raises:
+        ValueError: the text lacks the markers.
+    """
+    if begin not in text or end not in text:
+        raise ValueError(f"The text must hold the markers {begin} and {end}. Received: neither or one of them")
+    before, rest = text.split(begin, 1)
+    return f"{before}{begin}\n{table}\n{end}{rest.split(end, 1)[1]}"
 
 
 def size_of(card):

@@ -24,6 +24,7 @@ PAGES = [
     *sorted(TUTORIALS.glob("*.md")),
     ROOT / "zoo" / "results.md",
     *sorted(ROOT.glob("zoo/*/README.md")),
+    *sorted(ROOT.glob("zoo/experiments/*/README.md")),
 ]
 # Pages of the reference: the module of each, and what stands above its names.
 REFERENCE = {
@@ -66,7 +67,7 @@ def on_config(config):
     """Sets the order of the pages: first steps, the course, guides, reference."""
     course = ["tutorials/index.md", *(place(path) for path in sorted(TUTORIALS.glob("[0-9][0-9]_*.py")))]
     guides = [f"guides/{name}.md" for name in GUIDES]
-    papers = ["adding_a_paper.md", "coming_from.md", "defaults.md", "results.md"]
+    papers = ["adding_a_paper.md", "coming_from.md", "defaults.md", "results.md", "zoo/experiments/index.md"]
     reference = [f"reference/{name}.md" for name in (*REFERENCE, "command_line")]
     config["nav"] = [
         {"Home": "index.md"},
@@ -91,7 +92,7 @@ def on_files(files, config):
         add(place(path), with_links(page(path), path))
         add(f"tutorials/{path.stem}.ipynb", notebook(path))
     add("results.csv", (ROOT / "zoo" / "results.csv").read_text())
-    for path in sorted(TUTORIALS.glob("pictures/*")) + sorted(ROOT.glob("zoo/*/*.png")):
+    for path in [*TUTORIALS.glob("pictures/*"), *ROOT.glob("zoo/*/*.png"), *ROOT.glob("zoo/experiments/*/*.png")]:
         add(place(path), path.read_bytes())
     for name, (module, about) in REFERENCE.items():
         blocks = [f"::: {module}.{member}" for member in public_names(module)]
@@ -115,10 +116,10 @@ def place(path):
         return "/".join(parts)
     if parts[0] == "zoo" and len(parts) == 2 and path.suffix in (".md", ".csv"):
         return path.name
-    if parts[0] == "zoo" and len(parts) == 3 and path.suffix == ".png":
+    if parts[0] == "zoo" and path.suffix == ".png":
         return "/".join(parts)
-    if parts[0] == "zoo" and len(parts) == 3 and path.name == "README.md":
-        return f"zoo/{parts[1]}/index.md"
+    if parts[0] == "zoo" and path.name == "README.md":
+        return "/".join([*parts[:-1], "index.md"])
     return None
 
 

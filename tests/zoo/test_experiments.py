@@ -1,0 +1,131 @@
+"""The experiments: each runs in small, goes on where it stopped, and its pages are those of its numbers."""
+
+import importlib
+import json
+import re
+import sys
+import types
+
+import numpy as np
+import pytest
+
+from kerasgan.zoo import FOLDER
+from kerasgan.zoo.experiments import runs
+
+NAMES = sorted(path.parent.name for path in (FOLDER / "experiments").glob("*/__main__.py"))
+SMALL = {"steps": 2, "points": 16, "batch_size": 8, "num_samples": 20, "shown": 5}
+
+
+def experiment(name):
+    return importlib.import_module(f"kerasgan.zoo.experiments.{name}.__main__")
+
+
+def toy(calls, settings=None):
+    """An experiment whose runs say when they are made."""
+
+    def run(name):
+        calls.append(name)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return {"value": float(name[-1])}
+
+    from kerasgan.plots import figure_class
+
+    return types.SimpleNamespace(
+        SETTINGS=settings or {"steps": 3},
+        RUNS=["a 0", "a 1", "b 0"],
+        run=run,
+        table=lambda results: f"{runs.mean_sd(runs.of(results, 'a', 'value'))} | {len(results)}",
+        picture=lambda results: figure_class()(figsize=(1, 1)),
+    )
+
+
+def test_finished_runs_are_kept_and_not_made_again(tmp_path):
+    calls = []
+    with pytest.raises(KeyboardInterrupt):
+        runs.complete(toy(calls), tmp_path)
+    assert calls == ["a 0", "a 1"] and [path.name for path in tmp_path.iterdir()] == ["results.json"]
+    (tmp_path / "README.md").write_text(f"before\n{runs.BEGIN}\nold\n{runs.END}\nafter\n")
+    found = runs.complete(toy(calls), tmp_path)
+    assert calls == ["a 0", "a 1", "a 1", "b 0"] and found["a 1"]["value"] == 1.0 and found["a 1"]["seconds"] >= 0
+    assert (tmp_path / "README.md").read_text() == f"before\n{runs.BEGIN}\n0.5 ± 0.7 | 3\n{runs.END}\nafter\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["README.md", "picture.png", "results.json"]
+    assert json.loads((tmp_path / "results.json").read_text())["settings"] == {"steps": 3}
+
+
+def test_results_of_other_settings_are_refused(tmp_path):
+    runs.complete(toy([None, None]), tmp_path)
+    with pytest.raises(ValueError, match=r"must hold results of the settings {'steps': 4}.*'steps': 3.*another folder"):
+        runs.complete(toy([], {"steps": 4}), tmp_path)
+
+
+def test_the_command_line_says_what_an_experiment_does(monkeypatch, capsys):
+    module = types.SimpleNamespace(__file__="x/toy/__main__.py", __doc__="A toy.")
+    for arguments in ([], ["--help"], ["runs", "-h"]):
+        monkeypatch.setattr(sys, "argv", ["x", *arguments])
+        runs.main(module)
+        said = capsys.readouterr().out
+        assert said.startswith("A toy.\n") and "python -m kerasgan.zoo.experiments.toy FOLDER" in said
+    monkeypatch.setattr(sys, "argv", ["x", "--fast"])
+    with pytest.raises(SystemExit, match="Received:  --fast"):
+        runs.main(module)
+
+
+def test_tables():
+    assert runs.mean_sd([]) == "–" and runs.mean_sd([0.5], 0, 100) == "50"
+    assert runs.mean_sd([1.0, 2.0, 4.0], 2) == "2.33 ± 1.53"  # sqrt((16 + 1 + 25) / 9 / 2)
+    assert runs.markdown(["a", "b"], [[1, "x"]]) == "| a | b |\n| --- | --- |\n| 1 | x |"
+
+
+@pytest.mark.parametrize("name", [name for name in NAMES if (FOLDER / "experiments" / name / "results.json").exists()])
+def test_pages_are_those_of_the_committed_results(name):
+    module, folder = experiment(name), FOLDER / "experiments" / name
+    record = runs.read(module, folder)
+    assert record["runs"] and set(record["runs"]) <= set(module.RUNS)
+    text = (folder / "README.md").read_text()
+    assert text.split(runs.BEGIN)[1].split(runs.END)[0].strip() == module.table(record["runs"])
+    assert (folder / "picture.png").stat().st_size < 200_000
+    assert (folder / "results.json").read_text() == runs.as_text(record)
+    assert re.search(r"^## What to believe$", text, re.MULTILINE) and "![" in text
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
+def test_every_experiment_runs_in_small(name, tmp_path, monkeypatch):
+    module = experiment(name)
+    assert f"python -m kerasgan.zoo.experiments.{name} runs" in module.__doc__ and "Time:" in module.__doc__
+    assert f"]({name}/README.md)" in (FOLDER / "experiments" / "README.md").read_text()
+    monkeypatch.setattr(module, "SETTINGS", module.SETTINGS | {k: v for k, v in SMALL.items() if k in module.SETTINGS})
+    first = [run for run in module.RUNS if run.endswith(" 0")]
+    monkeypatch.setattr(module, "RUNS", getattr(module, "SMOKE", first[:1] + first[-1:]))
+    found = runs.complete(module, tmp_path)
+    numbers = [v for each in found.values() for v in each.values() if isinstance(v, float)]
+    assert len(found) == len(module.RUNS) and np.isfinite(numbers).all()
+    assert (tmp_path / "picture.png").stat().st_size > 1_000 and (tmp_path / "table.md").read_text().startswith("| ")
+
+
+def test_modes_are_counted_by_hand():
+    mixtures = experiment("mixtures")
+    centres, deviation = mixtures.modes_of("ring")
+    assert centres.shape == (8, 2) and deviation == 0.01
+    np.testing.assert_allclose(centres[2], [0, 1], atol=1e-12)
+    grid, spread = mixtures.modes_of("grid")
+    assert len(grid) == 25 and spread == 0.0125 and sorted(set(grid[:, 0])) == [-1, -0.5, 0, 0.5, 1]
+    points = np.array([[1.0, 0.0], [1.029, 0.0], [1.031, 0.0], [0.0, -1.0], [0.0, 0.0]])
+    assert mixtures.count_modes(points, centres, deviation) == (2, 0.6, 0.0)
+    drawn = mixtures.draw("grid", 20_000, seed=0).reshape(-1, 2)
+    modes, quality, least = mixtures.count_modes(drawn, grid, spread)
+    # 1 - exp(-9 / 2) of a Gaussian of the plane lies within three deviations
+    assert modes == 25 and quality == pytest.approx(1 - np.exp(-4.5), abs=0.003)
+    assert least == pytest.approx(0.04, abs=0.006)
+
+
+@pytest.mark.slow
+def test_a_model_starts_alike_whatever_was_trained_before(monkeypatch):
+    mixtures = experiment("mixtures")
+    monkeypatch.setattr(mixtures, "SETTINGS", mixtures.SETTINGS | SMALL)
+    first = mixtures.run("ring GAN 1")
+    between = mixtures.run("grid GAN 0")
+    assert mixtures.run("ring GAN 1") == first and between["points"] != first.get("points")
+    model = mixtures.started("GAN", 1)
+    assert int(model.step) == 0 and int(model.g_optimizer.iterations) == 0

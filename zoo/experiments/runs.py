@@ -1,0 +1,142 @@
+"""What the experiments share: runs that are kept one by one, and the table and the picture that are made of them.
+
+An experiment is a folder `<name>` with `__main__.py`, `results.json`, `picture.png` and `README.md`. Its module has a
+docstring (the question, the command, the time) and defines
+
+    SETTINGS                  dict, all that the runs share: sizes, steps, rates
+    RUNS                      list of str, the names of the runs, in the order in which they are made
+    run(name)                 makes one of them from its own seed: a dict of what JSON can hold
+    table(results)            Markdown; `results` is {name: what `run` returned}
+    picture(results)          a `matplotlib` figure
+
+and ends with
+
+    if __name__ == "__main__":
+        runs.main(sys.modules[__name__])
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+
+from kerasgan.files import read_json, replacing
+from kerasgan.metrics.score import library_versions
+from kerasgan.zoo._card import machine
+from kerasgan.zoo._pages import between
+
+BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
+ABOUT_FOLDER = """Results go into FOLDER: results.json, which holds each finished run, table.md and picture.png. Where
+FOLDER has a README.md, its table is written anew. Interrupted and started again, the command makes only the
+runs that are missing."""
+
+
+def main(experiment):
+    """Does what the command line asks of an experiment: without a folder, or with --help, says what it does.
+
+    Args:
+        experiment: the module that is run, `sys.modules[__name__]`.
+    """
+    given = sys.argv[1:]
+    usage = f"Usage:     python -m kerasgan.zoo.experiments.{Path(experiment.__file__).parent.name} FOLDER"
+    if not given or {"-h", "--help"} & set(given):
+        print(f"{experiment.__doc__}\n{usage}\n\n{ABOUT_FOLDER}")
+    elif len(given) > 1 or given[0].startswith("-"):
+        raise SystemExit(f"{usage}\nReceived:  {' '.join(given)}")
+    else:
+        complete(experiment, given[0])
+
+
+def complete(experiment, folder):
+    """Makes the runs that `folder` lacks, keeps each as soon as it is finished, and writes table and picture anew.
+
+    Args:
+        experiment: an experiment's module.
+        folder: folder of the results.
+
+    Returns:
+        {name of a run: what it found}, of all runs.
+
+    Raises:
+        ValueError: the folder holds results of other settings.
+    """
+    folder = Path(folder)
+    record = read(experiment, folder)
+    for number, name in enumerate(experiment.RUNS, 1):
+        if name in record["runs"]:
+            continue
+        print(f"{number} of {len(experiment.RUNS)}: {name}", flush=True)
+        start = time.monotonic()
+        found = experiment.run(name)
+        record["runs"][name] = found | {"seconds": round(time.monotonic() - start, 1)}
+        record["machines"] = list(dict.fromkeys([*record["machines"], machine()]))
+        record["versions"] = library_versions()
+        with replacing(folder / "results.json") as temporary:
+            temporary.write_text(as_text(record))
+    write_pages(experiment, folder)
+    return record["runs"]
+
+
+def read(experiment, folder):
+    """Returns what `results.json` of a folder holds, or a record without runs.
+
+    Raises:
+        ValueError: it holds results of other settings, or is not a file of results.
+    """
+    path = Path(folder) / "results.json"
+    if not path.exists():
+        return {"settings": experiment.SETTINGS, "machines": [], "versions": {}, "runs": {}}
+    record = read_json(path)
+    if record.get("settings") != json.loads(json.dumps(experiment.SETTINGS)) or "runs" not in record:
+        raise ValueError(
+            f"{path} must hold results of the settings {experiment.SETTINGS}. Received: {record.get('settings')}. "
+            "Remedy: another folder, or remove the file to make all runs anew"
+        )
+    return record
+
+
+def as_text(record):
+    """Returns a record as JSON, a run a line."""
+    head = json.dumps({key: value for key, value in record.items() if key != "runs"}, indent=1)
+    lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(found)}" for name, found in record["runs"].items())
+    return f'{head[:-2]},\n "runs": {{\n{lines}\n }}\n}}\n'
+
+
+def write_pages(experiment, folder):
+    """Writes the table and the picture of the runs that a folder holds, and the table into its README.md."""
+    folder = Path(folder)
+    results = read(experiment, folder)["runs"]
+    table, page = experiment.table(results), folder / "README.md"
+    text = between(page.read_text(), BEGIN, END, table) if page.exists() else table + "\n"
+    with replacing(page if page.exists() else folder / "table.md") as temporary:
+        temporary.write_text(text)
+    with replacing(folder / "picture.png") as temporary:
+        experiment.picture(results).savefig(temporary, dpi=100)
+
+
+def of(results, prefix, key):
+    """Returns the values `key` of the runs whose names are `prefix` and a seed, as "ring GAN 0" is of "ring GAN"."""
+    return [found[key] for name, found in results.items() if name.rpartition(" ")[0] == prefix]
+
+
+def mean_sd(values, digits=1, scale=1.0):
+    """Returns "mean ± standard deviation" of a list of numbers, that of a sample (n - 1); a dash where there is none.
+
+    Example:
+
+    >>> mean_sd([1.0, 2.0, 3.0])
+    '2.0 ± 1.0'
+    """
+    if not values:
+        return "–"
+    values = scale * np.asarray(values, np.float64)
+    spread = f" ± {values.std(ddof=1):.{digits}f}" if len(values) > 1 else ""
+    return f"{values.mean():.{digits}f}{spread}"
+
+
+def markdown(header, rows):
+    """Returns a Markdown table: `header` and each row are lists of cells."""
+    lines = [header, ["---"] * len(header), *rows]
+    return "\n".join("| " + " | ".join(map(str, cells)) + " |" for cells in lines)
