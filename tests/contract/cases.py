@@ -106,6 +106,16 @@ def films(count, size=8, classes=3):
     return labels, frames, rng.normal(size=(*labels.shape, 2)).astype("float32")
 
 
+def vid2vid():
+    """A Vid2Vid whose flow is of a pixel or so, as of trained ones: at 40 pixels rounding errors move frames."""
+    options = {"foreground": [2], "width": 4, "blocks": 2, "downsamplings": 1, "scales": 1, "receptive_field": 16}
+    model = with_large_kernels(kerasgan.Vid2Vid(8, channels=1, num_classes=3, seed=3, **options))
+    for layer in model.generator.layers:
+        if isinstance(layer, keras.layers.Conv2D) and layer.filters == 2 and layer.kernel_size == (7, 7):
+            layer.kernel.assign(layer.kernel / 400)
+    return model
+
+
 def begun(model):
     """The last frames of three films."""
     labels, frames, _ = films(3)
@@ -517,23 +527,16 @@ CASES = {
         evaluated=lambda n: (images(n, 20, 1), np.arange(n, dtype="int32") % 3),
     ),
     "Vid2Vid": Case(
-        make=lambda: with_large_kernels(
-            kerasgan.Vid2Vid(
-                8,
-                channels=1,
-                num_classes=3,
-                foreground=[2],
-                width=2,
-                blocks=2,
-                downsamplings=1,
-                scales=1,
-                receptive_field=16,
-                seed=3,
-            )
-        ),
+        make=vid2vid,
         arrays=films,
         default=lambda: kerasgan.Vid2Vid(width=4),  # the authors' width has 365 million weights
-        compile={"length": kerasgan.schedules.Doubling(8, steps=2), "feature_weight": 1, "flow_weight": 0.1},
+        compile={
+            "length": kerasgan.schedules.Doubling(8, steps=2),
+            # At the authors' weights plain descent would leap, and rounding errors with it.
+            "adversarial_weight": 0.2,
+            "feature_weight": 0.1,
+            "flow_weight": 0.1,
+        },
         sample=lambda model, seed: begun(model),
         deterministic=True,
     ),
