@@ -337,7 +337,8 @@ figure.savefig("critic.png", dpi=80)
 # %% [markdown]
 # ![D and critic between two densities, and their gradients at generated images](pictures/18_critic.png)
 #
-# Tutorial 4 trains both.
+# Tutorial 4 trains both. `python -m kerasgan.zoo.experiments.wasserstein runs` holds trained critics against the exact
+# number.
 #
 # ## The price of a busy code
 #
