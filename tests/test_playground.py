@@ -73,6 +73,17 @@ def test_models_of_images():
     assert about["output"] == "output_images"
 
 
+def test_models_of_label_maps():
+    options = {"width": 2, "blocks": 1, "downsamplings": 2, "scales": 1, "receptive_field": 16}
+    model = kerasgan.Pix2PixHD((16, 24), num_classes=3, **options)
+    labels, instances = playground.describe(model, class_names=["sky", "road", "car"])["inputs"]
+    colors = [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
+    expected = {"role": "labels", "height": 16, "width": 24, "names": ["sky", "road", "car"], "colors": colors}
+    assert labels == {"name": "labels"} | expected and instances == {"name": "instances", "role": "instances"}
+    with pytest.raises(ValueError, match="`class_names` must name 3 classes. Received: 1"):
+        playground.describe(model, class_names=["sky"])
+
+
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
 def test_the_page_draws_tensorflows_random_numbers(tmp_path):
     shutil.copy(FILES / "random.js", tmp_path / "random.mjs")
@@ -298,6 +309,47 @@ def test_drawing_in_a_browser(tmp_path, open_page):
     wait_until(page, "document.getElementById('status').classList.contains('error')")
     assert "notes.txt could not be read" in page.text_content("#status")
     assert np.abs(picture(page) - loaded).max() == 0
+
+
+@pytest.mark.slow
+def test_painting_label_maps_in_a_browser(tmp_path, open_page):
+    """A stroke is a class; what touches is one instance. A picture in the colours of the classes goes in exactly."""
+    pytest.importorskip("tf2onnx")
+    options = {"width": 4, "blocks": 1, "downsamplings": 2, "scales": 1, "receptive_field": 16, "seed": 0}
+    model = kerasgan.Pix2PixHD((32, 48), num_classes=9, **options)
+    page = open_page(playground.write(model, tmp_path / "page"))
+
+    def expected(labels, instances):
+        return np.rint((model.translate(labels[None], instances[None])[0] + 1) * 127.5)
+
+    # An empty map is not compared: its features are constant, and a normalisation of these divides rounding by about 0.
+    page.select_option("#brush", "8")
+    page.fill("#thickness", "8")
+    box = page.locator("#input").bounding_box()
+
+    def line():
+        page.mouse.move(box["x"] + box["width"] * 0.25, box["y"] + box["height"] / 2)
+        page.mouse.down()
+        page.mouse.move(box["x"] + box["width"] * 0.5, box["y"] + box["height"] / 2, steps=4)
+        page.mouse.up()
+
+    drawn = act(page, line)
+    pixels = "[...document.getElementById('input').getContext('2d').getImageData(0, 0, 48, 32).data]"
+    seen = np.array(page.evaluate(pixels)).reshape(32, 48, 4)[..., :3]
+    painted = (seen == (64, 0, 0)).all(axis=-1).astype("int32")  # the colour of class 8
+    assert 8 * 10 < painted.sum() < 8 * 24 and (seen[painted == 0] == 0).all()
+    assert np.abs(drawn - expected(8 * painted, painted)).max() <= 2
+    page.screenshot(path=tmp_path / "page.png", full_page=True)
+
+    labels = np.zeros((32, 48), "int32")
+    labels[4:12, 4:12], labels[4:12, 30:40], labels[20:] = 2, 2, 5
+    colors = kerasgan.plots.color_labels(labels[None])[0]
+    Image.fromarray(np.rint((colors + 1) * 127.5).astype("uint8")).save(tmp_path / "map.png")
+    loaded = act(page, lambda: page.set_input_files("#file", tmp_path / "map.png"))
+    instances = labels.copy()
+    instances[4:12, 30:40] = 7  # the two squares do not touch
+    assert np.abs(loaded - expected(labels, instances)).max() <= 2
+    assert np.abs(expected(labels, instances) - expected(labels, 0 * labels)).max() > 2
 
 
 @pytest.mark.slow

@@ -16,6 +16,7 @@ import numpy as np
 
 from kerasgan import export
 from kerasgan.downloads import cache_folder, is_offline, make_cache_folder
+from kerasgan.plots import color_labels
 from kerasgan.shapes import as_size
 from kerasgan.zoo._weights import sha256_of
 
@@ -40,7 +41,8 @@ def write(model, folder, title=None, class_names=None, texts=None, runtime=None)
 
     What the page offers follows from the model's inputs: a plane of latents to drag through, sliders, points to save,
     blend and calculate with; a choice of classes, attributes or texts; for models of images a field to draw in and to
-    drop a picture on. A seed gives the picture that `model.generate` gives for it.
+    drop a picture on; for models of label maps a field to paint classes in, where regions that touch are one instance.
+    A seed gives the picture that `model.generate` gives for it.
 
     Args:
         model: an `AdversarialModel` that exports to ONNX (needs the extra `kerasgan[export]`).
@@ -103,6 +105,8 @@ def describe(model, title=None, class_names=None, texts=None):
         if spec.shape.rank == 4:
             height, width = _canvas(model) if None in spec.shape[1:3] else spec.shape[1:3]
             about |= {"role": "image", "height": height, "width": width, "channels": spec.shape[3]}
+        elif spec.shape.rank == 3:
+            about |= _map(model, spec.name, class_names)
         elif spec.name == "text":
             about |= {"role": "text", "choices": _choices(model, texts)}
         elif spec.name in labels:
@@ -120,7 +124,7 @@ def describe(model, title=None, class_names=None, texts=None):
             about |= {"role": "noise", "prior": model.prior, "stream": noises}
             about["size"] = spec.shape[1] or model.latent_dim
         inputs.append(about)
-    image = any(about["role"] == "image" for about in inputs)
+    image = any(about["role"] in ("image", "labels") for about in inputs)
     return {
         "title": title or type(model).__name__,
         "channels": model.channels,
@@ -128,6 +132,19 @@ def describe(model, title=None, class_names=None, texts=None):
         "output": "output_images" if any(about["name"] == "images" for about in inputs) else "images",
         "kind": "image" if image else "noise",
     }
+
+
+def _map(model, name, class_names):
+    """Returns what the page has to know of a map: of labels the names and colours of the classes."""
+    if name == "instances":
+        return {"role": "instances"}
+    names = [str(each) for each in class_names or range(model.num_classes)]
+    if len(names) != model.num_classes:
+        raise ValueError(f"`class_names` must name {model.num_classes} classes. Received: {len(names)}")
+    colors = color_labels(np.arange(model.num_classes)[None, None])[0, 0]
+    colors = np.rint((colors + 1) * 127.5).astype(int).tolist()
+    height, width = as_size(model.image_size)
+    return {"role": "labels", "height": height, "width": width, "names": names, "colors": colors}
 
 
 def _canvas(model):

@@ -17,6 +17,7 @@ const state = {
   turns: 0,
   conditions: {},
   points: [],
+  map: null, // the class of each pixel, of models of label maps
 };
 let about, session, latentInput, imageInput, running, again;
 
@@ -89,6 +90,11 @@ function feeds() {
       values[input.name] = new ort.Tensor("int32", Int32Array.of(state.conditions[input.name]), [1]);
     } else if (input.role === "image") {
       values[input.name] = readInput(input);
+    } else if (input.role === "labels") {
+      values[input.name] = new ort.Tensor("int32", state.map, [1, input.height, input.width]);
+    } else if (input.role === "instances") {
+      const { height, width } = imageInput;
+      values[input.name] = new ort.Tensor("int32", regions(state.map, height, width), [1, height, width]);
     } else {
       values[input.name] = new ort.Tensor("float32", state.conditions[input.name], [1, state.conditions[input.name].length]);
     }
@@ -281,10 +287,83 @@ function readInput(input) {
   return new ort.Tensor("float32", values, [1, height, width, input.channels]);
 }
 
-function clearInput() {
-  const canvas = $("input"), pen = canvas.getContext("2d");
-  pen.fillStyle = "#ffffff";
-  pen.fillRect(0, 0, canvas.width, canvas.height);
+// What is drawn on: a picture, of which the network sees the pixels, or a map, of which it sees the classes.
+function pictureSurface(canvas, pen) {
+  return {
+    clear() {
+      pen.fillStyle = "#ffffff";
+      pen.fillRect(0, 0, canvas.width, canvas.height);
+    },
+    line(from, to) {
+      Object.assign(pen, { strokeStyle: $("brush").value, lineWidth: Number($("thickness").value), lineCap: "round" });
+      pen.beginPath();
+      pen.moveTo(...from);
+      pen.lineTo(...to);
+      pen.stroke();
+    },
+    loaded() {},
+  };
+}
+
+function mapSurface(canvas, pen, { height, width, names, colors }) {
+  const brush = $("brush");
+  brush.replaceChildren(...names.map((name, i) => new Option(name, i)));
+  brush.value = String(Math.min(1, names.length - 1));
+  state.map = new Int32Array(height * width);
+  const shown = () => {
+    const pixels = new ImageData(width, height);
+    state.map.forEach((name, i) => pixels.data.set([...colors[name], 255], 4 * i));
+    pen.putImageData(pixels, 0, 0);
+  };
+  return {
+    clear() {
+      state.map = new Int32Array(height * width);
+      shown();
+    },
+    line(from, to) {
+      const radius = Number($("thickness").value) / 2, steps = Math.ceil(Math.hypot(to[0] - from[0], to[1] - from[1]));
+      for (let step = 0; step <= steps; step++) {
+        const [x, y] = [0, 1].map((i) => from[i] + (to[i] - from[i]) * (steps ? step / steps : 1));
+        for (let row = Math.max(0, Math.floor(y - radius)); row < Math.min(height, y + radius); row++) {
+          for (let column = Math.max(0, Math.floor(x - radius)); column < Math.min(width, x + radius); column++) {
+            const near = Math.hypot(column + 0.5 - x, row + 0.5 - y) <= Math.max(radius, 0.75);
+            if (near) state.map[row * width + column] = Number(brush.value);
+          }
+        }
+      }
+      shown();
+    },
+    loaded() {
+      const { data } = pen.getImageData(0, 0, width, height);
+      state.map = state.map.map((_, i) => {
+        const far = colors.map((color) => Math.hypot(...color.map((value, c) => value - data[4 * i + c])));
+        return far.indexOf(Math.min(...far));
+      });
+      shown();
+    },
+  };
+}
+
+// Numbers the regions of a map: pixels of one class that touch are one instance.
+function regions(map, height, width) {
+  const numbers = new Int32Array(map.length).fill(-1);
+  let count = 0;
+  for (let start = 0; start < map.length; start++) {
+    if (numbers[start] >= 0) continue;
+    const open = [start];
+    numbers[start] = count;
+    while (open.length) {
+      const i = open.pop(), column = i % width;
+      const sides = [i - width, i + width, column ? i - 1 : -1, column < width - 1 ? i + 1 : -1];
+      for (const j of sides) {
+        if (j < 0 || j >= map.length || numbers[j] >= 0 || map[j] !== map[i]) continue;
+        numbers[j] = count;
+        open.push(j);
+      }
+    }
+    count += 1;
+  }
+  return numbers;
 }
 
 function bindDrawing(input) {
@@ -292,14 +371,11 @@ function bindDrawing(input) {
   const canvas = $("input");
   [canvas.width, canvas.height] = [input.width, input.height];
   const pen = canvas.getContext("2d", { willReadFrequently: true });
-  clearInput();
+  const surface = input.role === "labels" ? mapSurface(canvas, pen, input) : pictureSurface(canvas, pen);
+  surface.clear();
   let tip = [canvas.width / 2, canvas.height / 2]; // of the pen
   const stroke = (to) => {
-    Object.assign(pen, { strokeStyle: $("brush").value, lineWidth: Number($("thickness").value), lineCap: "round" });
-    pen.beginPath();
-    pen.moveTo(...tip);
-    pen.lineTo(...to);
-    pen.stroke();
+    surface.line(tip, to);
     tip = to;
     run();
   };
@@ -324,7 +400,7 @@ function bindDrawing(input) {
     say(`The pen is at ${tip.map(Math.round).join(", ")} of ${canvas.width}, ${canvas.height}.`);
   });
   $("clear").addEventListener("click", () => {
-    clearInput();
+    surface.clear();
     run();
   });
   $("file").addEventListener("change", async () => {
@@ -335,8 +411,10 @@ function bindDrawing(input) {
       const scale = Math.min(picture.width / canvas.width, picture.height / canvas.height);
       const [width, height] = [scale * canvas.width, scale * canvas.height];
       const [x, y] = [(picture.width - width) / 2, (picture.height - height) / 2];
+      pen.imageSmoothingEnabled = input.role === "image"; // of two classes there is no mean
       pen.imageSmoothingQuality = "high";
       pen.drawImage(picture, x, y, width, height, 0, 0, canvas.width, canvas.height);
+      surface.loaded();
       run();
     } catch (error) {
       say(`${file.name} could not be read as a picture: ${error.message}`, true);
@@ -351,7 +429,7 @@ async function start() {
   document.title = $("title").textContent = about.title;
   session = await ort.InferenceSession.create("model.onnx");
   latentInput = about.inputs.find((input) => input.role === "latents");
-  imageInput = about.inputs.find((input) => input.role === "image");
+  imageInput = about.inputs.find((input) => ["image", "labels"].includes(input.role));
   for (const input of about.inputs) {
     if (["label", "attribute", "text"].includes(input.role)) addCondition(input);
   }
