@@ -137,6 +137,7 @@ def test_projection_to_styles_finds_an_image_and_leaves_the_model_as_it_was(mode
         latent.project_to_styles(model, images[:, :8], steps=1)
 
 
+@pytest.mark.slow
 def test_the_noise_takes_in_less_of_an_image_where_it_is_regularised(model):
     strengths = [x.strength for x in model.generator.get_layer("synthesis")._flatten_layers() if isinstance(x, Noise)]
     for strength in strengths:

@@ -72,6 +72,7 @@ def test_an_epochs_time_is_told_after_the_first_steps(monkeypatch, capsys):
     assert capsys.readouterr().out == "about 3 min left\n"
 
 
+@pytest.mark.slow
 def test_the_run_writes_a_log_for_tensorboard(folder):
     from tensorflow.python.summary.summary_iterator import summary_iterator
 
@@ -82,6 +83,7 @@ def test_the_run_writes_a_log_for_tensorboard(folder):
     assert {"samples", "real", "d_loss", "g_loss", "d_real", "d_fake"} <= tags
 
 
+@pytest.mark.slow
 def test_pandas_reads_the_logs_in_one_line(folder, tmp_path):
     pandas = pytest.importorskip("pandas", reason="pandas is missing: pip install pandas")
     root, _ = folder
@@ -193,6 +195,7 @@ def test_report_of_a_run(folder, tmp_path):
     assert "dcgan on" in page and page.count("data:image/") >= 4
 
 
+@pytest.mark.slow
 def test_a_run_is_never_overwritten_and_resumes_only_with_its_own_options(folder):
     root, _ = folder
     before = (root / "run" / "model.keras").read_bytes()

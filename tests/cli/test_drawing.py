@@ -92,6 +92,7 @@ def test_what_a_model_cannot_draw_is_refused(digits, arguments, message):
     assert result.exit_code in (1, 2) and message in result.output and "Traceback" not in result.output
 
 
+@pytest.mark.slow
 def test_texts_are_drawn_by_the_words_of_the_run(tmp_path):
     import kerasgan
 
@@ -121,6 +122,7 @@ def test_a_film_and_a_projection(digits, tmp_path):
     np.testing.assert_array_equal(pixels(tmp_path / "found.png")[2:18, 2:18], pixels(photo))
 
 
+@pytest.mark.slow
 def test_a_model_of_styles_is_truncated_walked_and_searched_in_w(tmp_path):
     import kerasgan
 
@@ -153,6 +155,7 @@ def test_a_film_is_a_video(digits, tmp_path):
         assert [(frame.width, frame.height) for frame in video.decode(video=0)] == [(128, 128)] * 6
 
 
+@pytest.mark.slow
 def test_photos_of_any_size_are_translated_and_enlarged(tmp_path):
     import kerasgan
 
@@ -182,6 +185,7 @@ def test_photos_of_any_size_are_translated_and_enlarged(tmp_path):
     assert "must draw images" in run("generate", tmp_path / "pix2pix.keras").output
 
 
+@pytest.mark.slow
 def test_photos_are_enlarged_in_tiles(tmp_path):
     import kerasgan
 
@@ -247,6 +251,7 @@ def test_runs_stand_beside_one_another(tmp_path):
     assert broken.exit_code == 1 and "options.json must hold a JSON object" in broken.output
 
 
+@pytest.mark.slow
 def test_letters_are_scored_beside_the_data_itself(tmp_path):
     """A perfect generator of two letters, which draws the data, and one that draws the other letter."""
     import kerasgan

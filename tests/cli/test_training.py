@@ -219,6 +219,7 @@ def test_a_training_begins_with_a_trained_model(data, saved):
     assert other.exit_code == 1 and "--from must name a WGAN. Received: " in other.output and "a DCGAN" in other.output
 
 
+@pytest.mark.slow
 def test_the_second_stage_begins_with_the_first(data, saved):
     small = ["--data", data / "captions", "--width", 2, "--batch-size", 2, "--dry-run"]
     settings = ["--set", "blocks=1", "--set", "condition_dim=3"]

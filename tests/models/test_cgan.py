@@ -87,7 +87,9 @@ def test_generate_gives_each_row_its_condition(several):
     assert both.shape == (2, 16, 16, 1)
     wide = several.generate(num_images=2, labels=conditions(slant=np.array([[0.5], [-0.5]], "float32")), seed=1)
     np.testing.assert_array_equal(both, wide)
-    np.testing.assert_array_equal(several.generate(2, labels=conditions(), seed=1, batch_size=1), both)
+    # One row is summed in another order than two on some processors.
+    one_by_one = several.generate(2, labels=conditions(), seed=1, batch_size=1)
+    np.testing.assert_allclose(one_by_one, both, rtol=1e-4, atol=1e-4 * np.abs(both).max())
     for name, other in {"letter": 1, "color": 1, "slant": 0.9}.items():  # one value for all rows
         changed = several.generate(labels=conditions(**{name: np.asarray(other, conditions()[name].dtype)}), seed=1)
         assert not np.allclose(changed[1], both[1], atol=1e-6), name

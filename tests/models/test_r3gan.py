@@ -115,6 +115,7 @@ def test_grouped_convolution_is_one_of_each_group():
     np.testing.assert_allclose(layer(x), tf.concat(halves, -1), atol=1e-5)
 
 
+@pytest.mark.slow
 def test_the_schedule_moves_the_training(tmp_path):
     """At steps 0 to 3 of a burn-in of 2: the penalty's weight, the average and p are those of the schedule."""
     schedule = R3GANSchedule(2, gamma=4.0, half_life=3, augment_p=0.5)

@@ -51,6 +51,7 @@ def averaged(tmp_path_factory):
 # Averages --------------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_compiling_again_keeps_average_and_step(averaged):
     model = copy.deepcopy(averaged[0])
     average, values = model.ema_generator, arrays(averaged[0].ema_generator)
@@ -339,6 +340,7 @@ def test_validation_does_not_change_training():
     assert "val_d_loss" in runs[1][1]
 
 
+@pytest.mark.slow
 def test_evaluation_within_an_epoch_leaves_its_logs(averaged):
     model = copy.deepcopy(averaged[0])
     ask = keras.callbacks.LambdaCallback(on_train_batch_end=lambda batch, logs: model.evaluate(IMAGES, verbose=0))

@@ -135,6 +135,7 @@ def test_given_features_are_fixed_and_saved(tmp_path):
     np.testing.assert_array_equal(loaded.features(x), model.features(x))
 
 
+@pytest.mark.slow
 def test_without_the_adversarial_term_there_is_no_discriminator():
     model = small()
     model.compile(adversarial_weight=0, jit_compile=False)

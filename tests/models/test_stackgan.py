@@ -188,6 +188,7 @@ def test_both_stages_match_by_projection_if_asked():
         assert stage.get_config()["matching"] == "projection"
 
 
+@pytest.mark.slow
 def test_both_stages_are_exported_and_described_as_other_models_are(tmp_path):
     stage1 = small_stage1(encoder=kerasgan.text.BagOfWords(["red", "blue"]))
     model = kerasgan.StackGAN(stage1, small_stage2(stage1))

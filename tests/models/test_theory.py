@@ -57,6 +57,7 @@ def value(model, real, seed=5):
     return -float(model.loss.discriminator_loss(*logits))
 
 
+@pytest.mark.slow
 def test_the_discriminator_approaches_the_optimal_one():
     """Proposition 1: D*(x) = p_data / (p_data + p_g), within 0.04 wherever p_data + p_g exceeds 2 % of its maximum.
 

@@ -63,6 +63,7 @@ def test_classes_may_be_shares_and_give_morphs():
     assert np.abs(masks - model.masks([0, 2], views)).max() > 1e-5
 
 
+@pytest.mark.slow
 def test_views_that_were_left_out_are_drawn_better_than_copied():
     """A view that was left out is nearer to what is drawn than to the nearest view of the training."""
     options = {"image_size": 16, "num_chairs": 2, "elevations": [20.0]}

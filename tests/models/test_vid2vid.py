@@ -92,6 +92,7 @@ class Counter:
         return {"image": image, "mask": tf.ones_like(image), "flow": tf.zeros((*image.shape[:-1], 2))}
 
 
+@pytest.mark.slow
 def test_a_step_learns_from_frames_at_any_place_of_a_film(model):
     times = np.arange(14, dtype="float32")
     frames = np.tile((times / 100).reshape(1, 14, 1, 1, 1), (2, 1, 8, 8, 1))

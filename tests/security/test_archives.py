@@ -295,12 +295,23 @@ def test_a_metric_that_needs_a_download_is_refused(write, saved, no_sockets, nam
     refused(write(config=json.dumps(config)), f"must not cause a download. Received: it needs {inception.WEIGHTS_URL}")
 
 
-@pytest.mark.parametrize("perceptual", ["vgg19_22", "vgg19_54"])
-def test_a_loss_that_needs_a_download_is_refused(tmp_path, write, no_sockets, perceptual):
-    model = kerasgan.SRGAN(image_size=16, channels=3, width=1, blocks=1)
+HD = {"num_classes": 3, "width": 4, "blocks": 1, "scales": 1, "receptive_field": 16}
+PERCEPTUAL = {
+    "SRGAN": lambda: kerasgan.SRGAN(image_size=16, channels=3, width=1, blocks=1),
+    "Pix2PixHD": lambda: kerasgan.Pix2PixHD(16, downsamplings=1, **HD),
+    "Vid2Vid": lambda: kerasgan.Vid2Vid(8, downsamplings=1, **HD | {"blocks": 2}),
+}
+
+
+@pytest.mark.parametrize(
+    ("name", "perceptual"),
+    [("SRGAN", "vgg19_22"), ("SRGAN", "vgg19_54"), ("Pix2PixHD", "vgg19_11_to_51"), ("Vid2Vid", "vgg19_11_to_51")],
+)
+def test_a_loss_that_needs_a_download_is_refused(tmp_path, write, no_sockets, name, perceptual):
+    model = PERCEPTUAL[name]()
     model.compile()
-    model.save(tmp_path / "srgan.keras")
-    with zipfile.ZipFile(tmp_path / "srgan.keras") as archive:
+    model.save(tmp_path / "model.keras")
+    with zipfile.ZipFile(tmp_path / "model.keras") as archive:
         config = json.loads(archive.read("config.json"))
     config["compile_config"]["perceptual"] = perceptual
     refused(
@@ -317,6 +328,7 @@ def test_no_other_class_has_an_argument_that_can_name_a_network():
             methods = [cls.__init__] + [getattr(cls, "compile", cls.__init__)]
             names = telling & {name for method in methods for name in inspect.signature(method).parameters}
             found |= {key.removeprefix("kerasgan>"): names} if names else {}
-    # These take a `keras.Model` as their classifier, and no name.
+    # The first three take a `keras.Model` as their classifier, and no name.
     networks = {name: {"classifier"} for name in ("ADDA", "DANN", "PixelDA")}
-    assert found == {name: {*config} for name, config in FETCHING.items()} | {"SRGAN": {"perceptual"}} | networks
+    networks |= dict.fromkeys(PERCEPTUAL, {"perceptual"})
+    assert found == {name: {*config} for name, config in FETCHING.items()} | networks

@@ -46,6 +46,7 @@ def test_real_images_score_what_they_must():
 
 
 @needs_mnist
+@pytest.mark.slow
 def test_noise_scores_worse_and_the_number_of_images_is_recorded():
     images, _ = real("test", 2000)
     noisy = images + np.random.default_rng(0).normal(0, 0.5, images.shape)
@@ -58,6 +59,7 @@ def test_noise_scores_worse_and_the_number_of_images_is_recorded():
 
 
 @needs_mnist
+@pytest.mark.slow
 def test_label_accuracy_is_the_share_of_images_in_the_class_asked_for():
     images, labels = real("test", 2000)
     by_class = [list(np.flatnonzero(labels == c)) for c in range(10)]

@@ -92,6 +92,7 @@ def test_reproduce_publishes_the_best_weights(recipe, tmp_path):
         np.testing.assert_allclose(sample["output"], model.generate(1, seed=1), atol=1e-3)
 
 
+@pytest.mark.slow
 def test_a_recipe_may_train_in_another_precision(recipe, tmp_path, monkeypatch):
     """The training is in the recipe's precision; what is scored and recorded computes as the user's model will."""
     recipe.PRECISION = "mixed_bfloat16"
@@ -155,6 +156,7 @@ def test_every_recipe_says_paper_command_and_score_and_ends_in_main(path):
     assert ast.unparse(module.body[-1].body[0]).startswith("recipes.main(sys.modules[__name__]")
 
 
+@pytest.mark.slow
 def test_an_interrupted_run_continues_and_counts_all_its_time(recipe, tmp_path):
     first = recipe.train(tmp_path, epochs=1)
     assert int(first.step) == 2
@@ -196,6 +198,7 @@ def test_an_ablation_trains_scores_and_draws_its_variants(tmp_path):
     assert {0, 128, 191, 255} == set(np.round(np.unique(picture) * 255).astype(int))  # -1, 0, 0.5 and 1
 
 
+@pytest.mark.slow
 def test_a_tenth_of_the_training_stands_beside_the_scores(recipe, tmp_path):
     card = recipes.reproduce(recipe, tmp_path / "out")
     entry = tmp_path / "out" / "dcgan_toy"
@@ -217,6 +220,7 @@ def test_a_tenth_of_the_training_stands_beside_the_scores(recipe, tmp_path):
     assert row.endswith(f"| {expected:.4g} |") and f"{card['scores'][0]['value']:.4g}" in row
 
 
+@pytest.mark.slow
 def test_the_features_of_the_domain_transfer_are_trained_and_scaled(monkeypatch):
     from kerasgan.zoo.dtn_glyphs_mnist import recipe
 
