@@ -76,8 +76,8 @@ print(f"L1 to the truth {float(np.mean(np.abs(painted - photos))):.3f}")
 # %% [markdown]
 # ![Label maps, what the model paints of them, and the true scenes](pictures/14_painted.png)
 #
-# From left to right: the map, the painting, the scene. Their L1 distance was 0.274. The letters have the colours of their classes. The ground has
-# no colour that the map could tell, so the model paints one that is common.
+# From left to right: the map, the painting, the scene. Their L1 distance was 0.274. The letters have the colours of
+# their classes. The ground has no colour that the map could tell, so the model paints one that is common.
 #
 # ## Does it show what it should?
 #
