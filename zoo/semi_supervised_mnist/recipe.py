@@ -2,8 +2,8 @@
 
 Paper:     Salimans, Goodfellow, Zaremba, Cheung, Radford, Chen (2016), Improved Techniques for Training GANs
 Command:   python -m kerasgan.zoo.semi_supervised_mnist.recipe runs
-Expected:  the paper's accuracy is 0.9907 +- 0.0007 over ten draws of labels. It is not reached yet: in two trainings the
-           generator collapsed within twelve epochs, and the accuracy was 0.90 at most
+Expected:  the paper's accuracy is 0.9907 +- 0.0007 over ten draws of labels. It is not reached yet: in two trainings
+           the generator collapsed within twelve epochs, and the accuracy was 0.90 at most
 Time:      40 minutes on two idle cores, by its first epochs; no weights come with the library
 
 The paper's networks, losses and rates; 60 epochs in the place of 300.
