@@ -14,10 +14,10 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan import plots
-from kerasgan.files import replacing
+from kerasgan.files import replacing, sha256_of
 from kerasgan.metrics.score import library_versions
 from kerasgan.zoo._pages import readme
-from kerasgan.zoo._weights import load_weights, save_weights, sha256_of
+from kerasgan.zoo._weights import load_weights, save_weights
 
 DATA_SETS = {
     "mnist": {

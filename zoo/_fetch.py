@@ -11,9 +11,9 @@ from pathlib import Path
 from tqdm import tqdm
 
 from kerasgan.downloads import SCHEMES, FetchError, cache_folder, is_offline, make_cache_folder, stream
-from kerasgan.files import flush_to_disk
+from kerasgan.files import flush_to_disk, sha256_of
 from kerasgan.locks import FolderLock
-from kerasgan.zoo._weights import WeightFileError, read_checked, sha256_of
+from kerasgan.zoo._weights import WeightFileError, read_checked
 
 URL_VARIABLE, FOLDER_VARIABLE = "KERASGAN_ZOO_URL", "KERASGAN_ZOO_DIR"
 RELEASE = "releases/download/zoo"  # below the address of the project's repository

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import keras
 
-from kerasgan.files import parse_json, read_json, reading, replacing, sweep, temporary_for
+from kerasgan.files import parse_json, read_json, reading, replacing, sha256_of, sweep, temporary_for
 from kerasgan.metrics.score import library_versions
 from kerasgan.zoo._archive import CONFIG, CONFIG_BYTES, build_checked
 from kerasgan.zoo._card import load_networks, networks_of
-from kerasgan.zoo._weights import WeightFileError, read_checked, save_weights, sha256_of
+from kerasgan.zoo._weights import WeightFileError, read_checked, save_weights
 
 CARD = "card.json"
 

@@ -19,12 +19,6 @@ class WeightFileError(ValueError):
     """A weight file is not what it has to be; nothing of it was used."""
 
 
-def sha256_of(path):
-    """Returns the SHA-256 of the file at `path` as 64 hexadecimal digits."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 def save_weights(network, path, half=True):
     """Writes the weights of `network`, without any optimizer, in Keras's own layout.
 

@@ -201,15 +201,27 @@ def main(recipe, act=reproduce):
             to expect and the time.
         act: function of the module and a folder. Default `reproduce`.
     """
+    path = Path(recipe.__file__)
+    answer(recipe, f"kerasgan.zoo.{path.parent.name}.{path.stem}", ABOUT_FOLDER, act)
+
+
+def answer(module, name, about_folder, act):
+    """Calls `act(module, FOLDER)`; without a folder, or with --help, prints the module's docstring and the usage.
+
+    Args:
+        module: the module that is run.
+        name: str, by which `python -m` runs it.
+        about_folder: str, what is written into the folder.
+        act: function of the module and a folder.
+    """
     given = sys.argv[1:]
-    name = f"kerasgan.zoo.{Path(recipe.__file__).parent.name}.{Path(recipe.__file__).stem}"
     usage = f"Usage:     python -m {name} FOLDER"
     if not given or {"-h", "--help"} & set(given):
-        print(f"{recipe.__doc__}\n{usage}\n\n{ABOUT_FOLDER}")
+        print(f"{module.__doc__}\n{usage}\n\n{about_folder}")
     elif len(given) > 1 or given[0].startswith("-"):
         raise SystemExit(f"{usage}\nReceived:  {' '.join(given)}")
     else:
-        act(recipe, given[0])
+        act(module, given[0])
 
 
 def ablate(recipe, variants, directory):

@@ -95,13 +95,10 @@ def sizes(task, dataset):
     elif task == "label_maps":
         known, spec = spec
     if task == "films":
-        height, width, channels = spec[1].shape[2:]
-        found = {"image_size": height if height == width else (height, width), "channels": channels}
-        return found | {"num_classes": dataset.num_classes, "with_flow": len(spec) == 3}
+        return _shape(spec[1]) | {"num_classes": dataset.num_classes, "with_flow": len(spec) == 3}
     first, second = spec[:2] if isinstance(spec, tuple) else (spec, None)
     images = second if task in ("pairs", "super_resolution") else first
-    height, width = images.shape[1:3]
-    found = {"image_size": height if height == width else (height, width), "channels": images.shape[3]}
+    found = _shape(images)
     if task in ("labels", "some_labels"):
         found["num_classes"] = len(dataset.class_names)
     elif task == "views":
@@ -116,6 +113,12 @@ def sizes(task, dataset):
     elif task == "captions":
         found["text_dim"] = second.shape[1]
     return found
+
+
+def _shape(spec):
+    """Returns the size and the channels of images, or of frames, by their spec."""
+    *_, height, width, channels = spec.shape
+    return {"image_size": height if height == width else (height, width), "channels": channels}
 
 
 def make_encoder(kerasgan, options):

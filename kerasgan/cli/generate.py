@@ -70,8 +70,8 @@ def command(source, num_images, seed, seeds, azimuths, elevation, classes, texts
 def _decode(kerasgan, model, latents, condition, truncation):
     """Draws latents, nearer to the middle where asked for: of z, and of w where the model has styles."""
     if truncation is not None and hasattr(model, "synthesize"):
-        condition = kerasgan.latent.drawing.condition_inputs(model, condition, len(latents))
-        return model.synthesize(model.truncate(model.map(latents, tuple(condition)), truncation))
+        w = kerasgan.latent.drawing.map_to_styles(model, latents, condition)
+        return model.synthesize(model.truncate(w, truncation))
     if truncation is not None:
         latents = kerasgan.latent.truncate(latents, truncation, model.prior)
     return kerasgan.latent.decode(model, latents, condition)

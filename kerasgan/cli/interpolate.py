@@ -29,11 +29,11 @@ def command(source, seeds, steps, classes, texts, attributes, out):
     kerasgan = library()
     model = drawing_model(kerasgan, source)
     points = kerasgan.latent.of_seeds(model, seeds)
-    frames = steps * len(seeds)
-    condition = find_condition(kerasgan, model, source, classes, texts, attributes, frames)
-    if hasattr(model, "synthesize"):
-        inputs = kerasgan.latent.drawing.condition_inputs(model, condition, frames)
-        points = model.map(points, tuple(values[::steps] for values in inputs))
+    in_w = hasattr(model, "synthesize")  # the points have conditions there, and elsewhere the frames
+    count = len(seeds) if in_w else steps * len(seeds)
+    condition = find_condition(kerasgan, model, source, classes, texts, attributes, count)
+    if in_w:
+        points = kerasgan.latent.drawing.map_to_styles(model, points, condition)
         images = model.synthesize(kerasgan.latent.walk(points, steps, way=kerasgan.latent.lerp))
     else:
         way = kerasgan.latent.lerp if model.prior == "uniform" else kerasgan.latent.slerp

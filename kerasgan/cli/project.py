@@ -35,11 +35,9 @@ def command(source, images, steps, seed, classes, texts, attributes, out):
     read = kerasgan.data.read_images(list(images), model.image_size, model.channels)
     pixels = np.stack([image for _, image in read])
     condition = find_condition(kerasgan, model, source, classes, texts, attributes, 1)
-    if hasattr(model, "synthesize"):  # in w
-        condition = tuple(kerasgan.latent.drawing.condition_inputs(model, condition, 1))
-        found = kerasgan.latent.project_to_styles(model, pixels, steps=steps, seed=seed, condition=condition)
-    else:
-        found = kerasgan.latent.project(model, pixels, steps=steps, seed=seed, condition=condition)
+    in_w = hasattr(model, "synthesize")
+    search = kerasgan.latent.project_to_styles if in_w else kerasgan.latent.project
+    found = search(model, pixels, steps=steps, seed=seed, condition=condition)
     kerasgan.plots.save_images(np.stack([pixels, found.images], axis=1), out)
     for (path, _), error in zip(read, found.errors):
         click.echo(f"{path}: mean squared error {error:.4f}")

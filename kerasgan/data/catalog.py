@@ -96,10 +96,10 @@ def load(
         return glyphs.load(split, **glyph_options(name, common | options))
     path = pathlib.Path(name).expanduser()
     looks_like_path = _looks_like_path(name)
-    if is_folder(name) and prepared.folder_of(path, split):
-        task = "labels" if common.pop("labels") else "images"
-        return prepared.load(prepared.folder_of(path, split), task, **common, **options)
     if is_folder(name):
+        if ready := prepared.folder_of(path, split):
+            task = "labels" if common.pop("labels") else "images"
+            return prepared.load(ready, task, **common, **options)
         common["channels"] = 3 if channels is None else channels
         return folders.image_folder(
             path / split if (path / split).is_dir() else path, resize=resize, **common, **options

@@ -115,8 +115,8 @@ def find_layout(path, split="train"):
     3 images of 2 classes, 8x8 pixels
     """
     path = _files.existing_folder(path)
-    if prepared.folder_of(path, split):
-        found = prepared.read_manifest(prepared.folder_of(path, split))
+    if ready := prepared.folder_of(path, split):
+        found = prepared.read_manifest(ready)
         *size, _ = found["element"][0]["shape"]
         return Layout("prepared", found["num_images"], (found["task"],), tuple(size[::-1]), tuple(size[::-1]), {})
     with warnings.catch_warnings():
@@ -236,8 +236,8 @@ def load_for(task, name, split="train", **options):
             raise ValueError(f"`name` must be {built_in!r} or a folder that holds {NEEDS[task][1]}. Received: {name!r}")
         return catalog.load(name, split, **options)
     path = pathlib.Path(name).expanduser()
-    if prepared.folder_of(path, split):
-        return prepared.load(prepared.folder_of(path, split), task, **options)
+    if ready := prepared.folder_of(path, split):
+        return prepared.load(ready, task, **options)
     layout = find_layout(path, split)
     if layout.kind not in NEEDS[task][0]:
         raise ValueError(f"{str(name)!r} must hold {NEEDS[task][1]}. It holds {layout}.")

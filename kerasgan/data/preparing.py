@@ -1,6 +1,5 @@
 """Writing data sets once, at the size they are trained at, to be read at random."""
 
-import hashlib
 import json
 import pathlib
 
@@ -11,7 +10,7 @@ import tensorflow as tf
 from kerasgan.arguments import positive_int
 from kerasgan.data import layouts
 from kerasgan.data.prepared import DTYPES, MANIFEST, VERSION, read_manifest
-from kerasgan.files import replacing
+from kerasgan.files import replacing, sha256_of
 from kerasgan.locks import FolderLock
 
 TASKS = ("images", "labels", "pairs", "super_resolution")
@@ -97,7 +96,7 @@ def _shards_so_far(folder, about):
     whole = []
     for shard in found["shards"]:
         path = folder / shard["file"]
-        if not path.is_file() or _hash(path) != shard["sha256"]:
+        if not path.is_file() or sha256_of(path) != shard["sha256"]:
             break
         whole.append(shard)
     return whole
@@ -118,7 +117,7 @@ def _write(path, elements, progress):
             if progress:
                 progress.add(len(leaves[0]))
         writer.close()
-    return {"file": path.name, "records": count, "bytes": path.stat().st_size, "sha256": _hash(path)}
+    return {"file": path.name, "records": count, "bytes": path.stat().st_size, "sha256": sha256_of(path)}
 
 
 def _record(values):
@@ -136,8 +135,3 @@ def _bytes(value):
 def _write_manifest(folder, about, shards):
     with replacing(folder / MANIFEST) as temporary:
         temporary.write_text(json.dumps(about | {"shards": shards}, indent=1) + "\n")
-
-
-def _hash(path):
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -71,6 +71,11 @@ def _by_name(model, condition):
     return condition if isinstance(condition, dict) else dict.fromkeys(model.condition_names[:1], condition)
 
 
+def map_to_styles(model, latents, condition=None):
+    """Maps latents (n, latent_dim) to w (n, style_dim); `condition` as in `decode`."""
+    return model.map(latents, tuple(condition_inputs(model, condition, len(latents))))
+
+
 def of_seeds(model, seeds):
     """Returns the first latent of each seed: that of `model.generate(1, seed=seed)`.
 

@@ -5,6 +5,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan.data import checks
+from kerasgan.latent.drawing import map_to_styles
 from kerasgan.latent.search import Projection
 from kerasgan.layers import Noise
 
@@ -50,7 +51,7 @@ def mixing_grid(model, sources, destinations, layers):
 
 
 def project_to_styles(
-    model, images, features=None, steps=1000, learning_rate=0.1, noise_weight=1e5, condition=(), seed=0
+    model, images, features=None, steps=1000, learning_rate=0.1, noise_weight=1e5, condition=None, seed=0
 ):
     """Searches the w, and the noise, from which a generator of styles makes given images (Karras et al. 2020).
 
@@ -67,7 +68,7 @@ def project_to_styles(
         steps: int. Defaults to 1000.
         learning_rate: float, the highest. Defaults to 0.1.
         noise_weight: float. Of the regulariser. Defaults to 1e5.
-        condition: tuple of arrays, what a conditional model's mapping takes beside latents. Defaults to none.
+        condition: as in `decode`, the same for all images.
         seed: int. Defaults to 0.
 
     Returns:
@@ -88,7 +89,7 @@ def project_to_styles(
     checks.check_images(images, image_size=model.image_size, channels=model.channels, check_range=False)
     rng = np.random.default_rng(seed)
     many = model.sample_latents(1000, seed)
-    w = model.map(many, tuple(np.resize(np.asarray(values), (1000,)) for values in condition))
+    w = map_to_styles(model, many, condition)
     mean, spread = w.mean(axis=0), float(np.sqrt(w.var(axis=0).sum()))
     synthesis = model.sampler().get_layer("synthesis")
     noise = [layer.fixed for layer in synthesis._flatten_layers() if isinstance(layer, Noise)]

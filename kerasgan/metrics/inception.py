@@ -11,7 +11,7 @@ import keras
 import tensorflow as tf
 
 from kerasgan.downloads import cache_folder, fetch, is_offline
-from kerasgan.files import replacing
+from kerasgan.files import replacing, sha256_of
 from kerasgan.networks.efficientnet import assign_torch_weights
 from kerasgan.networks.torch_weights import read_torch_weights
 
@@ -116,8 +116,7 @@ def _weights_file():
     if not path.is_file():
         _download(WEIGHTS_URL, path, WEIGHTS_HASH)
         return path
-    with open(path, "rb") as file:
-        found = hashlib.file_digest(file, "sha256").hexdigest()
+    found = sha256_of(path)
     if not found.startswith(WEIGHTS_HASH):
         raise ValueError(f"{path} must have a SHA-256 that begins with {WEIGHTS_HASH}. Received: {found}; remove it")
     return path

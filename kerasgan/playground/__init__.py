@@ -16,9 +16,9 @@ import numpy as np
 
 from kerasgan import export
 from kerasgan.downloads import cache_folder, is_offline, make_cache_folder
+from kerasgan.files import sha256_of
 from kerasgan.plots import color_labels
 from kerasgan.shapes import as_size
-from kerasgan.zoo._weights import sha256_of
 
 RUNTIME = "onnxruntime-web@1.30.0"
 # SHA-256 of the files of that package which the page loads.

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import kerasgan
-from kerasgan import zoo
+from kerasgan import files, zoo
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ def test_an_altered_preset_is_refused_by_the_files_name(folder, spoil):
         (folder / "config.json").write_text(json.dumps(config))
         card["files"]["config.json"] = {
             "size": (folder / "config.json").stat().st_size,
-            "sha256": zoo._weights.sha256_of(folder / "config.json"),
+            "sha256": files.sha256_of(folder / "config.json"),
         }
     if spoil == "missing":
         del card["files"]["generator.weights.h5"]

@@ -16,7 +16,6 @@ and ends with
 """
 
 import json
-import sys
 import time
 from pathlib import Path
 
@@ -24,6 +23,7 @@ import numpy as np
 
 from kerasgan.files import read_json, replacing
 from kerasgan.metrics.score import library_versions
+from kerasgan.zoo import recipes
 from kerasgan.zoo._card import machine
 from kerasgan.zoo._pages import between
 
@@ -39,14 +39,8 @@ def main(experiment):
     Args:
         experiment: the module that is run, `sys.modules[__name__]`.
     """
-    given = sys.argv[1:]
-    usage = f"Usage:     python -m kerasgan.zoo.experiments.{Path(experiment.__file__).parent.name} FOLDER"
-    if not given or {"-h", "--help"} & set(given):
-        print(f"{experiment.__doc__}\n{usage}\n\n{ABOUT_FOLDER}")
-    elif len(given) > 1 or given[0].startswith("-"):
-        raise SystemExit(f"{usage}\nReceived:  {' '.join(given)}")
-    else:
-        complete(experiment, given[0])
+    name = f"kerasgan.zoo.experiments.{Path(experiment.__file__).parent.name}"
+    recipes.answer(experiment, name, ABOUT_FOLDER, complete)
 
 
 def complete(experiment, folder):
