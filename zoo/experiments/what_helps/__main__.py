@@ -1,0 +1,139 @@
+"""Which of the usual remedies helps a small GAN first: averaged weights, augmentation, a penalty, a norm, two rates?
+
+One change at a time to one base, on all 60,000 images of Fashion-MNIST and on the first 1,000.
+
+Command:   python -m kerasgan.zoo.experiments.what_helps runs
+Time:      about half an hour of one core
+"""
+
+import sys
+
+import keras
+
+import kerasgan
+from kerasgan import penalties, plots
+from kerasgan.optimizers import Adam
+from kerasgan.zoo.experiments import runs, small_images
+
+SETTINGS = {
+    "steps": 1_000,
+    "batch_size": 32,
+    "latent_dim": 64,
+    "width": 16,
+    "learning_rate": 5e-4,
+    "ema_decay": 0.995,
+    "num_samples": 2_000,
+    "shown": 10,
+}
+SEEDS = 3
+DATA, SETS = "fashion_mnist", {"all": 60_000, "1000": 1_000}
+# What is changed in the base: D's normalisation, how many times faster D's rate is than G's, arguments of `compile`.
+CHANGES = {
+    "base": ("none", 1, {}),
+    "R1": ("none", 1, {"penalty": [penalties.R1(1.0)]}),
+    "DiffAugment": ("none", 1, {"augment": "diffaugment"}),
+    "spectral": ("spectral", 1, {}),
+    "TTUR": ("none", 4, {}),
+    "batch": ("batch", 1, {}),
+}
+WORDS = {
+    "base": "base: last weights",
+    "average": "averaged weights",
+    "R1": "R1 penalty, gamma 1",
+    "DiffAugment": "DiffAugment",
+    "spectral": "spectral norm in D",
+    "TTUR": "D's rate four times G's",
+    "batch": "batch norm in D",
+}
+RUNS = [f"{size} {change} {seed}" for seed in range(SEEDS) for size in SETS for change in CHANGES]
+
+
+def build(change, seed):
+    """Returns the base with one change, compiled. All are averaged too; the last weights are scored beside."""
+    norm, faster, options = CHANGES[change]
+    keras.utils.set_random_seed(seed)
+    latent_dim, width, rate = (SETTINGS[key] for key in ("latent_dim", "width", "learning_rate"))
+    model = kerasgan.DCGAN(
+        image_size=small_images.SIZE,
+        channels=1,
+        latent_dim=latent_dim,
+        generator=small_images.generator(latent_dim, width),
+        discriminator=small_images.discriminator(width, norm=norm),
+        seed=seed,
+    )
+    model.compile(
+        # Their product stays, so that two rates are no faster training.
+        g_optimizer=Adam(rate / faster**0.5, beta_1=0.5),
+        d_optimizer=Adam(rate * faster**0.5, beta_1=0.5),
+        ema_decay=SETTINGS["ema_decay"],
+        steps_per_execution=min(50, SETTINGS["steps"]),
+        jit_compile=False,
+        **options,
+    )
+    return model
+
+
+def run(name):
+    """Trains the base with one change, and scores samples of the last and of the averaged weights."""
+    size, change, seed = name.split()
+    model = small_images.started(build, change, seed=int(seed))
+    data = small_images.batches(DATA, SETTINGS["batch_size"], int(seed), count=SETS[size])
+    model.fit(data, epochs=1, steps_per_epoch=SETTINGS["steps"], verbose=0)
+    last, averaged = small_images.samples(model, SETTINGS["num_samples"], int(seed))
+    found = small_images.scores(last, DATA)
+    found |= {f"averaged_{key}": value for key, value in small_images.scores(averaged, DATA).items()}
+    return found | ({} if int(seed) else {"samples": small_images.as_png(last[: SETTINGS["shown"]])})
+
+
+def distances(results, size, change):
+    """Returns the Fréchet distances of a change, one a seed; "average" is the base by its averaged weights."""
+    base, key = ("base", "averaged_distance") if change == "average" else (change, "distance")
+    return runs.of(results, f"{size} {base}", key)
+
+
+def table(results):
+    header = ["change"]
+    for size in SETS:
+        header += [f"distance, {'all images' if size == 'all' else '1,000 images'}", "averaged too", "recognised, %"]
+    rows = []
+    for change, words in WORDS.items():
+        row = [words]
+        for size in SETS:
+            name, prefix = (f"{size} {'base' if change == 'average' else change}"), ""
+            prefix = "averaged_" if change == "average" else ""
+            row.append(runs.mean_sd(distances(results, size, change)))
+            row.append("–" if change == "average" else runs.mean_sd(runs.of(results, name, "averaged_distance")))
+            row.append(runs.mean_sd(runs.of(results, name, f"{prefix}recognised"), 0, 100))
+        rows.append(row)
+    return runs.markdown([*header, "seeds"], [[*row, seeds(results, change)] for row, change in zip(rows, WORDS)])
+
+
+def seeds(results, change):
+    """Returns how many seeds of a change there are: of all images and of 1,000."""
+    counts = [len(distances(results, size, change)) for size in SETS]
+    return counts[0] if counts[0] == counts[1] else f"{counts[0]} and {counts[1]}"
+
+
+def picture(results):
+    figure = plots.figure_class()(figsize=(9, 4.2), layout="constrained")
+    left, right = figure.subfigures(1, 2, width_ratios=(1.1, 1))
+    axes = left.subplots()
+    for row, change in enumerate(WORDS):
+        for size, color, shift in zip(SETS, ("tab:blue", "tab:orange"), (-0.12, 0.12)):
+            values = distances(results, size, change)
+            axes.plot(values, [row + shift] * len(values), "o", ms=4, color=color)
+    axes.plot([], [], "o", ms=4, color="tab:blue", label="all images")
+    axes.plot([], [], "o", ms=4, color="tab:orange", label="1,000 images")
+    axes.set(yticks=range(len(WORDS)), yticklabels=WORDS.values(), xlabel="Fréchet distance, each seed", xscale="log")
+    axes.invert_yaxis()
+    axes.legend(fontsize=7)
+    for axes, change in zip(right.subplots(len(CHANGES), 1), CHANGES):
+        if f"all {change} 0" in results:
+            axes.imshow(small_images.from_png(results[f"all {change} 0"]["samples"]), cmap="gray")
+        axes.set_title(f"{WORDS[change]}, all images", fontsize=8)
+        axes.axis("off")
+    return figure
+
+
+if __name__ == "__main__":
+    runs.main(sys.modules[__name__])
