@@ -122,14 +122,17 @@ def _onnx(model, function, specs):
         raise ValueError("Format 'onnx' needs tf2onnx: pip install 'kerasgan[export]'. Received: no tf2onnx") from error
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
     # A name stands for one value in ONNX, where a SavedModel's translators have `images` on both sides.
-    output = "output_images" if any(spec.name == "images" for spec in specs) else "images"
+    taken = {spec.name for spec in specs}
 
     def renamed(*inputs):
-        return {output: function(*inputs)["images"]}
+        return {f"output_{name}" if name in taken else name: value for name, value in function(*inputs).items()}
 
     graph = tf.function(renamed, input_signature=specs, autograph=False)
     proto, _ = tf2onnx.convert.from_function(graph, input_signature=specs, opset=OPSET)
-    _squeeze_output(proto, 4)
+    outputs = graph.get_concrete_function().structured_outputs
+    if len(outputs) == 1:
+        (output,) = outputs.values()
+        _squeeze_output(proto, output.shape.rank)
     for value in proto.graph.input:  # rather than unk__12
         unknown = [dim for dim in value.type.tensor_type.shape.dim if not dim.dim_value]
         for name, dim in zip(("batch", "height", "width"), unknown):

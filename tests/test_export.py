@@ -15,6 +15,7 @@ import tensorflow as tf
 import kerasgan
 from kerasgan import export
 from kerasgan.networks.unet import noise_length
+from kerasgan.zoo import classifiers
 
 TOLERANCE = 1e-4
 
@@ -105,6 +106,36 @@ def test_onnx_runtime_makes_the_same_images(name, tmp_path):
         # Another number of images from the same file.
         inputs, images = expected(model, endpoint, rows=1)
         np.testing.assert_allclose(session.run([output.name], inputs)[0], images, atol=TOLERANCE)
+
+
+def semi_supervised():
+    return kerasgan.SemiSupervisedGAN(image_size=16, channels=1, num_classes=3, latent_dim=4, seed=3)
+
+
+# What answers with no image, the endpoint, and the name of its answer.
+NUMBERS = {
+    "Classifier": (lambda: classifiers.network(4, image_size=(8, 12)), "serving_default", "logits", (3, 4)),
+    "SemiSupervisedGAN": (semi_supervised, "classify", "probabilities", (3, 3)),
+    "DANN": (lambda: kerasgan.DANN(28, 1, num_classes=3, seed=3), "serving_default", "probabilities", (3, 3)),
+    "Autoencoder": (lambda: kerasgan.Autoencoder(16, 1, code=5, seed=3), "encode", "code", (3, 5)),
+}
+
+
+@pytest.mark.parametrize("name", NUMBERS)
+def test_onnx_runtime_computes_the_same_numbers(name, tmp_path):
+    """Classes and codes go to ONNX by the names that a SavedModel answers with."""
+    pytest.importorskip("tf2onnx", reason="tf2onnx is missing: pip install 'kerasgan[export]'")
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is missing: pip install onnxruntime")
+    build, endpoint, answer, shape = NUMBERS[name]
+    model = build()
+    function, specs = model.serving_functions()[endpoint]
+    path = model.export(tmp_path / "model.onnx", format="onnx", endpoint=endpoint)
+    session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+    inputs = inputs_for(specs)
+    numbers = function(tf.constant(inputs["images"]))[answer].numpy()
+    assert numbers.shape == shape and np.ptp(numbers, axis=0).min() > 1e-6
+    assert [output.name for output in session.get_outputs()] == [answer]
+    np.testing.assert_allclose(session.run(None, inputs)[0], numbers, atol=1e-5)
 
 
 @pytest.mark.parametrize("dimensions", [4, 5])

@@ -14,6 +14,7 @@ class Exports:
         - `"onnx"`, for ONNX Runtime and browsers (needs the extra `kerasgan[export]`), and `"litert"`, for phones: one
           endpoint a file. These formats have no random numbers of TensorFlow's, so latents and noise are inputs. In
           ONNX, where a name stands for one value, a network from `images` to images answers with `output_images`.
+          Classifiers answer with `logits` or `probabilities`.
 
         Args:
             filepath: str. For a SavedModel the model's folder: it goes to the numbered folder `filepath/<version>`
