@@ -48,7 +48,8 @@ def export(model, filepath, format="saved_model", version=None, endpoint=None, b
         raise ValueError(f"`endpoint` must be one of {list(functions)} for format {format!r}. Received: {endpoint!r}")
     function, specs = functions[endpoint]
     if batch_size is not None:
-        specs = [tf.TensorSpec((batch_size, *spec.shape[1:]), spec.dtype, spec.name) for spec in specs]
+        fixed = [(batch_size, *spec.shape[1:]) if spec.shape.rank else () for spec in specs]
+        specs = [tf.TensorSpec(shape, spec.dtype, spec.name) for shape, spec in zip(fixed, specs)]
     content = write(model, function, specs)
     with replacing(filepath) as temporary:
         temporary.write_bytes(content)

@@ -138,6 +138,29 @@ def test_onnx_runtime_computes_the_same_numbers(name, tmp_path):
     np.testing.assert_allclose(session.run(None, inputs)[0], numbers, atol=1e-5)
 
 
+def test_styles_are_served_with_truncation_and_a_shift_of_w(tmp_path):
+    pytest.importorskip("tf2onnx", reason="tf2onnx is missing: pip install 'kerasgan[export]'")
+    runtime = pytest.importorskip("onnxruntime", reason="onnxruntime is missing: pip install onnxruntime")
+    model = kerasgan.StyleGAN2(image_size=16, latent_dim=4, style_dim=5, channel_base=128, num_classes=3, seed=3)
+    average = model.generator.get_layer("mapping").get_layer("average").mean
+    average.assign(np.linspace(-1, 1, 5))
+    shift = np.random.default_rng(0).normal(size=(2, 5)).astype("float32")
+    inputs = {"latents": model.sample_latents(2, seed=1), "labels": np.array([0, 2], "int32")}
+    inputs |= {"truncation": np.array(0.6, "float32"), "shift": shift}
+    w = model.map(inputs["latents"], (inputs["labels"],))
+    images = model.synthesize(model.truncate(w, 0.6) + shift[:, None])
+    assert np.abs(images - model.synthesize(w)).max() > 0.1
+    served = export.load(model.export(tmp_path / "served"))["styled"]
+    found = served(**{name: tf.constant(value) for name, value in inputs.items()})["images"]
+    np.testing.assert_allclose(found, images, atol=TOLERANCE)
+    for batch_size in (None, 2):
+        path = model.export(tmp_path / "m.onnx", format="onnx", endpoint="styled", batch_size=batch_size)
+        session = runtime.InferenceSession(path, providers=["CPUExecutionProvider"])
+        np.testing.assert_allclose(session.run(["images"], inputs)[0], images, atol=TOLERANCE)
+        shapes = {value.name: value.shape for value in session.get_inputs()}
+        assert shapes["truncation"] == [] and shapes["shift"] == [batch_size or "batch", 5]
+
+
 @pytest.mark.parametrize("dimensions", [4, 5])
 def test_an_output_that_the_converter_left_with_a_leading_one_is_squeezed(dimensions):
     onnx = pytest.importorskip("onnx", reason="onnx is missing: pip install 'kerasgan[export]'")

@@ -10,12 +10,15 @@ import shutil
 import subprocess
 import threading
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from click import testing
+from PIL import Image, ImageDraw
 
 import kerasgan
+import kerasgan_cli
 from kerasgan import playground
 
 FILES = pathlib.Path(playground.__file__).parent
@@ -27,10 +30,12 @@ def roles(model, **options):
 
 def test_the_page_is_told_what_each_input_means():
     dcgan = kerasgan.DCGAN(image_size=16, channels=1, width=2, latent_dim=5)
-    about = playground.describe(dcgan, title="Digits")
+    about = playground.describe(dcgan, title="Digits", seed=4)
+    assert about.pop("directions")["of"] == "latents"
     assert about == {
         "title": "Digits",
         "channels": 1,
+        "seed": 4,
         "output": "images",
         "kind": "noise",
         "inputs": [{"name": "latents", "role": "latents", "size": 5, "prior": "normal"}],
@@ -47,8 +52,80 @@ def test_the_page_is_told_what_each_input_means():
         "attribute",
     ]
     assert inputs["letter"]["names"] == ["A", "B", "C"] and inputs["color"]["names"] == ["0", "1"]
+    assert (inputs["letter"]["value"], inputs["color"]["value"], inputs["slant"]["values"]) == (0, 0, [0])
+    opened = {
+        x["name"]: x for x in playground.describe(cgan, labels={"letter": 2, "color": 1, "slant": -0.5})["inputs"]
+    }
+    assert (opened["letter"]["value"], opened["color"]["value"], opened["slant"]["values"]) == (2, 1, [-0.5])
     with pytest.raises(ValueError, match="`class_names` must name 3 classes. Received: 1"):
         playground.describe(cgan, class_names={"letter": ["A"]})
+    with pytest.raises(ValueError, match="`letter` must be"):
+        playground.describe(cgan, labels={"letter": 3, "color": 1, "slant": 0.0})
+
+
+def numbers_of(text):
+    return np.frombuffer(base64.b64decode(text), "<f4")
+
+
+def test_directions_are_as_long_as_a_standard_deviation():
+    """Of the latents' prior, or of w along them: uniform numbers on [-1, 1) vary by the root of a third."""
+    for prior, spread in (("normal", 1), ("uniform", 3**-0.5)):
+        model = kerasgan.DCGAN(image_size=16, channels=1, width=2, latent_dim=5, prior=prior)
+        found = np.stack([numbers_of(text) for text in playground.describe(model)["directions"]["vectors"]])
+        np.testing.assert_allclose(found, spread * kerasgan.latent.directions(model, 3), rtol=1e-5)
+    style = kerasgan.StyleGAN2(image_size=16, latent_dim=6, style_dim=8, channel_base=128, num_classes=3)
+    about = playground.describe(style)
+    assert [x["role"] for x in about["inputs"]] == ["latents", "label", "truncation", "shift"]
+    assert about["inputs"][2]["value"] == 0.7 and about["directions"]["of"] == "shift"
+    found = np.stack([numbers_of(text) for text in about["directions"]["vectors"]])
+    lengths = np.linalg.norm(found, axis=1)
+    np.testing.assert_allclose(found / lengths[:, None], kerasgan.latent.directions(style, 3), atol=1e-5)
+    w = style.map(style.sample_latents(5000, seed=8), (np.arange(5000, dtype="int32") % 3,))
+    np.testing.assert_allclose((w @ found.T).std(axis=0) / lengths, lengths, rtol=0.1)
+
+
+def test_a_model_whose_latents_meet_no_weights_first_has_no_directions():
+    inputs = keras.Input((4,), name="latents")
+    x = keras.layers.Reshape((16, 16, 1))(keras.layers.Dense(256)(keras.layers.BatchNormalization()(inputs)))
+    model = kerasgan.DCGAN(image_size=16, channels=1, latent_dim=4, width=2, generator=keras.Model(inputs, x))
+    about = playground.describe(model)
+    assert about["directions"] is None and about["inputs"][0]["role"] == "latents"
+
+
+@pytest.mark.parametrize("width", [0.5, 1, 2, 3, 5])
+def test_the_pen_is_as_wide_as_the_lines_of_the_example(width):
+    """Lines drawn at eight times the size, so that also those of half a pixel are known."""
+    large = Image.new("L", (1024, 1024), 255)
+    pen = ImageDraw.Draw(large)
+    pen.ellipse((200, 200, 800, 700), outline=0, width=int(8 * width))
+    pen.line((100, 100, 900, 300), fill=0, width=int(8 * width))
+    drawing = np.asarray(large.resize((128, 128), Image.Resampling.BOX))[..., None].repeat(3, axis=2)
+    for picture, ground in ((drawing, "#ffffff"), (255 - drawing, "#000000")):
+        found = playground._pen(picture)
+        assert found["ground"] == ground and abs(found["pen"] - width) <= 0.5 * (width > 2), found
+    photo = np.random.default_rng(0).integers(0, 256, (128, 128, 3), dtype="uint8")
+    assert playground._pen(photo)["pen"] == 2  # a 64th of the side
+
+
+def test_the_example_lies_on_the_canvas():
+    model = kerasgan.Pix2Pix(image_size=32, width=2, receptive_field=16)
+    drawn = playground.describe(model)["example"]
+    assert drawn.shape == (32, 32, 3) and set(np.unique(drawn)) == {0, 255} and 0.8 < (drawn == 255).mean() < 0.99
+    photo = np.random.default_rng(0).uniform(-1, 1, (40, 48, 3)).astype("float32")
+    about = playground.describe(model, example=photo)
+    np.testing.assert_array_equal(about["example"], np.rint((photo + 1) * 127.5))
+    assert about["inputs"][0]["height"] == 32  # the page cuts the photo to the size that the network takes
+    with pytest.raises(ValueError, match=r"`example` must be float32 images of shape \(batch, height, width, 3\)"):
+        playground.describe(model, example=photo[..., :1])
+    enlarger = kerasgan.SRGAN(image_size=32, width=2, blocks=1)
+    assert playground.describe(enlarger, example=photo[:24])["inputs"][0]["height"] == 24
+    assert playground.describe(enlarger)["inputs"][0]["height"] == 48
+
+
+def test_films_are_not_for_a_page():
+    model = kerasgan.Vid2Vid(32, num_classes=3, width=4, blocks=2, scales=1, receptive_field=16)
+    with pytest.raises(ValueError, match="must be one that draws images. Received: Vid2Vid"):
+        playground.describe(model)
 
 
 def test_a_model_of_texts_offers_texts_as_vectors():
@@ -69,7 +146,8 @@ def test_models_of_images():
     assert about["inputs"][1]["prior"] == "uniform" and about["inputs"][1]["stream"] == 0
     cyclegan = kerasgan.CycleGAN(image_size=16, width=2, blocks=1, receptive_field=16)
     about = playground.describe(cyclegan)
-    assert about["inputs"] == [{"name": "images", "role": "image", "height": 16, "width": 16, "channels": 3}]
+    expected = {"name": "images", "role": "image", "height": 16, "width": 16, "channels": 3}
+    assert about["inputs"] == [expected | {"ground": "#ffffff", "pen": 1.0}] and about["directions"] is None
     assert about["output"] == "output_images"
 
 
@@ -79,9 +157,16 @@ def test_models_of_label_maps():
     labels, instances = playground.describe(model, class_names=["sky", "road", "car"])["inputs"]
     colors = [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
     expected = {"role": "labels", "height": 16, "width": 24, "names": ["sky", "road", "car"], "colors": colors}
+    expected["pen"] = 2  # an eighth of the shorter side
     assert labels == {"name": "labels"} | expected and instances == {"name": "instances", "role": "instances"}
     with pytest.raises(ValueError, match="`class_names` must name 3 classes. Received: 1"):
         playground.describe(model, class_names=["sky"])
+    drawn = playground.describe(model)["example"]
+    assert {tuple(color) for color in drawn.reshape(-1, 3).tolist()} == set(map(tuple, colors))  # every class
+    given = np.arange(16 * 24, dtype="int32").reshape(16, 24) % 3
+    np.testing.assert_array_equal(playground.describe(model, example=given)["example"], np.array(colors)[given])
+    with pytest.raises(ValueError, match="`example` must be"):
+        playground.describe(model, example=given + 1)
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="needs Node.js")
@@ -196,6 +281,59 @@ def act(page, action):
     return picture(page)
 
 
+NAMELESS = """
+[...document.querySelectorAll("button, input, select, canvas[tabindex]")].filter((it) => {
+    if (!it.checkVisibility()) return false;
+    const labels = [...(it.labels ?? [])].map((label) => label.querySelector("span") ?? label);
+    const heading = it.closest("section")?.querySelector("h2");
+    const names = it.tagName === "BUTTON" ? [it] : it.tagName === "CANVAS" ? [heading] : labels;
+    return !names.some((name) => name.checkVisibility() && /[A-Za-z0-9]/.test(name.innerText));
+}).map((it) => it.id || it.outerHTML)
+"""
+
+
+def assert_labelled(page):
+    """Every control shows its name: a label, a button's text, a canvas's heading. Nothing is wider than the page."""
+    assert page.evaluate(NAMELESS) == []
+    hidden = "document.querySelector('label[for=seed]').hidden = {}"
+    page.evaluate(hidden.format("true"))
+    assert page.evaluate(NAMELESS) == ["seed"]
+    page.evaluate(hidden.format("false"))
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+@pytest.mark.slow
+def test_a_page_of_styles_in_a_browser(tmp_path, open_page):
+    """Truncation and directions move w as they do in Python; a phone shows picture and controls at once."""
+    pytest.importorskip("tf2onnx")
+    model = kerasgan.StyleGAN2(image_size=16, latent_dim=8, style_dim=8, channel_base=128, num_classes=3, seed=0)
+    page = open_page(playground.write(model, tmp_path / "page", seed=5, labels=2))
+    vectors = np.stack([numbers_of(text) for text in playground.describe(model)["directions"]["vectors"]])
+    w = model.map(model.sample_latents(1, seed=5), (np.array([2], "int32"),))
+
+    def expected(truncation, amounts=(0, 0, 0)):
+        moved = model.truncate(w, truncation) + (np.array(amounts, "float32") @ vectors)
+        return np.rint((model.synthesize(moved)[0] + 1) * 127.5)
+
+    np.testing.assert_allclose(expected(0.7), np.rint((model.generate(1, 5, 2, truncation=0.7)[0] + 1) * 127.5), atol=1)
+    assert np.abs(picture(page) - expected(0.7)).max() <= 2
+    assert np.abs(act(page, lambda: page.fill("#psi", "1")) - expected(1)).max() <= 2
+    moved = act(page, lambda: page.fill("#direction-1", "-1.5"))
+    assert np.abs(moved - expected(1, (0, -1.5, 0))).max() <= 2 and np.abs(moved - expected(1)).max() > 10
+    page.click("#save")
+    straight = act(page, lambda: page.click("#straight"))
+    assert np.abs(straight - expected(1)).max() <= 2 and page.input_value("#direction-1") == "0"
+    page.click("#save")
+    assert np.abs(act(page, lambda: page.fill("#share", "0.5")) - expected(1, (0, -0.75, 0))).max() <= 2
+    for width in (1200, 390):
+        page.set_viewport_size({"width": width, "height": 844})
+        assert_labelled(page)
+    page.locator("#next").scroll_into_view_if_needed()
+    box = page.locator("#output").bounding_box()
+    assert box["y"] >= 0 and box["y"] + box["height"] < 844 / 2
+    page.screenshot(path=tmp_path / "phone.png")
+
+
 @pytest.mark.slow
 def test_the_page_in_a_browser(tmp_path, open_page):
     pytest.importorskip("tf2onnx")
@@ -223,6 +361,12 @@ def test_the_page_in_a_browser(tmp_path, open_page):
     slid = act(page, lambda: page.locator("#bars input").nth(1).fill("-0.75"))
     assert np.abs(slid - np.rint((kerasgan.latent.decode(model, latents, 2)[0] + 1) * 127.5)).max() <= 2
     assert np.abs(slid - other).max() > 2
+    direction = numbers_of(playground.describe(model)["directions"]["vectors"][2])
+    along = act(page, lambda: page.fill("#direction-2", "2"))
+    reached = np.clip(latents + 2 * direction, -1, 1)  # uniform latents have an end
+    along_expected = kerasgan.latent.decode(model, reached, 2)[0]
+    assert np.abs(along - np.rint((along_expected + 1) * 127.5)).max() <= 2 and np.abs(along - slid).max() > 2
+    act(page, lambda: page.click("#straight"))
     act(page, lambda: page.fill("#seed", "8"))
     assert np.abs(act(page, lambda: page.fill("#seed", "7")) - other).max() <= 2
 
@@ -261,6 +405,7 @@ def test_the_page_in_a_browser(tmp_path, open_page):
     assert np.abs(act(page, lambda: page.keyboard.press("Enter")) - before).max() <= 2  # the middle stays
     page.locator("#bars input").first.focus()
     assert np.abs(act(page, lambda: page.keyboard.press("Home")) - before).max() > 2
+    assert_labelled(page)
     page.screenshot(path=tmp_path / "page.png", full_page=True)
 
 
@@ -268,10 +413,19 @@ def test_the_page_in_a_browser(tmp_path, open_page):
 def test_drawing_in_a_browser(tmp_path, open_page):
     pytest.importorskip("tf2onnx")
     model = kerasgan.Pix2Pix(image_size=32, width=4, receptive_field=16, seed=0)
-    page = open_page(playground.write(model, tmp_path / "page"))
+    example = np.ones((32, 32, 3), "float32")
+    example[8:20, 10], example[20, 4:28] = -1, -1
+    page = open_page(playground.write(model, tmp_path / "page", seed=3, example=example))
+    translated = np.rint((model.translate(example[None], seed=3)[0] + 1) * 127.5)
+    assert np.abs(picture(page) - translated).max() <= 2  # at once
+    assert page.input_value("#thickness") == "1" and page.text_content("#pixels") == "1 px"
     white = np.ones((1, 32, 32, 3), "float32")
-    blank = np.rint((model.translate(white, seed=1)[0] + 1) * 127.5)
-    assert np.abs(picture(page) - blank).max() <= 2
+    blank = np.rint((model.translate(white, seed=3)[0] + 1) * 127.5)
+    assert np.abs(act(page, lambda: page.click("#clear")) - blank).max() <= 2
+    assert np.abs(act(page, lambda: page.click("#example")) - translated).max() <= 2
+    assert np.abs(translated - blank).max() > 2
+    act(page, lambda: page.click("#clear"))
+    assert_labelled(page)
     box = page.locator("#input").bounding_box()
 
     def line():
@@ -301,7 +455,7 @@ def test_drawing_in_a_browser(tmp_path, open_page):
     photo = np.random.default_rng(0).integers(0, 256, (32, 32, 3), dtype="uint8")
     Image.fromarray(photo).save(tmp_path / "photo.png")
     loaded = act(page, lambda: page.set_input_files("#file", tmp_path / "photo.png"))
-    expected = np.rint((model.translate(photo[None] / np.float32(127.5) - 1, seed=1)[0] + 1) * 127.5)
+    expected = np.rint((model.translate(photo[None] / np.float32(127.5) - 1, seed=3)[0] + 1) * 127.5)
     assert np.abs(loaded - expected).max() <= 2
     # What is no picture is told of, and the last one stays.
     (tmp_path / "notes.txt").write_text("no picture")
@@ -322,6 +476,7 @@ def test_painting_label_maps_in_a_browser(tmp_path, open_page):
     def expected(labels, instances):
         return np.rint((model.translate(labels[None], instances[None])[0] + 1) * 127.5)
 
+    act(page, lambda: page.click("#clear"))
     # An empty map is not compared: its features are constant, and a normalisation of these divides rounding by about 0.
     page.select_option("#brush", "8")
     page.fill("#thickness", "8")
@@ -386,7 +541,11 @@ def test_texts_in_a_browser(tmp_path, open_page):
 def test_models_of_the_zoo_in_a_browser(name, tmp_path, open_page):
     pytest.importorskip("tf2onnx")
     model = kerasgan.zoo.load(name)
-    page = open_page(playground.write(model, tmp_path / "page"))
+    done = testing.CliRunner().invoke(kerasgan_cli.main, ["playground", name, "--out", str(tmp_path / "page")])
+    assert done.exit_code == 0, done.output
+    page = open_page(tmp_path / "page")
+    recorded = kerasgan.zoo.sample(name)[1][0]  # which the page opens with
+    assert np.abs(picture(page) - np.rint((recorded + 1) * 127.5)).max() <= 2
     if name == "cgan_mnist":
         found = act(page, lambda: page.select_option("#condition-labels", "4"))
         expected = model.generate(1, seed=1, labels=4)[0]

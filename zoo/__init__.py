@@ -18,6 +18,7 @@ from kerasgan.zoo._archive import load_archive
 from kerasgan.zoo._card import (
     card_score,
     load_networks,
+    read_sample,
     sample_error,
     training_record,
     validate,
@@ -42,6 +43,7 @@ __all__ = [
     "load_preset",
     "load_weights",
     "recipe",
+    "sample",
     "save_preset",
     "save_weights",
     "score_enlargements",
@@ -183,6 +185,29 @@ def load(name):
             for file, record in weights.items()
         },
     )
+
+
+def sample(name):
+    """Returns the recorded sample of an entry: a picture that its model draws again.
+
+    Args:
+        name: str, as in `list_models()`.
+
+    Returns:
+        The arguments, a dict such as {"num_images": 1, "seed": 1}, and the array that the model gave for them.
+
+    Raises:
+        ValueError: there is no such entry, or (as `WeightFileError`) the file is not what the card says.
+
+    Example:
+
+    >>> from kerasgan import zoo
+    >>> arguments, images = zoo.sample("dcgan_mnist")
+    >>> arguments["seed"], images.shape
+    (1, (1, 28, 28, 1))
+    """
+    about = card(name)
+    return read_sample(locate(FOLDER / name, "sample.npz", about["files"]["sample.npz"]), about["sample"])
 
 
 def classifier(data):

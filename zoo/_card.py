@@ -316,12 +316,18 @@ def _copy_to_average(model, name):
         average.set_weights(getattr(model, name).get_weights())
 
 
-def sample_error(model, path, sample):
-    """Returns the largest difference between the recorded sample and what `model` gives now."""
+def read_sample(path, sample):
+    """Returns the arguments of the recorded sample, and what the model gave for them."""
     with np.load(path, allow_pickle=False) as stored:
         arrays = dict(stored)
     output = arrays.pop("output")
-    again = _answer(model, sample["method"], sample["arguments"] | arrays)
+    return sample["arguments"] | arrays, output
+
+
+def sample_error(model, path, sample):
+    """Returns the largest difference between the recorded sample and what `model` gives now."""
+    arguments, output = read_sample(path, sample)
+    again = _answer(model, sample["method"], arguments)
     if again.shape != output.shape:
         raise ValueError(f"The sample must have the shape {output.shape}. Received: {again.shape}")
     return float(np.max(np.abs(again - output)))

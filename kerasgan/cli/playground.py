@@ -13,9 +13,18 @@ from kerasgan_cli.common import errors_without_traceback, library, load_model
 @click.option("--title", help="[default: SOURCE]")
 @click.option("--text", "texts", multiple=True, help="A text to choose from, for models of texts; several times.")
 @click.option("--class", "classes", multiple=True, help="The name of a class, for models of labels; once for each.")
+@click.option(
+    "--seed", type=click.IntRange(0), help="With which the page opens.  [default: that of the zoo's sample, or 1]"
+)
+@click.option(
+    "--example",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="A picture of the training data to lie on the canvas; its lines give the width of the pen.  [default: the "
+    "zoo's sample, or a simple drawing]",
+)
 @click.option("--runtime", type=click.Path(path_type=Path), help="Files of onnxruntime-web.  [default: by npm]")
 @errors_without_traceback
-def command(source, out, title, texts, classes, runtime):
+def command(source, out, title, texts, classes, seed, example, runtime):
     """Write a page in which a model draws in the browser: static files, no request leaves them.
 
     SOURCE is the folder of a finished run or a preset, a .keras file, or the name of a model of the zoo (kerasgan zoo
@@ -29,6 +38,25 @@ def command(source, out, title, texts, classes, runtime):
     """
     kerasgan = library()
     model = load_model(kerasgan, source)
-    title = title or Path(source).name
-    folder = kerasgan.playground.write(model, out, title, classes, texts, runtime)
+    recorded = kerasgan.zoo.sample(source)[0] if source in kerasgan.zoo.list_models() else {}
+    opens = {
+        "seed": recorded.get("seed", 1) if seed is None else seed,
+        "labels": recorded.get("labels") if getattr(model, "condition_names", ()) else None,
+        "example": _read(kerasgan, model, example) if example else _recorded(model, recorded),
+    }
+    texts = texts or tuple(text for text in [recorded.get("text")] if isinstance(text, str))
+    folder = kerasgan.playground.write(model, out, title or Path(source).name, classes, texts, runtime, **opens)
     click.echo(f"{folder}: python -m http.server --directory {folder}")
+
+
+def _recorded(model, recorded):
+    """Returns what lay before the model when its sample was recorded, or None."""
+    known = recorded.get("labels" if hasattr(model, "maps") else "images")
+    return None if known is None else known[0]
+
+
+def _read(kerasgan, model, example):
+    """Returns the picture of a file, or the label map, as the page takes it."""
+    if hasattr(model, "maps"):
+        return kerasgan.data.read_label_maps(example, num_classes=model.num_classes)[0][1]
+    return kerasgan.data.read_images(example, channels=getattr(model, "source_channels", model.channels))[0][1]

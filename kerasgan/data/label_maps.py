@@ -1,6 +1,7 @@
 """Folders of photos with label maps, and maps of instances if there are any."""
 
 import json
+import pathlib
 
 import numpy as np
 import tensorflow as tf
@@ -125,17 +126,55 @@ def _maps_of(stem, sides, parts, channels, num_classes):
         if found.shape != photo.shape[:2]:
             pixels = [f"{shape[1]}x{shape[0]}" for shape in (photo.shape, found.shape)]
             raise _files.Refused(f"the photo has {pixels[0]} pixels, and its map in {part!r} {pixels[1]}")
-    wrong = np.unique(labels[(labels < 0) | (labels >= num_classes)])
-    if wrong.size:
-        raise _files.Refused(
-            f"labels {wrong[:5].tolist()} are beyond the {num_classes} classes, 0 to {num_classes - 1}"
-        )
+    _refuse_unknown(labels, num_classes)
     if not instances:
         return photo, labels, None
     numbers = np.unique(instances[0], return_inverse=True)[1].reshape(labels.shape)
     if numbers.max() >= 2**16:
         raise _files.Refused(f"there are {numbers.max() + 1} instances, more than {2**16}")
     return photo, labels, numbers
+
+
+def _refuse_unknown(labels, num_classes):
+    wrong = np.unique(labels[(labels < 0) | (labels >= num_classes)])
+    if wrong.size:
+        raise _files.Refused(
+            f"labels {wrong[:5].tolist()} are beyond the {num_classes} classes, 0 to {num_classes - 1}"
+        )
+
+
+def read_label_maps(paths, num_classes=None):
+    """Reads label maps, or maps of instances, as arrays.
+
+    Args:
+        paths: a path, or a list of them: PNGs whose pixels are numbers, a palette or a grey image, or folders, whose
+            files are sorted by name.
+        num_classes: int, the number of classes. Defaults to None: any numbers, as of instances.
+
+    Returns:
+        list of pairs (path of the file, int32 array (height, width)).
+
+    Raises:
+        ValueError: for a file that cannot be read, or labels beyond the classes; the file is named.
+
+    Example:
+
+    >>> from PIL import Image
+    >>> Image.fromarray(np.array([[0, 2], [1, 0]], "uint8")).save("map.png")
+    >>> [(path.name, labels.tolist()) for path, labels in read_label_maps("map.png", num_classes=3)]
+    [('map.png', [[0, 2], [1, 0]])]
+    """
+    found = []
+    for path in map(pathlib.Path, paths if isinstance(paths, list | tuple) else [paths]):
+        for file in _files.image_files(path) if path.is_dir() else [path]:
+            try:
+                labels = _files.decode_indices(file)
+                if num_classes is not None:
+                    _refuse_unknown(labels, num_classes)
+            except _files.Refused as refusal:
+                raise ValueError(f"{file} cannot be read as a label map: {refusal}") from None
+            found.append((file, labels.astype("int32")))
+    return found
 
 
 def _mirror(stored, draw):

@@ -14,10 +14,11 @@ import tempfile
 
 import numpy as np
 
-from kerasgan import export
+from kerasgan import export, latent
+from kerasgan.data import checks
 from kerasgan.downloads import cache_folder, is_offline, make_cache_folder
 from kerasgan.files import sha256_of
-from kerasgan.plots import color_labels
+from kerasgan.plots import color_labels, save_png, visible
 from kerasgan.shapes import as_size
 
 RUNTIME = "onnxruntime-web@1.30.0"
@@ -36,22 +37,34 @@ RUNTIME_SHA512 = (
 PAGE = ("index.html", "app.js", "random.js", "style.css")
 
 
-def write(model, folder, title=None, class_names=None, texts=None, runtime=None):
+DIRECTIONS, TRUNCATION = 3, 0.7  # the paper's psi
+WIDEST, SHARE = 24, 64  # of the pen, in pixels, and of the canvas, where an example has no lines to go by
+
+
+def write(model, folder, title=None, class_names=None, texts=None, runtime=None, seed=1, labels=None, example=None):
     """Writes a page that samples `model` in the browser, with the weights, the program and all that it needs.
 
     What the page offers follows from the model's inputs: a plane of latents to drag through, sliders, points to save,
-    blend and calculate with; a choice of classes, attributes or texts; for models of images a field to draw in and to
+    blend and calculate with; the first directions of `kerasgan.latent.directions`, in standard deviations; truncation
+    for models of styles; a choice of classes, attributes or texts; for models of images a field to draw in and to
     drop a picture on; for models of label maps a field to paint classes in, where regions that touch are one instance.
-    A seed gives the picture that `model.generate` gives for it.
+    A seed gives the picture that `model.generate` gives for it, of models of styles with `truncation=0.7` at first.
 
     Args:
         model: an `AdversarialModel` that exports to ONNX (needs the extra `kerasgan[export]`).
         folder: a new or empty folder. It appears complete or not at all.
         title: str. Defaults to the model's class.
         class_names: list of str by class, or a dict of these by label set. Defaults to the numbers.
-        texts: list of str to choose from, for models of texts with an encoder.
+        texts: list of str to choose from, for models of texts with an encoder. The page opens with the first.
         runtime: folder that holds the files of the npm package named in `RUNTIME` (its `dist`). Defaults to the
             cache, filled by `npm pack` where it is empty.
+        seed: int, with which the page opens. Defaults to 1.
+        labels: the classes and attributes with which it opens, as of `model.generate(1, labels=labels)`. Defaults to
+            the first classes, and attributes of 0.
+        example: for models of images, what lies on the canvas when the page opens: an image (height, width, channels)
+            in [-1, 1], or a label map, int (height, width). It should be one of the training data: the pen has the
+            width of its lines, and the canvas the colour of its ground. Defaults to a circle on a line, and for label
+            maps to four regions; then the pen is a 64th of the canvas wide.
 
     Returns:
         The folder, as a `pathlib.Path`. Browsers load the page from a server only, such as
@@ -68,7 +81,8 @@ def write(model, folder, title=None, class_names=None, texts=None, runtime=None)
     folder = pathlib.Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
         raise ValueError(f"`folder` must be new or empty, so that nothing is overwritten. Received: {str(folder)!r}")
-    about = describe(model, title, class_names, texts)
+    about = describe(model, title, class_names, texts, seed, labels, example)
+    picture = about.pop("example", None)
     runtime = _runtime(runtime)
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(prefix=".playground-", dir=folder.parent) as temporary:
@@ -78,7 +92,9 @@ def write(model, folder, title=None, class_names=None, texts=None, runtime=None)
             (page / name).write_bytes(importlib.resources.files(__package__).joinpath(name).read_bytes())
         for name in RUNTIME_FILES:
             shutil.copyfile(runtime / name, page / name)
-        model.export(page / "model.onnx", format="onnx")
+        model.export(page / "model.onnx", format="onnx", endpoint=_endpoint(model))
+        if picture is not None:
+            save_png(page / "example.png", picture)
         (page / "model.json").write_text(json.dumps(about))
         if folder.exists():
             folder.rmdir()
@@ -86,37 +102,48 @@ def write(model, folder, title=None, class_names=None, texts=None, runtime=None)
     return folder
 
 
-def describe(model, title=None, class_names=None, texts=None):
+def describe(model, title=None, class_names=None, texts=None, seed=1, labels=None, example=None):
     """Returns what the page has to know of a model: its inputs by what they mean, and how they are drawn.
 
     Args:
-        model, title, class_names, texts: as of `write`.
+        model, title, class_names, texts, seed, labels, example: as of `write`.
 
     Returns:
-        dict: "title", "channels", "output", "inputs", a list of {"name", "role", ...} in the network's order.
+        dict: "title", "channels", "output", "seed", "directions" or None, "inputs", a list of {"name", "role", ...} in
+        the network's order, and where the model takes images "example", uint8 (height, width, channels).
     """
-    if not hasattr(model, "preview"):
+    if not hasattr(model, "preview") or hasattr(model, "translate_video"):
         raise ValueError(f"`model` must be one that draws images. Received: {type(model).__name__} {model.name!r}")
-    _, specs = export.portable_functions(model)["serving_default"]
-    labels, attributes = getattr(model, "label_sets", {}), getattr(model, "attribute_sets", {})
-    inputs, noises = [], 0
+    _, specs = export.portable_functions(model)[_endpoint(model)]
+    label_sets, attributes = getattr(model, "label_sets", {}), getattr(model, "attribute_sets", {})
+    start = _start(model, labels)
+    inputs, noises, picture = [], 0, None
     for spec in specs:
         about = {"name": spec.name}
         if spec.shape.rank == 4:
-            height, width = _canvas(model) if None in spec.shape[1:3] else spec.shape[1:3]
+            height, width = _canvas(model, example) if None in spec.shape[1:3] else spec.shape[1:3]
+            picture = _example(example, height, width, spec.shape[3])
             about |= {"role": "image", "height": height, "width": width, "channels": spec.shape[3]}
+            about |= _pen(picture, lines=example is not None)
         elif spec.shape.rank == 3:
             about |= _map(model, spec.name, class_names)
+            if about["role"] == "labels":
+                picture = _example_map(model, example, about["height"], about["width"])
         elif spec.name == "text":
             about |= {"role": "text", "choices": _choices(model, texts)}
-        elif spec.name in labels:
+        elif spec.name in label_sets:
             names = class_names.get(spec.name) if isinstance(class_names, dict) else class_names
-            names = [str(name) for name in names or range(labels[spec.name])]
-            if len(names) != labels[spec.name]:
-                raise ValueError(f"`class_names` must name {labels[spec.name]} classes. Received: {len(names)}")
-            about |= {"role": "label", "names": names}
+            names = [str(name) for name in names or range(label_sets[spec.name])]
+            if len(names) != label_sets[spec.name]:
+                raise ValueError(f"`class_names` must name {label_sets[spec.name]} classes. Received: {len(names)}")
+            about |= {"role": "label", "names": names, "value": int(start.get(spec.name, 0))}
         elif spec.name in attributes:
-            about |= {"role": "attribute", "size": spec.shape[1]}
+            values = np.zeros(spec.shape[1]) if spec.name not in start else start[spec.name]
+            about |= {"role": "attribute", "size": spec.shape[1], "values": [float(value) for value in values]}
+        elif spec.name == "truncation":
+            about |= {"role": "truncation", "value": TRUNCATION}
+        elif spec.name == "shift":
+            about |= {"role": "shift", "size": spec.shape[1]}
         elif spec.name == "latents":
             about |= {"role": "latents", "size": spec.shape[1], "prior": model.prior}
         else:  # further noise is drawn from the same seed: the first of a translator's like latents
@@ -124,14 +151,48 @@ def describe(model, title=None, class_names=None, texts=None):
             about |= {"role": "noise", "prior": model.prior, "stream": noises}
             about["size"] = spec.shape[1] or model.latent_dim
         inputs.append(about)
-    image = any(about["role"] in ("image", "labels") for about in inputs)
-    return {
+    about = {
         "title": title or type(model).__name__,
         "channels": model.channels,
+        "seed": int(seed),
         "inputs": inputs,
+        "directions": _directions(model, [about["role"] for about in inputs]),
         "output": "output_images" if any(about["name"] == "images" for about in inputs) else "images",
-        "kind": "image" if image else "noise",
+        "kind": "noise" if picture is None else "image",
     }
+    return about if picture is None else about | {"example": picture}
+
+
+def _endpoint(model):
+    return "styled" if hasattr(model, "synthesize") else "serving_default"
+
+
+def _start(model, labels):
+    """Returns the conditions with which the page opens, by name."""
+    if labels is None:
+        return {}
+    condition = model.sampling_condition(1, 0, labels)
+    return {name: values[0] for name, values in zip(model.condition_names, condition)}
+
+
+def _directions(model, roles):
+    """Returns the first directions, as many standard deviations long as 1 of a slider; None without latents.
+
+    None as well where the latents meet no weights first: there SeFa has nothing to say.
+    """
+    if "latents" not in roles:
+        return None
+    try:
+        vectors = latent.directions(model, min(DIRECTIONS, model.latent_dim))
+    except ValueError:
+        return None
+    if "shift" in roles:
+        w = model.map(model.sample_latents(1000, 0), model.sampling_condition(1000, 0, None))
+        spread = (w @ vectors.T).std(axis=0)
+    else:
+        spread = np.full(len(vectors), 1.0 if model.prior == "normal" else 3**-0.5)
+    vectors = np.asarray(vectors * spread[:, None], "<f4")
+    return {"of": "shift" if "shift" in roles else "latents", "vectors": [_as_text(row) for row in vectors]}
 
 
 def _map(model, name, class_names):
@@ -144,12 +205,64 @@ def _map(model, name, class_names):
     colors = color_labels(np.arange(model.num_classes)[None, None])[0, 0]
     colors = np.rint((colors + 1) * 127.5).astype(int).tolist()
     height, width = as_size(model.image_size)
-    return {"role": "labels", "height": height, "width": width, "names": names, "colors": colors}
+    return {
+        "role": "labels",
+        "height": height,
+        "width": width,
+        "names": names,
+        "colors": colors,
+        "pen": min(height, width) // 8,
+    }
 
 
-def _canvas(model):
-    """Returns the size of the field for models of any size: that of training, or for models that enlarge 48 pixels."""
-    return as_size(model.image_size if model.scale == 1 else 48)
+def _canvas(model, example):
+    """Returns the size of the field for models of any size: that of training, or of the example to be enlarged."""
+    if model.scale == 1:
+        return as_size(model.image_size)
+    return (48, 48) if example is None else np.shape(example)[:2]
+
+
+def _example(example, height, width, channels):
+    """Returns what lies on the canvas, as uint8: the example, or a circle on a line."""
+    if example is not None:
+        checks.check_images(np.asarray(example)[None], channels=channels, name="example")
+        return np.rint((visible(np.asarray(example)[None])[0] + 1) * 127.5).astype("uint8")
+    y, x = np.mgrid[:height, :width] + 0.5
+    side = min(height, width)
+    pen = max(1.0, side / SHARE)
+    circle = np.abs(np.hypot(y - 0.45 * height, x - 0.5 * width) - 0.25 * side) < pen / 2
+    line = (np.abs(y - 0.45 * height - 0.25 * side) < pen / 2) & (np.abs(x - 0.5 * width) < 0.4 * side)
+    return np.where((circle | line)[..., None], 0, 255).astype("uint8").repeat(3, axis=2)
+
+
+def _example_map(model, example, height, width):
+    """Returns what lies on the canvas in the colours of the classes: the example, or four regions."""
+    if example is None:
+        y, x = np.mgrid[:height, :width] + 0.5
+        example = (y > 0.6 * height).astype("int32")
+        example[np.hypot(y - 0.3 * height, x - 0.7 * width) < 0.15 * min(height, width)] = 2
+        example[(np.abs(y - 0.6 * height) < 0.2 * height) & (np.abs(x - 0.3 * width) < 0.15 * width)] = 3
+        example %= model.num_classes
+    checks.check_label_maps(np.asarray(example)[None], num_classes=model.num_classes, name="example")
+    return np.rint((color_labels(np.asarray(example)[None])[0] + 1) * 127.5).astype("uint8")
+
+
+def _pen(picture, lines=True):
+    """Returns the pen for a drawing like `picture`: {"ground": black or white, "pen": width in pixels}.
+
+    The width is that of the lines, or a 64th of the side for photos and without `lines`. Lines of width w and length l
+    hold the ink w l. Their outline crosses 4 / pi 2 l sides of pixels, on average over all directions.
+    """
+    grey = picture.mean(axis=2) / 255
+    ground = float(np.median(grey) > 0.5)
+    ink = np.abs(grey - ground)
+    marked = ink > 0.05
+    crossed = sum(np.count_nonzero(np.diff(marked, axis=axis)) for axis in (0, 1))
+    width = 8 / np.pi * ink.sum() / max(crossed, 1)
+    side = min(grey.shape)
+    if not lines or np.mean(marked) > 0.5 or not 0 < width < side / 8:  # more than half is marked: a photo
+        width = max(1.0, side / SHARE)
+    return {"ground": "#ffffff" if ground else "#000000", "pen": float(np.clip(np.rint(2 * width) / 2, 0.5, WIDEST))}
 
 
 def _choices(model, texts):
@@ -160,7 +273,11 @@ def _choices(model, texts):
             f"Received: texts={texts!r}, encoder={encoder!r}"
         )
     vectors = np.asarray(encoder(list(texts)), "<f4")
-    return [{"text": text, "vector": base64.b64encode(row.tobytes()).decode()} for text, row in zip(texts, vectors)]
+    return [{"text": text, "vector": _as_text(row)} for text, row in zip(texts, vectors)]
+
+
+def _as_text(numbers):
+    return base64.b64encode(numbers.tobytes()).decode()
 
 
 def _runtime(folder):

@@ -13,6 +13,7 @@ const state = {
   center: null, // the point in the middle of the plane
   directions: [],
   position: [0, 0], // in the plane, in [-1, 1]
+  amounts: [], // of the directions
   firstBar: 0,
   turns: 0,
   conditions: {},
@@ -69,9 +70,18 @@ function show(z) {
   run();
 }
 
-function jump(z) {
+function jump({ z, amounts }) {
+  state.amounts = [...amounts];
+  drawDirections();
   state.center = Float32Array.from(fit(z));
   place(0, 0);
+}
+
+// Returns the sum of the directions, by their amounts.
+function shift(size) {
+  const sum = new Float32Array(size);
+  about.directions?.vectors.forEach((v, k) => v.forEach((value, i) => (sum[i] += state.amounts[k] * value)));
+  return sum;
 }
 
 // Running the model ---------------------------------------------------------------------------------------------------
@@ -82,7 +92,12 @@ function feeds() {
   const values = {};
   for (const input of about.inputs) {
     if (input.role === "latents") {
-      values[input.name] = new ort.Tensor("float32", state.latents, [1, input.size]);
+      const moved = about.directions?.of === "latents" ? shift(input.size).map((v, i) => v + state.latents[i]) : state.latents;
+      values[input.name] = new ort.Tensor("float32", Float32Array.from(fit(moved)), [1, input.size]);
+    } else if (input.role === "shift") {
+      values[input.name] = new ort.Tensor("float32", shift(input.size), [1, input.size]);
+    } else if (input.role === "truncation") {
+      values[input.name] = new ort.Tensor("float32", Float32Array.of(Number($("psi").value)), []);
     } else if (input.role === "noise") {
       const noise = Float32Array.from(draw(input.prior, input.size, seed(), input.stream));
       values[input.name] = new ort.Tensor("float32", noise, [1, input.size]);
@@ -170,32 +185,84 @@ function bindPad() {
   $("turn").addEventListener("click", () => {
     state.turns += 1;
     newDirections();
-    jump(state.latents);
+    jump({ z: state.latents, amounts: state.amounts });
   });
+}
+
+// Returns a row of a label, a slider and the slider's number.
+function slider(name, id, range, use) {
+  const row = document.createElement("label"), text = document.createElement("span");
+  const bar = document.createElement("input"), number = document.createElement("output");
+  text.textContent = name;
+  Object.assign(bar, { type: "range", id, ...range });
+  bar.addEventListener("input", () => {
+    number.value = bar.value;
+    use(Number(bar.value));
+  });
+  row.className = "slider";
+  row.append(text, bar, number);
+  return row;
+}
+
+function set(row, value) {
+  row.children[1].value = value;
+  row.children[2].value = Number(value).toFixed(2).replace(/\.?0+$/, "");
+}
+
+function drawDirections() {
+  for (const [k, row] of [...$("amounts").children].entries()) set(row, state.amounts[k]);
+}
+
+function bindDirections() {
+  const { directions } = about;
+  $("directions").hidden = !directions;
+  if (!directions) return;
+  directions.vectors = directions.vectors.map((text) => new Float32Array(bytes(text)));
+  state.amounts = directions.vectors.map(() => 0);
+  const range = { min: -4, max: 4, step: 0.1 };
+  for (const k of state.amounts.keys()) {
+    $("amounts").append(
+      slider(`Direction ${k + 1}`, `direction-${k}`, range, (value) => {
+        state.amounts[k] = value;
+        run();
+      }),
+    );
+  }
+  drawDirections();
+  $("straight").addEventListener("click", () => {
+    state.amounts.fill(0);
+    drawDirections();
+    run();
+  });
+}
+
+function bindTruncation() {
+  const input = about.inputs.find(({ role }) => role === "truncation");
+  if (!input) return;
+  const row = slider("Truncation", "psi", { min: 0, max: 1, step: 0.05 }, run);
+  $("noise").append(row);
+  set(row, input.value);
 }
 
 function drawBars() {
   const count = Math.min(BARS, latentInput.size);
   const bars = $("bars");
+  const range = { min: normal() ? -4 : -1, max: normal() ? 4 : 1, step: 0.01 };
   while (bars.children.length < count) {
-    const label = document.createElement("label"), name = document.createElement("span");
-    const bar = document.createElement("input");
-    Object.assign(bar, { type: "range", step: 0.01, min: normal() ? -4 : -1, max: normal() ? 4 : 1 });
     const index = bars.children.length;
-    bar.addEventListener("input", () => {
+    const row = slider("", `bar-${index}`, range, (value) => {
       const z = Float32Array.from(state.latents);
-      z[(state.firstBar + index) % latentInput.size] = Number(bar.value);
+      z[(state.firstBar + index) % latentInput.size] = value;
       state.center = z;
       state.position = [0, 0];
       show(z);
     });
-    label.append(name, bar);
-    bars.append(label);
+    bars.append(row);
   }
-  for (const [i, label] of [...bars.children].entries()) {
+  for (const [i, row] of [...bars.children].entries()) {
     const place = (state.firstBar + i) % latentInput.size;
-    label.children[0].textContent = `z${place}`;
-    label.children[1].value = state.latents[place];
+    row.children[0].textContent = `z${place}`;
+    set(row, state.latents[place]);
   }
   $("range").textContent = `of ${latentInput.size}`;
 }
@@ -204,14 +271,14 @@ function savePoint() {
   const picture = document.createElement("canvas"), button = document.createElement("button");
   [picture.width, picture.height] = [$("output").width, $("output").height];
   picture.getContext("2d").drawImage($("output"), 0, 0);
-  const point = Float32Array.from(state.latents);
+  const point = { z: Float32Array.from(state.latents), amounts: [...state.amounts] };
   state.points.push(point);
   const name = String(state.points.length);
   button.type = "button";
   button.title = `Go to point ${name}`;
   button.setAttribute("aria-label", button.title);
   button.addEventListener("click", () => jump(point));
-  button.append(picture);
+  button.append(picture, name);
   $("saved").append(button);
   for (const id of ["from", "to", "plus", "minus", "also"]) $(id).add(new Option(name, state.points.length - 1));
   $("blend").hidden = false;
@@ -222,11 +289,15 @@ function bindPoints() {
   const point = (id) => state.points[Number($(id).value)];
   $("save").addEventListener("click", savePoint);
   for (const id of ["from", "to", "share"]) {
-    $(id).addEventListener("input", () => jump(slerp(point("from"), point("to"), Number($("share").value))));
+    $(id).addEventListener("input", () => {
+      const [a, b, t] = [point("from"), point("to"), Number($("share").value)];
+      jump({ z: slerp(a.z, b.z, t), amounts: a.amounts.map((v, k) => v + t * (b.amounts[k] - v)) });
+    });
   }
   $("calculate").addEventListener("click", () => {
     const [a, b, c] = ["plus", "minus", "also"].map(point);
-    jump(a.map((v, i) => v - b[i] + c[i]));
+    const sum = (p, q, r) => p.map((v, i) => v - q[i] + r[i]);
+    jump({ z: sum(a.z, b.z, c.z), amounts: sum(a.amounts, b.amounts, c.amounts) });
   });
 }
 
@@ -235,30 +306,30 @@ function bytes(text) {
 }
 
 function addCondition(input) {
-  const row = document.createElement("p"), label = document.createElement("label");
-  label.textContent = `${input.name} `;
-  row.append(label);
   $("conditions").hidden = false;
-  $("conditions").append(row);
   if (input.role === "attribute") {
-    state.conditions[input.name] = new Float32Array(input.size);
-    for (let i = 0; i < input.size; i++) {
-      const bar = document.createElement("input");
-      Object.assign(bar, { type: "range", min: -1, max: 1, step: 0.02, value: 0, id: `${input.name}-${i}` });
-      bar.setAttribute("aria-label", `${input.name} ${i}`);
-      bar.addEventListener("input", () => {
-        state.conditions[input.name][i] = Number(bar.value);
+    state.conditions[input.name] = Float32Array.from(input.values);
+    for (const [i, value] of input.values.entries()) {
+      const name = input.size > 1 ? `${input.name} ${i}` : input.name;
+      const row = slider(name, `${input.name}-${i}`, { min: -1, max: 1, step: 0.02 }, (chosen) => {
+        state.conditions[input.name][i] = chosen;
         run();
       });
-      row.append(bar);
+      set(row, value);
+      $("conditions").append(row);
     }
     return;
   }
+  const row = document.createElement("p"), label = document.createElement("label");
+  label.textContent = `${input.name} `;
+  row.append(label);
+  $("conditions").append(row);
   const choices = input.role === "text" ? input.choices.map((choice) => choice.text) : input.names;
   const select = document.createElement("select");
   select.id = `condition-${input.name}`;
   label.htmlFor = select.id;
   for (const [i, name] of choices.entries()) select.add(new Option(name, i));
+  select.value = String(input.value ?? 0);
   const choose = () => {
     const i = Number(select.value);
     state.conditions[input.name] = input.role === "text" ? new Float32Array(bytes(input.choices[i].vector)) : i;
@@ -288,10 +359,11 @@ function readInput(input) {
 }
 
 // What is drawn on: a picture, of which the network sees the pixels, or a map, of which it sees the classes.
-function pictureSurface(canvas, pen) {
+function pictureSurface(canvas, pen, { ground }) {
+  if (ground === "#000000") $("brush").value = "#ffffff";
   return {
     clear() {
-      pen.fillStyle = "#ffffff";
+      pen.fillStyle = ground;
       pen.fillRect(0, 0, canvas.width, canvas.height);
     },
     line(from, to) {
@@ -367,12 +439,17 @@ function regions(map, height, width) {
 }
 
 function bindDrawing(input) {
-  $("drawing").hidden = false;
+  $("drawing").hidden = $("tools").hidden = false;
   const canvas = $("input");
   [canvas.width, canvas.height] = [input.width, input.height];
   const pen = canvas.getContext("2d", { willReadFrequently: true });
-  const surface = input.role === "labels" ? mapSurface(canvas, pen, input) : pictureSurface(canvas, pen);
+  const surface = input.role === "labels" ? mapSurface(canvas, pen, input) : pictureSurface(canvas, pen, input);
   surface.clear();
+  const thick = $("thickness"), written = () => ($("pixels").value = `${thick.value} px`);
+  thick.max = Math.max(24, input.pen);
+  thick.value = input.pen;
+  thick.addEventListener("input", written);
+  written();
   let tip = [canvas.width / 2, canvas.height / 2]; // of the pen
   const stroke = (to) => {
     surface.line(tip, to);
@@ -403,23 +480,32 @@ function bindDrawing(input) {
     surface.clear();
     run();
   });
+  const put = async (file) => {
+    const picture = await createImageBitmap(file);
+    const scale = Math.min(picture.width / canvas.width, picture.height / canvas.height);
+    const [width, height] = [scale * canvas.width, scale * canvas.height];
+    const [x, y] = [(picture.width - width) / 2, (picture.height - height) / 2];
+    pen.imageSmoothingEnabled = input.role === "image"; // of two classes there is no mean
+    pen.imageSmoothingQuality = "high";
+    pen.drawImage(picture, x, y, width, height, 0, 0, canvas.width, canvas.height);
+    surface.loaded();
+  };
+  const example = async () => put(await (await fetch("example.png")).blob());
+  $("example").addEventListener("click", async () => {
+    await example();
+    run();
+  });
   $("file").addEventListener("change", async () => {
     const file = $("file").files[0];
     if (!file) return;
     try {
-      const picture = await createImageBitmap(file);
-      const scale = Math.min(picture.width / canvas.width, picture.height / canvas.height);
-      const [width, height] = [scale * canvas.width, scale * canvas.height];
-      const [x, y] = [(picture.width - width) / 2, (picture.height - height) / 2];
-      pen.imageSmoothingEnabled = input.role === "image"; // of two classes there is no mean
-      pen.imageSmoothingQuality = "high";
-      pen.drawImage(picture, x, y, width, height, 0, 0, canvas.width, canvas.height);
-      surface.loaded();
+      await put(file);
       run();
     } catch (error) {
       say(`${file.name} could not be read as a picture: ${error.message}`, true);
     }
   });
+  return example();
 }
 
 // Start ---------------------------------------------------------------------------------------------------------------
@@ -434,8 +520,11 @@ async function start() {
     if (["label", "attribute", "text"].includes(input.role)) addCondition(input);
   }
   for (const id of ["plane", "sliders", "points"]) $(id).hidden = !latentInput;
+  $("seed").value = about.seed;
+  bindTruncation();
+  bindDirections();
   $("noise").hidden = !about.inputs.some((input) => ["latents", "noise"].includes(input.role));
-  if (imageInput) bindDrawing(imageInput);
+  if (imageInput) await bindDrawing(imageInput);
 
   const reseed = () => (latentInput ? restart() : run());
   $("seed").addEventListener("input", reseed);

@@ -1,6 +1,7 @@
 """The task of drawing images by styles: from noise to w, and from one w per layer to an image."""
 
 import numpy as np
+import tensorflow as tf
 
 from kerasgan.models.tasks.labels import FromLabels
 from kerasgan.models.tasks.noise import join_inputs
@@ -75,3 +76,24 @@ class FromStyles(FromLabels):
         latents = self.sample_latents(len(condition[0]) if condition else num_images, seed)
         w = self.truncate(self.map(latents, condition, batch_size), truncation, cutoff)
         return self.synthesize(w, batch_size)
+
+    def serving_functions(self):
+        """Returns the endpoints of a SavedModel: those of `FromNoise`, and `styled`.
+
+        `styled` takes the inputs of `serving_default`, `truncation`, a float as of `truncate`, and `shift`, float32
+        (n, style_dim), which is added to w, such as a multiple of a direction of `kerasgan.latent.directions`.
+        """
+        functions = super().serving_functions()
+        inputs = functions["serving_default"][1]
+        mapping, synthesis = (self.sampler().get_layer(name) for name in ("mapping", "synthesis"))
+
+        def styled(latents, *further):
+            *condition, truncation, shift = further
+            self.refuse_unknown(condition)
+            w = mapping(join_inputs(latents, condition), training=False)
+            mean = tf.convert_to_tensor(mapping.get_layer("average").mean)
+            w = mean + truncation * (w - mean) + shift
+            return {"images": synthesis(tf.repeat(w[:, None], self.num_layers, axis=1), training=False)}
+
+        more = [tf.TensorSpec((), tf.float32, "truncation"), tf.TensorSpec((None, self.style_dim), tf.float32, "shift")]
+        return functions | {"styled": (styled, [*inputs, *more])}
