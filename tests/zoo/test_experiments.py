@@ -14,7 +14,7 @@ from kerasgan.zoo.experiments import runs
 
 NAMES = sorted(path.parent.name for path in (FOLDER / "experiments").glob("*/__main__.py"))
 SMALL = {"steps": 2, "points": 16, "batch_size": 8, "num_samples": 200, "shown": 5, "width": 4}
-SMALL |= {"updates": 2, "mixture_steps": 2, "mixture_batch_size": 8}
+SMALL |= {"updates": 2, "long_steps": 2, "mixture_steps": 2, "mixture_batch_size": 8}
 
 
 def experiment(name):

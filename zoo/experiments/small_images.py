@@ -7,6 +7,7 @@ import io
 
 import keras
 import numpy as np
+import tensorflow as tf
 from PIL import Image
 
 from kerasgan import plots, zoo
@@ -42,7 +43,8 @@ def images_of(data, split="train"):
 
 def batches(data, batch_size, seed, count=None):
     """Returns a dataset of the first `count` training images (default: all), in an order that `seed` draws."""
-    return from_arrays(images_of(data)[:count], batch_size, seed=seed)
+    pixels = np.rint((images_of(data)[:count] + 1) * 127.5).astype("uint8")  # a quarter of the memory
+    return from_arrays(pixels, batch_size, seed=seed).map(lambda batch: tf.cast(batch, tf.float32) / 127.5 - 1)
 
 
 def generator(latent_dim, width, channels=1, norm="batch", start=he_normal):
