@@ -119,10 +119,7 @@ def picture(results):
     axes.set(yticks=range(len(RULES)), yticklabels=WORDS.values(), xlabel="Fréchet distance, each seed", xscale="log")
     axes.invert_yaxis()
     for axes, rule in zip(right.subplots(len(RULES), 1), RULES):
-        if f"{rule} 0" in results:
-            axes.imshow(small_images.from_png(results[f"{rule} 0"]["samples"]), cmap="gray")
-        axes.set_title(WORDS[rule], fontsize=8)
-        axes.axis("off")
+        small_images.draw_row(axes, results.get(f"{rule} 0", {}), WORDS[rule])
     return figure
 
 

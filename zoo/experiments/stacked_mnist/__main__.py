@@ -142,11 +142,8 @@ def picture(results):
     axes.set(xscale="log", xlabel="KL, nats", yticks=range(len(MODELS)), yticklabels=labels, title="each seed")
     axes.invert_yaxis()
     axes.legend(fontsize=7)
-    for axes, model in zip(right.subplots(len(MODELS), 1), MODELS, strict=True):
-        if f"{model} 0" in results:
-            axes.imshow(small_images.from_png(results[f"{model} 0"]["samples"]))
-        axes.set(xticks=[], yticks=[])
-        axes.set_ylabel(model, rotation=0, ha="right", va="center", fontsize=8)
+    for axes, model, label in zip(right.subplots(len(MODELS), 1), MODELS, labels, strict=True):
+        small_images.draw_row(axes, results.get(f"{model} 0", {}), label)
     return figure
 
 

@@ -128,10 +128,7 @@ def picture(results):
     axes.invert_yaxis()
     axes.legend(fontsize=7)
     for axes, change in zip(right.subplots(len(CHANGES), 1), CHANGES):
-        if f"all {change} 0" in results:
-            axes.imshow(small_images.from_png(results[f"all {change} 0"]["samples"]), cmap="gray")
-        axes.set_title(f"{WORDS[change]}, all images", fontsize=8)
-        axes.axis("off")
+        small_images.draw_row(axes, results.get(f"all {change} 0", {}), f"{WORDS[change]}, all images")
     return figure
 
 
