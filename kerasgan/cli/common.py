@@ -31,6 +31,12 @@ INSTEAD = {
     "Compile with a smaller one, or give `steps_per_epoch` (the dataset is repeated).": "Remedy: a smaller one.",
     "With `labels=True` every image": "Every image",
     ", and the model an encoder (`set_encoder`)": "",
+    "fewer than `num_frames`=": "fewer than ",
+    ", or a smaller `num_frames`": "",
+    ", such as `num_frames` or `frames` of the data asks for,": ",",
+    "`model.find_styles(dataset)` after training, or `style=images`": (
+        "train it by `kerasgan train pix2pixhd`, which finds them."
+    ),
     "`model.compile(phase='source')` and `model.fit(...)` first, or give a trained `encoder` and `classifier`.": (
         "a run with --set phase=source first, and its folder as --from."
     ),

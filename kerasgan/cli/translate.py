@@ -6,6 +6,7 @@ import click
 
 from kerasgan_cli.common import errors_without_traceback, library, load_model
 from kerasgan_cli.options import Size
+from kerasgan_cli.painting import FILMS, paint_film, paint_maps
 
 
 @click.command("translate")
@@ -18,34 +19,61 @@ from kerasgan_cli.options import Size
     metavar="SIZE",
     help="In overlapping parts, where memory is short: 512, or HEIGHTxWIDTH.",
 )
-@click.option("--out", type=click.Path(path_type=Path), required=True, help="A folder, or one file for a grid.")
+@click.option(
+    "--instances",
+    type=click.Path(path_type=Path, exists=True),
+    help="Maps of instances of the same names, for a Pix2PixHD.  [default: each class is one instance]",
+)
+@click.option("--style", type=int, help="The style of every instance, of a Pix2PixHD with styles.  [default: drawn]")
+@click.option(
+    "--first",
+    type=click.Path(path_type=Path, exists=True),
+    multiple=True,
+    help="The first two frames of a film, for a Vid2Vid: twice a file, or once a folder.",
+)
+@click.option(
+    "--out", type=click.Path(path_type=Path), required=True, help="A folder, or one file: a grid; .gif, .mp4 of a film."
+)
 @errors_without_traceback
-def command(source, images, to, tile, out):
-    """Translate IMAGES, files or folders, by a Pix2Pix, a CycleGAN or a domain transfer network.
+def command(source, images, to, tile, instances, style, first, out):
+    """Translate IMAGES, files or folders, by a Pix2Pix, a CycleGAN or a domain transfer network; paint label maps by a
+    Pix2PixHD, and the label maps of a film by a Vid2Vid.
 
     SOURCE is the folder of a finished run or a preset, a .keras file, or the name of a model of the zoo (kerasgan zoo
     list). Images keep their size. Where the networks take one size only, the centre of each image is brought to it.
+    Label maps are PNGs whose pixels are numbers of classes, grey or with a palette. A film is a folder of them, in the
+    order of their names.
 
     \b
     Examples:
         kerasgan translate runs/pairs photo.png --out translated/
         kerasgan translate cyclegan_glyphs ./sans --to A --out serif/
         kerasgan translate runs/pairs photo.png --tile 512 --out translated/
+        kerasgan translate runs/streets ./maps --instances ./objects --out painted/
+        kerasgan translate runs/films ./test_A/walk --first ./test_B/walk --out walk.mp4
     """
     kerasgan = library()
     model = load_model(kerasgan, source)
-    if not hasattr(model, "translate") or hasattr(model, "upscale"):
+    maps, films = hasattr(model, "maps"), hasattr(model, "translate_video")
+    if not (films or hasattr(model, "translate")) or hasattr(model, "upscale"):
         raise ValueError(f"SOURCE must translate images at their size. Received: {source!r}, a {type(model).__name__}")
-    if hasattr(model, "maps"):
-        raise ValueError(
-            f"SOURCE paints label maps, not images. Received: {source!r}, a {type(model).__name__}. Remedy: in Python "
-            "`kerasgan.load_preset(...).translate(labels, instances)`, with maps of `kerasgan.data.label_folder`"
-        )
+    if not maps and (instances or style is not None):
+        raise ValueError(f"--instances and --style are for a Pix2PixHD. Received: {source!r}, a {type(model).__name__}")
+    if first and not films:
+        raise ValueError(f"--first is for a Vid2Vid. Received: {source!r}, a {type(model).__name__}")
     if to and not isinstance(model, kerasgan.CycleGAN):
         raise ValueError(f"--to is for a CycleGAN. Received: {to!r} for a {type(model).__name__}")
     any_size = hasattr(model, "route")
     if tile and not any_size:
         raise ValueError(f"--tile is for models of images of any size. Received: {tile!r} for a {type(model).__name__}")
+    if maps:
+        return _write(kerasgan, *paint_maps(kerasgan, model, images, instances, style), out)
+    if films:
+        read, frames = paint_film(kerasgan, model, images, first)
+        if out.suffix.lower() not in FILMS:
+            return _write(kerasgan, read, frames, out)
+        kerasgan.plots.film(frames, out)
+        return click.echo(out)
     chosen = {name: value for name, value in (("to", to), ("tile", tile)) if value}
     size, channels = model.image_size, model.channels
     if any_size:

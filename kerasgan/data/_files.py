@@ -6,6 +6,7 @@ import dataclasses
 import math
 import os
 import pathlib
+import re
 import warnings
 
 import keras
@@ -264,6 +265,11 @@ def image_files(path):
     if skipped:
         warnings.warn(counted, stacklevel=3)
     return Found(files, dict(skipped))
+
+
+def in_order(names):
+    """Sorts names, of which numbers count as numbers: frame 9 comes before frame 10."""
+    return sorted(names, key=lambda name: [int(x) if x.isdigit() else x for x in re.split("([0-9]+)", str(name))])
 
 
 def by_stem(path):

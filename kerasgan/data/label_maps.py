@@ -148,7 +148,7 @@ def read_label_maps(paths, num_classes=None):
 
     Args:
         paths: a path, or a list of them: PNGs whose pixels are numbers, a palette or a grey image, or folders, whose
-            files are sorted by name.
+            files come in the order of their names, in which numbers count as numbers.
         num_classes: int, the number of classes. Defaults to None: any numbers, as of instances.
 
     Returns:
@@ -166,7 +166,7 @@ def read_label_maps(paths, num_classes=None):
     """
     found = []
     for path in map(pathlib.Path, paths if isinstance(paths, list | tuple) else [paths]):
-        for file in _files.image_files(path) if path.is_dir() else [path]:
+        for file in _files.in_order(_files.image_files(path)) if path.is_dir() else [path]:
             try:
                 labels = _files.decode_indices(file)
                 if num_classes is not None:

@@ -1,13 +1,13 @@
 """Folders of videos, frame by frame, beside their label maps."""
 
-import re
-
 import numpy as np
 import tensorflow as tf
 
 from kerasgan.arguments import positive_int
 from kerasgan.data import _files, _pipeline
 from kerasgan.shapes import as_size
+
+LEAST, MOST = 8, 16  # frames of a part, unless the user says so
 
 
 def video_folders(
@@ -16,7 +16,7 @@ def video_folders(
     image_size=None,
     channels=3,
     *,
-    num_frames=16,
+    num_frames=None,
     num_classes=None,
     resize="crop",
     batch_size=1,
@@ -36,7 +36,7 @@ def video_folders(
         image_size: int or (height, width), to which frames are resized, and label maps by nearest neighbours; or None,
             where all frames have one size, which they keep.
         channels: of the frames, 3 (default) or 1.
-        num_frames: int. Default 16.
+        num_frames: int. Default: that of the shortest sequence, from 8 to 16; 8 are what `Vid2Vid` needs by default.
         num_classes: int. Label maps with other numbers than 0 to num_classes - 1 are refused. Default: one more than
             the largest that is found.
         resize: as in `image_folder`.
@@ -57,11 +57,14 @@ def video_folders(
     >>> dataset = video_folders("davis/train_A", "davis/train_B", (72, 128))  # doctest: +SKIP
     """
     _files.check_sizes(image_size, channels, resize)
-    num_frames = positive_int("num_frames", num_frames)
+    num_frames = None if num_frames is None else positive_int("num_frames", num_frames)
     paths = [_files.existing_folder(path) for path in (path_a, path_b)]
     sides = [_sequences(path) for path in paths]
+    if num_frames is None:
+        shortest = min(len({*frames, *sides[1].get(name, ())}) for name, frames in sides[0].items())
+        num_frames = min(max(shortest, LEAST), MOST)
     _check_sequences(paths, sides, num_frames)
-    items = [(name, stem) for name in sorted(sides[0]) for stem in _in_order({*sides[0][name], *sides[1][name]})]
+    items = [(name, stem) for name in sorted(sides[0]) for stem in _files.in_order({*sides[0][name], *sides[1][name]})]
     size = as_size(image_size) if image_size is not None else None
     size = size or _files.own_size([file for frames in sides[1].values() for file in frames.values()], paths[1])
     highest = [0]
@@ -121,11 +124,6 @@ def _check_sequences(paths, sides, num_frames):
             f"{len(problems)} sequences in {str(paths[0])!r} cannot be used:\n{listed}\nRemedy: add or remove them, or "
             "a smaller `num_frames`."
         )
-
-
-def _in_order(stems):
-    """Sorts names so that frame 9 comes before frame 10."""
-    return sorted(stems, key=lambda stem: [int(x) if x.isdigit() else x for x in re.split("([0-9]+)", stem)])
 
 
 def _starts(names, num_frames):

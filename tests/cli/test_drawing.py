@@ -185,6 +185,132 @@ def test_photos_of_any_size_are_translated_and_enlarged(tmp_path):
     assert "must draw images" in run("generate", tmp_path / "pix2pix.keras").output
 
 
+def write_map(path, labels):
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(np.asarray(labels, "uint8")).save(path)
+    return path
+
+
+def saved(model, path):
+    model.compile()
+    model.save(path)
+    return path
+
+
+def refusal(*arguments):
+    result = run(*arguments)
+    assert result.exit_code == 1, result.output
+    return " ".join(result.output.split())
+
+
+@pytest.fixture
+def maps(tmp_path):
+    """Two label maps of three classes in the training's layout, of two sizes, with instances 7 and 9."""
+    draw = np.random.default_rng(0)
+    labels = [draw.integers(0, 3, size) for size in ((16, 24), (20, 17))]
+    numbers = [np.where(np.arange(each.shape[1]) < 8, 7, 9) + 0 * each for each in labels]
+    for i in range(2):
+        write_map(tmp_path / "maps" / "labels" / f"{i}.png", labels[i])
+        write_map(tmp_path / "maps" / "instances" / f"{i}.png", numbers[i])
+    return tmp_path, labels, numbers
+
+
+def painted(images):
+    return np.rint((images[0] + 1) * 127.5)
+
+
+@pytest.mark.slow
+def test_label_maps_are_painted(maps):
+    import kerasgan
+
+    folder, labels, numbers = maps
+    options = {"width": 4, "blocks": 1, "downsamplings": 2, "scales": 1, "receptive_field": 16, "seed": 0}
+    model = kerasgan.Pix2PixHD((16, 24), num_classes=3, **options)
+    source = saved(model, folder / "m.keras")
+    fine("translate", source, folder / "maps", "--out", folder / "all")
+    fine("translate", source, folder / "maps" / "labels", "--out", folder / "classes")
+    one = folder / "maps" / "labels" / "1.png"
+    fine("translate", source, one, "--instances", folder / "maps" / "instances" / "1.png", "--out", folder / "alone")
+    np.testing.assert_array_equal(pixels(folder / "alone" / "1.png"), pixels(folder / "all" / "1.png"))
+    for i in range(2):
+        with_own = model.translate(labels[i][None], numbers[i][None])
+        of_classes = model.translate(labels[i][None], labels[i][None])
+        np.testing.assert_allclose(pixels(folder / "all" / f"{i}.png"), painted(with_own), atol=1)
+        np.testing.assert_allclose(pixels(folder / "classes" / f"{i}.png"), painted(of_classes), atol=1)
+        assert np.abs(with_own - of_classes).max() > 0.05
+    given = ["translate", source, one, "--out", folder / "y"]
+    assert "--style is for models with styles. Received: 1" in refusal(*given, "--style", 1)
+    assert "--first is for a Vid2Vid" in refusal(*given, "--first", one)
+    other = folder / "maps" / "instances" / "0.png"
+    assert f"{other} must have the size of {one}, 20x17" in refusal(*given, "--instances", other)
+    write_map(folder / "maps" / "labels" / "2.png", np.full((16, 24), 3))
+    said = refusal("translate", source, folder / "maps", "--out", folder / "z")
+    assert "2.png cannot be read as a label map: labels [3] are beyond the 3 classes, 0 to 2" in said
+    write_map(folder / "maps" / "labels" / "2.png", np.full((16, 24), 2))
+    said = refusal("translate", source, folder / "maps", "--out", folder / "z")
+    assert "--instances must have a map for each label map." in said and "has none for 2.png" in said
+    assert not (folder / "y").exists() and not (folder / "z").exists()
+
+
+@pytest.mark.slow
+def test_label_maps_are_painted_in_a_style(maps):
+    import kerasgan
+
+    folder, labels, numbers = maps
+    options = {"width": 4, "blocks": 1, "downsamplings": 2, "scales": 1, "receptive_field": 16, "seed": 0}
+    model = kerasgan.Pix2PixHD((16, 24), num_classes=3, style_dim=2, num_styles=4, **options)
+    given = ["translate", saved(model, folder / "m.keras"), folder / "maps", "--out", folder / "out"]
+    said = refusal(*given)
+    assert "Remedy: train it by `kerasgan train pix2pixhd`" in said and "style=images" not in said
+    table = np.random.default_rng(0).normal(size=(12, 2)).astype("float32")
+    model.styles.set_weights([table])
+    saved(model, folder / "m.keras")
+    fine(*given, "--style", 3)
+    expected_images = [model.translate(labels[i][None], numbers[i][None], style=3) for i in range(2)]
+    for i in range(2):
+        np.testing.assert_allclose(pixels(folder / "out" / f"{i}.png"), painted(expected_images[i]), atol=1)
+    assert np.abs(expected_images[0] - model.translate(labels[0][None], numbers[0][None], style=0)).max() > 0.02
+    assert "--style must be from 0 to 3. Received: 4" in refusal(*given, "--style", 4)
+
+
+@pytest.mark.slow
+def test_a_film_of_label_maps_is_painted(tmp_path):
+    import kerasgan
+
+    model = kerasgan.Vid2Vid((16, 24), num_classes=3, width=4, blocks=1, downsamplings=2, scales=1, receptive_field=16)
+    source, draw = saved(model, tmp_path / "m.keras"), np.random.default_rng(0)
+    labels = draw.integers(0, 3, (4, 16, 24))
+    frames = draw.integers(0, 256, (4, 16, 24, 3))
+    for i in range(4):  # f8 to f11: numbers count as numbers
+        write_map(tmp_path / "A" / f"f{8 + i}.png", labels[i])
+        write_map(tmp_path / "B" / f"f{8 + i}.png", frames[i])
+    first = frames[:2].astype("float32") / np.float32(127.5) - 1
+    film = model.translate_video(labels[None].astype("int32"), first[None])[0]
+    fine("translate", source, tmp_path / "A", "--first", tmp_path / "B", "--out", tmp_path / "out")
+    two = [tmp_path / "B" / f"f{i}.png" for i in (8, 9)]
+    fine("translate", source, tmp_path / "A", "--first", two[0], "--first", two[1], "--out", tmp_path / "film.webp")
+    for i in range(4):
+        np.testing.assert_allclose(pixels(tmp_path / "out" / f"f{8 + i}.png"), (film[i] + 1) * 127.5, atol=1)
+    np.testing.assert_array_equal(pixels(tmp_path / "out" / "f9.png"), frames[1])
+    with Image.open(tmp_path / "film.webp") as image:
+        assert image.n_frames == 4 and image.size == (24, 16)
+
+    given = ["translate", source, tmp_path / "A", "--out", tmp_path / "x"]
+    assert "--first must name the film's first two frames" in refusal(*given)
+    assert "--first must name the film's first two frames" in refusal(*given, "--first", two[0])
+    assert "--instances and --style are for a Pix2PixHD" in refusal(*given, "--style", 0)
+    write_map(tmp_path / "small.png", frames[0][:12])
+    assert "small.png 12x24" in refusal(*given, "--first", tmp_path / "small.png", "--first", two[0])
+    for i in range(4):
+        write_map(tmp_path / "A" / f"f{8 + i}.png", labels[i][:, :22])
+        write_map(tmp_path / "B" / f"f{8 + i}.png", frames[i][:, :22])
+    assert "must be multiples of 4" in refusal(*given, "--first", tmp_path / "B")
+    short = ["translate", source, *(write_map(tmp_path / f"{i}.png", labels[i]) for i in range(2)), "--out", "x"]
+    for i in range(2):
+        write_map(two[i], frames[i])
+    assert "IMAGES must be at least 3 label maps" in refusal(*short, "--first", two[0], "--first", two[1])
+
+
 @pytest.mark.slow
 def test_photos_are_enlarged_in_tiles(tmp_path):
     import kerasgan

@@ -319,3 +319,29 @@ def test_resume_needs_a_run(tmp_path):
     assert result.exit_code == 1 and "options.json" in result.output
     assert run("train", "--resume").exit_code == 1
     assert run("train").exit_code == 2
+
+
+@pytest.mark.slow
+def test_films_of_a_folder_are_trained_on_and_painted(tmp_path):
+    """Films of nine frames, in which a square moves over a ground."""
+    for name in ("one", "two"):
+        for i in range(9):
+            labels = np.zeros((16, 16), "uint8")
+            labels[4:10, i : i + 6] = 1
+            for side, array in (("A", labels), ("B", np.stack([80 + 100 * labels] * 3, axis=-1))):
+                path = tmp_path / "films" / f"train_{side}" / name / f"{i}.png"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                Image.fromarray(array).save(path)
+    options = ["--width", 2, "--epochs", 1, "--set", "blocks=1", "--set", "scales=1", "--set", "receptive_field=16"]
+    options += ["--set", "downsamplings=2"]
+    trained = run("train", "vid2vid", "--data", tmp_path / "films", *options, "--out", tmp_path / "run")
+    assert trained.exit_code == 0, trained.output
+    assert "18 frames of 2 films with label maps, 16x16 pixels" in trained.output and "score:" in trained.output
+    film = tmp_path / "films" / "train_A" / "one"
+    first = tmp_path / "films" / "train_B" / "one"
+    done = run("translate", tmp_path / "run", film, "--first", first, "--out", tmp_path / "out")
+    assert done.exit_code == 0 and len(list((tmp_path / "out").glob("*.png"))) == 9, done.output
+    (film / "8.png").unlink(), (film / "7.png").unlink(), (first / "8.png").unlink(), (first / "7.png").unlink()
+    refused = run("train", "vid2vid", "--data", tmp_path / "films", *options, "--out", tmp_path / "other")
+    assert refused.exit_code == 1 and "one: 7 frames, fewer than 8" in refused.output, refused.output
+    assert "num_frames" not in refused.output and not (tmp_path / "other").exists()

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import kerasgan
-from kerasgan.data import find_layout, label_folder, load_for
+from kerasgan.data import find_layout, label_folder, load_for, read_label_maps
 
 SIZE = (4, 6)  # height, width
 
@@ -116,3 +116,17 @@ def test_the_layout_is_found_and_read(folder):
     for name, message in ((folder / "train" / "images", "must hold label maps"), ("glyphs", "folder that holds label")):
         with pytest.raises(ValueError, match=message):
             load_for("label_maps", name)
+
+
+def test_maps_are_read_in_the_order_of_their_numbers(tmp_path):
+    for number, mode in ((10, "P"), (9, None), (2, "I")):
+        write(tmp_path / f"f{number}.png", np.full(SIZE, number), mode)
+    read = read_label_maps(tmp_path)
+    assert [(path.name, labels.dtype.name, labels.shape, labels[0, 0]) for path, labels in read] == [
+        (f"f{number}.png", "int32", SIZE, number) for number in (2, 9, 10)
+    ]
+    with pytest.raises(
+        ValueError, match=r"f9.png cannot be read as a label map: labels \[9\] are beyond the 9 classes"
+    ):
+        read_label_maps(tmp_path, num_classes=9)
+    assert len(read_label_maps([tmp_path / "f2.png", tmp_path / "f9.png"], num_classes=10)) == 2

@@ -113,3 +113,19 @@ def davis():
     if not folder.is_dir():
         pytest.skip("set KERASGAN_DATA_DIR to a folder that holds davis_video")
     return folder
+
+
+@pytest.mark.parametrize(("counts", "frames", "parts"), [((9, 11), 9, 1 + 3), ((12, 12), 12, 2)])
+def test_parts_have_as_many_frames_as_the_shortest_sequence(tmp_path, counts, frames, parts):
+    for name, count in zip(("run", "walk"), counts):
+        paths = write(tmp_path, name, count)
+    dataset = video_folders(*paths)
+    assert dataset.element_spec[0].shape[1] == frames and int(dataset.cardinality()) == parts
+
+
+def test_parts_have_no_less_than_eight_frames_and_no_more_than_sixteen(tmp_path):
+    paths = write(tmp_path, "walk", 20, size=(8, 20))
+    assert video_folders(*paths).element_spec[0].shape[1] == 16
+    write(tmp_path, "run", 5, size=(8, 20))
+    with pytest.raises(ValueError, match="run: 5 frames, fewer than `num_frames`=8"):
+        video_folders(*paths)
