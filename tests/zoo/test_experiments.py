@@ -130,3 +130,52 @@ def test_a_model_starts_alike_whatever_was_trained_before(monkeypatch):
     assert mixtures.run("ring GAN 1") == first and between["points"] != first.get("points")
     model = mixtures.started("GAN", 1)
     assert int(model.step) == 0 and int(model.g_optimizer.iterations) == 0
+
+
+def test_variance_is_split_into_losses_and_seeds_by_hand():
+    module = experiment("losses_or_seeds")
+    # Logarithms 0 and 2, 4 and 6: around the means 1 and 5 the squares sum to 4, around 3 to 20.
+    logs = {"minimax": (0, 2), "hinge": (4, 6), "least_squares": (9,)}
+    found = {f"mnist {loss} {n}": {"distance": np.exp(x)} for loss, xs in logs.items() for n, x in enumerate(xs)}
+    np.testing.assert_allclose(module.shares_of_variance(found, "mnist"), (0.8, 0.2), atol=1e-12)
+    assert module.shares_of_variance(found, "fashion_mnist") is None
+
+
+def test_a_run_beyond_one_limit_is_told():
+    beyond, good = experiment("lsgan_stability").beyond, (0.9, 0.1, 0.9)
+    names = ("sample_diversity", "duplicate_share", "class_coverage")
+    assert not beyond(dict(zip(names, good)))
+    for name, bad in zip(names, (0.59, 0.21, 0.49)):
+        assert beyond(dict(zip(names, good)) | {name: bad})
+
+
+@pytest.mark.slow
+def test_small_models_start_alike_whatever_was_trained_before(monkeypatch):
+    module = experiment("lsgan_stability")
+    monkeypatch.setattr(module, "SETTINGS", module.SETTINGS | SMALL)
+    first = module.run("G Adam regular 1")
+    between = module.run("G Adam regular 0")
+    assert module.run("G Adam regular 1") == first and between["sample_diversity"] != first["sample_diversity"]
+
+
+@pytest.mark.slow
+def test_updates_of_both_players_are_counted(monkeypatch):
+    module = experiment("loss_thresholds")
+    monkeypatch.setattr(module, "SETTINGS", module.SETTINGS | SMALL | {"updates": 6})
+    monkeypatch.setattr(module, "ROUND", 1)
+    monkeypatch.setitem(module.RULES, "nobody", (100.0, 100.0))
+    found = {rule: module.run(f"{rule} 1") for rule in ("k=1", "k=2", "nobody")}
+    counts = {rule: (each["steps"], each["d_updates"], each["g_updates"]) for rule, each in found.items()}
+    assert counts == {"k=1": (3, 3, 3), "k=2": (2, 4, 2), "nobody": (6, 0, 0)}
+
+
+@pytest.mark.slow
+def test_digits_are_read_from_their_channels():
+    from kerasgan.data import load
+
+    images, labels = next(load("mnist", "test", labels=True, batch_size=300, shuffle=False).as_numpy_iterator())
+    stacked = experiment("stacked_mnist")
+    read = stacked.probabilities(images.reshape(100, 3, 28, 28).transpose(0, 2, 3, 1)).argmax(axis=-1)
+    assert read.shape == (100, 3) and (read == labels.reshape(100, 3)).mean() > 0.95
+    shares = stacked.shares().reshape(10, 10, 10)
+    assert shares.sum() == pytest.approx(1) and shares.sum(axis=(1, 2))[1] == pytest.approx(0.1124, abs=0.002)
