@@ -111,8 +111,8 @@ def write_pages(experiment, folder):
     drawn = io.BytesIO()
     experiment.picture(results).savefig(drawn, dpi=100)
     with replacing(folder / "picture.png") as temporary:
-        # 32 colours show curves and digits, and the file is a third as large.
-        Image.open(drawn).convert("RGB").quantize(32).save(temporary, "PNG", optimize=True)
+        # 128 colours show curves and digits, and the file is half as large.
+        Image.open(drawn).convert("RGB").quantize(128).save(temporary, "PNG", optimize=True)
 
 
 def of(results, prefix, key):

@@ -122,7 +122,7 @@ def run(name):
 def table(results):
     header = ["model", "steps", "seeds", "modes of 1,000", "seeds with 999 or more", "KL", "sure digits, %"]
     rows = []
-    for model in MODELS:
+    for model in [model for model in MODELS if runs.of(results, model, "kl")]:
         modes, kl, sure = (runs.of(results, model, key) for key in ("modes", "kl", "sure"))
         whole = f"{sum(count >= 999 for count in modes)} of {len(modes)}"
         row = [model.replace("_long", ""), f"{steps_of(model):,}", len(modes)]
@@ -133,17 +133,18 @@ def table(results):
 def picture(results):
     figure = plots.figure_class()(figsize=(9, 4), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(1, 1.3))
-    axes, labels = left.subplots(), [f"{model.replace('_long', '')}, {steps_of(model):,}" for model in MODELS]
-    for row, model in enumerate(MODELS):
+    axes, trained = left.subplots(), [model for model in MODELS if f"{model} 0" in results]
+    labels = [f"{model.replace('_long', '')}, {steps_of(model):,} steps" for model in trained]
+    for row, model in enumerate(trained):
         values = runs.of(results, model, "kl")
-        axes.plot(values, [row] * len(values), "o", ms=5)
+        axes.plot(values, [row] * len(values), "o", ms=5, color="tab:blue")
     axes.axvline(FLOOR, color="black", ls=":", label="as many samples of the data")
     axes.axvline(0.06, color="gray", ls="--", label="PacDCGAN2, published")
-    axes.set(xscale="log", xlabel="KL, nats", yticks=range(len(MODELS)), yticklabels=labels, title="each seed")
+    axes.set(xscale="log", xlabel="KL in nats, each seed", yticks=range(len(trained)), yticklabels=labels)
     axes.invert_yaxis()
-    axes.legend(fontsize=7)
-    for axes, model, label in zip(right.subplots(len(MODELS), 1), MODELS, labels, strict=True):
-        small_images.draw_row(axes, results.get(f"{model} 0", {}), label)
+    left.legend(loc="outside lower center", ncols=2, fontsize=7)
+    for axes, model, label in zip(right.subplots(len(trained), 1), trained, labels):
+        small_images.draw_row(axes, results[f"{model} 0"], label)
     return figure
 
 
