@@ -303,7 +303,7 @@ def commands(group=main, path=()):
 @pytest.mark.parametrize("path", list(commands()), ids=" ".join)
 def test_every_command_has_an_example_that_it_understands(path, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    for name in ("runs/digits", "runs/wide", "sans"):
+    for name in ("runs/digits", "runs/wide", "sans", "maps", "objects", "test_A/walk", "test_B/walk"):
         (tmp_path / name).mkdir(parents=True)
     for name in ("photo.png", "digit.png"):
         (tmp_path / name).touch()
