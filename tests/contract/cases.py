@@ -532,10 +532,10 @@ CASES = {
         default=lambda: kerasgan.Vid2Vid(width=4),  # the authors' width has 365 million weights
         compile={
             "length": kerasgan.schedules.Doubling(8, steps=2),
-            # At the authors' weights plain descent would leap, and rounding errors with it.
-            "adversarial_weight": 0.2,
-            "feature_weight": 0.1,
-            "flow_weight": 0.1,
+            # At larger weights plain descent leaps: a change of 1e-7 in the weights grows beyond the tolerance.
+            "adversarial_weight": 0.05,
+            "feature_weight": 0.02,
+            "flow_weight": 0.02,
         },
         sample=lambda model, seed: begun(model),
         deterministic=True,
