@@ -13,6 +13,16 @@ def mean_square(x, y):
     return tf.reduce_mean(tf.square(tf.cast(x, tf.float32) - tf.cast(y, tf.float32)))
 
 
+def same_class(classifier, images, translated):
+    """The cross-entropy of a translation's class scores and the class that `classifier` sees in its source.
+
+    Hoffman et al. (2018), https://arxiv.org/abs/1711.03213, equation 5.
+    """
+    labels = tf.argmax(classifier(images, training=False), axis=-1)
+    logits = tf.cast(classifier(translated, training=False), tf.float32)
+    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
+
+
 def total_variation(images):
     """The mean absolute difference of pixels that are neighbours in a row, plus that of those in a column."""
     rows = tf.reduce_mean(tf.abs(images[:, :, 1:] - images[:, :, :-1]))

@@ -8,7 +8,7 @@ from kerasgan.augment import ImagePool
 from kerasgan.models.base import AdversarialModel
 from kerasgan.models.tasks import BetweenDomains
 from kerasgan.networks import patch_discriminator, residual_generator
-from kerasgan.reconstruction import mean_absolute
+from kerasgan.reconstruction import mean_absolute, same_class
 from kerasgan.shapes import as_size
 
 
@@ -21,13 +21,11 @@ class CycleGAN(BetweenDomains, AdversarialModel):
     E |G(b) - b| + E |F(a) - a|. `fit` takes (domain_a, domain_b), batches whose rows are not related.
 
     Residual translators with instance normalization, 9 blocks from 256 pixels on and 6 below (appendix 7.2), and 70x70
-    PatchGANs: 11,378,179 and 2,764,737 parameters at 256 pixels, the 11.378 M and 2.765 M that the authors' code
-    prints. That code has a bias before each instance normalisation, which cancels it; here the shift stands behind.
+    PatchGANs: 11,378,179 and 2,764,737 parameters at 256 pixels, as the authors' code prints.
 
     `compile()` trains with the least-squares loss, where D minimises ((D(real) - 1)^2 + D(fake)^2) / 2 and G
-    (D(G(a)) - 1)^2 (section 3.4), a pool of 50 earlier fakes for D (section 4), and Adam(2e-4, beta_1=0.5). The
-    paper's rate falls to 0 over the second half of the steps: `g_optimizer=kerasgan.optimizers.Adam(
-    kerasgan.schedules.LinearDecay(2e-4, n, n), beta_1=0.5)`, and so for D.
+    (D(G(a)) - 1)^2 (section 3.4), a pool of 50 earlier fakes for D (section 4), and Adam(2e-4, beta_1=0.5). In the
+    paper the rate of both optimizers falls to 0 over the second half of the steps: `kerasgan.schedules.LinearDecay`.
 
     Pretrained: `kerasgan.zoo.load("cyclegan_glyphs")`. Its recipe trains it:
 
@@ -47,17 +45,16 @@ class CycleGAN(BetweenDomains, AdversarialModel):
         seed: int. Seed of the pools.
 
     Logs `d_loss` and `g_loss` (the sums over both directions), `cycle_loss`, `identity_loss` (without their weights),
-    `d_real` and `d_fake` (means over both D).
+    `d_real` and `d_fake` (means over both D), and with a classifier `semantic_loss` (without its weight).
 
     Example:
 
     >>> model = kerasgan.CycleGAN(image_size=32, width=4, blocks=1, receptive_field=16)
-    >>> model.compile(identity_weight=0.5)
     >>> model.translate(np.zeros((2, 32, 32, 3), "float32"), to="A").shape
     (2, 32, 32, 3)
     """
 
-    loss_names = ("d_loss", "g_loss", "cycle_loss", "identity_loss")
+    loss_names = ("d_loss", "g_loss", "cycle_loss", "identity_loss", "semantic_loss")
     sampling_networks = ("generator_ab", "generator_ba")
     g_networks = ("generator_ab", "generator_ba")
     d_networks = ("discriminator_a", "discriminator_b")
@@ -92,38 +89,52 @@ class CycleGAN(BetweenDomains, AdversarialModel):
         if whole(pool_size, least=0) is None:
             raise ValueError(f"`pool_size` must be an int of at least 0. Received: {pool_size!r}")
         self.image_size, self.channels, self.source_channels = image_size, channels, source_channels
-        size = as_size(image_size)
-        self.pool_a = ImagePool((*size, source_channels), int(pool_size))
-        self.pool_b = ImagePool((*size, channels), int(pool_size))
+        self.pool_a = ImagePool((*as_size(image_size), source_channels), int(pool_size))
+        self.pool_b = ImagePool((*as_size(image_size), channels), int(pool_size))
 
     def defaults(self):
         return super().defaults() | {"loss": "least_squares"}
 
-    def compile(self, cycle_weight=10.0, identity_weight=None, adversarial_weight=2.0, **kwargs):
+    def compile(
+        self, cycle_weight=10, identity_weight=None, adversarial_weight=2, classifier=None, semantic_weight=1, **kwargs
+    ):
         """Configures training: `AdversarialModel.compile`, and the weights of the generators' terms.
 
         Args:
             cycle_weight: float. Lambda of equation 3. Defaults to 10, the paper's (section 4).
-            identity_weight: float. Weight of the identity loss as a share of `cycle_weight`. Defaults to 0.5, the
-                paper's where it uses that loss (section 5.2); 0 leaves it, and its two passes, out, and is the default
-                for domains of different channels, of which a translator does not take both.
+            identity_weight: float. Weight of the identity loss as a share of `cycle_weight`; 0 leaves it out. Defaults
+                to 0.5, the paper's (section 5.2), or to 0 where the channels of the domains differ.
             adversarial_weight: float. Defaults to 2, because `losses.LeastSquares` halves the generator's square, as
                 its paper does, and CycleGAN does not. 1 goes with the other losses.
+            classifier: `keras.Model` f, images of both domains -> (batch, num_classes) logits. It adds the semantic
+                loss of CyCADA (Hoffman et al. 2018, https://arxiv.org/abs/1711.03213, equation 5), which keeps the
+                class of an image: CE(f(G(a)), argmax f(a)) + CE(f(F(b)), argmax f(b)). f stays fixed and is saved with
+                this model. Defaults to None.
+            semantic_weight: float. Weight of the semantic loss. Defaults to 1.
             **kwargs: those of `AdversarialModel.compile`.
         """
         alike = self.channels == self.source_channels
         if identity_weight and not alike:
             raise ValueError(f"`identity_weight` must be 0 where the channels differ. Received: {identity_weight!r}")
-        identity_weight = (0.5 if alike else 0.0) if identity_weight is None else identity_weight
+        if classifier is not None and not alike:
+            raise ValueError(f"`classifier` must be None where the channels differ. Received: {classifier}")
+        identity_weight = 0.5 * alike if identity_weight is None else identity_weight
         self.weigh(cycle_weight=cycle_weight, identity_weight=identity_weight, adversarial_weight=adversarial_weight)
+        self.weigh(semantic_weight=semantic_weight)
+        object.__setattr__(self, "classifier", classifier)  # kept from Keras's tracking, as in `SRGAN`
         super().compile(**kwargs)
+
+    def log_names(self):
+        """Without a classifier there is no semantic loss."""
+        return tuple(n for n in super().log_names() if n != "semantic_loss" or getattr(self, "classifier", True))
 
     def train_step(self, data):
         """One step of G and F, then one of both D on the pools' exchange of the same fakes."""
         *earlier, (a, b) = self.fresh_batches(data)
         for a_, b_ in earlier:
-            fakes = self.generator_ba(b_, training=True), self.generator_ab(a_, training=True)
-            self.update_discriminators(a_, b_, *fakes)
+            self.update_discriminators(
+                a_, b_, self.generator_ba(b_, training=True), self.generator_ab(a_, training=True)
+            )
 
         with tf.GradientTape() as g_tape:
             fake_a, fake_b, g_logs = self.translation_losses(a, b, self.generator_ab, self.generator_ba, training=True)
@@ -136,19 +147,20 @@ class CycleGAN(BetweenDomains, AdversarialModel):
     def translation_losses(self, a, b, g, f, training):
         """Translates both batches there and back; returns the fakes and the generators' losses (equation 3)."""
         fake_b, fake_a = g(a, training=training), f(b, training=training)
-        cycle_loss = mean_absolute(f(fake_b, training=training), a) + mean_absolute(
-            g(fake_a, training=training), b
-        )  # equation 2
+        again_a, again_b = f(fake_b, training=training), g(fake_a, training=training)
+        cycle_loss = mean_absolute(again_a, a) + mean_absolute(again_b, b)  # equation 2
         identity_loss = tf.zeros(())
-        if self.identity_weight:
-            identity_loss = mean_absolute(g(b, training=training), b) + mean_absolute(
-                f(a, training=training), a
-            )  # section 5.2
-        adversarial_loss = self.generator_loss(self.discriminator_a, a, fake_a, training)
-        adversarial_loss += self.generator_loss(self.discriminator_b, b, fake_b, training)
-        g_loss = self.adversarial_weight * adversarial_loss
-        g_loss += self.cycle_weight * (cycle_loss + self.identity_weight * identity_loss)
-        return fake_a, fake_b, {"g_loss": g_loss, "cycle_loss": cycle_loss, "identity_loss": identity_loss}
+        if self.identity_weight:  # section 5.2
+            same_a, same_b = f(a, training=training), g(b, training=training)
+            identity_loss = mean_absolute(same_b, b) + mean_absolute(same_a, a)
+        g_loss = self.cycle_weight * (cycle_loss + self.identity_weight * identity_loss)
+        for discriminator, real, fake in ((self.discriminator_a, a, fake_a), (self.discriminator_b, b, fake_b)):
+            g_loss += self.adversarial_weight * self.generator_loss(discriminator, real, fake, training)
+        logs = {"cycle_loss": cycle_loss, "identity_loss": identity_loss}
+        if self.classifier is not None:
+            logs["semantic_loss"] = sum(same_class(self.classifier, x, y) for x, y in ((a, fake_b), (b, fake_a)))
+            g_loss += self.semantic_weight * logs["semantic_loss"]
+        return fake_a, fake_b, {"g_loss": g_loss} | logs
 
     def generator_loss(self, discriminator, real, fake, training):
         fake_logits = self.judge(discriminator, fake, training)

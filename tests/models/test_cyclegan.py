@@ -186,3 +186,60 @@ def test_unpaired_batches_are_checked():
         small().check_batch((images(2, 8, 1), images(2, 4, 1)))
     with pytest.raises(ValueError, match="same number of rows"):
         small().check_batch((images(2, 8, 1), images(3, 8, 1)))
+
+
+def reader():
+    """A classifier of two classes with weights of its own."""
+    inputs = keras.Input((8, 8, 1))
+    logits = keras.layers.Dense(2, kernel_initializer=keras.initializers.RandomNormal(seed=1))(
+        keras.layers.Flatten()(inputs)
+    )
+    return keras.Model(inputs, logits)
+
+
+def test_semantic_loss_by_hand():
+    """Hoffman et al. (2018), equation 5: cross-entropies with the classes that the classifier sees in the sources."""
+    a, b, classifier = images(4, 8, 1, 1), images(4, 8, 1, 2), reader()
+    model = small()
+
+    def losses():
+        networks = model.generator_ab, model.generator_ba
+        return model.translation_losses(tf.constant(a), tf.constant(b), *networks, training=True)
+
+    model.compile()
+    without = losses()[2]
+    model.compile(classifier=classifier, semantic_weight=0.3)
+    fake_a, fake_b, logs = losses()
+    expected = 0
+    for source, translated in ((a, fake_b), (b, fake_a)):
+        labels = np.asarray(classifier(source)).argmax(axis=1)
+        logits = np.asarray(classifier(translated), np.float64)
+        expected += np.mean(np.log(np.exp(logits).sum(axis=1)) - logits[np.arange(4), labels])
+    assert len(set(np.asarray(classifier(a)).argmax(axis=1))) == 2  # or any label would do
+    assert float(logs["semantic_loss"]) == pytest.approx(expected, rel=1e-5)
+    assert float(logs["g_loss"] - without["g_loss"]) == pytest.approx(0.3 * expected, rel=1e-3)
+    assert "semantic_loss" not in without
+
+
+def test_a_classifier_stays_fixed_and_is_saved(tmp_path):
+    model, classifier = small(), reader()
+    before = [weight.copy() for weight in classifier.get_weights()]
+    model.compile(classifier=classifier, g_optimizer=keras.optimizers.SGD(0.1), steps_per_execution=1)
+    data = kerasgan.data.from_arrays((images(4, 8, 1, 1), images(4, 8, 1, 2)), 2, seed=0)
+    history = model.fit(data, epochs=1, verbose=0).history
+    assert np.isfinite(history["semantic_loss"]).all()
+    for weight, old in zip(classifier.get_weights(), before, strict=True):
+        np.testing.assert_array_equal(weight, old)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    x = images(3, 8, 1, 5)
+    np.testing.assert_allclose(loaded.classifier(x), classifier(x), rtol=1e-6)
+    assert loaded.semantic_weight == 1
+    other = small()
+    other.compile()
+    assert "semantic_loss" not in other.fit(data, epochs=1, verbose=0).history
+
+
+def test_a_classifier_needs_equal_channels():
+    with pytest.raises(ValueError, match="`classifier` must be None where the channels differ"):
+        small(source_channels=3).compile(classifier=reader())
