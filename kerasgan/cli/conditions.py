@@ -69,14 +69,14 @@ def _refuse(model, **given):
             raise ValueError(f"A {type(model).__name__} takes no {names[name]}. Received: {', '.join(values)}")
 
 
-def _class_names(source):
+def class_names(source):
     """Returns the names of the classes of a run; none of what is no run."""
     known = Path(source) / CLASSES
     return json.loads(known.read_text()) if known.exists() else []
 
 
 def _by_set(model, classes, source):
-    names = _class_names(source)
+    names = class_names(source)
     chosen = {}
     for text in classes:
         label_set, equals, value = text.rpartition("=")
@@ -111,7 +111,7 @@ def find_views(kerasgan, model, source, classes, azimuths, elevation):
     """Returns the classes and the views that a `FromViews` model is to draw: each class from all azimuths."""
     import numpy as np
 
-    names = _class_names(source) or [str(number) for number in range(model.num_classes)]
+    names = class_names(source) or [str(number) for number in range(model.num_classes)]
     for name in classes:
         if name not in names:
             raise ValueError(f"--class must be one of {names[0]} to {names[-1]}. Received: {name!r}")

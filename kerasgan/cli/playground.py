@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from kerasgan_cli.common import errors_without_traceback, library, load_model
+from kerasgan_cli.conditions import class_names
 
 
 @click.command("playground")
@@ -12,7 +13,12 @@ from kerasgan_cli.common import errors_without_traceback, library, load_model
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A new folder.")
 @click.option("--title", help="[default: SOURCE]")
 @click.option("--text", "texts", multiple=True, help="A text to choose from, for models of texts; several times.")
-@click.option("--class", "classes", multiple=True, help="The name of a class, for models of labels; once for each.")
+@click.option(
+    "--class",
+    "classes",
+    multiple=True,
+    help="The name of a class, for models of labels; once for each.  [default: those of the run, or numbers]",
+)
 @click.option(
     "--seed", type=click.IntRange(0), help="With which the page opens.  [default: that of the zoo's sample, or 1]"
 )
@@ -44,6 +50,8 @@ def command(source, out, title, texts, classes, seed, example, runtime):
         "labels": recorded.get("labels") if getattr(model, "condition_names", ()) else None,
         "example": _read(kerasgan, model, example) if example else _recorded(model, recorded),
     }
+    if len(getattr(model, "label_sets", ())) == 1 or hasattr(model, "maps"):
+        classes = classes or class_names(source)
     texts = texts or tuple(text for text in [recorded.get("text")] if isinstance(text, str))
     folder = kerasgan.playground.write(model, out, title or Path(source).name, classes, texts, runtime, **opens)
     click.echo(f"{folder}: python -m http.server --directory {folder}")

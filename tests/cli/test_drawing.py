@@ -185,6 +185,41 @@ def test_photos_of_any_size_are_translated_and_enlarged(tmp_path):
     assert "must draw images" in run("generate", tmp_path / "pix2pix.keras").output
 
 
+def test_a_page_names_the_classes_of_its_run_and_opens_as_asked(digits, tmp_path, monkeypatch):
+    pytest.importorskip("tf2onnx", reason="tf2onnx is missing: pip install 'kerasgan[export]'")
+    from kerasgan import playground
+
+    for name in playground.RUNTIME_FILES:
+        (tmp_path / name).write_text(name)
+    monkeypatch.setattr(playground, "_runtime", lambda given: given)  # whose hashes another test checks
+    for more, names in (([], ["cat", "dog"]), (["--class", "a", "--class", "b"], ["a", "b"])):
+        page = tmp_path / "".join(names)
+        fine("playground", digits[0], "--seed", 9, *more, "--runtime", tmp_path, "--out", page)
+        about = json.loads((page / "model.json").read_text())
+        assert about["seed"] == 9 and about["inputs"][1]["names"] == names
+
+
+def test_a_page_shows_the_example_that_is_given(tmp_path, monkeypatch):
+    pytest.importorskip("tf2onnx", reason="tf2onnx is missing: pip install 'kerasgan[export]'")
+    import kerasgan
+    from kerasgan import playground
+
+    options = {"width": 2, "blocks": 1, "downsamplings": 2, "scales": 1, "receptive_field": 16, "instances": False}
+    model = kerasgan.Pix2PixHD((16, 24), num_classes=3, **options)
+    source = saved(model, tmp_path / "m.keras")
+    for name in playground.RUNTIME_FILES:
+        (tmp_path / name).write_text(name)
+    monkeypatch.setattr(playground, "_runtime", lambda given: given)
+    labels = np.random.default_rng(0).integers(0, 3, (16, 24))
+    example = write_map(tmp_path / "map.png", labels)
+    fine("playground", source, "--example", example, "--runtime", tmp_path, "--out", tmp_path / "page")
+    colors = np.array([[0, 0, 0], [128, 0, 0], [0, 128, 0]])
+    np.testing.assert_array_equal(pixels(tmp_path / "page" / "example.png"), colors[labels])
+    write_map(tmp_path / "map.png", labels + 1)
+    said = refusal("playground", source, "--example", example, "--runtime", tmp_path, "--out", tmp_path / "other")
+    assert "map.png cannot be read as a label map: labels [3] are beyond the 3 classes" in said
+
+
 def write_map(path, labels):
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.asarray(labels, "uint8")).save(path)
