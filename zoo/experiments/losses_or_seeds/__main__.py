@@ -17,11 +17,11 @@ from kerasgan.optimizers import Adam
 from kerasgan.zoo.experiments import runs, small_images
 
 SETTINGS = {
-    "steps": 500,
+    "steps": 400,
     "batch_size": 32,
     "latent_dim": 64,
     "width": 16,
-    "learning_rate": 5e-4,
+    "learning_rate": 1e-3,
     "ema_decay": 0.99,
     "num_samples": 2_000,
 }
@@ -39,7 +39,7 @@ LOSSES = {
     "non_saturating_DRAGAN": (kerasgan.GAN, "non_saturating", [penalties.DRAGAN()]),
     "relativistic_R1_R2": (kerasgan.GAN, "relativistic", [penalties.R1(1.0), penalties.R2(1.0)]),
 }
-RUNS = [f"{data} {loss} {seed}" for seed in range(SEEDS) for data in SETS for loss in LOSSES]
+RUNS = [f"{data} {loss} {seed}" for data in SETS for seed in range(SEEDS) for loss in LOSSES]
 
 
 def build(loss, seed):

@@ -20,7 +20,7 @@ SETTINGS = {
     "batch_size": 32,
     "latent_dim": 64,
     "width": 16,
-    "learning_rate": 5e-4,
+    "learning_rate": 1e-3,
     "ema_decay": 0.995,
     "num_samples": 2_000,
     "shown": 10,
