@@ -111,8 +111,8 @@ def write_pages(experiment, folder):
     drawn = io.BytesIO()
     experiment.picture(results).savefig(drawn, dpi=100)
     with replacing(folder / "picture.png") as temporary:
-        # 128 colours show curves and digits, and the file is half as large.
-        Image.open(drawn).convert("RGB").quantize(128).save(temporary, "PNG", optimize=True)
+        # 96 colours show curves and digits, and the file is half as large.
+        Image.open(drawn).convert("RGB").quantize(96).save(temporary, "PNG", optimize=True)
 
 
 def of(results, prefix, key):

@@ -116,7 +116,7 @@ def picture(results):
     for row, rule in enumerate(RULES):
         values = runs.of(results, rule, "distance")
         axes.plot(values, [row] * len(values), "o", ms=5)
-    axes.set(yticks=range(len(RULES)), yticklabels=WORDS.values(), xlabel="Fréchet distance, each seed", xscale="log")
+    axes.set(yticks=range(len(RULES)), yticklabels=WORDS.values(), xlabel="Fréchet distance, each seed")
     axes.invert_yaxis()
     for axes, rule in zip(right.subplots(len(RULES), 1), RULES):
         small_images.draw_row(axes, results.get(f"{rule} 0", {}), WORDS[rule])

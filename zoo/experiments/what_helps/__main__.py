@@ -99,11 +99,10 @@ def table(results):
     for change, words in WORDS.items():
         row = [words]
         for size in SETS:
-            name, prefix = (f"{size} {'base' if change == 'average' else change}"), ""
-            prefix = "averaged_" if change == "average" else ""
             row.append(runs.mean_sd(distances(results, size, change)))
-            row.append("–" if change == "average" else runs.mean_sd(runs.of(results, name, "averaged_distance")))
-            row.append(runs.mean_sd(runs.of(results, name, f"{prefix}recognised"), 0, 100))
+            row.append(runs.mean_sd(runs.of(results, f"{size} {change}", "averaged_distance")))
+            key = ("base", "averaged_recognised") if change == "average" else (change, "recognised")
+            row.append(runs.mean_sd(runs.of(results, f"{size} {key[0]}", key[1]), 0, 100))
         rows.append(row)
     return runs.markdown([*header, "seeds"], [[*row, seeds(results, change)] for row, change in zip(rows, WORDS)])
 
@@ -124,7 +123,7 @@ def picture(results):
             axes.plot(values, [row + shift] * len(values), "o", ms=4, color=color)
     axes.plot([], [], "o", ms=4, color="tab:blue", label="all images")
     axes.plot([], [], "o", ms=4, color="tab:orange", label="1,000 images")
-    axes.set(yticks=range(len(WORDS)), yticklabels=WORDS.values(), xlabel="Fréchet distance, each seed", xscale="log")
+    axes.set(yticks=range(len(WORDS)), yticklabels=WORDS.values(), xlabel="Fréchet distance, each seed")
     axes.invert_yaxis()
     axes.legend(fontsize=7)
     for axes, change in zip(right.subplots(len(CHANGES), 1), CHANGES):
