@@ -10,6 +10,7 @@ from kerasgan import arguments, losses, penalties, random, replicas
 from kerasgan.arguments import whole
 from kerasgan.augment import AdaptiveAugment
 from kerasgan.augment import get as get_augment
+from kerasgan.models.accumulation import update_once
 from kerasgan.models.keras_callbacks import BothOptimizers
 from kerasgan.models.network_checks import bounded_activation, check_image_shape, input_shapes
 from kerasgan.models.resumable import ResumableModel
@@ -17,7 +18,8 @@ from kerasgan.optimizers import Adam
 from kerasgan.schedules import LossThreshold
 from kerasgan.shapes import as_size
 
-_COMPILE_ARGUMENTS = ("g_optimizer", "d_optimizer", "loss", "penalty", "augment", "d_steps", "ema_decay", "metrics")
+_COMPILE_ARGUMENTS = ("g_optimizer", "d_optimizer", "loss", "penalty", "augment")
+_COMPILE_ARGUMENTS += ("d_steps", "accumulate", "ema_decay", "metrics")
 
 
 class AdversarialModel(ResumableModel):
@@ -75,6 +77,7 @@ class AdversarialModel(ResumableModel):
         penalty=None,
         augment=None,
         d_steps=None,
+        accumulate=None,
         ema_decay=None,
         metrics=None,
         run_eagerly=False,
@@ -95,6 +98,9 @@ class AdversarialModel(ResumableModel):
             d_steps: int. Discriminator updates per step, each on a batch of its own, so that every update sees new
                 data: `fit` joins so many batches of the dataset for a step. Or a
                 `kerasgan.schedules.LossThreshold`, which trains each player until its loss is low enough.
+            accumulate: int. Batches of the dataset whose gradients each update averages: `fit` joins so many for an
+                update. Memory holds the activations of one. For models without batch statistics the update equals that
+                by one large batch. Defaults to 1.
             ema_decay: float in [0, 1), or a `kerasgan.schedules.HalfLife`. Per-step decay of the averaged copy of the
                 sampling networks, batch statistics included, which `generate` then uses. Defaults to that of the
                 average there is, which compiling keeps, or to the paper's. 0 for none: it drops the average there is.
@@ -107,6 +113,7 @@ class AdversarialModel(ResumableModel):
         given = {name: value for name, value in locals().items() if name in _COMPILE_ARGUMENTS and value is not None}
         self._refuse_unknown_to_compile(kwargs)
         options = {"loss": "non_saturating", "penalty": None, "augment": None, "d_steps": 1, "ema_decay": 0.0}
+        options["accumulate"] = 1
         kept = {"ema_decay": self.ema_decay} if self.ema_decay else {}
         options |= {"metrics": []} | self.defaults() | kept | given
         d_steps, scheduled = options["d_steps"], isinstance(options["d_steps"], LossThreshold)
@@ -117,9 +124,11 @@ class AdversarialModel(ResumableModel):
                 f"`d_steps` must be an int for {type(self).__name__}, which has no step of G apart from that of D. "
                 f"Received: {type(d_steps).__name__}"
             )
+        accumulate = self._checked_accumulation(options["accumulate"], scheduled)
         self._check_networks()
         augment = get_augment(options["augment"])
         self.d_steps = d_steps if scheduled else int(d_steps)
+        self.accumulate = accumulate
         adaptive = any(isinstance(layer, AdaptiveAugment) for layer in augment)
         extra = ("d_updates", "g_updates") * scheduled + ("augment_p",) * adaptive
         self.loss_names = type(self).loss_names + extra
@@ -151,6 +160,17 @@ class AdversarialModel(ResumableModel):
         self.g_optimizer = self._optimizer(options["g_optimizer"], self.g_variables)
         self.d_optimizer = self._optimizer(options["d_optimizer"], self.d_variables)
         self.optimizer = BothOptimizers(self.g_optimizer, self.d_optimizer)
+
+    def _checked_accumulation(self, accumulate, scheduled):
+        if whole(accumulate) is None:
+            raise ValueError(f"`accumulate` must be an int of at least 1. Received: {accumulate!r}")
+        if accumulate > 1 and (scheduled or not hasattr(self, "generator_step")):
+            with_what = "with a `LossThreshold`" if scheduled else f"for {type(self).__name__}"
+            raise ValueError(
+                f"`accumulate` must be 1 {with_what}: its updates of D and G cannot be divided. "
+                f"Received: {accumulate}. Remedy: smaller batches, or `mixed_bfloat16`"
+            )
+        return int(accumulate)
 
     def _check_tools(self):
         """Raises for a penalty or an augmentation that does not suit a game like this one."""
@@ -230,11 +250,12 @@ class AdversarialModel(ResumableModel):
 
     @property
     def batches_per_step(self):
-        """How many batches of the dataset a step takes: one for each update of the discriminator."""
-        return self.d_steps.at_most if isinstance(self.d_steps, LossThreshold) else self.d_steps
+        """How many batches of the dataset a step takes: `accumulate` for each update of the discriminator."""
+        updates = self.d_steps.at_most if isinstance(self.d_steps, LossThreshold) else self.d_steps
+        return updates * self.accumulate
 
     def fresh_batches(self, data):
-        """Splits a dataset element into `d_steps` parts: fresh data for each update of the discriminator.
+        """Splits a dataset element into `batches_per_step` parts: fresh data for each update of the discriminator.
 
         Part i holds every `d_steps`-th row from row i on, so that an update sees the same images whether one device
         holds the batch or several hold a share each.
@@ -245,11 +266,24 @@ class AdversarialModel(ResumableModel):
         size = tf.nest.flatten(data)[0].shape[0]
         if size is None or size % k:
             raise ValueError(
-                f"With {k} updates a step the batch size must be fixed and a multiple of {k}. "
+                f"With {k} batches a step the batch size must be fixed and a multiple of {k}. "
                 f"Received: {size} (`fit` joins batches for that)"
             )
         parts = [[x[i::k] for i in range(k)] for x in tf.nest.flatten(data)]
         return [tf.nest.pack_sequence_as(data, part) for part in zip(*parts)]
+
+    def train_by_accumulation(self, data):
+        """The step under `accumulate`: each update averages the gradients of so many batches.
+
+        Made of what a paper defines as `discriminator_step(batch)` and `generator_step(batch)`.
+        """
+        parts = self.fresh_batches(data)
+        for update in range(self.d_steps):
+            last = parts[update :: self.d_steps]  # together the rows of the update without accumulation
+            d_logs = update_once(self, self.discriminator_step, last)
+        g_logs = update_once(self, self.generator_step, last)
+        self.update_ema()
+        return self.track(**d_logs, **g_logs)
 
     def train_to_thresholds(self, data):
         """The step under a `LossThreshold`: updates of D, then of G, each while its loss is too high.

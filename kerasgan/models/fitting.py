@@ -182,8 +182,8 @@ class Fits:
             joined = _first(stream)
             if joined is None:
                 raise ValueError(
-                    f"A step takes {self.batches_per_step} batches of {rows} images, one for each update of the "
-                    "discriminator. Received: fewer"
+                    f"A step takes {self.batches_per_step} batches of {rows} images: `accumulate` for each update of "
+                    "the discriminator. Received: fewer"
                 )
             self.first_batch = joined
         return stream

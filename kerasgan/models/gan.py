@@ -101,6 +101,8 @@ class GAN(FromNoise, AdversarialModel):
         """
         if isinstance(self.d_steps, LossThreshold):
             return self.train_to_thresholds(data)
+        if self.accumulate > 1:
+            return self.train_by_accumulation(data)
         *earlier, last = self.fresh_batches(data)
         for batch in earlier:
             self.discriminator_step(batch)

@@ -78,6 +78,7 @@ class ResumableModel(
             setattr(self, attribute, network)
         object.__setattr__(self, "network_names", tuple(networks))
         object.__setattr__(self, "_made_frozen", any(frozen_layers(network) for network in networks.values()))
+        object.__setattr__(self, "_held", None)
         self.ema_decay = 0.0
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.step = self.add_weight(shape=(), dtype="int64", initializer="zeros", trainable=False, name="step")
@@ -180,7 +181,11 @@ class ResumableModel(
         gradient is that of the scaled loss. Both factors enter the chain rule at its start.
         """
         share = optimizer.scale_loss(tf.ones_like(loss)) / tf.distribute.get_strategy().num_replicas_in_sync
-        optimizer.apply(tape.gradient(loss, variables, output_gradients=share), variables)
+        gradients = tape.gradient(loss, variables, output_gradients=share)
+        if self._held is not None:
+            gradients = self._held.add(gradients)
+        if gradients is not None:
+            optimizer.apply(gradients, variables)
 
     def track(self, **values):
         """Adds `values` to the logged means and returns the means so far, as Keras's `fit` wants them.

@@ -5,7 +5,10 @@ import pathlib
 import kerasgan
 
 MODELS = pathlib.Path(kerasgan.models.__file__).parent
-SHARED = {f"{room}.py" for room in "__init__ averaging base evaluating exporting fitting resumable saving".split()}
+SHARED = {
+    f"{room}.py"
+    for room in "__init__ accumulation averaging base evaluating exporting fitting resumable saving".split()
+}
 
 
 def test_a_papers_file_has_at_most_200_lines():

@@ -1,0 +1,42 @@
+"""Gradient accumulation: one update by the mean gradient of several batches."""
+
+import keras
+import tensorflow as tf
+
+
+class HeldGradients:
+    """Adds the gradients of several batches, so that a model steps once by their mean.
+
+    Args:
+        count: int. Number of batches.
+    """
+
+    def __init__(self, count):
+        self.count, self.added, self.sums = count, 0, None
+
+    def add(self, gradients):
+        """Returns the mean after the last batch, and None before."""
+        parts = [None if g is None else tf.convert_to_tensor(g) for g in gradients]
+        if self.sums is not None:
+            parts = [s if g is None else g if s is None else s + g for s, g in zip(self.sums, parts, strict=True)]
+        self.sums, self.added = parts, self.added + 1
+        return [s if s is None else s / self.count for s in parts] if self.added == self.count else None
+
+
+def update_once(model, update, batches):
+    """Calls `update(batch)`, which descends once, for each batch, and lets the last call make the only step.
+
+    A batch waits for the gradients of the one before it, so that memory holds the activations of one batch.
+
+    Returns:
+        The means of what `update` returns to be logged.
+    """
+    held, logs = HeldGradients(len(batches)), []
+    object.__setattr__(model, "_held", held)
+    try:
+        for batch in batches:
+            with tf.control_dependencies([g for g in held.sums or () if g is not None]):
+                logs.append(update(tf.nest.map_structure(tf.identity, batch)))
+    finally:
+        object.__setattr__(model, "_held", None)
+    return {name: keras.ops.mean(keras.ops.stack([log[name] for log in logs])) for name in logs[0]}
