@@ -29,7 +29,8 @@ SETTINGS = {
 }
 SEEDS = 3
 DATA = "fashion_mnist"
-# Updates of D a step; or the losses (d_below, g_below) at which the turns of D and of G end.
+# Updates of D a step; or the losses (d_below, g_below) at which the turns of D and of G end. Both ends can hold at once,
+# and then nobody is trained, where exp(-d_below) + exp(-g_below) < 1: in the first three pairs, but not in the others.
 RULES = {
     "k=1": 1,
     "k=2": 2,
@@ -37,6 +38,8 @@ RULES = {
     "D>1.3,G>0.7": (1.3, 0.7),  # near 2 log 2 and log 2, those of a D that knows nothing
     "D>1.0,G>1.0": (1.0, 1.0),
     "D>0.6,G>2.0": (0.6, 2.0),
+    "D>0.9,G>0.5": (0.9, 0.5),
+    "D>0.5,G>0.9": (0.5, 0.9),
 }
 WORDS = {
     rule: f"{bounds} of D for 1 of G" if isinstance(bounds, int) else "while D > {} and G > {}".format(*bounds)
