@@ -29,8 +29,8 @@ SETTINGS = {
 }
 SEEDS = 3
 DATA = "fashion_mnist"
-# Updates of D a step; or the losses (d_below, g_below) at which the turns of D and of G end. Both ends can hold at once,
-# and then nobody is trained, where exp(-d_below) + exp(-g_below) < 1: in the first three pairs, but not in the others.
+# Updates of D a step; or the losses (d_below, g_below) at which the turns of D and of G end. Both losses can be below
+# their bounds at once, so that nobody is trained, where exp(-d_below) + exp(-g_below) < 1: in the first three pairs.
 RULES = {
     "k=1": 1,
     "k=2": 2,
@@ -113,12 +113,12 @@ def table(results):
 
 
 def picture(results):
-    figure = plots.figure_class()(figsize=(9, 3.8), layout="constrained")
+    figure = plots.figure_class()(figsize=(9, 5), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(1.1, 1))
     axes = left.subplots()
     for row, rule in enumerate(RULES):
         values = runs.of(results, rule, "distance")
-        axes.plot(values, [row] * len(values), "o", ms=5)
+        axes.plot(values, [row] * len(values), "o", ms=5, color="tab:blue")
     axes.set(yticks=range(len(RULES)), yticklabels=WORDS.values(), xlabel="Fréchet distance, each seed")
     axes.invert_yaxis()
     for axes, rule in zip(right.subplots(len(RULES), 1), RULES):

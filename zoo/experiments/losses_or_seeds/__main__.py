@@ -118,7 +118,7 @@ def picture(results):
     for axes, data in zip(figure.subplots(1, 2, sharey=True), SETS):
         for row, loss in enumerate(LOSSES):
             values = runs.of(results, f"{data} {loss}", "distance")
-            axes.plot(values, [row] * len(values), "o", ms=4)
+            axes.plot(values, [row] * len(values), "o", ms=4, color="tab:blue")
         axes.set(xscale="log", title=data, xlabel="Fréchet distance, each seed")
         axes.set(yticks=range(len(LOSSES)), yticklabels=[loss.replace("_", " ") for loss in LOSSES])
         axes.grid(axis="y", alpha=0.3)
