@@ -113,7 +113,7 @@ def table(results):
 
 
 def picture(results):
-    figure = plots.figure_class()(figsize=(9, 5), layout="constrained")
+    figure = plots.figure_class()(figsize=(9, 4.2), layout="constrained")
     left, right = figure.subfigures(1, 2, width_ratios=(1.1, 1))
     axes = left.subplots()
     for row, rule in enumerate(RULES):

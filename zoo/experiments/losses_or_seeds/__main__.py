@@ -121,6 +121,9 @@ def picture(results):
             axes.plot(values, [row] * len(values), "o", ms=4, color="tab:blue")
         axes.set(xscale="log", title=data, xlabel="Fréchet distance, each seed")
         axes.set(yticks=range(len(LOSSES)), yticklabels=[loss.replace("_", " ") for loss in LOSSES])
+        ticks = (250, 350, 500, 700, 1000)
+        axes.set_xticks(ticks, ticks)
+        axes.set_xticks([], minor=True)
         axes.grid(axis="y", alpha=0.3)
     axes.invert_yaxis()
     return figure
