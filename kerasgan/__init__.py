@@ -4,7 +4,8 @@ import pathlib as _pathlib
 
 from kerasgan import settings as _settings  # refuses another backend than TensorFlow before any other message
 
-# In a clone `zoo` lies beside this folder. Python, started there, takes this folder, whatever is installed.
+# In a clone, `zoo` is beside this folder. If Python is started there, it imports this folder, even if kerasgan is
+# installed.
 if not _pathlib.Path(__file__).with_name("zoo").is_dir():
     __path__.append(str(_pathlib.Path(__file__).parents[1]))
 

@@ -1,18 +1,18 @@
-"""What a user passes: names that are not known are refused with the nearest known one, integers of any kind are taken.
+"""Checks of arguments: unknown names are refused with a suggestion, and integers of NumPy are accepted.
 
-Nothing here needs TensorFlow, so the command line can use it too.
+This module does not need TensorFlow, so the command line can use it, too.
 """
 
 import difflib
 import inspect
 import numbers
 
-# Classes of these packages pass all further keywords on; a user's class may take some of them for itself.
+# Classes of these packages pass on all further keywords. A user's class may use some of them itself.
 _STRICT = ("kerasgan", "keras")
 
 
 def did_you_mean(name, known):
-    """Returns " Did you mean 'x'?" for the known name nearest to `name`, or "" where none is near.
+    """Returns " Did you mean 'x'?" for the known name most similar to `name`, or "" if there is none.
 
     Example:
 
@@ -25,7 +25,7 @@ def did_you_mean(name, known):
 
 
 def refuse_unknown(given, known, what):
-    """Raises a TypeError for the first of the names `given` that is not among `known`, the arguments of `what`."""
+    """Raises a TypeError for the first of the names `given` that is not in `known`, the arguments of `what`."""
     for name in given:
         if name not in known:
             known = sorted(set(known) - {"self"})
@@ -33,9 +33,9 @@ def refuse_unknown(given, known, what):
 
 
 def named_arguments(cls):
-    """Returns the names of the arguments of a class, and whether there can be others that no signature names.
+    """Returns the names of the arguments of a class, and whether it may accept others.
 
-    A constructor with `**kwargs` is taken to pass these on to the next class, one with `**settings` to keep them.
+    A constructor with `**kwargs` is assumed to pass these on to the next class, and one with `**settings` to use them.
     """
     names = []
     for base in cls.__mro__:
@@ -46,7 +46,7 @@ def named_arguments(cls):
         catch_all = [p.name for p in parameters if p.kind == p.VAR_KEYWORD]
         if not catch_all:
             return names, False
-        if catch_all == ["settings"]:  # the constructor takes and checks them itself
+        if catch_all == ["settings"]:  # the constructor checks them itself
             return names, True
         if base.__module__.partition(".")[0] not in _STRICT:
             return names, True
@@ -54,7 +54,7 @@ def named_arguments(cls):
 
 
 def all_named_arguments(cls):
-    """Returns the names that stand in the signatures of all constructors of a class and of those it derives from."""
+    """Returns the argument names of all constructors of a class and its base classes."""
     initializers = [vars(base)["__init__"] for base in cls.__mro__[:-1] if "__init__" in vars(base)]
     kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
     found = [p for init in initializers for p in list(inspect.signature(init).parameters.values())[1:]]
@@ -62,11 +62,11 @@ def all_named_arguments(cls):
 
 
 class TakesNumPyInts(type):
-    """Makes a class whose constructor gets Python's ints where NumPy's were given, as Keras's layers demand."""
+    """A metaclass that converts NumPy's integers to int before it calls the constructor, as Keras's layers need int."""
 
     @property
     def __signature__(cls):
-        """The constructor's, which `help` and editors would not see behind `__call__`."""
+        """The signature of the constructor, which `__call__` would hide from `help` and editors."""
         return inspect.Signature(list(inspect.signature(cls.__init__).parameters.values())[1:])
 
     def __call__(cls, *args, **kwargs):
@@ -75,7 +75,7 @@ class TakesNumPyInts(type):
 
 
 class KnowsItsArguments:
-    """Mixed into a class: its constructor refuses a keyword that nothing takes, and names the nearest that there is.
+    """A mixin that refuses unknown keywords of the constructor and suggests the most similar name.
 
     Example:
 
@@ -93,7 +93,7 @@ class KnowsItsArguments:
 
 
 def whole(value, least=1):
-    """Returns a number as an int, NumPy's included, or None where it is not whole or below `least`.
+    """Returns a number (also of NumPy) as an int, or None if it is not an integer or is below `least`.
 
     Example:
 
@@ -107,7 +107,7 @@ def whole(value, least=1):
 
 
 def positive_int(name, value, least=1):
-    """Returns `value` as an int, or raises the ValueError of an argument called `name`."""
+    """Returns `value` as an int, or raises a ValueError for the argument `name`."""
     number = whole(value, least)
     if number is None:
         raise ValueError(f"`{name}` must be an integer of at least {least}. Received: {value!r}")

@@ -1,20 +1,20 @@
-"""Points that are near each other, by k-means."""
+"""Clustering by k-means."""
 
 import numpy as np
 
 
 def k_means(points, count, seed=0, steps=100):
-    """Finds cluster centres by Lloyd's algorithm, begun as k-means++ (Arthur & Vassilvitskii 2007).
+    """Finds cluster centres by Lloyd's algorithm, initialized by k-means++ (Arthur & Vassilvitskii 2007).
 
     Args:
         points: float array (n, dim), at least one.
-        count: int. How many centres.
-        seed: int, of the first centres.
-        steps: int. At most so many updates; it ends before where no point changes its cluster.
+        count: int. Number of centres.
+        seed: int, the seed of the first centres.
+        steps: int. Maximum number of updates. It stops earlier if no point changes its cluster.
 
     Returns:
-        float32 array (count, dim), the centre of the most points first. Where there are fewer different points, they
-        are repeated in turn.
+        float32 array (count, dim), sorted by the number of points, largest first. If there are fewer distinct points,
+        they are repeated in turn.
 
     Example:
 
@@ -29,7 +29,7 @@ def k_means(points, count, seed=0, steps=100):
         before, nearest = nearest, _squares(points, centres).argmin(axis=1)
         if before is not None and (before == nearest).all():
             break
-        used = np.unique(nearest)  # a cluster that lost all its points keeps its centre
+        used = np.unique(nearest)  # a cluster without points keeps its centre
         centres[used] = [points[nearest == i].mean(axis=0) for i in used]
     sizes = np.bincount(_squares(points, centres).argmin(axis=1), minlength=len(centres))
     centres = centres[np.argsort(-sizes, kind="stable")]
@@ -37,7 +37,7 @@ def k_means(points, count, seed=0, steps=100):
 
 
 def _first_centres(points, count, rng):
-    """Each further centre is a point, drawn with a probability that grows as its squared distance from the others."""
+    """Draws points as centres, with probabilities proportional to the squared distance from the nearest centre."""
     centres = [points[rng.integers(len(points))]]
     while len(centres) < count:
         far = _squares(points, np.array(centres)).min(axis=1)

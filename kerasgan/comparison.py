@@ -1,4 +1,4 @@
-"""Comparison of runs: options that differ, last values of the logs, scores, curves."""
+"""Compares runs: different options, last values of the logs, scores, curves."""
 
 import base64
 import csv
@@ -14,15 +14,15 @@ from kerasgan.plots.curves import COLORS
 
 
 def compare(runs):
-    """Reads what runs have in common and where they differ.
+    """Compares the options, logs and scores of runs.
 
     Args:
-        runs: folders of runs, such as `kerasgan train` writes; at least two.
+        runs: at least two folders of runs, such as those of `kerasgan train`.
 
     Returns:
-        list of rows (kind, name, values), a value for each run, "" where it has none. Kinds are "option" (those that
-        differ), "log" (the last row of log.csv) and "score". A score whose protocol is not that of the first run that
-        has it is no number to compare: it is "other protocol".
+        list of rows (kind, name, values), with one value per run, or "" if the run has none. Kinds are "option" (only
+        options that differ), "log" (the last row of log.csv) and "score". A score with another protocol than that of
+        the first run is "other protocol".
 
     Raises:
         ValueError: for fewer than two runs, or a folder without options.json and log.csv.
@@ -62,7 +62,7 @@ def _read(path):
     try:
         found = json.loads(path.read_text())
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no JSON: {error}") from None
+        raise ValueError(f"{path} is not a JSON file: {error}") from None
     if not isinstance(found, dict):
         raise ValueError(f"{path} must hold a JSON object. Received: {type(found).__name__}")
     return found
@@ -76,7 +76,7 @@ def _log(path):
 
 
 def _scores(files):
-    """Returns (metric, values), each with the protocol of the first run that has it."""
+    """Returns (metric, values), where all values have the protocol of the first run with this metric."""
     records = []
     for file in files:
         scores = file.get("scores", [file] if "metric" in file else [])
@@ -96,7 +96,7 @@ def write_csv(runs, path):
 
     Args:
         runs: folders of runs.
-        path: where to write.
+        path: path of the file.
     """
     with replacing(path) as temporary, open(temporary, "w", newline="") as file:
         writer = csv.writer(file)
@@ -105,11 +105,11 @@ def write_csv(runs, path):
 
 
 def write_html(runs, path):
-    """Writes one page: the table of `compare(runs)`, and the curves of all runs over one another.
+    """Writes an HTML page with the table of `compare(runs)` and the curves of all runs.
 
     Args:
         runs: folders of runs.
-        path: where to write. The page needs no other file, no network and no script.
+        path: path of the page. It needs no other files, no network and no scripts.
     """
     cells = [["", "", *map(str, runs)], *([kind, name, *values] for kind, name, values in compare(runs))]
     rows = "".join(f"<tr>{''.join(f'<td>{html.escape(str(cell))}</td>' for cell in row)}</tr>\n" for row in cells)
@@ -146,7 +146,7 @@ def curves(runs):
         runs: folders of runs.
 
     Returns:
-        The `matplotlib.figure.Figure`, or None where no run has a log.
+        The `matplotlib.figure.Figure`, or None if no run has a log.
     """
     read = {str(run): plots.read_log(Path(run) / "log.csv") for run in runs if _log(Path(run) / "log.csv")}
     names = list(dict.fromkeys(name for _, found in read.values() for name in found))

@@ -1,12 +1,11 @@
 """Keras's convolutions with a faster kernel gradient on CPUs for small images.
 
-The gradient of a kernel is a convolution too, over the rows of the outputs. Where these are short, the CPU's routines
-for it idle, as they do, in bfloat16, for images of one channel. To gather what each output sees (the unrolled
-convolution of Chellapilla, Puri, Simard 2006, section 3) and to multiply that with the outputs' gradient is faster
-then; `tests/benchmarks/README.md` says by how much. The same products are summed; the ways differ by rounding. What is
-gathered is (kernel size / stride)^2 times as large as the inputs. The same holds for transposed convolutions, whose
-outputs are the inputs of the convolution that they transpose. What a gradient penalty adds to the gradient of a kernel
-is computed as ever.
+The kernel gradient is a convolution over the rows of the outputs. The CPU routines for it are slow if the rows are
+short, and for images of one channel in bfloat16. In these cases it is faster to gather the patch of each output (the
+unrolled convolution of Chellapilla, Puri, Simard 2006, section 3) and to multiply the patches with the gradient of the
+outputs. `tests/benchmarks/README.md` gives the speedup. Both ways sum the same products, so they differ only by
+rounding. The patches are (kernel size / stride)^2 times as large as the inputs. Transposed convolutions are handled in
+the same way, with inputs and outputs swapped. Second gradients, which gradient penalties need, are TensorFlow's.
 """
 
 import functools
@@ -24,7 +23,7 @@ class Conv2D(keras.layers.Conv2D):
     """
 
     def call(self, inputs, training=False):
-        plain = type(self).convolution_op is keras.layers.Conv2D.convolution_op  # no subclass computes something else
+        plain = type(self).convolution_op is keras.layers.Conv2D.convolution_op  # not of a subclass
         if not (training and plain and _takes_product(self, inputs.shape[1:], inputs.dtype)):
             return super().call(inputs)
         strides, padding = self.strides, self.padding.upper()
@@ -56,7 +55,7 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
         @tf.custom_gradient
         def convolve(images, kernel):
             def gradients(upstream):
-                upstream = tf.ensure_shape(upstream, (None, *shape))  # a tape does not say
+                upstream = tf.ensure_shape(upstream, (None, *shape))  # the tape may not know the shape
                 back = tf.nn.conv2d(upstream, kernel, strides, padding)
                 return back, _kernel_gradient(upstream, images, kernel.shape, strides, padding)
 
@@ -67,11 +66,10 @@ class Conv2DTranspose(keras.layers.Conv2DTranspose):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class GroupedConv2D(keras.layers.Conv2D):
-    """Keras's `Conv2D` with `groups`, by TensorFlow's own kernels.
+    """Keras's `Conv2D` with `groups`, computed by TensorFlow's own kernels.
 
-    Keras hands convolutions in groups to XLA, which on CPUs is many times slower. TensorFlow has no gradients of them
-    on CPUs without oneDNN, which it leaves off where AVX-512 is missing; one product for each group computes them
-    there.
+    Keras computes grouped convolutions with XLA, which is many times slower on CPUs. TensorFlow has no gradients of
+    them on CPUs without oneDNN, which is off without AVX-512. There, this class uses one matrix product per group.
     """
 
     def convolution_op(self, inputs, kernel):
@@ -81,8 +79,10 @@ class GroupedConv2D(keras.layers.Conv2D):
         return _grouped_products(inputs, kernel, self.groups, self.strides, padding)
 
     def call(self, inputs):
-        """Adds the bias by `add_n`: a plain sum TensorFlow joins to the convolution, and it cannot compute the two
-        together in groups on CPUs without oneDNN, to which an exported model may come."""
+        """Adds the bias by `add_n`, as TensorFlow fuses a plain sum with the convolution.
+
+        The fused operation does not support groups on CPUs without oneDNN, where an exported model may run.
+        """
         outputs = self.convolution_op(inputs, self.kernel)
         if self.use_bias:
             bias = tf.broadcast_to(keras.ops.cast(self.bias, outputs.dtype), tf.shape(outputs))
@@ -92,7 +92,7 @@ class GroupedConv2D(keras.layers.Conv2D):
 
 @functools.cache
 def _groups_have_gradients():
-    """Whether TensorFlow computes gradients of convolutions in groups on this machine."""
+    """Returns whether TensorFlow computes gradients of grouped convolutions on this machine."""
     if tf.config.list_logical_devices("GPU"):
         return True
     with tf.init_scope(), tf.device("CPU:0"):
@@ -110,7 +110,7 @@ def _groups_have_gradients():
 
 
 def _grouped_products(images, kernel, groups, strides, padding):
-    """A convolution in groups: what each output sees of its group, times the group's kernel."""
+    """Computes a grouped convolution as products of patches with the kernel of each group."""
     sizes, kernel_size = images.shape[1:3], kernel.shape[:2]
     (rows, top, bottom), (columns, left, right) = (_places(*axis, padding) for axis in zip(sizes, kernel_size, strides))
     padded = tf.pad(images, [[0, 0], [top, bottom], [left, right], [0, 0]])
@@ -129,7 +129,7 @@ def _grouped_products(images, kernel, groups, strides, padding):
 
 
 def _takes_product(layer, shape, dtype):
-    """Whether the gradient of the kernel is to be a product, for images of `shape` on the side of the pixels."""
+    """Returns whether to compute the kernel gradient as a product, for images of `shape` on the pixel side."""
     *sizes, channels = shape
     known = None not in sizes and dtype in ("float32", "bfloat16")
     simple = layer.data_format == "channels_last" and layer.dilation_rate in (1, (1, 1))
@@ -142,7 +142,7 @@ def _takes_product(layer, shape, dtype):
 
 def _product_is_faster(places, channels, kernel_size, strides, dtype):
     if max(kernel_size) == 1:
-        return False  # that is a product already
+        return False  # already computed as a product
     strided = min(strides) > 1
     short = places <= 4 or (places <= 8 and strided)
     if dtype == "bfloat16":
@@ -151,7 +151,7 @@ def _product_is_faster(places, channels, kernel_size, strides, dtype):
 
 
 def _places(size, kernel, stride, padding):
-    """Returns how many places a kernel has along an axis, and the zeros before and after the axis."""
+    """Returns the number of positions of a kernel along an axis, and the padding before and after the axis."""
     if padding == "VALID":
         return (size - kernel) // stride + 1, 0, 0
     places = -(-size // stride)
@@ -160,10 +160,10 @@ def _places(size, kernel, stride, padding):
 
 
 def _kernel_gradient(images, upstream, shape, strides, padding):
-    """The gradient of the kernel of a convolution of `images` that receives the gradient `upstream`."""
+    """Returns the kernel gradient of a convolution of `images` with the upstream gradient `upstream`."""
     height, width, channels = images.shape[1:]
-    seen = shape[0] * shape[1]  # pixels, by each output
-    if channels == 1:  # a convolution gathers faster then
+    seen = shape[0] * shape[1]  # pixels per output
+    if channels == 1:  # gathering by a convolution is faster here
         each = tf.reshape(tf.eye(seen, dtype=images.dtype), (*shape[:2], 1, seen))
         pixels = tf.nn.conv2d(images, each, strides, padding)
     else:

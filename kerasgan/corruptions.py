@@ -1,4 +1,4 @@
-"""Corruptions of a denoising autoencoder's input in training. Each is a Keras layer, so its state is saved."""
+"""Corruptions of the input of denoising autoencoders. Each is a Keras layer, so its state is saved."""
 
 import keras
 import tensorflow as tf
@@ -7,7 +7,7 @@ from kerasgan import random
 
 
 class Corruption(keras.layers.Layer):
-    """Base of the corruptions, which act only in training, independently for each image and pixel.
+    """Base class of corruptions, which are active only in training.
 
     A subclass defines `corrupted(images)`. Input and output of any shape (batch, ...), values in [-1, 1].
 
@@ -23,7 +23,7 @@ class Corruption(keras.layers.Layer):
         return self.corrupted(images) if training else images
 
     def _chosen(self, images, rate):
-        """Returns which entries of `images` are chosen, each with probability `rate`."""
+        """Returns a mask that selects each entry of `images` with probability `rate`."""
         return random.uniform(keras.ops.shape(images), self.seed_generator) < rate
 
     def compute_output_shape(self, input_shape):
@@ -38,7 +38,7 @@ def _check_rate(rate):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class GaussianCorruption(Corruption):
-    """Adds noise of N(mean, stddev^2) to every entry (Vincent et al. 2010, section 3.3).
+    """Adds noise N(mean, stddev^2) to every entry (Vincent et al. 2010, section 3.3).
 
     Args:
         stddev: float. Defaults to 0.5.
@@ -106,11 +106,11 @@ NAMES = {"gaussian": GaussianCorruption, "masking": MaskingCorruption, "salt_and
 
 
 def get(corruption):
-    """Returns the list of corrupting layers that `corruption` names.
+    """Returns the list of corruption layers for the argument `corruption`.
 
     Args:
-        corruption: None, a name (`"gaussian"`, `"masking"`, `"salt_and_pepper"`), a config, a `keras.layers.Layer` that
-            takes `training`, or a list of these, which act one after the other.
+        corruption: None, a name (`"gaussian"`, `"masking"`, `"salt_and_pepper"`), a config, a `keras.layers.Layer` with
+            an argument `training`, or a list of these, which are applied in order.
 
     Returns:
         A list of layers, empty for None.

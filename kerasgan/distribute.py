@@ -1,4 +1,4 @@
-"""Choice of a `tf.distribute` strategy, and the start of a cluster."""
+"""Chooses a `tf.distribute` strategy and starts a cluster."""
 
 import contextlib
 import functools
@@ -16,27 +16,26 @@ from kerasgan.arguments import did_you_mean
 def strategy(devices="auto", timeout=300):
     """Returns the strategy for one device, all GPUs, or several machines.
 
-    Make the model and call its `compile` in the strategy's scope; everything else is the same on any number of
-    devices. The batch size of the dataset is that of all devices together, and must be a multiple of their number.
+    Create the model and call its `compile` in the scope of the strategy. Everything else is the same on any number of
+    devices. The batch size of the dataset is the global batch size, and must be a multiple of the number of devices.
 
-    With several workers this must be the first thing that a process asks of TensorFlow after its import, and every
-    worker must run the same program on the same data. Each computes its own rows of every batch. The folders of
-    `kerasgan.callbacks` must be shared: only the first worker (the chief) writes, and all resume from there. When a
-    worker dies, `fit` and `evaluate` end in the others within 45 seconds, by a `ConnectionError` with its address.
+    With several workers, call this function before any other use of TensorFlow. Every worker must run the same program
+    on the same data. Each computes its own rows of every batch. The folders of `kerasgan.callbacks` must be shared, as
+    only the first worker (the chief) writes, and all workers resume from there. If a worker dies, `fit` and `evaluate`
+    end in the others within 45 seconds, with a `ConnectionError` that names its address.
 
     Args:
         devices: str. "default": one device. "mirrored": all GPUs of this machine, in one strategy for the whole
-            process. "multi_worker": the machines that the environment variable `TF_CONFIG` lists, with all GPUs of
-            each. "auto" (default): "multi_worker" where `TF_CONFIG` is set, "mirrored" where there are several GPUs,
-            else "default".
-        timeout: float, the seconds to wait for the other workers to appear. Default 300.
+            process. "multi_worker": the machines in the environment variable `TF_CONFIG`, with all GPUs of each. "auto"
+            (default): "multi_worker" if `TF_CONFIG` is set, "mirrored" if there are several GPUs, else "default".
+        timeout: float, the seconds to wait for the other workers. Default 300.
 
     Returns:
         A `tf.distribute.Strategy`.
 
     Raises:
         ValueError: if `devices` is unknown, or `TF_CONFIG` does not describe a cluster.
-        TimeoutError: if a worker does not appear; it names the address.
+        TimeoutError: if a worker does not appear. The message names its address.
 
     Example:
 
@@ -59,23 +58,23 @@ def strategy(devices="auto", timeout=300):
 
 
 def share(dataset, strategy, steps_per_execution=1):
-    """Prepares a dataset of global batches, so that every device gets its own rows of each; `fit` calls this.
+    """Distributes a dataset of global batches, so that every device gets its own rows of each batch. `fit` calls it.
 
-    Every worker reads the whole dataset and keeps its rows: worker 0 the first ones, and so on. Sharing out files
-    instead, as TensorFlow does where it can, would give other batches than one device sees.
+    Every worker reads the whole dataset and keeps its rows: worker 0 the first ones, and so on. TensorFlow's default is
+    to shard files if possible, which would change the batches.
 
     Args:
         dataset: `tf.data.Dataset` of batches.
         strategy: `tf.distribute.Strategy`.
-        steps_per_execution: int. As the model was compiled. Default 1.
+        steps_per_execution: int, as in `compile`. Default 1.
 
     Returns:
         `tf.data.Dataset`.
 
     Raises:
-        ValueError: if the rows of a batch cannot be shared evenly: the devices would then draw other noise than one
-            does, and one without any row would make every weight NaN. Or if several workers are to make several steps
-            at once: Keras puts these under a condition, where TensorFlow cannot run what the workers do together.
+        ValueError: if the batch size is not a multiple of the number of devices. Uneven devices would draw other noise,
+            and a device without rows would make all weights NaN. Also if `steps_per_execution` is not 1 with several
+            workers: Keras makes these steps inside a condition, where TensorFlow cannot run collective operations.
     """
     replicas = strategy.num_replicas_in_sync
     if replicas == 1:
@@ -95,10 +94,10 @@ def share(dataset, strategy, steps_per_execution=1):
 
 @contextlib.contextmanager
 def naming_the_dead(strategy):
-    """Lets TensorFlow's error about workers that died become a ConnectionError that names their addresses.
+    """A context that converts TensorFlow's error about dead workers to a ConnectionError with their addresses.
 
     Args:
-        strategy: the `tf.distribute.Strategy` under which the block trains.
+        strategy: the `tf.distribute.Strategy` of the training.
     """
     try:
         yield
@@ -107,13 +106,13 @@ def naming_the_dead(strategy):
         if not dead:
             raise
         raise ConnectionError(
-            f"The training has lost {' and '.join(dead)}, without which the others cannot go on. Start all workers "
-            "again: a training with a `Checkpoint` (on the command line by --resume) goes on from the newest one."
-        ) from None  # a hundred lines, of which none names an address
+            f"The training has lost {' and '.join(dead)}, and cannot continue. Start all workers again: a training "
+            "with a `Checkpoint` (on the command line, with --resume) continues from the newest checkpoint."
+        ) from None  # TensorFlow's long traceback does not contain addresses
 
 
 def _dead(message):
-    """Returns, as "worker 1 at host:port", those that TensorFlow calls unhealthy, or else those that do not answer."""
+    """Returns dead workers as "worker 1 at host:port": those reported by TensorFlow, or those that do not answer."""
     members, addresses, own = _cluster(os.environ.get("TF_CONFIG", ""))
     unhealthy = re.findall(r"/job:(\w+)/(?:replica:0/)?task:(\d+)", message.partition("unhealthy")[2])
     silent = {members.index((job, int(index))) for job, index in unhealthy if (job, int(index)) in members} - {own}
@@ -124,9 +123,10 @@ def _dead(message):
 
 @functools.cache
 def _mirrored():
-    """Makes one strategy for the whole process: TensorFlow 2.21 gives a second one the keys of the first.
+    """Returns the only strategy of the process.
 
-    Its sums over devices then fail with "Shape mismatch in the collective instance".
+    In TensorFlow 2.21, a second one would reuse the keys of the first, and its sums over devices would fail with "Shape
+    mismatch in the collective instance".
     """
     return tf.distribute.MirroredStrategy()
 
@@ -138,7 +138,7 @@ def _multi_worker(timeout):
 
 
 def _cluster(description):
-    """Reads `TF_CONFIG`: all workers' jobs and indices, the chief first, their addresses, and this process's place."""
+    """Parses `TF_CONFIG`: jobs and indices of all workers, chief first, their addresses, this process's position."""
     try:
         config = json.loads(description)
         jobs, task = config["cluster"], config["task"]
@@ -148,27 +148,26 @@ def _cluster(description):
         ports = [int(address.rpartition(":")[2]) for address in addresses]
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise ValueError(
-            "The environment variable `TF_CONFIG` must describe the workers and which of them this process is, as in "
+            "The environment variable `TF_CONFIG` must list the workers and the role of this process, as in "
             '{"cluster": {"worker": ["first.host:12345", "second.host:12345"]}, "task": {"type": "worker", "index": '
             f"0}}}}. Received: {description!r}"
         ) from error
     if len(set(addresses)) < len(addresses) or not all(0 < port < 65536 for port in ports):
-        raise ValueError(f"The workers' addresses in `TF_CONFIG` must differ, as host:port. Received: {addresses}")
+        raise ValueError(f"The workers in `TF_CONFIG` must have different host:port addresses. Received: {addresses}")
     return members, addresses, own
 
 
 def _meet(addresses, own, timeout):
-    """Returns once every worker has a listener at its address.
+    """Waits until every worker listens at its address.
 
-    TensorFlow waits an hour for one that is missing, and then names its number only. Each process listens at its own
-    port until it has reached all the others; from then on TensorFlow's server does, so that those who are still
-    looking find that instead.
+    TensorFlow waits an hour for a missing worker, and then names only its number. Here, each process listens at its
+    port until it has reached all others. After that, TensorFlow's server listens at the same port.
     """
     deadline = time.monotonic() + timeout
     try:
         door = socket.create_server(("", int(addresses[own].rpartition(":")[2])))
     except OSError as error:
-        reason = f"This worker cannot listen at its port: {error.strerror}"
+        reason = f"This worker cannot listen on its port: {error.strerror}"
         raise OSError(error.errno, reason, addresses[own]) from error
     with door:
         for number, address in enumerate(addresses):

@@ -1,4 +1,4 @@
-"""Downloads: where files are cached, when downloads are forbidden, and how large they may be."""
+"""Downloads within limits, the cache folder, and the offline mode."""
 
 import contextlib
 import contextvars
@@ -18,10 +18,10 @@ _forbidden_by = contextvars.ContextVar("forbidden_by", default=None)
 
 @contextlib.contextmanager
 def no_downloads(reason):
-    """Forbids whatever this library would fetch within the block, so that a file cannot cause a request.
+    """Forbids downloads of this library within the block, so that reading a file cannot cause a request.
 
     Args:
-        reason: str, who forbids it, for the error's message.
+        reason: str, the file or function that must not cause downloads, for the error message.
     """
     token = _forbidden_by.set(reason)
     try:
@@ -31,14 +31,14 @@ def no_downloads(reason):
 
 
 def check_allowed(what):
-    """Raises a ValueError within `no_downloads`; `what` would be fetched."""
+    """Raises a ValueError within `no_downloads`. `what` is the file to download."""
     reason = _forbidden_by.get()
     if reason is not None:
         raise ValueError(f"{reason} must not cause a download. Received: it needs {what}")
 
 
 def is_offline():
-    """Tells whether the environment variable KERASGAN_OFFLINE forbids every download."""
+    """Returns whether the environment variable KERASGAN_OFFLINE forbids downloads."""
     return os.environ.get("KERASGAN_OFFLINE", "0") not in ("", "0")
 
 
@@ -47,41 +47,41 @@ def fetch(url, largest):
 
     Args:
         url: str, http, https or file.
-        largest: int, bytes. Of a longer answer one byte more is returned, which is enough to know.
+        largest: int, bytes. If the file is longer, `largest` + 1 bytes are returned.
 
     Returns:
         bytes, at most `largest` + 1.
 
     Raises:
-        ValueError: for another scheme, or where downloads are forbidden.
-        OSError: when the file cannot be fetched, whatever the server did.
+        ValueError: for another scheme, or if downloads are forbidden.
+        OSError: if the file cannot be fetched, for any reason.
     """
     _check_url(url)
     try:
         with urllib.request.urlopen(url, timeout=TIMEOUT) as response:
             return response.read(largest + 1)
-    except (http.client.HTTPException, ValueError) as error:  # an answer that is none, or ends early; a bad port
+    except (http.client.HTTPException, ValueError) as error:  # an invalid or incomplete response, or an invalid port
         raise OSError(_reason(error)) from error
 
 
 class FetchError(OSError):
-    """A server did not give what was asked of it."""
+    """A download failed or is incomplete."""
 
 
 def stream(url, start, largest):
-    """Fetches a file, or what is missing of it, piece by piece.
+    """Fetches a file, or the rest of it, in pieces.
 
     Args:
         url: str, http, https or file.
-        start: int, bytes that are here already. A server that cannot go on from there begins anew.
-        largest: int, bytes. Of a longer file one byte more is given, which is enough to know.
+        start: int, the number of bytes already downloaded. If the server does not support ranges, it starts at 0.
+        largest: int, bytes. If the file is longer, one byte more is yielded.
 
     Yields:
-        (int, bytes): where in the file a piece belongs, and the piece. The first one is at `start` or at 0.
+        (int, bytes): the position of a piece in the file, and the piece. The first one is at `start` or at 0.
 
     Raises:
-        FetchError: when the file cannot be fetched, or the connection ends before it does.
-        ValueError: for another scheme, or where downloads are forbidden.
+        FetchError: if the file cannot be fetched, or the connection ends early.
+        ValueError: for another scheme, or if downloads are forbidden.
     """
     _check_url(url)
     request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})
@@ -91,7 +91,7 @@ def stream(url, start, largest):
             while position <= largest and (piece := response.read(min(PIECE, largest + 1 - position))):
                 yield position, piece
                 position += len(piece)
-            # A connection that ends early ends the reading of pieces without an error.
+            # If the connection ends early, reading ends without an error.
             lacking = 0 if position > largest else getattr(response, "length", None)
     except urllib.error.HTTPError as error:
         error.close()
@@ -106,12 +106,12 @@ def stream(url, start, largest):
 
 
 def _first_byte(response, start):
-    """Returns where in the file an answer begins."""
+    """Returns the position in the file at which a response starts."""
     if response.status != http.HTTPStatus.PARTIAL_CONTENT:
         return 0
     given = response.headers.get("Content-Range", "nothing")
     if not given.startswith(f"bytes {start}-"):
-        raise ValueError(f"bytes from {start} on were asked for, and it gave {given}")
+        raise ValueError(f"expected bytes from {start} on, received {given}")
     return start
 
 
@@ -123,16 +123,16 @@ def _check_url(url):
 
 
 def _reason(error):
-    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"  # it may be what the server said
+    return f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"  # may be long text of the server
 
 
 def cache_folder(*parts):
-    """Returns the folder of fetched files, or one below it: `KERASGAN_HOME`, or `~/.cache/kerasgan`.
+    """Returns the cache folder, `KERASGAN_HOME` or `~/.cache/kerasgan`, or a folder below it. It is not created.
 
-    Nothing is made. Where it exists it must be the user's own, and nobody else may write to it.
+    If the folder exists, it must belong to the user, and no other user may write to it.
 
     Raises:
-        PermissionError: when another user owns it or may write to it; it names the folder and the remedy.
+        PermissionError: if another user owns it or may write to it. The message gives the remedy.
     """
     folder = Path(os.environ.get("KERASGAN_HOME") or Path.home() / ".cache" / "kerasgan")
     _check_owner(folder)
@@ -143,8 +143,8 @@ def cache_folder(*parts):
 
 
 def make_cache_folder(*parts):
-    """Returns a folder of the cache, and makes it and those above it for this user alone."""
-    cache_folder(*parts)  # whatever of it exists is looked at before anything is made in it
+    """Returns a folder of the cache. It and its parents are created with permissions for this user only."""
+    cache_folder(*parts)  # checks existing folders before anything is created
     root = cache_folder()
     root.parent.mkdir(parents=True, exist_ok=True)
     for each in [root, *(root.joinpath(*parts[: i + 1]) for i in range(len(parts)))]:
@@ -158,15 +158,15 @@ def _check_owner(folder):
     except FileNotFoundError:
         return
     except NotADirectoryError as error:
-        reason = "The cache needs folders where a file is. Remedy: set KERASGAN_HOME to a folder of your own"
+        reason = "The cache must be a folder, not a file. Remedy: set KERASGAN_HOME to a folder of your own"
         raise OSError(errno.ENOTDIR, reason, str(folder)) from error
     if not hasattr(os, "getuid"):
         return
     if about.st_uid != os.getuid():
         problem = f"it belongs to the user {about.st_uid}"
     elif about.st_mode & (stat.S_IWGRP | stat.S_IWOTH):
-        problem = f"others may write to it; `chmod go-w {folder}` ends that"
+        problem = f"others may write to it (`chmod go-w {folder}` forbids it)"
     else:
         return
-    message = f"The cache must be yours alone, and {problem}. Remedy: set KERASGAN_HOME to a folder of your own"
+    message = f"The cache must belong to you alone, but {problem}. Remedy: set KERASGAN_HOME to a folder of your own"
     raise PermissionError(errno.EACCES, message, str(folder))

@@ -15,14 +15,14 @@ from tensorflow.core.protobuf import saved_model_pb2
 from kerasgan.files import open_plain, reading, replacing, sweep, temporary_for, tensorflow_naming
 from kerasgan.version import __version__
 
-# The newest operator set that tf2onnx 1.17 knows whole; ONNX Runtime reads it since 1.14.
+# The newest operator set that tf2onnx 1.17 supports completely. ONNX Runtime reads it since 1.14.
 OPSET = 18
-# What draws the `generate` of a SavedModel: ONNX has no such numbers, LiteRT's interpreter none without TensorFlow's.
+# Random operations of `generate`. ONNX has no such operations, and LiteRT only with TensorFlow's kernels.
 RANDOM = "StatelessRandom"
 
 
 def export(model, filepath, format="saved_model", version=None, endpoint=None, batch_size=None):
-    """Writes what `model.export` promises; see there."""
+    """Implements `model.export`."""
     if format not in FORMATS:
         raise ValueError(f"`format` must be one of {list(FORMATS)}. Received: {format!r}")
     if format == "saved_model":
@@ -31,7 +31,7 @@ def export(model, filepath, format="saved_model", version=None, endpoint=None, b
         given = {"version": version}
     for name, value in given.items():
         if value is not None:
-            raise ValueError(f"`{name}` does not go with format {format!r}. Received: {value!r}")
+            raise ValueError(f"`{name}` must be None for format {format!r}. Received: {value!r}")
     if format == "saved_model":
         return _saved_model(model, filepath, version)
     ending, write = FORMATS[format]
@@ -39,8 +39,8 @@ def export(model, filepath, format="saved_model", version=None, endpoint=None, b
         raise ValueError(f"`filepath` must end in {ending!r} for format {format!r}. Received: {str(filepath)!r}")
     if model.dtype_policy.compute_dtype != "float32":
         raise ValueError(
-            f"Format {format!r} is written of float32 models. Received: {model.dtype_policy.name!r}. Remedy: make the "
-            "model anew under `keras.config.set_dtype_policy('float32')` and `load_weights` into it."
+            f"Format {format!r} needs a float32 model. Received: {model.dtype_policy.name!r}. Remedy: create the model "
+            "again under `keras.config.set_dtype_policy('float32')` and `load_weights` into it."
         )
     functions = portable_functions(model)
     endpoint = endpoint or "serving_default"
@@ -57,10 +57,10 @@ def export(model, filepath, format="saved_model", version=None, endpoint=None, b
 
 
 def portable_functions(model):
-    """Returns the endpoints of `model.serving_functions()` that need no random numbers of TensorFlow's.
+    """Returns the endpoints of `model.serving_functions()` that use no random numbers of TensorFlow.
 
-    Where `serving_default` draws noise itself, as Pix2Pix's does, its place takes the sampling network, for which the
-    noise is an input.
+    If `serving_default` itself draws noise, as in Pix2Pix, it is replaced by the sampling network, which has the noise
+    as an input.
 
     Args:
         model: an `AdversarialModel`.
@@ -122,7 +122,7 @@ def _onnx(model, function, specs):
     except ImportError as error:
         raise ValueError("Format 'onnx' needs tf2onnx: pip install 'kerasgan[export]'. Received: no tf2onnx") from error
     logging.getLogger("tf2onnx").setLevel(logging.ERROR)
-    # A name stands for one value in ONNX, where a SavedModel's translators have `images` on both sides.
+    # ONNX names must be unique, while translators have `images` as input and output.
     taken = {spec.name for spec in specs}
 
     def renamed(*inputs):
@@ -134,7 +134,7 @@ def _onnx(model, function, specs):
     if len(outputs) == 1:
         (output,) = outputs.values()
         _squeeze_output(proto, output.shape.rank)
-    for value in proto.graph.input:  # rather than unk__12
+    for value in proto.graph.input:  # instead of unk__12
         unknown = [dim for dim in value.type.tensor_type.shape.dim if not dim.dim_value]
         for name, dim in zip(("batch", "height", "width"), unknown):
             dim.dim_param = name
@@ -143,10 +143,10 @@ def _onnx(model, function, specs):
 
 
 def _squeeze_output(proto, rank):
-    """Drops leading ones of the output's shape, down to `rank` dimensions, in place.
+    """Removes leading dimensions of size 1 from the output, down to `rank` dimensions, in place.
 
-    tf2onnx 1.17 writes the last transposition of images of one channel and any size as a `Reshape` to (1, batch,
-    height, width, 1) and a `Squeeze`, and as it works in no fixed order, it loses the `Squeeze` in some runs.
+    tf2onnx 1.17 writes the last transposition of images with one channel and dynamic size as a `Reshape` to (1, batch,
+    height, width, 1) and a `Squeeze`. Its order is not deterministic, and in some runs it loses the `Squeeze`.
     """
     from onnx import TensorProto, helper
 
@@ -173,14 +173,14 @@ def _litert(model, function, specs):
             if "neither a custom op nor a flex op" not in str(error) or specs[0].shape[0] is not None:
                 raise
             raise ValueError(
-                "LiteRT cannot tell the shapes inside this model for any number of images. Remedy: `batch_size=1`."
+                "LiteRT cannot infer the shapes in this model for a dynamic batch size. Remedy: `batch_size=1`."
             ) from error
 
 
-# Opening what others exported ----------------------------------------------------------------------------------------
+# Loading untrusted SavedModels ---------------------------------------------------------------------------------------
 
-# Operations that compute from their inputs and the weights, and do nothing else. A list of what is allowed: TensorFlow
-# has many that read files, write them, or call out, and gets more.
+# The allowed operations: they only compute from their inputs and the weights. Other operations of TensorFlow may read
+# and write files or use the network.
 COMPUTES = frozenset(
     """
     Abs Acos Acosh Add AddN AddV2 All Any ArgMax ArgMin Asin Asinh Assert Atan Atan2 Atanh AvgPool
@@ -206,18 +206,18 @@ COMPUTES = frozenset(
     Xlogy ZerosLike
     """.split()
 )
-# What its main graph, which programs of TensorFlow 1 run, has besides: it makes the variables, and calls the functions
-# that save and restore them.
+# Further operations of the main graph (for TensorFlow 1), which creates the variables and calls the functions that save
+# and restore them.
 OUTSIDE = frozenset("AssignVariableOp Placeholder VarHandleOp VarIsInitializedOp".split())
-# Attributes that say nothing of what is computed. Others can: `api_implements` lets TensorFlow's optimizer put another
-# function in the place of one that is called.
+# Attributes that do not affect the computation. Others can: with `api_implements`, TensorFlow's optimizer replaces a
+# called function by another.
 ATTRIBUTES = frozenset(
     """
     _class _collective_manager_ids _construction_context _has_manual_control_dependencies _input_shapes
     _lower_using_switch_merge _num_original_outputs _output_shapes _read_only_resource_inputs
     """.split()
 )
-# How a function is run. They are left out of what is opened: they can name optimizers, and executors.
+# Attributes that control the execution of a function. They are removed, as they can name optimizers and executors.
 SETTINGS = ("config", "config_proto", "executor_type")
 GRAPH, INDEX, DATA = "saved_model.pb", "variables/variables.index", "variables/variables.data-00000-of-00001"
 MEMBERS = {GRAPH, INDEX, DATA, "fingerprint.pb"}
@@ -229,28 +229,28 @@ OBJECTS = {
     "trackable_list_wrapper",
     "trackable_tuple_wrapper",
 }
-LARGEST = 1 << 26  # bytes, of the graph's file, of the variables' index, and of all constants together
-STRING = 24  # bytes, what TensorFlow needs for an empty string
+LARGEST = 1 << 26  # bytes, limit of the graph's file, of the index of variables, and of all constants together
+STRING = 24  # bytes of an empty string in TensorFlow
 
 
 def load(folder):
-    """Opens a SavedModel from somebody else, such as `model.export` writes, if all that it does is to compute.
+    """Loads an untrusted SavedModel, such as one of `model.export`, if it only computes.
 
-    A SavedModel is a program, which `tf.saved_model.load` opens whatever it holds. Here every operation of every
-    function is looked at first, whether something calls the function or not: those that read or write files or call
-    out are refused, and with them whatever is not known to compute only. So are attributes that let TensorFlow put
-    another function in a function's place, files besides the model's own, links, tables and other resources, constants
-    and variables that are larger than the files which should hold them. What is opened is a private copy of what was
-    checked, without the functions by which the SavedModel would save and restore itself.
+    A SavedModel is a program, and `tf.saved_model.load` does not check what it does. This function first checks every
+    operation of every function, called or not. It refuses all operations that are not known to be pure computations,
+    such as reading or writing files and network access. It also refuses attributes with which TensorFlow replaces
+    functions, files that are not part of the model, links, tables and other resources, and constants and variables that
+    are larger than their files. It loads a private copy of the checked files, without the functions that save and
+    restore the SavedModel.
 
     Args:
-        folder: the version's folder, the one that holds `saved_model.pb`.
+        folder: the folder of the version, which holds `saved_model.pb`.
 
     Returns:
         dict of endpoint -> function of named tensors that returns a dict of tensors.
 
     Raises:
-        ValueError: if the SavedModel is refused; it lists everything that it is refused for.
+        ValueError: if the SavedModel is refused. The message lists all reasons.
 
     Example:
 
@@ -263,7 +263,7 @@ def load(folder):
         refused = sorted(set(_refused(folder, private)))
         if refused:
             raise ValueError(
-                f"The SavedModel {str(folder)!r} must do nothing but compute. Refused, because of:\n  "
+                f"The SavedModel {str(folder)!r} must only compute. It is refused because of:\n  "
                 + "\n  ".join(refused)
             )
         with reading(folder, "a whole SavedModel"):
@@ -271,13 +271,13 @@ def load(folder):
 
 
 def _refused(folder, private):
-    """Copies what is to be opened into a private folder; yields what speaks against opening it."""
+    """Copies the SavedModel into a private folder, and yields the reasons to refuse it."""
     for path in [folder, *folder.rglob("*")]:
         name = path.relative_to(folder).as_posix()
         if path.is_symlink():
             yield f"a link: {name}"
         elif path != folder and not path.is_dir() and name not in MEMBERS:
-            yield f"a file that is no part of it: {name}"
+            yield f"a file that is not part of it: {name}"
     content = _content(folder / GRAPH)
     if content is None:
         return (yield f"{GRAPH}: not a plain file of at least one byte and at most {LARGEST}")
@@ -297,7 +297,7 @@ def _refused(folder, private):
 
 
 def _content(path):
-    """Returns the bytes of a small file that is no link and no device, or None."""
+    """Returns the bytes of a small plain file (not a link or a device), or None."""
     try:
         with open_plain(path) as file:
             content = file.read(LARGEST + 1)
@@ -307,7 +307,7 @@ def _content(path):
 
 
 def _refused_variables(folder, private, graph):
-    """Copies the variables; what the graph and their index declare must fit into the file that holds them."""
+    """Copies the variables. The sizes in the graph and in the index must fit into the file of the variables."""
     try:
         with open_plain(folder / DATA) as source, open(private / DATA, "xb") as target:
             shutil.copyfileobj(source, target)
@@ -329,9 +329,9 @@ def _refused_variables(folder, private, graph):
         reader = tf.train.load_checkpoint(str(private / INDEX).removesuffix(".index"))
         types, shapes = reader.get_variable_to_dtype_map(), reader.get_variable_to_shape_map()
         stored = sum((types[name].size or STRING) * math.prod(shape) for name, shape in shapes.items())
-    except Exception:  # TensorFlow's reader raises many kinds
+    except Exception:  # TensorFlow's reader raises many kinds of errors
         return (yield f"{INDEX}: not an index of variables")
-    if stored > there + STRING:  # and the one string that tells what belongs to what
+    if stored > there + STRING:  # and the one string that describes the objects
         yield f"an index of variables of {stored} bytes, more than are there"
 
 
@@ -347,7 +347,7 @@ def _refused_objects(graph):
 
 
 def _leave_out_saving(graph):
-    """Removes what opening does not need: the functions that save and restore, and the main graph but its constants."""
+    """Removes the functions that save and restore, and the main graph except constants. Loading does not need them."""
     saver, main, library = graph.saver_def, graph.graph_def.node, graph.graph_def.library.function
     ends = {saver.save_tensor_name.partition(":")[0], saver.restore_op_name}
     own = {node.attr["f"].func.name for node in main if node.name in ends}
@@ -360,7 +360,7 @@ def _leave_out_saving(graph):
 
 
 def _refused_functions(graph):
-    """Whatever is left of the graph is looked at, called or not."""
+    """Checks all remaining functions of the graph, called or not."""
     library = graph.graph_def.library
     names = [function.signature.name for function in library.function]
     if len({*names}) < len(names):
@@ -406,7 +406,7 @@ def _called(nodes):
 
 
 def _is_plain(dtype):
-    """Tells numbers, bools and strings from handles of resources and from variants, which can stand for anything."""
+    """Returns whether a dtype is a number, bool or string, and not a resource or a variant."""
     try:
         dtype = tf.as_dtype(dtype)
     except TypeError:
@@ -415,7 +415,7 @@ def _is_plain(dtype):
 
 
 def _size(dtype, shape):
-    """Returns the bytes that a tensor is declared to have: none without a type, infinitely many where they are open."""
+    """Returns the declared bytes of a tensor: 0 without a dtype, infinity for a dynamic shape."""
     if not dtype:
         return 0
     if not _is_plain(dtype) or shape.unknown_rank or any(dim.size < 0 for dim in shape.dim):

@@ -22,28 +22,28 @@ import tensorflow as tf
 
 TEMPORARY_PREFIX = ".tmp-"
 LARGEST_JSON = 64 << 20
-# Of an array that is stored compressed, so that a small file could unpack to any size; a plain one is in the file.
+# The limit of a compressed array, as a small file could unpack to any size.
 LARGEST_UNPACKED = 64 << 20
 DEEPEST = 100  # levels of lists and objects in a JSON file
-# Machines may share a folder, and a process is known by its id on its own machine only.
+# Several machines may share a folder, and process ids are valid only on their own machine.
 MACHINE = f"{zlib.crc32(socket.gethostname().encode()):08x}"
 TEMPORARY = re.compile(re.escape(TEMPORARY_PREFIX) + r"(\d+)@([0-9a-f]{8})-.")
-OLD = 24 * 60 * 60  # seconds after which what another machine's process has not touched is taken for left behind
+OLD = 24 * 60 * 60  # seconds after which an unchanged temporary file of another machine is removed
 
-_swept, _sweeping = set(), threading.Lock()  # folders that this process has looked through
+_swept, _sweeping = set(), threading.Lock()  # folders that this process has cleaned
 
 
 def temporary_for(path):
-    """Gives a new name in the same folder as `path`, which nobody can foresee; it tells which process writes there."""
+    """Returns a new unpredictable path in the folder of `path`. Its name identifies this process."""
     path = Path(path)
     return path.with_name(f"{TEMPORARY_PREFIX}{os.getpid()}@{MACHINE}-{secrets.token_hex(8)}-{path.name}")
 
 
 def sweep(folder):
-    """Removes what dead processes left half-written in a folder, under names that `temporary_for` gave.
+    """Removes temporary files of dead processes from a folder.
 
-    What a living process of this machine writes stays, and what one of another machine writes unless it is a day old.
-    A process looks through a folder once, before it first writes there: call this before `temporary_for`.
+    Files of a running process of this machine are kept, and files of other machines unless they are a day old. Each
+    process cleans a folder once, before it first writes there: call this before `temporary_for`.
     """
     folder = os.path.realpath(folder)
     with _sweeping:
@@ -51,7 +51,7 @@ def sweep(folder):
             return
         _swept.add(folder)
         for path in Path(folder).glob(f"{TEMPORARY_PREFIX}*"):
-            with contextlib.suppress(OSError):  # another process may sweep, too
+            with contextlib.suppress(OSError):  # another process may remove it at the same time
                 if _is_left_behind(path):
                     shutil.rmtree(path) if path.is_dir() and not path.is_symlink() else path.unlink()
 
@@ -63,7 +63,7 @@ def _is_left_behind(path):
     process, machine = int(match[1]), match[2]
     if machine != MACHINE:
         return path.lstat().st_mtime < time.time() - OLD
-    # Nothing of ours is under way there yet, and containers repeat ids.
+    # This process has not written there yet, and containers reuse ids.
     return process == os.getpid() or not _is_alive(process)
 
 
@@ -84,7 +84,7 @@ def sha256_of(path):
 
 
 def flush_to_disk(path):
-    """Returns once what was written to a file or folder lies on the disk."""
+    """Flushes a file or folder to disk."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
@@ -94,18 +94,18 @@ def flush_to_disk(path):
 
 @contextlib.contextmanager
 def replacing(path):
-    """Replaces a file at once, or not at all. What dead processes left half-written beside it is removed.
+    """Replaces a file atomically. Temporary files of dead processes in its folder are removed.
 
     Args:
-        path: the file's final place. Missing folders are made.
+        path: the final path of the file. Missing folders are created.
 
     Yields:
-        A temporary `Path` in the same folder, with the same ending: an empty new file of a name that nobody can
-        foresee. Write there. When the block succeeds it is flushed to disk and takes the final name; when the block
-        raises it is removed and the old file stands.
+        A temporary `Path` in the same folder with the same ending: a new empty file with an unpredictable name. Write
+        to it. If the block succeeds, it is flushed to disk and renamed to `path`. If the block raises, it is removed,
+        and the old file is kept.
 
     Raises:
-        OSError: when the folder cannot be made or the disk is full; it names the file.
+        OSError: if the folder cannot be created or the disk is full. The message names the file.
 
     Example:
 
@@ -130,7 +130,7 @@ def replacing(path):
 
 @contextlib.contextmanager
 def naming(path):
-    """Lets an OSError of the block tell which file it is about: that of a write to a full disk names none."""
+    """Adds the file name to an OSError of the block. The error of a full disk does not have one."""
     try:
         yield
     except OSError as error:
@@ -141,7 +141,7 @@ def naming(path):
 
 @contextlib.contextmanager
 def tensorflow_naming(path):
-    """Lets TensorFlow's own errors of writing become an OSError that names the file."""
+    """Converts write errors of TensorFlow to an OSError that names the file."""
     try:
         yield
     except tf.errors.OpError as error:
@@ -149,17 +149,17 @@ def tensorflow_naming(path):
         raise OSError(errno.EIO, f"TensorFlow could not write ({message})", str(path)) from error
 
 
-# Reading what others wrote -------------------------------------------------------------------------------------------
+# Reading untrusted files ---------------------------------------------------------------------------------------------
 
 
 @contextlib.contextmanager
 def reading(path, expected, error=ValueError):
-    """Lets whatever a damaged or hostile file makes a reader raise become one kind of error that names the file.
+    """Converts all errors of reading a damaged or malicious file to one error that names the file.
 
     Args:
         path: the file.
-        expected: str, what the file must be, as in "a whole .npz file".
-        error: class of the error, `ValueError` (default) or one below it. An OSError stays one.
+        expected: str, a description of a valid file, such as "a whole .npz file".
+        error: class of the error, `ValueError` (default) or a subclass. An OSError is not converted.
 
     Example:
 
@@ -175,16 +175,16 @@ def reading(path, expected, error=ValueError):
         if fault.filename is not None:
             raise
         raise error(f"{path} must be {expected}. Received: {fault}") from fault
-    except Exception as fault:  # readers of formats raise many kinds, and of ZIP files even RuntimeError
-        if isinstance(fault, ValueError) and str(fault).startswith(str(path)):  # it says all that there is to say
+    except Exception as fault:  # readers raise many kinds of errors, and that of ZIP files even RuntimeError
+        if isinstance(fault, ValueError) and str(fault).startswith(str(path)):  # already names the file
             raise fault if isinstance(fault, error) else error(str(fault)) from fault
         reason = str(fault).strip().partition("\n")[0][:500]
         raise error(f"{path} must be {expected}. Received: {type(fault).__name__}: {reason}") from fault
 
 
 def open_plain(path):
-    """Opens a file for reading bytes, unless it is a link, a device, a pipe or a folder: then an OSError names it."""
-    # A pipe would let `open` wait for a writer.
+    """Opens a plain file for reading bytes. Raises an OSError for a link, a device, a pipe or a folder."""
+    # `open` would block on a pipe without a writer.
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     descriptor = os.open(path, flags)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
@@ -198,15 +198,15 @@ def read_json(path, kind=dict, largest=LARGEST_JSON):
 
     Args:
         path: the file.
-        kind: the type that it must hold. Defaults to dict, a JSON object.
-        largest: int, bytes. Defaults to 64 MB.
+        kind: the expected type of the content. Defaults to dict, a JSON object.
+        largest: int, the maximum number of bytes. Defaults to 64 MB.
 
     Returns:
-        What the file holds, of type `kind`.
+        The content of the file, of type `kind`.
 
     Raises:
-        ValueError: for a file that is too large, is no JSON, or holds something else; it names the file.
-        OSError: when the file cannot be read.
+        ValueError: if the file is too large, is not JSON, or has another type. The message names the file.
+        OSError: if the file cannot be read.
 
     Example:
 
@@ -223,7 +223,7 @@ def read_json(path, kind=dict, largest=LARGEST_JSON):
 
 
 def parse_json(content, path, kind=dict):
-    """Reads JSON text that stands in the file `path`; see `read_json`. A line number may follow the path."""
+    """Parses JSON text from the file `path`, see `read_json`. `path` may include a line number."""
     with reading(path, "JSON"):
         value = json.loads(content)
         _check_depth(value, path)
@@ -237,7 +237,7 @@ JSON_KINDS = {dict: "a JSON object", list: "a JSON list", str: "a JSON string"}
 
 
 def _check_depth(value, path):
-    """Whoever walks through a value later does so by recursion."""
+    """Limits the depth of a value, as later code is recursive."""
     level, depth = [[value]], 0
     while level := [each for item in level for each in _inside(item) if isinstance(each, (dict, list))]:
         depth += 1
@@ -250,17 +250,17 @@ def _inside(value):
 
 
 def read_records(path, **kinds):
-    """Reads a file of a JSON object a line, of which a process that was killed may have left half a line.
+    """Reads a file with one JSON object per line. Invalid lines, such as incomplete ones, are left out.
 
     Args:
         path: the file.
-        **kinds: for each key that a record must have the type of its value.
+        **kinds: the type of the value for each key that a record must have.
 
     Returns:
-        `(records, left_out)`: list of dicts, and the number of lines that are no such records.
+        `(records, left_out)`: list of dicts, and the number of invalid lines.
 
     Raises:
-        OSError: when the file cannot be read.
+        OSError: if the file cannot be read.
 
     Example:
 
@@ -283,20 +283,20 @@ def read_records(path, **kinds):
 
 
 def read_arrays(path, **kinds):
-    """Reads named arrays of an `.npz` file, whose sizes are checked before memory is taken for them.
+    """Reads named arrays of an `.npz` file. Sizes are checked before memory is allocated.
 
     Args:
         path: the file.
-        **kinds: for each array the kinds of types that it may have, as NumPy's `dtype.kind` says them: "f" for floats,
-            "iu" for integers, "U" for text.
+        **kinds: the allowed values of NumPy's `dtype.kind` for each array: "f" for floats, "iu" for integers, "U" for
+            text.
 
     Returns:
-        dict of name -> array, of those of the asked arrays that are there.
+        dict of name -> array, with the requested arrays that exist.
 
     Raises:
-        ValueError: for a file that is damaged or encrypted, an array of another kind, or a compressed one of more than
-            64 MB; it names the file.
-        OSError: when the file cannot be read.
+        ValueError: if the file is damaged or encrypted, or an array has another kind, or is compressed and larger than
+            64 MB. The message names the file.
+        OSError: if the file cannot be read.
 
     Example:
 
@@ -312,20 +312,20 @@ def read_arrays(path, **kinds):
 
 
 def _read_array(path, archive, info, kinds, size):
-    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others take memory for what is declared
+    if info.compress_type not in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED):  # others allocate the declared size
         raise ValueError(f"{path} must be written by `np.savez`. Received: {info.filename} is compressed another way")
     with archive.open(info) as stream:
         version = np.lib.format.read_magic(stream)
         read = np.lib.format.read_array_header_1_0 if version == (1, 0) else np.lib.format.read_array_header_2_0
         shape, _, dtype = read(stream)
-    # Text is wide, and a type may declare any width: `itemsize` is in the size.
+    # A text dtype may declare any width, so the size includes `itemsize`.
     if dtype.kind not in kinds or dtype.hasobject:
         raise ValueError(
             f"{path} must hold numbers or text of the kind {kinds!r} in {info.filename}, no objects "
             f"(allow_pickle=False). Received: {dtype}"
         )
     declared = math.prod(shape) * dtype.itemsize
-    # In float64, to which whoever uses the numbers may bring them.
+    # At least 8 bytes per entry, as users may convert the array to float64.
     unpacked = 0 if info.compress_type == zipfile.ZIP_STORED else math.prod(shape) * max(8, dtype.itemsize)
     if declared > min(info.file_size, max(size, unpacked)) or unpacked > LARGEST_UNPACKED:
         raise ValueError(

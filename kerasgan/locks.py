@@ -12,28 +12,28 @@ import weakref
 from pathlib import Path
 
 NAME = ".lock"
-# What systems answer where a file system has no locks: some network and container file systems.
+# Errors of file systems without locks, such as some network and container file systems.
 NO_LOCKS = (errno.ENOLCK, errno.ENOSYS, errno.EINVAL, errno.EOPNOTSUPP)
 
-# What this process holds: real path of a folder -> [descriptor or None, whether the folder was made, how many hold it].
+# Locks of this process: real path of a folder -> [descriptor or None, whether it was created, number of holders].
 _held = {}
 
 
 class FolderLock:
-    """Keeps other processes from writing into a folder, until `release()` or the end of this process.
+    """Locks a folder against other processes, until `release()` or the end of this process.
 
-    The system holds the lock, on the file `.lock` in the folder, and lets go of it when the process dies, however that
-    happens: a killed training can be continued at once. The file says who holds it, and goes with the release. Locks
-    of one process do not exclude each other, so that a notebook's cell can be run again.
+    It is a system lock on the file `.lock` in the folder. The system releases it when the process ends in any way, so a
+    killed training can be continued at once. The file names the holder, and is removed with the lock. Locks of the same
+    process do not exclude each other, so a notebook cell can be run again.
 
-    Where a file system has no locks, a warning says so. A folder where this process may not write is not locked.
+    If the file system has no locks, a warning is given. A folder without write permission is not locked.
 
     Args:
-        folder: the folder; it is made where it is missing.
+        folder: the folder. It is created if it is missing.
 
     Raises:
-        BlockingIOError: if another process holds the lock; it names the process, its machine, and since when.
-        OSError: if the folder cannot be made.
+        BlockingIOError: if another process holds the lock. The message gives the process, its machine, and the time.
+        OSError: if the folder cannot be created.
 
     Example:
 
@@ -60,7 +60,7 @@ class FolderLock:
 
 
 def _acquire(folder):
-    """Returns the descriptor of the locked file, or None where there can be no lock."""
+    """Returns the descriptor of the locked file, or None if locking is not possible."""
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / NAME
     while True:
@@ -72,7 +72,7 @@ def _acquire(folder):
             raise
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # The one before may have removed the file between the two calls: then another process can lock a new one.
+            # The previous holder may have removed the file between the calls. Another process can then lock a new one.
             if os.path.samestat(os.fstat(descriptor), os.stat(path)):
                 break
         except FileNotFoundError:
@@ -82,7 +82,7 @@ def _acquire(folder):
             os.close(descriptor)
             raise BlockingIOError(
                 errno.EWOULDBLOCK,
-                f"Another training writes into this folder: {holder}. End it, or give this training another folder",
+                f"Another training writes into this folder: {holder}. End it, or use another folder",
                 str(folder),
             ) from None
         except OSError as error:
@@ -90,8 +90,8 @@ def _acquire(folder):
             if error.errno not in NO_LOCKS:
                 raise
             warnings.warn(
-                f"The file system of {str(folder)!r} has no locks ({error.strerror}): nothing keeps a second training "
-                "from writing there, too.",
+                f"The file system of {str(folder)!r} has no locks ({error.strerror}), so a second training could write "
+                "there, too.",
                 stacklevel=4,
             )
             return None
@@ -104,7 +104,7 @@ def _acquire(folder):
 
 
 def _holder(path):
-    """Says in words who holds a lock."""
+    """Describes the holder of a lock."""
     try:
         holder = json.loads(path.read_bytes()[:1000])
         words = "process {process} on {host}, since {since}".format(**holder)
@@ -115,7 +115,7 @@ def _holder(path):
 
 
 def _stands(key, descriptor):
-    """Tells whether a lock is on the file that is in the folder: the folder may have been removed, and made anew."""
+    """Returns whether a lock is on the current file in the folder, which may have been removed and created again."""
     try:
         return descriptor is not None and os.path.samestat(os.fstat(descriptor), os.stat(os.path.join(key, NAME)))
     except FileNotFoundError:
@@ -124,7 +124,7 @@ def _stands(key, descriptor):
 
 def _release(key, process):
     if process != os.getpid() or key not in _held:
-        return  # a fork: the lock is its parent's
+        return  # in a fork, the parent owns the lock
     _held[key][-1] -= 1
     if _held[key][-1] > 0:
         return
@@ -140,7 +140,7 @@ def _release(key, process):
 
 
 def _leave_to_parent():
-    """Lets a fork forget its parent's locks, which otherwise would last until the fork ends, too."""
+    """Drops the locks of the parent in a fork. Otherwise they would last until the fork ends."""
     for descriptor, *_ in _held.values():
         if descriptor is not None:
             os.close(descriptor)

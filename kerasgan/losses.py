@@ -1,23 +1,23 @@
-"""Adversarial losses: what D and G minimise, given logits.
+"""Adversarial losses of D and G, computed from logits.
 
-Every loss is a small serialisable object with two methods, so a paper's `train_step` reads the same with each of them:
+Every loss is a serialisable object with two methods, which a paper's `train_step` calls:
 
     loss.discriminator_loss(real_logits, fake_logits)
     loss.generator_loss(fake_logits, real_logits)
 
-These two are all that a loss of one's own must have. It may define besides, each with a default (see `Completed`):
+A custom loss needs only these two. It may also define the following, which have defaults (see `Completed`):
 
-- `needs_real_logits`: whether `generator_loss` looks at `real_logits`; relativistic losses compare the two. Default:
-  True for a loss of one's own, and False for a subclass of `AdversarialLoss`. Where False, None is passed.
-- `probabilities(real_logits, fake_logits)`: the means of D(x) and D(G(z)), logged as `d_real` and `d_fake`. Default: of
-  the logits' sigmoid.
-- `certainty(real_logits, fake_logits)`: what adaptive augmentation follows. Default: E sign(D(x) - 1/2).
+- `needs_real_logits`: whether `generator_loss` uses `real_logits`, as relativistic losses do. If False, None is passed.
+  Default: True for a custom loss, and False for a subclass of `AdversarialLoss`.
+- `probabilities(real_logits, fake_logits)`: the means of D(x) and D(G(z)), logged as `d_real` and `d_fake`. Default:
+  the means of the sigmoid of the logits.
+- `certainty(real_logits, fake_logits)`: the overfitting measure of adaptive augmentation. Default: E sign(D(x) - 1/2).
 - `draw_from(seed_generator)`: called by `compile`, for losses that draw random numbers.
-- `count_by(step)`: called by `compile`, for losses that change in the course of a training.
+- `count_by(step)`: called by `compile`, for losses that change during training.
 
-Logits may be one tensor of any shape (a PatchGAN's map) or a list of them (several discriminators): means are taken
-over each and then over the list. Where a discriminator outputs a dict, the logits are its entry `"logits"`. All
-arithmetic is in float32.
+Logits may be one tensor of any shape (the map of a PatchGAN) or a list of them (several discriminators). The loss is
+the mean over each tensor and then over the list. If a discriminator outputs a dict, the logits are its entry
+`"logits"`. All arithmetic is in float32.
 """
 
 import keras
@@ -30,15 +30,15 @@ softplus = tf.nn.softplus  # softplus(-x) = -log sigmoid(x); softplus(x) = -log(
 
 
 def entry(outputs, name):
-    """Returns the entry `name` of a discriminator's outputs, of each one in a list; what is no dict is all logits."""
+    """Returns the entry `name` of each output of a discriminator. An output that is not a dict is the logits."""
     if isinstance(outputs, (list, tuple)):
         return [entry(output, name) for output in outputs]
     if isinstance(outputs, dict) and name in outputs:
         return outputs[name]
     if isinstance(outputs, dict) or name != "logits":
         raise ValueError(
-            f"The discriminator must output a dict with the entry {name!r}, as that of "
-            f"`kerasgan.networks.with_features` does. Received: {outputs}"
+            f"The discriminator must output a dict with the entry {name!r}. Received: {outputs}. Remedy: "
+            "`kerasgan.networks.with_features(discriminator)`"
         )
     return outputs
 
@@ -51,10 +51,10 @@ def over_outputs(function, *outputs, name="logits"):
 
 
 class AdversarialLoss(KnowsItsArguments):
-    """Base of the adversarial losses: averages a subclass's formulas over a discriminator's outputs.
+    """Base class of adversarial losses. It averages the formulas of a subclass over the outputs of a discriminator.
 
-    A subclass writes `on_discriminator(real, fake)` and `on_generator(fake, real)` for one float32 tensor of logits.
-    Its constructor's arguments are kept as attributes of the same names and listed in `arguments`.
+    A subclass implements `on_discriminator(real, fake)` and `on_generator(fake, real)` for float32 tensors of logits.
+    It stores the arguments of its constructor as attributes of the same names and lists them in `arguments`.
     """
 
     arguments = ()
@@ -73,24 +73,27 @@ class AdversarialLoss(KnowsItsArguments):
         return over_outputs(self.on_generator, fake_logits, real_logits)
 
     def probabilities(self, real_logits, fake_logits):
-        """Returns the mean of D(x) and of D(G(z)) as two scalars: 1/2 is where the theory says training ends."""
+        """Returns the means of D(x) and of D(G(z)), two scalars. Both are 1/2 at the theoretical optimum."""
         return (
             over_outputs(lambda real, fake: tf.reduce_mean(self.probability(real, fake)), real_logits, fake_logits),
             over_outputs(lambda real, fake: tf.reduce_mean(self.probability(fake, real)), real_logits, fake_logits),
         )
 
     def probability(self, logits, others):
-        """Returns D's probability that `logits` are of real images; `others` are the logits of the other kind."""
+        """Returns D's probability that images with `logits` are real. `others` are the logits of the other kind."""
         return tf.sigmoid(logits)
 
     def certainty(self, real_logits, fake_logits):
-        """Returns E sign(P(x) - 1/2) over real images x, a scalar in [-1, 1]: 0 where D knows nothing, 1 where it has
-        each of them right; E sign D(x) for logits whose probability is their sigmoid."""
+        """Returns E sign(P(x) - 1/2) over real images x, a scalar in [-1, 1].
+
+        It is 0 if D guesses, and 1 if D classifies all of them correctly. If the probability is the sigmoid of the
+        logits, it equals E sign D(x).
+        """
         one = lambda real, fake: tf.reduce_mean(tf.sign(self.probability(real, fake) - 0.5))  # noqa: E731
         return over_outputs(one, real_logits, fake_logits)
 
     def draw_from(self, seed_generator):
-        """Takes the source of random numbers, which a model's `compile` offers to each loss."""
+        """Receives the source of random numbers. `compile` calls it for each loss."""
 
     def get_config(self):
         return {name: getattr(self, name) for name in self.arguments}
@@ -120,11 +123,11 @@ class _CrossEntropy(AdversarialLoss):
 class Minimax(_CrossEntropy):
     """The minimax game (Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, equation 1).
 
-    D minimises -E log D(x) - E log(1 - D(G(z))); G minimises E log(1 - D(G(z))), whose gradient vanishes while D
+    D minimises -E log D(x) - E log(1 - D(G(z))). G minimises E log(1 - D(G(z))). The gradient of G vanishes while D
     rejects the samples with confidence.
 
     Args:
-        label_smoothing: float in [0, 0.5). Real images are asked to score 1 - `label_smoothing`; fake ones stay at 0.
+        label_smoothing: float in [0, 0.5). D's target is 1 - `label_smoothing` for real images and 0 for fake ones.
             Defaults to 0.
     """
 
@@ -136,10 +139,11 @@ class Minimax(_CrossEntropy):
 class NonSaturating(_CrossEntropy):
     """The non-saturating loss (Goodfellow et al. 2014, https://arxiv.org/abs/1406.2661, end of section 3).
 
-    D's loss is that of the minimax game; G minimises -E log D(G(z)): the same fixed point, stronger gradients early on.
+    D has the loss of the minimax game. G minimises -E log D(G(z)), which has the same fixed point and stronger
+    gradients early in training.
 
     Args:
-        label_smoothing: float in [0, 0.5). Real images are asked to score 1 - `label_smoothing`; fake ones stay at 0.
+        label_smoothing: float in [0, 0.5). D's target is 1 - `label_smoothing` for real images and 0 for fake ones.
             Defaults to 0.
     """
 
@@ -156,8 +160,8 @@ class LeastSquares(AdversarialLoss):
     Args:
         a: float. D's target for fake images. Defaults to 0.
         b: float. D's target for real images. Defaults to 1.
-        c: float. What G wants D to say of its images. Defaults to 1, the 0-1 coding of equation 9; a=-1, b=1, c=0 is
-            equation 8, which minimises the Pearson chi-squared divergence.
+        c: float. G's target for fake images. Defaults to 1, the 0-1 coding of equation 9. a=-1, b=1, c=0 is equation 8,
+            which minimises the Pearson chi-squared divergence.
     """
 
     arguments = ("a", "b", "c")
@@ -176,17 +180,17 @@ class LeastSquares(AdversarialLoss):
         return 0.5 * tf.reduce_mean((fake - self.c) ** 2)
 
     def probability(self, logits, others):
-        """The optimal D is (b p_data + a p_g) / (p_data + p_g) (equation 5); solved for p_data's share."""
+        """Solves the optimal D, (b p_data + a p_g) / (p_data + p_g) (equation 5), for the share of p_data."""
         return tf.clip_by_value((logits - self.a) / (self.b - self.a), 0.0, 1.0)
 
 
 @keras.saving.register_keras_serializable("kerasgan")
 class Wasserstein(AdversarialLoss):
-    """The Wasserstein critic's loss (Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875, equation 2).
+    """The loss of a Wasserstein critic (Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875, equation 2).
 
-    The critic minimises E f(G(z)) - E f(x), the negative of its estimate of the distance; G minimises -E f(G(z)).
-    Only for critics held Lipschitz, by clipping or by a penalty. A critic gives no probabilities: the logged
-    `d_real` and `d_fake` are the shares of pairs in which the real image, or the fake one, scores higher.
+    The critic minimises E f(G(z)) - E f(x), the negative of its estimate of the distance. G minimises -E f(G(z)). The
+    critic must be Lipschitz: use weight clipping or a gradient penalty. A critic has no probabilities, so `d_real` and
+    `d_fake` are the shares of pairs in which the real, or the fake, image scores higher.
     """
 
     def on_discriminator(self, real, fake):
@@ -203,7 +207,7 @@ class Wasserstein(AdversarialLoss):
 class Hinge(AdversarialLoss):
     """The hinge loss (Lim & Ye 2017, https://arxiv.org/abs/1705.02894; Miyato et al. 2018, equations 16 and 17).
 
-    D minimises E max(0, 1 - D(x)) + E max(0, 1 + D(G(z))); G minimises -E D(G(z)).
+    D minimises E max(0, 1 - D(x)) + E max(0, 1 + D(G(z))). G minimises -E D(G(z)).
     """
 
     def on_discriminator(self, real, fake):
@@ -217,9 +221,10 @@ class Hinge(AdversarialLoss):
 class Relativistic(AdversarialLoss):
     """The relativistic paired loss, RpGAN (Jolicoeur-Martineau 2018, https://arxiv.org/abs/1807.00734).
 
-    In the form of Huang et al. 2024 (https://arxiv.org/abs/2501.05441, equation 2): with f(t) = -log(1 + e^-t),
-    D maximises E f(D(x) - D(G(z))) and G maximises E f(D(G(z)) - D(x)). `d_real` is the mean probability
-    sigmoid(D(x) - D(G(z))) that the real one of a pair is the more realistic, `d_fake` that of the fake one.
+    This is the form of Huang et al. 2024 (https://arxiv.org/abs/2501.05441, equation 2): with f(t) = -log(1 + e^-t),
+    D maximises E f(D(x) - D(G(z))) and G maximises E f(D(G(z)) - D(x)). `d_real` is the mean of
+    sigmoid(D(x) - D(G(z))), the probability that the real image of a pair is the more realistic one. `d_fake` is that
+    of the fake image.
     """
 
     needs_real_logits = True
@@ -235,7 +240,7 @@ class Relativistic(AdversarialLoss):
 
 
 class _Around(AdversarialLoss):
-    """A loss that changes a part of another one, `adversarial`."""
+    """Base of losses that change a part of another loss, `adversarial`."""
 
     arguments = ("adversarial",)
 
@@ -274,20 +279,19 @@ class _Around(AdversarialLoss):
 class FeatureMatching(_Around):
     """Feature matching (Salimans et al. 2016, https://arxiv.org/abs/1606.03498, section 3.1).
 
-    D is trained as ever; G minimises |E f(x) - E f(G(z))|^2, where f are activations inside D and the means are over
-    the batch, those of all devices. The discriminator must output f too: see `kerasgan.networks.with_features`.
+    The loss of D is unchanged. G minimises |E f(x) - E f(G(z))|^2, where f are activations inside D and the means are
+    over the batch of all devices. The discriminator must also output f: see `kerasgan.networks.with_features`.
 
-    `per_image=True` is the feature matching of translators (Wang et al. 2018, https://arxiv.org/abs/1711.11585,
-    equation 4), which know the real image of each generated one: E |f(x) - f(G)|, the mean absolute difference of the
-    features of the two. Of several layers and discriminators it is the mean.
+    With `per_image=True`, it is the feature matching of translators (Wang et al. 2018,
+    https://arxiv.org/abs/1711.11585, equation 4): E |f(x) - f(G)|, the mean absolute difference between the features of
+    each generated image and its real one. With several layers or discriminators, it is the mean over these.
 
     Args:
-        adversarial: as `losses.get` takes it: the loss of D, and of G with `adversarial_weight`. Defaults to
-            `"non_saturating"`.
-        weight: float. Of the distance of the features. Defaults to 1.
-        adversarial_weight: float. Of G's adversarial loss beside it. Defaults to 0: in the paper the distance takes
-            its place.
-        per_image: bool. Whether images are compared one by one. Defaults to False, their means.
+        adversarial: anything that `losses.get` accepts. It is the loss of D, and of G with `adversarial_weight`.
+            Defaults to `"non_saturating"`.
+        weight: float. Weight of the feature distance. Defaults to 1.
+        adversarial_weight: float. Weight of G's adversarial loss. Defaults to 0, as in the paper.
+        per_image: bool. Whether to compare each image with its real one instead of the means. Defaults to False.
 
     Example:
 
@@ -307,7 +311,7 @@ class FeatureMatching(_Around):
         self.weight, self.adversarial_weight, self.per_image = weight, adversarial_weight, per_image
 
     def distance(self, fake_outputs, real_outputs):
-        """Returns the distance of the features in two outputs of a discriminator, a float32 scalar without a weight."""
+        """Returns the unweighted distance of the features in two outputs of a discriminator, a float32 scalar."""
 
         def of_means(fake, real):
             difference = replicas.mean(tf.reduce_mean(fake, axis=0) - tf.reduce_mean(real, axis=0))
@@ -330,16 +334,15 @@ class FeatureMatching(_Around):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class LabelFlipping(_Around):
-    """Flips the labels of some images: D is told that a real image is fake, or a fake one real.
+    """Flips the labels of some images in the loss of D.
 
-    An old remedy for a discriminator that is too sure of itself, which Salimans et al. (2016,
-    https://arxiv.org/abs/1606.03498, section 3.4) replaced by one-sided smoothing, the `label_smoothing` of the
-    logarithmic losses. With probability p the logits of a real image and of the fake one beside it change places in D's
-    loss, so that each label is wrong with probability p, whatever the loss. G's loss stays as it is. What `evaluate`
-    reports as `d_loss` is the same, with labels flipped.
+    With probability p, the logits of a real image and of its fake neighbour in the batch are swapped, so each label is
+    wrong with probability p. The loss of G is unchanged. The `d_loss` of `evaluate` also uses flipped labels. Label
+    flipping makes D less confident. An alternative is one-sided smoothing (Salimans et al. 2016,
+    https://arxiv.org/abs/1606.03498, section 3.4), the `label_smoothing` of the logarithmic losses.
 
     Args:
-        adversarial: as `losses.get` takes it. Defaults to `"non_saturating"`.
+        adversarial: anything that `losses.get` accepts. Defaults to `"non_saturating"`.
         flip_probability: float in [0, 0.5), p. Defaults to 0.05.
 
     Example:
@@ -366,7 +369,7 @@ class LabelFlipping(_Around):
             self.seed_generator = keras.random.SeedGenerator()
         real, fake = (tf.nest.flatten(entry(outputs, "logits")) for outputs in (real_logits, fake_logits))
         rows = keras.ops.shape(real[0])[0]
-        # A label is one for all of D's outputs.
+        # All outputs of D share the labels.
         flips = random.uniform((rows,), self.seed_generator) < self.flip_probability
         flips = [tf.reshape(flips, (-1,) + (1,) * (len(x.shape) - 1)) for x in real]
         flipped_real = [tf.where(flip, f, r) for flip, r, f in zip(flips, real, fake)]
@@ -378,16 +381,16 @@ class LabelFlipping(_Around):
 class TopK(_Around):
     """Top-k training of G (Sinha et al. 2020, https://arxiv.org/abs/2002.06224, section 3).
 
-    G learns from those k of its images only that D takes for the most real. k begins as the size of the batch and falls
-    with the steps to a share nu of it: k = max(decay^n, share) of the batch after n times `steps`. An image's logits,
-    where it has several, count by their mean. Each device chooses among its own part of the batch. D's loss stays.
+    G learns only from the k images of the batch with the highest logits. After n times `steps` training steps, k is the
+    share max(decay^n, share) of the batch. If an image has several logits, their mean is used. Each device selects from
+    its own part of the batch. The loss of D is unchanged.
 
     Args:
-        adversarial: as `losses.get` takes it; not one that compares logits, such as `"relativistic"`. Defaults to
-            `"non_saturating"`.
-        share: float in (0, 1], nu. Defaults to 0.5, the paper's for CIFAR-10.
-        decay: float in (0, 1], gamma. Defaults to 0.99, the paper's.
-        steps: int. Steps of the training between two falls. Defaults to 1000; the paper's are an epoch.
+        adversarial: anything that `losses.get` accepts, except losses that compare logits, such as `"relativistic"`.
+            Defaults to `"non_saturating"`.
+        share: float in (0, 1], nu. Defaults to 0.5, as in the paper for CIFAR-10.
+        decay: float in (0, 1], gamma. Defaults to 0.99, as in the paper.
+        steps: int. Training steps between two reductions of k. Defaults to 1000. The paper uses one epoch.
 
     Example:
 
@@ -406,7 +409,7 @@ class TopK(_Around):
             raise ValueError(f"`steps` must be an int of at least 1. Received: {steps!r}")
         if self.adversarial.needs_real_logits:
             raise ValueError(
-                f"`adversarial` must judge each image by itself. Received: {type(self.adversarial).__name__}"
+                f"`adversarial` must not compare images with each other. Received: {type(self.adversarial).__name__}"
             )
         self.share, self.decay, self.steps, self.step = share, decay, int(steps), None
 
@@ -422,10 +425,10 @@ class TopK(_Around):
         count = tf.maximum(tf.round(share * tf.cast(rows, tf.float32)), 1.0)
         scores = sum(tf.reduce_mean(tf.reshape(x, (rows, -1)), axis=1) for x in logits)
         order = tf.argsort(tf.stop_gradient(scores), direction="DESCENDING", stable=True)
-        rank = tf.cast(tf.argsort(order), tf.float32)  # shapes stay: XLA compiles one step for every k
+        rank = tf.cast(tf.argsort(order), tf.float32)  # static shapes: XLA compiles one step for every k
 
         def chosen(x):
-            """The mean over the chosen is that of all, less what the others, all set to 0, would add."""
+            """Returns the mean over the chosen: that of all with the others set to 0, minus the share of the zeros."""
             keep = tf.reshape(rank < count, (-1,) + (1,) * (len(x.shape) - 1))
             others = tf.cast(rows, tf.float32) - count
             whole_batch = self.adversarial.generator_loss(tf.where(keep, x, 0.0))
@@ -439,11 +442,11 @@ class TopK(_Around):
 class Completed(AdversarialLoss):
     """Wraps a user's loss of two methods and adds defaults for the others.
 
-    `losses.get`, and so `compile`, puts it around such a loss. What the loss itself defines goes first.
+    `losses.get` and `compile` wrap such a loss automatically. Methods that the loss defines are used.
 
     Args:
         loss: object with `discriminator_loss(real_logits, fake_logits)` and `generator_loss(fake_logits, real_logits)`.
-            To be saved with a model it also needs what Keras asks of such objects: `get_config`, and a registered name.
+            To be saved with a model, it also needs `get_config` and a name registered in Keras.
 
     Example:
 
@@ -458,7 +461,7 @@ class Completed(AdversarialLoss):
 
     def __init__(self, loss):
         self.loss = loss
-        # Nobody knows whether it looks at them.
+        # It is unknown whether the loss uses them.
         self.needs_real_logits = getattr(loss, "needs_real_logits", True)
         for name in ("probabilities", "probability", "certainty", "draw_from", "count_by"):
             if hasattr(loss, name):
@@ -495,7 +498,7 @@ def get(loss):
     Args:
         loss: str, one of `"minimax"`, `"non_saturating"`, `"least_squares"`, `"wasserstein"`, `"hinge"`,
             `"relativistic"`, `"top_k"`; or a config made by `keras.saving.serialize_keras_object`; or an object with
-            `discriminator_loss` and `generator_loss`; what else models ask of a loss gets its default by `Completed`.
+            `discriminator_loss` and `generator_loss`, for which `Completed` adds the other methods.
 
     Returns:
         An object with `discriminator_loss(real_logits, fake_logits)` and `generator_loss(fake_logits, real_logits)`.

@@ -1,4 +1,4 @@
-"""Keras's Adam in one pass over the weights, and RMSprop as used by the authors of WGAN."""
+"""A fused Adam, and RMSprop as used by the authors of WGAN."""
 
 import keras
 import tensorflow as tf
@@ -6,17 +6,17 @@ import tensorflow as tf
 
 @keras.saving.register_keras_serializable("kerasgan")
 class Adam(keras.optimizers.Adam):
-    """Adam (Kingma, Ba 2015, https://arxiv.org/abs/1412.6980), algorithm 1 by the formula before section 2.1.
+    """Adam (Kingma, Ba 2015, https://arxiv.org/abs/1412.6980, algorithm 1) with TensorFlow's fused kernel.
 
-    Arguments, state and arithmetic are those of `keras.optimizers.Adam`, which models take as well, and which the name
-    `"adam"` stands for; `epsilon` is the formula's epsilon-hat. Keras writes an update as a dozen operations, each of
-    which reads and writes all weights unless XLA joins them. TensorFlow's own kernel reads and writes them once, and is
-    the faster one where XLA does not compile the step, as on CPUs.
+    Arguments, state and arithmetic are those of `keras.optimizers.Adam`, which models accept as well (also by the name
+    `"adam"`). The formula is the one before section 2.1, and `epsilon` is its epsilon-hat. Keras computes an update
+    with a dozen operations, each of which reads and writes all weights, unless XLA fuses them. The fused kernel reads
+    and writes them once. It is faster if XLA does not compile the step, as on CPUs.
 
-    The kernel subtracts beta_2 from 1 in float32, which changes the second moment by a hundred-thousandth. Where a
-    batch looks up a row of an embedding several times, this class squares the sum of these gradients, as the formula
-    does; Keras sums their squares. `beta_2` may be a schedule over the steps, such as `kerasgan.schedules.Cosine`; the
-    correction of the second moment takes its present value.
+    Three details differ from Keras. The kernel computes 1 - beta_2 in float32, which changes the second moment by a
+    hundred-thousandth. If a batch looks up a row of an embedding several times, this class squares the sum of the
+    gradients, as in the formula, while Keras sums their squares. `beta_2` may be a schedule over the steps, such as
+    `kerasgan.schedules.Cosine`; the bias correction of the second moment uses its current value.
 
     Example:
 
@@ -55,15 +55,16 @@ class Adam(keras.optimizers.Adam):
 
 
 def lazy_adam(learning_rate, every, beta_1=0.0, beta_2=0.99, epsilon=1e-8):
-    """Makes the Adam of a player whose penalty is lazy (Karras et al. 2020, https://arxiv.org/abs/1912.04958, app. B).
+    """Returns an Adam for lazy regularization (Karras et al. 2020, https://arxiv.org/abs/1912.04958, appendix B).
 
-    For c = k / (k + 1) the rate is multiplied by c and the betas are raised to the power c: the authors make a step of
-    Adam for the penalty besides the k steps for the loss. Here the penalty's gradient joins that of the loss.
+    With c = k / (k + 1), the learning rate is multiplied by c, and the betas are raised to the power c. The authors
+    make one step of Adam for the penalty after each k steps for the loss. Here the gradient of the penalty is added to
+    that of the loss.
 
     Args:
-        learning_rate: float. The rate without the correction.
+        learning_rate: float. The rate before the correction.
         every: int, k, the interval of the penalty.
-        beta_1, beta_2, epsilon: as of `Adam`, without the correction. Default to 0, 0.99 and 1e-8, those of StyleGAN.
+        beta_1, beta_2, epsilon: as in `Adam`, before the correction. Default to 0, 0.99 and 1e-8, as in StyleGAN.
 
     Returns:
         An `Adam`.
@@ -79,28 +80,28 @@ def lazy_adam(learning_rate, every, beta_1=0.0, beta_2=0.99, epsilon=1e-8):
 
 
 def _handle(variable):
-    # Keras's variables hold TensorFlow's, of which a strategy gives each replica its own.
+    # Keras's variables wrap TensorFlow's. Under a strategy, each replica has its own.
     return (variable.value if isinstance(variable, keras.Variable) else variable).handle
 
 
 @keras.saving.register_keras_serializable("kerasgan")
 class RMSprop(keras.optimizers.RMSprop):
-    """RMSprop (Tieleman, Hinton 2012) with epsilon beside the root, as the authors of WGAN trained.
+    """RMSprop (Tieleman, Hinton 2012) with epsilon outside the square root, as used by the authors of WGAN.
 
-    v <- rho v + (1 - rho) g^2, then w <- w - rate g / (sqrt(v) + epsilon). Keras has g / sqrt(v + epsilon): its 1e-7
-    outweighs v where gradients are below 1e-3, as those of a clipped critic are. At a gradient of 1e-5 its first step
-    is 0.3 % of this one.
+    v <- rho v + (1 - rho) g^2, then w <- w - rate g / (sqrt(v) + epsilon). Keras computes g / sqrt(v + epsilon). Its
+    epsilon of 1e-7 dominates v if gradients are below 1e-3, as those of a clipped critic. At a gradient of 1e-5, the
+    first step of Keras's RMSprop is 0.3 % of this one.
 
-    The defaults are those of the authors' code (https://arxiv.org/abs/1701.07875, algorithm 1 states the rate; the
-    others are their framework's). With `centered`, g's running mean squared is taken from v; with `momentum`, steps add
-    up. State is that of `keras.optimizers.RMSprop`.
+    The defaults are those of the authors' code (the rate is in algorithm 1 of https://arxiv.org/abs/1701.07875, the
+    others are defaults of their framework). With `centered`, the squared running mean of g is subtracted from v. The
+    state is that of `keras.optimizers.RMSprop`.
 
     Args:
         learning_rate: float or a schedule. Defaults to 5e-5.
-        rho: float. Decay of the mean square. Defaults to 0.99.
+        rho: float. Decay rate of the mean square. Defaults to 0.99.
         momentum: float. Defaults to 0.
         epsilon: float. Defaults to 1e-8.
-        **kwargs: the others of `keras.optimizers.RMSprop`.
+        **kwargs: other arguments of `keras.optimizers.RMSprop`.
 
     Example:
 

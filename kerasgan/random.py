@@ -1,19 +1,18 @@
-"""Random draws that do not depend on how many replicas share a batch.
+"""Random numbers that do not depend on the number of replicas.
 
-A `keras.random.SeedGenerator` keeps one state per replica, and all replicas hold the same one: drawn naively,
-every replica of a `tf.distribute` strategy would see the same noise. Here the numbers of the whole global batch are
-drawn everywhere and each replica keeps its own slice. Two devices with half a batch each therefore train on exactly
-the numbers that one device with the whole batch would have drawn.
+A `keras.random.SeedGenerator` has the same state on all replicas of a `tf.distribute` strategy, so all of them would
+draw the same noise. Here, each replica draws the numbers of the whole global batch and keeps its own slice. Two devices
+with half a batch each then train on the same numbers as one device with the whole batch.
 
-They are made from Philox's bits, which TensorFlow draws alike everywhere. Its floats it makes from other bits where XLA
-compiles the step.
+The numbers are computed from the bits of Philox, which are the same on all devices and with XLA. TensorFlow's own
+floats differ with XLA.
 """
 
 import tensorflow as tf
 
 
 def unit(shape, seed):
-    """Uniform numbers in (0, 1), the same on all replicas: 23 random bits each, the ends excluded.
+    """Draws uniform numbers in (0, 1), the same on all replicas: 23 random bits each, the ends excluded.
 
     Args:
         shape: tuple.
@@ -27,7 +26,7 @@ def unit(shape, seed):
 
 
 def _share(shape, seed):
-    """Draws for the global batch and returns this replica's rows."""
+    """Draws for the global batch and returns the rows of this replica."""
     context = tf.distribute.get_replica_context()
     replicas = context.num_replicas_in_sync if context else 1
     if replicas == 1:
@@ -38,7 +37,7 @@ def _share(shape, seed):
 
 
 def normal(shape, seed):
-    """Standard normal numbers for one replica's part of the batch, by inversion of the distribution function.
+    """Draws standard normal numbers for one replica's part of the batch, by inversion of the distribution function.
 
     Args:
         shape: tuple. The first entry is the batch of this replica.
@@ -51,7 +50,7 @@ def normal(shape, seed):
 
 
 def uniform(shape, seed, minval=0.0, maxval=1.0):
-    """Uniform numbers between `minval` and `maxval` for one replica's part of the batch.
+    """Draws uniform numbers between `minval` and `maxval` for one replica's part of the batch.
 
     Args:
         shape: tuple. The first entry is the batch of this replica.
@@ -66,7 +65,7 @@ def uniform(shape, seed, minval=0.0, maxval=1.0):
 
 
 def integers(shape, seed, minval, maxval):
-    """Evenly drawn integers from `minval` to `maxval - 1` for one replica's part of the batch.
+    """Draws uniform integers from `minval` to `maxval - 1` for one replica's part of the batch.
 
     Args:
         shape: tuple. The first entry is the batch of this replica.

@@ -24,13 +24,13 @@ def same_class(classifier, images, translated):
 
 
 def total_variation(images):
-    """The mean absolute difference of pixels that are neighbours in a row, plus that of those in a column."""
+    """The mean absolute difference of neighbouring pixels in rows, plus that in columns."""
     rows = tf.reduce_mean(tf.abs(images[:, :, 1:] - images[:, :, :-1]))
     return rows + tf.reduce_mean(tf.abs(images[:, 1:] - images[:, :-1]))
 
 
 def mean_gradient(images):
-    """The mean length of the gradient of the images: total variation that is the same in all directions."""
+    """The mean length of the gradient of the images: isotropic total variation."""
     right = images[:, :-1, 1:] - images[:, :-1, :-1]
     down = images[:, 1:, :-1] - images[:, :-1, :-1]
     return tf.reduce_mean(tf.sqrt(tf.square(right) + tf.square(down) + 1e-12))

@@ -1,4 +1,4 @@
-"""Regularizers of an autoencoder's codes or images."""
+"""Regularizers of the codes or images of autoencoders."""
 
 import keras
 import tensorflow as tf
@@ -7,7 +7,7 @@ from kerasgan import replicas
 
 
 class _Regularizer:
-    """Base: a weight, and a value of equal rank for all terms. Subclasses define `value(images, code, output)`."""
+    """Base class with a weight. Subclasses define `value(images, code, output)`."""
 
     def __init__(self, weight):
         if weight < 0:
@@ -27,10 +27,10 @@ class _Regularizer:
 
 @keras.saving.register_keras_serializable("kerasgan")
 class Sparse(_Regularizer):
-    """Penalizes mean activations of code units far from a small rate (Ng 2011, CS294A lecture notes, section 3).
+    """Sparsity of the code: keeps mean activations near a small rate (Ng 2011, CS294A lecture notes, section 3).
 
-    weight sum_j KL(rate || mean activation of unit j), with the mean over the batch of all devices together. The units
-    of the code must lie in (0, 1), as those of a sigmoid do.
+    The penalty is weight sum_j KL(rate || mean activation of unit j), with the mean over the batch of all devices. The
+    code must be in (0, 1), such as the output of a sigmoid.
 
     Args:
         rate: float in (0, 1), rho. Defaults to 0.05.
@@ -57,8 +57,9 @@ class Sparse(_Regularizer):
 class KeepsDistances(_Regularizer):
     """Penalizes differences between distances of codes and of images: multidimensional scaling.
 
-    weight mean over the pairs i, j of the batch of (|X_i - X_j| - |E_i - E_j|)^2, as in the embedding with autoencoder
-    regularization (Yu et al. 2013, https://doi.org/10.1007/978-3-642-40994-3_14), case MDS.
+    The penalty is weight times the mean over the pairs i, j of the batch of (|X_i - X_j| - |E_i - E_j|)^2, where X are
+    images and E codes. This is the case MDS of embedding with autoencoder regularization (Yu et al. 2013,
+    https://doi.org/10.1007/978-3-642-40994-3_14).
 
     Args:
         weight: float. Defaults to 1.
@@ -72,7 +73,7 @@ class KeepsDistances(_Regularizer):
 
 
 def _distances(rows):
-    """Distances between all rows: (batch, batch) float32, with a gradient of 0 where two rows are equal."""
+    """Returns distances between all rows, float32 (batch, batch), with gradient 0 if two rows are equal."""
     rows = tf.reshape(tf.cast(rows, tf.float32), (tf.shape(rows)[0], -1))
     squares = tf.reduce_sum(tf.square(rows[:, None] - rows[None]), axis=-1)
     apart = squares > 0
@@ -83,7 +84,7 @@ NAMES = {"sparse": Sparse, "keeps_distances": KeepsDistances}
 
 
 def get(regularizer):
-    """Returns the list of terms that `regularizer` names.
+    """Returns the list of terms for the argument `regularizer`.
 
     Args:
         regularizer: None, a name (`"sparse"`, `"keeps_distances"`), a config, a callable from (images, code, output) to

@@ -21,7 +21,7 @@ from kerasgan.version import __version__
 # A page that a mail still carries.
 LARGEST_ANIMATION = 15_000_000
 MOST_PICTURES = 4
-# D tells real from generated images about as surely as this: nothing is left for G to learn from (see tutorial 11).
+# From these values on, D separates real and generated images so well that G cannot learn (see tutorial 11).
 SURE = 0.95
 
 STYLE = """
@@ -43,22 +43,22 @@ img { max-width: 100%; background: #fff; }
 
 
 def write(run, path=None):
-    """Writes a page about a run that needs no other file, no network and no script.
+    """Writes a page about a run as a single HTML file without scripts.
 
-    What the folder of a run holds is shown, whoever wrote it: `log.csv` (`keras.callbacks.CSVLogger`) with its curves,
-    `options.json`, `score.json`, `samples/` (`SampleGrid`), `scores.jsonl` (`ScoreMonitor`). Every text of these files
-    is escaped.
+    The page shows the following files of the folder, if they exist: `log.csv` (`keras.callbacks.CSVLogger`) with its
+    curves, `options.json`, `score.json`, `samples/` (`SampleGrid`), `scores.jsonl` (`ScoreMonitor`). All text from
+    these files is escaped.
 
     Args:
-        run: folder of the run, such as `kerasgan train` writes.
-        path: where to write. Defaults to `report.html` in that folder.
+        run: folder of the run, for example of `kerasgan train`.
+        path: path of the page. Defaults to `report.html` in that folder.
 
     Returns:
         The path of the page.
 
     Raises:
-        ValueError: if the folder holds nothing of a run, or a file in it is damaged; it names the file. Lines that a
-            killed process left half-written are left out, and the page says so.
+        ValueError: if the folder is not that of a run, or a file in it is damaged. The message names the file.
+            Incomplete lines of a killed process are left out, with a note on the page.
 
     Example:
 
@@ -112,52 +112,51 @@ kerasgan {__version__}</p>
 
 
 def findings(epochs, curves, run=None, evaluations=()):
-    """Reads the symptoms of failing trainings from the logs.
+    """Finds symptoms of failing trainings in the logs.
 
     Args:
         epochs: numbers of the epochs.
-        curves: dict of name -> array with a value per epoch, as logged; NaN where there is none.
+        curves: dict of name -> array with a logged value per epoch, NaN for epochs without a value.
         run: folder of the run, or None.
-        evaluations: list of dicts with "epoch" and "scores", as `ScoreMonitor` records them.
+        evaluations: list of dicts with "epoch" and "scores", as recorded by `ScoreMonitor`.
 
     Returns:
-        list of sentences: the symptom, and the remedy.
+        list of sentences with symptoms and remedies.
 
     Example:
 
     >>> findings([1, 2, 3], {"d_real": np.array([0.9, 0.99, 1.0]), "d_fake": np.array([0.1, 0.01, 0.0])})[0][:60]
-    'D tells real from generated images almost surely in the last'
+    'D separates real and generated images almost perfectly in th'
     """
     found = []
-    # Of a run from Python the folder does not tell.
+    # For a run from Python, the folder does not show whether it has ended.
     if run is not None and (Path(run) / "options.json").exists() and not (Path(run) / "model.keras").exists():
         found.append(
-            "The run has not ended: there is no model.keras. It continues where it stood with the same command and "
-            "--resume."
+            "The run has not ended: there is no model.keras. To continue it, run the same command with --resume."
         )
     for name in ("d_loss", "g_loss"):
         values = curves.get(name)
         broken = [] if values is None else [int(e) for e, value in zip(epochs, values) if not math.isfinite(value)]
         if broken:
             found.append(
-                f"{name} is not finite in epoch {broken[0]}: the training diverged. Lower the learning rates, or leave "
-                "mixed_float16 for mixed_bfloat16 or float32."
+                f"{name} is not finite in epoch {broken[0]}: the training diverged. Lower the learning rates, or use "
+                "mixed_bfloat16 or float32 instead of mixed_float16."
             )
     last = max(1, len(epochs) // 3)
     if len(epochs) >= 3 and "d_real" in curves and "d_fake" in curves:
         real, fake = curves["d_real"][-last:].mean(), curves["d_fake"][-last:].mean()
         if real > SURE and fake < 1 - SURE:
             found.append(
-                f"D tells real from generated images almost surely in the last third of the epochs (D(x) = {real:.3f}, "
-                f"D(G(z)) = {fake:.3f}): G learns from next to nothing. Use penalty='r1', augment='diffaugment' with "
-                "few images, or a smaller rate for D."
+                "D separates real and generated images almost perfectly in the last third of the epochs "
+                f"(D(x) = {real:.3f}, D(G(z)) = {fake:.3f}), so G can hardly learn. Use penalty='r1', "
+                "augment='diffaugment' with few images, or a smaller rate for D."
             )
     alarms = curves.get("collapse")
     if alarms is not None and (alarms > 0).any():
         first = next(int(epoch) for epoch, value in zip(epochs, alarms) if value > 0)
         found.append(
-            f"Samples became alike from epoch {first} on (see CollapseMonitor): look at the grids. A penalty, a "
-            "smaller rate or loss='wasserstein' with a gradient penalty helps."
+            f"Samples became similar from epoch {first} on (see CollapseMonitor): look at the grids. Use a penalty, a "
+            "smaller rate, or loss='wasserstein' with a gradient penalty."
         )
     found += _best_is_not_last(evaluations)
     return found
@@ -169,11 +168,11 @@ def _best_is_not_last(evaluations):
     if not distances or min(distances)[0] > 0.9 * distances[-1][0]:
         return []
     (best, epoch), (now, _) = min(distances), distances[-1]
-    return [f"The Fréchet distance was best in epoch {epoch} ({best:.4g}; now {now:.4g}): take best.weights.h5."]
+    return [f"The Fréchet distance was best in epoch {epoch} ({best:.4g}; now {now:.4g}): use best.weights.h5."]
 
 
 def _curves(log):
-    """Returns the epochs, from 1, and the columns as logged, with their NaNs."""
+    """Returns the epochs, from 1, and the logged columns, including NaN."""
     rows = _rows(log)
     if len(rows) < 2:
         return [], {}
@@ -186,35 +185,35 @@ def _curves(log):
 
 
 def _rows(log):
-    """Returns the rows, the head first; without the last one where the process was killed while it wrote it."""
+    """Returns the rows with the header first, without an incomplete last row."""
     rows = _all_rows(log)
     if len(rows) > 2 and len(rows[-1]) < len(rows[0]):
         rows = rows[:-1]
     if len({len(row) for row in rows}) > 1:
-        raise ValueError(f"{log} must be what `keras.callbacks.CSVLogger` writes. Received: rows of several lengths")
+        raise ValueError(f"{log} must be a file of `keras.callbacks.CSVLogger`. Received: rows of several lengths")
     return rows
 
 
 def _all_rows(log):
     if not log.exists():
         return []
-    with reading(log, "what `keras.callbacks.CSVLogger` writes"), open(log, newline="", encoding="utf-8") as file:
+    with reading(log, "a file of `keras.callbacks.CSVLogger`"), open(log, newline="", encoding="utf-8") as file:
         return [row for row in csv.reader(file) if row]
 
 
 def _cut(log):
     cut = len(_all_rows(log)) - len(_rows(log))
-    return ["The last row of log.csv is cut: the process was killed while it wrote it. It is left out."] if cut else []
+    return ["The last row of log.csv is incomplete, as the process was killed. It is left out."] if cut else []
 
 
 def _evaluations(run):
-    """Returns the records of a `ScoreMonitor`, in the folder of the run or one below, and a sentence on what is cut."""
+    """Returns the records of a `ScoreMonitor` in the folder of the run or below, and a warning about invalid lines."""
     for path in sorted([run / "scores.jsonl", *run.glob("*/scores.jsonl")]):
         if path.exists():
             records, left_out = read_scores(path)
             words = (
-                f"{left_out} of the lines of {path.relative_to(run)} are no evaluations: a process that is killed "
-                "while it writes leaves half a line. They are left out."
+                f"{left_out} of the lines of {path.relative_to(run)} are invalid, for example incomplete lines of a "
+                "killed process. They are left out."
             )
             return sorted(records, key=lambda record: record["epoch"]), [words] if left_out else []
     return [], []
@@ -241,7 +240,7 @@ def _short(value):
 
 def _warnings(sentences):
     if not sentences:
-        return '<p class="fine">Nothing that the logs tell.</p>'
+        return '<p class="fine">No symptoms found in the logs.</p>'
     return "\n".join(f'<p class="warning">{_escape(sentence)}</p>' for sentence in sentences)
 
 
@@ -283,7 +282,7 @@ def _samples(folder):
 
 
 def _description(path):
-    """Returns what the file of a picture says of itself."""
+    """Returns the description stored in an image file."""
     from PIL import Image
 
     with Image.open(path) as picture:

@@ -1,4 +1,4 @@
-"""Schedules of learning rates, weights and updates that papers use and Keras lacks."""
+"""Schedules of learning rates, weights and updates that are not in Keras."""
 
 import math
 import numbers
@@ -11,12 +11,12 @@ from kerasgan.arguments import KnowsItsArguments, whole
 
 @keras.saving.register_keras_serializable("kerasgan")
 class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """Constant, then linearly down to 0, as CycleGAN trains (Zhu et al. 2017, appendix 7.1).
+    """A constant rate, followed by a linear decay to 0, as in CycleGAN (Zhu et al. 2017, appendix 7.1).
 
     Args:
-        initial: float. The rate at the start.
-        constant_steps: int. Steps at that rate; the paper's 100 epochs.
-        decay_steps: int. Steps over which it then falls to 0; the paper's 100 epochs.
+        initial: float. The initial rate.
+        constant_steps: int. Steps with the initial rate. The paper uses 100 epochs.
+        decay_steps: int. Steps of the decay to 0. The paper uses 100 epochs.
 
     Example:
 
@@ -44,13 +44,13 @@ class LinearDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class PowerDecay(keras.optimizers.schedules.LearningRateSchedule):
-    """initial / (1 + gamma p)^power at the progress p = step / total_steps (Ganin et al. 2016, section 5.2.2).
+    """A decay initial / (1 + gamma p)^power with p = min(1, step / total_steps) (Ganin et al. 2016, section 5.2.2).
 
     Args:
-        initial: float. The rate at the start; the paper's is 0.01.
-        total_steps: int. Steps of the whole training; p stays 1 after them.
-        gamma: float. Defaults to 10, the paper's.
-        power: float. Defaults to 0.75, the paper's.
+        initial: float. The initial rate. The paper uses 0.01.
+        total_steps: int. Number of training steps.
+        gamma: float. Defaults to 10, as in the paper.
+        power: float. Defaults to 0.75, as in the paper.
 
     Example:
 
@@ -76,14 +76,14 @@ class PowerDecay(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class Cosine(keras.optimizers.schedules.LearningRateSchedule):
-    """From one value to another along half a cosine wave, then constant.
+    """A change from one value to another along half a cosine wave, then a constant.
 
-    `keras.optimizers.schedules.CosineDecay` falls to a share of its start; this one also rises, from 0 too.
+    In contrast to `keras.optimizers.schedules.CosineDecay`, it can also rise and start at 0.
 
     Args:
         initial: float. The value at step 0.
         final: float. The value from step `steps` on.
-        steps: int.
+        steps: int. Steps of the change.
 
     Example:
 
@@ -107,21 +107,21 @@ class Cosine(keras.optimizers.schedules.LearningRateSchedule):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class R3GANSchedule(KnowsItsArguments):
-    """How R3GAN's authors train (Huang et al. 2024, https://arxiv.org/abs/2501.05441): a burn-in, then steady.
+    """The training schedule of R3GAN's authors (Huang et al. 2024, https://arxiv.org/abs/2501.05441).
 
-    Given as `R3GAN.compile(schedule=...)`. Over the `burn_in` steps, each along half a cosine wave as in the authors'
-    program,
+    Use it as `R3GAN.compile(schedule=...)`. Over the first `burn_in` steps, the following values change along half a
+    cosine wave, as in the authors' code. After that they are constant.
 
-    - the learning rate falls from 2e-4 to 5e-5;
-    - beta_2 of Adam rises from 0.9 to 0.99: long means of squares would be out of date while D and G change fast;
-    - gamma, the weight of R1 and R2, falls from `gamma` to a tenth of it;
-    - the half-life of the averaged generator rises from 0, where it is G itself, to `half_life`. It takes the place of
-      the constant `ema_decay`;
-    - the probability of augmentation rises from 0 to `augment_p`.
+    - The learning rate falls from 2e-4 to 5e-5.
+    - beta_2 of Adam rises from 0.9 to 0.99. A low beta_2 suits the fast changes of D and G at the beginning.
+    - gamma, the weight of R1 and R2, falls from `gamma` to a tenth of it.
+    - The half-life of the averaged generator rises from 0 (no averaging) to `half_life`. It replaces the constant
+      `ema_decay`.
+    - The probability of augmentation rises from 0 to `augment_p`.
 
-    All of it depends on the step alone, which is saved with the model: a training that is continued continues it.
+    The values depend only on the step, which is saved with the model, so a resumed training continues the schedule.
 
-    The authors' settings, in images:
+    The settings of the authors, in images:
 
     | data | burn-in | gamma | half-life | augmentation |
     |---|---|---|---|---|
@@ -132,16 +132,16 @@ class R3GANSchedule(KnowsItsArguments):
     | ImageNet-64 | 200,000,000 | 1 | 50,000,000 | 0.4 |
 
     Args:
-        burn_in: int. Steps; images over the batch size.
-        gamma: float. Gamma at the start. Defaults to 1.
-        half_life: int. Steps after which a weight of G counts half in the average, at the end of the burn-in. Defaults
-            to a fortieth of `burn_in`, the ratio of the authors' faces.
-        augment_p: float in [0, 1). Defaults to 0, no augmentation. Above 0 `compile` takes a
-            `kerasgan.augment.OccasionalAugment`, or makes one.
-        learning_rate, beta_2: pairs of floats, at the start and at the end. Default to the authors'.
+        burn_in: int. Number of steps: images divided by the batch size.
+        gamma: float. Initial gamma. Defaults to 1.
+        half_life: int. Half-life of the averaged generator in steps, after the burn-in. Defaults to a fortieth of
+            `burn_in`, the ratio of the authors' faces.
+        augment_p: float in [0, 1). Defaults to 0, no augmentation. Above 0, `compile` uses a
+            `kerasgan.augment.OccasionalAugment`.
+        learning_rate, beta_2: pairs of floats, the initial and the final value. Default to the authors' values.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: if an argument is out of range.
 
     Example:
 
@@ -165,7 +165,7 @@ class R3GANSchedule(KnowsItsArguments):
         self.augment_p = Cosine(0.0, augment_p, burn_in)
 
     def ema_decay(self, step):
-        """Returns the share of the average that stays at `step`: 0.5^(1 / half-life)."""
+        """Returns the decay of the moving average at `step`: 0.5^(1 / half-life)."""
         return ops.power(0.5, 1 / ops.maximum(self.half_life(step), 1e-8))
 
     def get_config(self):
@@ -185,16 +185,16 @@ class R3GANSchedule(KnowsItsArguments):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class HalfLife(KnowsItsArguments):
-    """Half-life of averaged weights, in images that D has seen: for `compile(ema_decay=...)`.
+    """A decay of averaged weights given as a half-life in images, for `compile(ema_decay=...)`.
 
-    As Karras et al. say it (2018, https://arxiv.org/abs/1710.10196, section 4.1, and 2020,
-    https://arxiv.org/abs/2006.06676, appendix C): the average forgets half of a weight over `images` images, and at the
-    start over a share `ramp` of those seen so far. The decay of a step is 0.5^(batch_size / half-life).
+    The decay of a step is 0.5^(batch_size / half-life), as in Karras et al. (2018, https://arxiv.org/abs/1710.10196,
+    section 4.1, and 2020, https://arxiv.org/abs/2006.06676, appendix C). The half-life is `images`. With `ramp`, it is
+    at most the share `ramp` of the images seen so far.
 
     Args:
-        images: int. Defaults to 10,000, StyleGAN's.
-        batch_size: int. Images a step on all devices together. Defaults to 32.
-        ramp: float. Defaults to None, no ramp; 0.05 is that of Karras et al. (2020).
+        images: int. Half-life in images. Defaults to 10,000, as in StyleGAN.
+        batch_size: int. Images per step on all devices together. Defaults to 32.
+        ramp: float. Defaults to None, no ramp. Karras et al. (2020) use 0.05.
 
     Example:
 
@@ -225,32 +225,30 @@ class HalfLife(KnowsItsArguments):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class LossThreshold(KnowsItsArguments):
-    """Trains each player until its loss is low enough: for `compile(d_steps=...)`.
+    """Trains D and then G until their losses are low enough, for `compile(d_steps=...)`.
 
     A step of `fit` is then
 
         while loss_D > d_below: train D
         while loss_G > g_below: train G
 
-    with at most `at_most` turns of each loop. Each turn judges by the loss on data of its own, before it trains on
-    them: a step takes `at_most` batches, as with `d_steps=k` it takes k. A player whose loss is low at the first look
-    is not trained in that step. `d_updates` and `g_updates`, the mean numbers of updates a step, join the logs;
-    `d_loss` and `g_loss` are those that were looked at last.
+    with at most `at_most` iterations of each loop. Each iteration computes the loss on a new batch before it trains on
+    this batch, so a step uses `at_most` batches. A network with a low loss at its first iteration is not trained in the
+    step. `d_updates` and `g_updates` log the mean numbers of updates per step. `d_loss` and `g_loss` log the last
+    computed losses.
 
-    Every one of the `2 at_most` updates is computed, and where its loop has ended, taken back: weights, moments of the
-    optimizer, batch statistics and random states are as if it had not been tried. So a step costs the same whatever
-    the losses are. In exchange, all replicas of a `tf.distribute` strategy, which decide by the loss of the whole
-    batch, run the same operations: sums over replicas, of gradients and of batch statistics, may not stand inside a
-    branch that is taken or not.
+    All `2 at_most` updates are computed. Updates after the end of a loop are discarded: weights, optimizer state, batch
+    statistics and random states are restored. A step therefore always costs the same. This is necessary for
+    `tf.distribute`: all replicas must run the same operations, as sums over replicas are not allowed inside a branch.
 
     Args:
-        d_below: float. The `d_loss` at which D's training ends; A in "while loss_D > A". 2 log 2 = 1.386 is that of a
-            discriminator that knows nothing, for the logarithmic losses.
+        d_below: float. The `d_loss` at which D's training ends. For the logarithmic losses, a discriminator that
+            guesses has 2 log 2 = 1.386.
         g_below: float. The `g_loss` at which G's training ends.
-        at_most: int. Bound on the updates of each player in a step. Defaults to 5.
+        at_most: int. Maximum number of updates of each network per step. Defaults to 5.
 
     Raises:
-        ValueError: if a bound is no number, or `at_most` is not an int of at least 1.
+        ValueError: if a bound is not a number, or `at_most` is not an int of at least 1.
 
     Example:
 
@@ -278,11 +276,11 @@ class LossThreshold(KnowsItsArguments):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class Doubling(KnowsItsArguments):
-    """A number that doubles after each `steps` steps: how many frames of a film a `kerasgan.Vid2Vid` draws in a step.
+    """A number that doubles every `steps` steps, for the number of frames that `kerasgan.Vid2Vid` draws in a step.
 
     Args:
-        initial: int. The number at the start. Defaults to 6, vid2vid's frames.
-        steps: int. Steps of training between two doublings; the paper's are five epochs.
+        initial: int. The initial number. Defaults to 6, as in vid2vid.
+        steps: int. Training steps between two doublings. The paper uses five epochs.
 
     Raises:
         ValueError: if an argument is not an int of at least 1.
@@ -301,9 +299,7 @@ class Doubling(KnowsItsArguments):
         self.initial, self.steps = int(initial), int(steps)
 
     def __call__(self, step):
-        doublings = ops.minimum(
-            ops.cast(step, "int32") // self.steps, 20
-        )  # beyond any film, and below the bound of int32
+        doublings = ops.minimum(ops.cast(step, "int32") // self.steps, 20)  # larger than any film, and within int32
         return self.initial * 2**doublings
 
     def get_config(self):

@@ -1,4 +1,4 @@
-"""Sizes of images: an int for squares, or (height, width). Whoever unpacks a size does it by `as_size`."""
+"""Sizes of images: an int for squares, or (height, width). `as_size` converts them to pairs."""
 
 import operator
 
@@ -9,8 +9,8 @@ def as_size(image_size, name="image_size"):
     """Returns (height, width), ints, for an int or a pair.
 
     Args:
-        image_size: int, the side of squares, or (height, width).
-        name: what messages call it.
+        image_size: int, the side of a square, or (height, width).
+        name: the name of the argument in messages.
 
     Raises:
         ValueError: if it is neither, or a side is below 1.
@@ -26,12 +26,12 @@ def as_size(image_size, name="image_size"):
     except (TypeError, ValueError):
         height = width = 0
     if min(height, width) < 1 or isinstance(image_size, bool):
-        raise ValueError(f"`{name}` must be a positive int, or (height, width) of these. Received: {image_size!r}")
+        raise ValueError(f"`{name}` must be a positive int, or (height, width). Received: {image_size!r}")
     return height, width
 
 
 def spelled(size):
-    """Returns how a size is written as an argument: an int for a square.
+    """Formats a size as an argument: an int for a square.
 
     Example:
 
@@ -43,26 +43,26 @@ def spelled(size):
 
 
 def padded(size, multiple):
-    """Returns (height, width) enlarged to multiples of `multiple`, and to 8 pixels at least where that is not 1.
+    """Returns (height, width) rounded up to multiples of `multiple`, and to at least 8 pixels if `multiple` is not 1.
 
     Sides may be ints or scalar tensors.
     """
     if multiple == 1:
         return tuple(size)
-    # No negative number is divided: ONNX rounds its quotient the other way.
+    # Without division of negative numbers, as ONNX rounds their quotients in the other direction.
     least, *enlarged = [(side + multiple - 1) // multiple * multiple for side in (8, *size)]
     return tuple(max(least, side) if isinstance(side, int) else tf.maximum(least, side) for side in enlarged)
 
 
 def reflect_to(images, size):
-    """Pads images on all sides with their mirror image, as often as it takes, up to `size`.
+    """Pads images on all sides by reflection, repeatedly if necessary, up to `size`.
 
     Args:
-        images: (batch, height, width, channels), an array or a tensor, also of an open size in a graph.
-        size: (height, width), ints or scalar tensors, at least the images' own.
+        images: (batch, height, width, channels), an array or a tensor. The size may be dynamic.
+        size: (height, width), ints or scalar tensors, at least the size of the images.
 
     Returns:
-        A tensor of the images, and (top, left), where they begin in it.
+        The padded images, and (top, left), the position of the original images in them.
 
     Example:
 
@@ -82,7 +82,7 @@ def reflect_to(images, size):
 
 
 def to_channels(images, channels):
-    """Turns grey images into RGB, or RGB images into grey (ITU-R BT.601); images of `channels` stay as they are."""
+    """Converts grey images to RGB, or RGB images to grey (ITU-R BT.601), if they do not have `channels` already."""
     found = images.shape[-1]
     if found == channels:
         return images

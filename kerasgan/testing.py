@@ -1,4 +1,4 @@
-"""Checks that a model of your own keeps the contract that every model of kerasgan keeps."""
+"""Checks that a custom model fulfils the contract of kerasgan's models."""
 
 import json
 import pathlib
@@ -17,23 +17,23 @@ __all__ = ["contract"]
 
 
 def contract(make, arrays, compile=None, sample=None, deterministic=False, game=True, checks=None):
-    """Trains a small model for a few steps in several ways and checks what kerasgan promises of every model.
+    """Trains a small model for a few steps in several ways, and checks the contract of kerasgan's models.
 
-    Each name in `kerasgan.testing.CHECKS` is a check: logs, weights that train, samples by seed, previews,
-    configuration, saving, exact resuming, eager mode and XLA, mixed precision, export, refusal of bad images. Make the
-    model small: about a dozen models are built and trained.
+    The checks in `kerasgan.testing.CHECKS` cover logs, trained weights, seeded samples, previews, configuration,
+    saving, exact resuming, eager mode and XLA, mixed precision, export, and refusal of invalid images. Use a small
+    model, as about a dozen models are built and trained.
 
     Args:
-        make: () -> model, not compiled; it must be the same model each time, as with `seed=3`.
-        arrays: array, tuple or dict of arrays, of at least 32 rows, in the structure that `fit` takes.
+        make: () -> model, not compiled. It must return the same model each time, for example with `seed=3`.
+        arrays: array, tuple or dict of arrays with at least 32 rows, in the structure for `fit`.
         compile: dict, arguments of the model's `compile`. Defaults to none: the defaults of the model.
         sample: (model, seed) -> images, float32 (n, height, width, channels). Defaults to `model.generate(3, seed)`.
-        deterministic: bool. True for models whose samples do not depend on the seed. Defaults to False.
-        game: bool. False for a `ResumableModel`, which has no discriminator. Defaults to True.
+        deterministic: bool. True if samples do not depend on the seed. Defaults to False.
+        game: bool. False for a `ResumableModel` without a discriminator. Defaults to True.
         checks: list of names in `CHECKS`. Defaults to all.
 
     Returns:
-        list of the names of the checks, in order.
+        list of the names of the checks that were run.
 
     Raises:
         AssertionError: from the first check that fails.
@@ -69,15 +69,15 @@ def contract(make, arrays, compile=None, sample=None, deterministic=False, game=
 
 @dataclass(kw_only=True)
 class Case:
-    """A small model and data for it.
+    """A small model with data.
 
     Attributes:
-        make: () -> model, small enough for a step in milliseconds.
-        arrays: (count) -> arrays in the structure that `fit` takes.
-        compile: keyword arguments of `compile` under which the checks run.
-        sample: (model, seed) -> images, by the model's own sampling method.
-        deterministic: whether sampling has no noise, so that all seeds give the same.
-        game: whether two players train; False for models of one objective.
+        make: () -> model, small enough for steps of milliseconds.
+        arrays: (count) -> arrays in the structure for `fit`.
+        compile: keyword arguments of `compile`.
+        sample: (model, seed) -> images, with the model's sampling method.
+        deterministic: whether sampling has no noise, so that all seeds give the same images.
+        game: whether the model is adversarial. False for models with one objective.
         optimizers: names of the optimizers among the arguments of `compile`.
     """
 
@@ -90,38 +90,38 @@ class Case:
     optimizers: tuple = ("g_optimizer", "d_optimizer")
 
     def dataset(self, count=32, batch_size=8):
-        """Returns a dataset that is shuffled anew in each epoch, in an order that depends on the seed alone.
+        """Returns a dataset that is shuffled in each epoch, in an order that depends only on the seed.
 
-        `batch_size` is the number of images of a step: `fit` joins a batch for each update of the discriminator.
+        `batch_size` is the number of images of a step. `fit` joins a batch for each update of the discriminator.
         """
         d_steps = self.compile.get("d_steps", 1)
         updates = getattr(d_steps, "at_most", d_steps)
         return data.from_arrays(self.arrays(count), batch_size // updates, seed=1)
 
     def model(self, **options):
-        """Returns a new model, compiled."""
+        """Returns a new compiled model."""
         model = self.make()
         model.compile(**(self.compile | options))
         return model
 
 
 def state(model):
-    """Returns everything that a checkpoint must hold: weights, averages, random states, step, both optimizers."""
+    """Returns the complete state of a checkpoint: weights, averages, random states, step, both optimizers."""
     saved = list(model.variables) + [v for optimizer in model.optimizers for v in optimizer.variables]
     return {f"{i} {v.path}": np.asarray(v) for i, v in enumerate(saved)}
 
 
 def train(case, steps=4, strategy=None, optimizers=lambda case: {}, **options):
-    """Trains a new model for some steps; returns it and its history."""
+    """Trains a new model for some steps. Returns the model and its history."""
     keras.utils.set_random_seed(0)
     with (strategy or tf.distribute.get_strategy()).scope():
-        model = case.model(**optimizers(case), **options)  # an optimizer belongs to the scope in which it is made
+        model = case.model(**optimizers(case), **options)  # optimizers must be created in the scope
     history = model.fit(case.dataset(), epochs=1, steps_per_epoch=steps, verbose=0)
     return model, history.history
 
 
 def plain_descent(case):
-    """Returns optimizers whose steps are linear in the gradient; those of Adam, at first, show rounding."""
+    """Returns SGD optimizers, whose steps are linear in the gradient. The first steps of Adam amplify rounding."""
     return {name: keras.optimizers.SGD(0.01) for name in case.optimizers}
 
 
@@ -134,17 +134,17 @@ def assert_same_state(a, b, **tolerance):
 
 
 def assert_same_training(a, b, **tolerance):
-    """Raises an AssertionError where the weights or logs of two results of `train` differ."""
+    """Raises an AssertionError if the weights or logs of two results of `train` differ."""
     assert_same_state(a[0], b[0], **tolerance)
     for name, values in a[1].items():
         np.testing.assert_allclose(b[1][name], values, err_msg=name, **tolerance)
 
 
-# The checks. `trained` is the result of `train(case)`, for callers that check one training in several ways.
+# The checks. `trained` is the result of `train(case)`, so that several checks can share one training.
 
 
 def check_logs(case, trained=None):
-    """Logs are finite and those that `log_names` names; `d_real` and `d_fake` are probabilities."""
+    """Logs are finite and have the names in `log_names`; `d_real` and `d_fake` are probabilities."""
     model, history = trained or train(case)
     names = set(model.log_names())
     assert names == set(history), f"expected the logs {sorted(names)}, received {sorted(history)}"
@@ -209,7 +209,7 @@ def check_saving(case, trained=None):
 
 
 def check_resuming(case):
-    """A run that dies in its second epoch and is resumed ends with the same bits as one that ran through."""
+    """A run that is interrupted in its second epoch and resumed gives bitwise the same result as one without."""
 
     def begin(seed):
         # As in a new process: TensorFlow adds gradients in the order of the layers' names.
@@ -241,7 +241,7 @@ def check_resuming(case):
 
 
 def check_executing(case, reference=None, **mode):
-    """Another way of executing trains as graph mode does, within rounding; `mode` is for `compile`."""
+    """Another execution mode gives the same training as graph mode up to rounding. `mode` is for `compile`."""
     reference = reference or train(case, optimizers=plain_descent)
     assert_same_training(reference, train(case, optimizers=plain_descent, **mode), rtol=1e-4, atol=1e-5)
 
@@ -262,7 +262,7 @@ def check_mixed_precision(case, policy="mixed_bfloat16"):
 
 
 def check_export(case, trained=None):
-    """The SavedModel opens, and its `generate` draws what the model draws."""
+    """The SavedModel can be loaded, and its `generate` draws the same images as the model."""
     model, _ = trained or train(case)
     with tempfile.TemporaryDirectory() as temporary:
         path = model.export(pathlib.Path(temporary) / "served")
@@ -287,10 +287,10 @@ FAULTS = {
 
 
 def check_refusal(case, fault, untrained=None):
-    """`fit` refuses images with one of `FAULTS` before the first step, by a ValueError that says what it expected."""
+    """`fit` refuses images with one of `FAULTS` before the first step, with a ValueError about what it expects."""
 
     def spoil(array):
-        images = array.dtype == np.float32 and array.ndim in (4, 5)  # of films, too
+        images = array.dtype == np.float32 and array.ndim in (4, 5)  # including films
         return FAULTS[fault](array) if images else array
 
     arrays = tf.nest.map_structure(spoil, case.arrays(16))
@@ -301,7 +301,7 @@ def check_refusal(case, fault, untrained=None):
     except ValueError as error:
         assert "xpected" in str(error) or "must" in str(error), f"the message does not say what is expected: {error}"
     else:
-        raise AssertionError(f"`fit` took images with the fault {fault!r}")
+        raise AssertionError(f"`fit` accepted images with the fault {fault!r}")
     assert int(model.step) == 0
 
 

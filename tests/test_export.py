@@ -309,9 +309,9 @@ def test_the_averaged_weights_are_exported(tmp_path):
         ({"format": "torchscript"}, r"`format` must be one of \['saved_model', 'onnx', 'litert'\].*torchscript"),
         ({"format": "onnx"}, "must end in '.onnx'"),
         ({"format": "litert"}, "must end in '.tflite'"),
-        ({"format": "litert", "version": 2}, "`version` does not go with format 'litert'"),
-        ({"format": "saved_model", "endpoint": "generate"}, "`endpoint` does not go with format 'saved_model'"),
-        ({"batch_size": 2}, "`batch_size` does not go with format 'saved_model'"),
+        ({"format": "litert", "version": 2}, "`version` must be None for format 'litert'"),
+        ({"format": "saved_model", "endpoint": "generate"}, "`endpoint` must be None for format 'saved_model'"),
+        ({"batch_size": 2}, "`batch_size` must be None for format 'saved_model'"),
     ],
 )
 def test_what_does_not_go_together_is_refused_before_anything_is_written(options, message, tmp_path):

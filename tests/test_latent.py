@@ -39,7 +39,7 @@ def test_slerp_keeps_the_length_of_latents_where_lerp_does_not():
     [
         ([0, 0], [1, 0], 0.5, "a point at 0"),
         ([1, 0], [-2, 0], 0.5, "opposite.*lerp"),
-        ([1, 0], [1, 0, 0], 0.5, r"one shape.*\(2,\) and \(3,\)"),
+        ([1, 0], [1, 0, 0], 0.5, r"the same shape.*\(2,\) and \(3,\)"),
         ([1, 0], [0, 1], [[0.5]], "row of floats"),
     ],
 )
@@ -239,7 +239,7 @@ def test_each_tool_has_the_picture_that_its_docstring_names(tool, tmp_path, monk
         "project": lambda: (latent.project(model, images[:2], steps=1, starts=1), 4),
         "invert": lambda: (latent.invert(model.discriminator, images[:2], restarts=2, stages=[(1e-5, 1)]), 4),
     }[tool]()
-    (line,) = re.findall(r"`(plots\..*?)` is the picture", " ".join(getattr(latent, tool).__doc__.split()))
+    (line,) = re.findall(r"To (?:plot|write)[^`]*: `(plots\..*?)`", " ".join(getattr(latent, tool).__doc__.split()))
     names = {"plots": plots, "decode": latent.decode, "truncate": latent.truncate, "np": np, "model": model}
     names |= {"plus": latents[:2], "minus": latents[2:3], "latents": latents, "rows": [0.5, 1.0]}
     drawn = eval(line, names | {"it": it, "found": it, "images": images[:2]})  # noqa: S307

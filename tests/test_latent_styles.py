@@ -81,7 +81,7 @@ def test_directions_refuse(model):
     with pytest.raises(ValueError, match="`layers` must be among 0 to 5"):
         latent.directions(model, 2, layers=[6])
     gan = kerasgan.GAN(image_size=4, latent_dim=4)
-    with pytest.raises(ValueError, match="`layers` is for models of styles"):
+    with pytest.raises(ValueError, match="`layers` is for style-based models"):
         latent.directions(gan, 2, layers=[0])
     with pytest.raises(ValueError, match="draw images from latents"):
         latent.directions(kerasgan.CycleGAN(image_size=8, channels=1, width=2, blocks=1, receptive_field=1))
@@ -99,7 +99,7 @@ def test_a_mixing_grid_takes_the_chosen_layers_from_the_sources(model):
     np.testing.assert_allclose(grid[2, 2], model.synthesize(mixed)[0], atol=1e-6)
     with pytest.raises(ValueError, match="`layers` must be among 0 to 5"):
         latent.mixing_grid(model, w, w, [6])
-    with pytest.raises(ValueError, match="draw images by styles"):
+    with pytest.raises(ValueError, match="must be style-based"):
         latent.mixing_grid(kerasgan.GAN(image_size=4), w, w, [0])
 
 

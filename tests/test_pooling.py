@@ -80,9 +80,9 @@ def test_a_network_of_both_is_saved_with_places_that_are_integers(tmp_path):
 
 
 def test_bad_input_is_refused():
-    with pytest.raises(ValueError, match=r"multiples of the windows' 2. Received: \(1, 4, 5, 1\)"):
+    with pytest.raises(ValueError, match=r"multiples of the window size 2. Received: \(1, 4, 5, 1\)"):
         MaxPoolingWithIndices()(np.zeros((1, 4, 5, 1), "float32"))
-    with pytest.raises(ValueError, match=r"one shape. Received: \(1, 2, 3, 1\) and \(1, 2, 2, 1\)"):
+    with pytest.raises(ValueError, match=r"the same shape. Received: \(1, 2, 3, 1\) and \(1, 2, 2, 1\)"):
         Unpooling()([np.zeros((1, 2, 3, 1), "float32"), np.zeros((1, 2, 2, 1), "int32")])
     for layer in (MaxPoolingWithIndices, Unpooling):
         with pytest.raises(ValueError, match="`pool_size` must be"):

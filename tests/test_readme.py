@@ -24,8 +24,8 @@ def test_the_first_command_is_understood(tmp_path, monkeypatch):
     assert result.exit_code == 0, result.output
     options = json.loads(result.output[result.output.index("{") :])
     assert options["model"] == "conditionalgan" and options["set"] == {"networks": "conv"}
-    assert "glyphs:ABCDEFGHKR: 9,984 images an epoch of 10 classes, 28x28 pixels" in result.output
-    assert "156 steps an epoch" in result.output and not list(tmp_path.iterdir())
+    assert "glyphs:ABCDEFGHKR: 9,984 images per epoch of 10 classes, 28x28 pixels" in result.output
+    assert "156 steps per epoch" in result.output and not list(tmp_path.iterdir())
 
 
 def test_the_lines_of_python_do_the_same():

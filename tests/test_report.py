@@ -62,7 +62,7 @@ def test_a_page_shows_the_run_and_needs_nothing_else(run):
     assert path == str(run / "report.html")
     page = read(path)
     text = " ".join(page.text)
-    for words in ("Nothing that the logs tell", "frechet_distance", "12.5", "width", "48", "5 epochs"):
+    for words in ("No symptoms found in the logs", "frechet_distance", "12.5", "width", "48", "5 epochs"):
         assert words in text
     assert "val_d_loss" not in text  # never evaluated
     assert text.index("metric") < text.index("12.5") < text.index("extractor")
@@ -106,7 +106,7 @@ def test_an_unfinished_run_with_little_in_it(tmp_path):
 def test_a_run_from_python_is_not_told_to_go_on(run):
     (run / "options.json").unlink()
     (run / "model.keras").unlink()
-    assert any("Nothing that the logs tell" in text for text in read(report.write(run)).text)
+    assert any("No symptoms found in the logs" in text for text in read(report.write(run)).text)
 
 
 def test_a_folder_of_something_else_is_refused(tmp_path):
@@ -128,9 +128,9 @@ def curves(**values):
         (curves(d_loss=[1, np.nan, 1], g_loss=[1, 1, 1]), "d_loss is not finite in epoch 2"),
         (
             curves(d_real=[0.5, 0.9, 0.99], d_fake=[0.5, 0.1, 0.01]),
-            r"almost surely.*D\(x\) = 0.990, D\(G\(z\)\) = 0.010",
+            r"almost perfectly.*D\(x\) = 0.990, D\(G\(z\)\) = 0.010",
         ),
-        (curves(collapse=[0, 1, 1]), "alike from epoch 2"),
+        (curves(collapse=[0, 1, 1]), "similar from epoch 2"),
     ],
 )
 def test_symptoms_are_named_with_a_remedy(logged, symptom):

@@ -91,7 +91,7 @@ def test_tiling_has_no_seams():
     assert np.abs(model.translate(x, tile=32, overlap=4) - whole).max() > 0.01
     with pytest.raises(ValueError, match="`overlap` must be less than `tile`=16"):
         model.translate(x, tile=16, overlap=16)
-    with pytest.raises(ValueError, match="`overlap` goes with `tile`"):
+    with pytest.raises(ValueError, match="`overlap` needs `tile`"):
         model.translate(x, overlap=16)
 
 

@@ -42,7 +42,7 @@ def test_bag_of_words_refuses_unknown_words_but_not_new_combinations():
     assert encoder(["a red B"]).sum() == 3 + 1  # a, red, B, "a red"; "red B" is unknown
     with pytest.raises(ValueError, match=r"'a green B' must be one of \['A', 'B', 'a', 'blue', 'red'\].*\['green'\]"):
         encoder(["a green B"])
-    with pytest.raises(ValueError, match="different strings"):
+    with pytest.raises(ValueError, match="distinct strings"):
         text.BagOfWords(["red", "red"])
 
 

@@ -1,9 +1,9 @@
-"""Pretrained models: a recipe that made each, the weights, a card with measured scores, and a picture.
+"""Pretrained models, each with a recipe, weights, a card with measured scores, and a picture.
 
 An entry is a folder `<model>_<data>` with `recipe.py`, `card.json`, `README.md`, `samples.png`, `sample.npz` and
-`*.weights.h5`. Its recipe defines `model()`, which returns the model compiled and untrained, `train(directory, ...)`,
-and `score(model)`. The installed package has the pictures of none and the weights of a few entries; those of the others
-are fetched when they are first asked for.
+`*.weights.h5`. Its recipe defines `model()`, which returns the compiled untrained model, `train(directory, ...)`, and
+`score(model)`. The installed package contains no pictures, and the weights of a few entries. Other weights are
+downloaded when they are first used.
 """
 
 import difflib
@@ -67,8 +67,8 @@ def list_models(pattern="*", details=False):
 
     Args:
         pattern: str, a shell pattern over names, such as "dcgan*". Default: all.
-        details: bool, default False. True gives a dict for each instead of its name: "name", "class" (of the model),
-            "description", "size" (bytes of its weights), "metric" (that of its headline score) and "value".
+        details: bool, default False. True returns a dict for each entry: "name", "class" (of the model), "description",
+            "size" (bytes of its weights), and "metric" and "value" of its headline score.
 
     Returns:
         list of str, or of dicts.
@@ -90,19 +90,19 @@ def _details(about):
 
 
 def load_preset(preset):
-    """Loads a trained model, compiled: ready to generate, to fine-tune with `fit`, or to export.
+    """Loads a trained and compiled model, to generate images, to fine-tune with `fit`, or to export.
 
     Args:
-        preset: str, the name of an entry of the zoo as in `list_models()`, or a folder that `model.save_to_preset`
-            wrote. Files from elsewhere may be loaded: their configuration and weights are checked as `load_archive`
-            and `load_weights` say.
+        preset: str, the name of an entry of the zoo as in `list_models()`, or a folder of `model.save_to_preset`. The
+            folder may come from an untrusted source: its configuration and weights are checked as in `load_archive` and
+            `load_weights`.
 
     Returns:
         The model. `kerasgan.DCGAN.from_preset(preset)` is the same, and refuses other classes.
 
     Raises:
-        ValueError: there is no such preset, or (as `WeightFileError`) a file is not what it has to be.
-        FileNotFoundError: a file is neither here nor to be had; the message says where to put it by hand.
+        ValueError: if there is no such preset, or (as `WeightFileError`) a file is invalid.
+        FileNotFoundError: if a file is missing and cannot be downloaded. The message says where to put it.
 
     Example:
 
@@ -115,22 +115,23 @@ def load_preset(preset):
         return load(preset)
     near = difflib.get_close_matches(str(preset), _names(), 3)
     raise ValueError(
-        f"`preset` must be a folder that `save_to_preset` wrote, or a name of `kerasgan.zoo.list_models()`"
+        f"`preset` must be a folder of `save_to_preset`, or a name of `kerasgan.zoo.list_models()`"
         f"{', such as ' + ', '.join(near) if near else ''}. Received: {str(preset)!r}"
     )
 
 
 def card(name):
-    """Returns everything recorded about an entry.
+    """Returns the card of an entry.
 
     Args:
         name: str, as in `list_models()`.
 
     Returns:
-        dict: "paper", "data" and its licence, "parameters", "training", "files" with sizes and SHA-256, "scores".
+        dict with "paper", "data" (including its licence), "parameters", "training", "files" with sizes and SHA-256, and
+        "scores".
 
     Raises:
-        ValueError: there is no such entry.
+        ValueError: if there is no such entry.
 
     Example:
 
@@ -152,22 +153,22 @@ def recipe(name):
 
 
 def load(name):
-    """Builds an entry's model and loads its weights; every file is checked before it is read.
+    """Builds the model of an entry and loads its weights. Every file is checked before it is read.
 
-    Weights are taken where they lie: with the package or in a clone, or in the folder `KERASGAN_ZOO_DIR`, which has a
-    folder for each entry, as `zoo` of a clone. Others are fetched once, from where `set_url` says, into the cache
-    (`KERASGAN_HOME`).
+    Weights are loaded from the package or clone, or from the folder `KERASGAN_ZOO_DIR`, which has a folder for each
+    entry, such as `zoo` of a clone. Other weights are downloaded once into the cache (`KERASGAN_HOME`), see `set_url`.
 
     Args:
         name: str, as in `list_models()`.
 
     Returns:
-        The model of the recipe, compiled: ready to generate, to fine-tune with `fit`, or to export. Its sampling
-        networks hold the averaged weights. Networks that the entry leaves out (see the files of its card) are new.
+        The compiled model of the recipe, to generate images, to fine-tune with `fit`, or to export. Its sampling
+        networks have the averaged weights. Networks that the entry does not store (see the files of its card) are
+        initialized.
 
     Raises:
-        ValueError: there is no such entry, or (as `WeightFileError`) a file is not what the card says.
-        FileNotFoundError: a file is neither here nor to be had; the message says where to put it by hand.
+        ValueError: if there is no such entry, or (as `WeightFileError`) a file does not match the card.
+        FileNotFoundError: if a file is missing and cannot be downloaded. The message says where to put it.
 
     Example:
 
@@ -211,17 +212,17 @@ def sample(name):
 
 
 def classifier(data):
-    """Loads the classifier by which entries on a data set are scored.
+    """Loads the classifier that is used to score entries on a data set.
 
     Args:
         data: "mnist", "fashion_mnist" or "glyphs".
 
     Returns:
-        keras.Model: images in [-1, 1], (n, 28, 28, 1) or for glyphs (n, 32, 32, 3), to logits (n, 10) or (n, 36); its
+        keras.Model: images in [-1, 1], (n, 28, 28, 1) or for glyphs (n, 32, 32, 3), to logits (n, 10) or (n, 36). Its
         layer "features" gives (n, 128).
 
     Raises:
-        ValueError: there is none for this data set.
+        ValueError: if there is no classifier for this data set.
 
     Example:
 
@@ -238,19 +239,18 @@ def classifier(data):
 
 
 def verify(name, scores=False):
-    """Checks an entry: its files against the card, its recorded sample against the loaded model, and its scores.
+    """Checks the files of an entry against its card, the loaded model against its recorded sample, and its scores.
 
     Args:
         name: str, as in `list_models()`.
-        scores: bool, also compute the scores anew, which needs the data set and takes minutes. Default False.
+        scores: bool, whether to recompute the scores, which needs the data set and takes minutes. Default False.
 
     Returns:
-        dict: "files" (list of checked names), "sample_error" (largest difference, to hold at 1e-3 or below),
-        "scores" (list of dicts with "metric", "recorded", "now", "tolerance" and "holds"), and "holds", whether all of
-        it does.
+        dict: "files" (list of checked names), "sample_error" (largest difference, at most 1e-3), "scores" (list of
+        dicts with "metric", "recorded", "now", "tolerance" and "holds"), and "holds", whether all checks pass.
 
     Raises:
-        ValueError: (as `WeightFileError`) a file is not what the card says.
+        ValueError: (as `WeightFileError`) if a file does not match the card.
     """
     about = card(name)
     places = {file: locate(FOLDER / name, file, record) for file, record in about["files"].items()}
@@ -262,16 +262,16 @@ def verify(name, scores=False):
 
 
 def update_results(path):
-    """Writes anew what is made from the cards of all entries.
+    """Regenerates the pages that are made from the cards of all entries.
 
-    That is the table in `path`, between the markers `<!-- zoo:begin -->` and `<!-- zoo:end -->`, and beside the
-    entries `results.md` and `results.csv`, every score with its protocol.
+    These are the table in `path`, between the markers `<!-- zoo:begin -->` and `<!-- zoo:end -->`, and the files
+    `results.md` and `results.csv` of the zoo, with the protocol of every score.
 
     Args:
-        path: a text file that holds the markers, such as the main README.md.
+        path: a text file with the markers, such as the main README.md.
 
     Raises:
-        ValueError: the file lacks the markers.
+        ValueError: if the file has no markers.
     """
     cards = [card(name) for name in _names()]
     pages = {
@@ -285,7 +285,7 @@ def update_results(path):
 
 
 def _compare(recorded, computed):
-    """Holds scores against those of the card: within two standard deviations, or a thousandth where it states none."""
+    """Compares scores with those of the card: within two standard deviations, or a thousandth if there is none."""
     now = {score["metric"]: score["value"] for score in computed}
     rows = []
     for score in recorded:

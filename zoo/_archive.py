@@ -1,4 +1,4 @@
-"""Reading a `.keras` file that comes from somebody else."""
+"""Reads untrusted `.keras` files."""
 
 import stat
 import types
@@ -13,7 +13,7 @@ from kerasgan.models import ResumableModel
 from kerasgan.zoo._weights import WeightFileError, load_content
 
 CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-# That of the largest model here measures a fiftieth of it.
+# The configuration of the largest model here has a fiftieth of this size.
 CONFIG_BYTES = 4 << 20
 # Where Keras looks for a class by the name in a file, and which of those classes neither run the file's code nor read
 # other files: no Lambda, no preprocessing (vocabularies), no wrapped SavedModels or modules of other frameworks.
@@ -50,21 +50,20 @@ ACTIVATIONS = {name for name, value in vars(keras.activations).items() if isinst
 def load_archive(path):
     """Loads a model that was saved by `model.save("name.keras")`, after checking all of it.
 
-    Use it instead of `keras.models.load_model` for files that you did not write yourself. The archive must hold the
-    three files that Keras writes, uncompressed and nothing else; nothing is unpacked to the disk. Each class in its
-    configuration must be one of this library's or a plain layer, optimizer, loss, metric, initializer, regularizer or
-    constraint of Keras, and none may need a download: a metric or a loss whose network is fetched is refused. The
-    weights are read as `load_weights` reads them. What is not checked is how large a network the file describes: one
-    can still ask for more memory than there is.
+    Use it instead of `keras.models.load_model` for untrusted files. The archive must contain exactly the three files of
+    Keras, uncompressed. Nothing is unpacked to disk. Each class in the configuration must be a class of this library,
+    or a plain layer, optimizer, loss, metric, initializer, regularizer or constraint of Keras. None may need a
+    download, so metrics and losses with downloaded networks are refused. Weights are read as in `load_weights`. The
+    size of the network is not checked: a file can still describe a network that needs more memory than there is.
 
     Args:
         path: the file.
 
     Returns:
-        An `ResumableModel`, compiled as it was saved.
+        A `ResumableModel`, compiled as it was saved.
 
     Raises:
-        WeightFileError: (a ValueError) the file is not what it has to be; the message names the file and the reason.
+        WeightFileError: (a ValueError) if the file is invalid. The message gives the file and the reason.
 
     Example:
 
@@ -98,7 +97,7 @@ def _check_members(path, archive):
 
 
 def _check_classes(path, item):
-    """Walks the configuration; every class and function that it names must be known to be harmless."""
+    """Walks the configuration, and checks that every class and function in it is allowed."""
     if isinstance(item, list):
         for each in item:
             _check_classes(path, each)
@@ -106,16 +105,16 @@ def _check_classes(path, item):
         return
     if {"class_name", "registered_name", "module", "spec_name"} & item.keys() and not _is_allowed(item):
         named = {key: item.get(key) for key in ("module", "class_name", "registered_name")}
-        raise WeightFileError(f"{path} must name classes of kerasgan, and plain ones of Keras, only. Received: {named}")
+        raise WeightFileError(f"{path} must name only classes of kerasgan and plain ones of Keras. Received: {named}")
     for each in item.values():
         _check_classes(path, each)
 
 
 def _is_allowed(item):
-    """Tells whether each way in which Keras may read an item leads to the same class, a known one.
+    """Returns whether all ways in which Keras may resolve an item lead to the same allowed class.
 
-    Keras goes by `registered_name` first, then by `module` and `class_name`; but where an item has no `module`, and
-    where it looks among classes of one kind, by `class_name` alone. So all three must be there and say the same.
+    Keras uses `registered_name` first, then `module` and `class_name`. Without `module`, or when it expects one kind of
+    class, it uses only `class_name`. Therefore all three must be present and agree.
     """
     name, module, registered = (item.get(key) for key in ("class_name", "module", "registered_name"))
     if not isinstance(name, str) or "config" not in item:
@@ -144,7 +143,7 @@ def _is_class_of(found, prefixes):
 
 
 def build_checked(path, config):
-    """Builds the model that a configuration from a file describes, once all classes in it are known to be harmless."""
+    """Builds the model of a configuration from a file, after checking all classes in it."""
     _check_classes(path, config)
     with reading(path, "the description of a model", WeightFileError), no_downloads(path):
         model = keras.saving.deserialize_keras_object(config, safe_mode=True)

@@ -1,4 +1,4 @@
-"""Cards: what is known about an entry, written by code and checked against a schema."""
+"""Cards of entries, written by code and checked against a schema."""
 
 import collections
 import dataclasses
@@ -78,7 +78,7 @@ DATA_SETS = {
 }
 
 NUMBER, OPTIONAL = (int, float), type(None)
-# A dict here is an object with these keys, a list of one is a list of such, a tuple is a choice of types.
+# A dict is an object with these keys, a list of one item is a list of such items, a tuple is a choice of types.
 SCHEMA = {
     "name": str,
     "class": str,
@@ -119,10 +119,10 @@ FILENAME = re.compile(r"\w[\w.-]*", re.ASCII)
 
 
 def validate(card, schema=SCHEMA, where="card"):
-    """Checks a card against the schema; keys beyond the schema are allowed.
+    """Checks a card against the schema. Further keys are allowed.
 
     Raises:
-        ValueError: names the key, what it must be and what came.
+        ValueError: if a key is missing or invalid. The message names the key, the expected and the received value.
     """
     if isinstance(schema, dict):
         if not isinstance(card, dict):
@@ -159,7 +159,7 @@ def validate(card, schema=SCHEMA, where="card"):
 
 
 def networks_of(model):
-    """Returns {file stem: network} of what an entry stores: for sampling networks the averaged copy."""
+    """Returns {file stem: network} of the networks that an entry stores. Sampling networks are the averaged copies."""
     if hasattr(model, "stages"):
         named = {stage: networks_of(getattr(model, stage)) for stage in model.stages}
         return {f"{stage}_{name}": network for stage in named for name, network in named[stage].items()}
@@ -169,15 +169,15 @@ def networks_of(model):
 
 
 def training_record(steps, batch_size, seed, hours, precision="float32", trained_on=None):
-    """Returns a card's "training": the given values, and the machine, library versions, commit and day as they are.
+    """Returns "training" of a card: the given values, and the current machine, library versions, commit and date.
 
     Args:
-        steps: int, train steps done (`int(model.step)`).
-        batch_size: int, real images in a step.
-        seed: int, what `keras.utils.set_random_seed` was given.
+        steps: int, the number of training steps (`int(model.step)`).
+        batch_size: int, real images per step.
+        seed: int, the argument of `keras.utils.set_random_seed`.
         hours: float, wall-clock time of the training.
         precision: str, the name of the dtype policy.
-        trained_on: str, the machine, as `machine()` names it. Default: this one.
+        trained_on: str, the machine, as returned by `machine()`. Default: this one.
     """
     return {
         "steps": int(steps),
@@ -193,14 +193,13 @@ def training_record(steps, batch_size, seed, hours, precision="float32", trained
 
 
 def card_score(score, floor=None, paper=None, table=True):
-    """Returns a score as a card holds it: its stamp, and what to hold it against.
+    """Returns a score in the format of a card: its protocol, and values to compare it with.
 
     Args:
-        score: `kerasgan.metrics.Score`; one that a card holds already comes back as it is.
-        floor: float, `Score` or None, the same measure where the data itself is scored, such as between its train and
-            test images.
-        paper: float or None, the paper's own figure where its protocol is comparable.
-        table: bool, whether the main README's table shows it. Default True.
+        score: `kerasgan.metrics.Score`. A score in the format of a card is returned unchanged.
+        floor: float, `Score` or None, the same score of real data, for example between training and test images.
+        paper: float or None, the value in the paper, if its protocol is comparable.
+        table: bool, whether the table in the main README shows it. Default True.
     """
     if isinstance(score, dict):
         return score
@@ -226,33 +225,33 @@ def write_entry(
     """Writes a zoo entry: weights, recorded sample, samples.png, card.json and README.md.
 
     Args:
-        folder: the entry's folder, `<model>_<data>`; its name becomes the entry's.
-        model: the trained model; averaged weights are stored for its sampling networks.
+        folder: the folder of the entry, `<model>_<data>`. Its name is the name of the entry.
+        model: the trained model. For its sampling networks, averaged weights are stored.
         description: str, one line.
         paper: dict with "title", "authors", "year", "url".
         data: str, a name in `DATA_SETS`, or a dict with "name", "title", "url", "licence".
         training: dict of `training_record`.
-        scores: list of `card_score(...)`, or of `kerasgan.metrics.Score` where there is nothing to hold it against;
-            or a function that gives such a list for the model, which is then called with the weights as stored.
-        headline: str, the metric of the score that stands for the entry.
+        scores: list of `card_score(...)` or `kerasgan.metrics.Score`; or a function of the model that returns such a
+            list, which is called with the stored weights.
+        headline: str, the metric of the main score of the entry.
         pictures: float array in [-1, 1] for `kerasgan.plots.image_grid`, or a uint8 picture.
-        sample: dict with "method", a method of the model that is repeatable, and its "arguments": arrays, or values
-            that JSON holds, such as `{"method": "generate", "arguments": {"num_images": 1, "seed": 1}}`. Its output
-            is recorded, so that a later load can be held against it.
-        columns: int or None, images in a row of the picture; None makes a square.
-        networks: list of the names of the networks to store, where not all are worth their size. Default: all.
+        sample: dict with "method", a deterministic method of the model, and its "arguments": arrays or JSON values,
+            such as `{"method": "generate", "arguments": {"num_images": 1, "seed": 1}}`. Its output is recorded to check
+            later loads.
+        columns: int or None, the number of images in a row of the picture. None makes a square.
+        networks: list of the names of the networks to store. Default: all.
 
     Returns:
         dict, the card.
 
     Raises:
-        ValueError: something is missing, or a number is not finite.
+        ValueError: if something is missing, or a number is not finite.
     """
     folder = Path(folder)
     stored = networks_of(model)
     stored = {name: stored[name] for name in networks or stored}
     paths = [save_weights(network, folder / f"{stem}.weights.h5") for stem, network in stored.items()]
-    # What was stored may be rounded to half precision: sample and scores are those of the stored weights.
+    # Weights may be rounded to half precision, so sample and scores are computed with the stored weights.
     load_networks(model, {path.name: path for path in paths})
     paths.append(_write_sample(folder / "sample.npz", model, sample))
     scores = scores(model) if callable(scores) else scores
@@ -282,7 +281,7 @@ def write_entry(
 
 
 def write_card(folder, card):
-    """Checks a card and writes it as `card.json`, with the README.md made from it, into `folder`."""
+    """Checks a card, and writes `card.json` and the README.md made from it into `folder`."""
     validate(card)
     with replacing(Path(folder) / "card.json") as temporary:
         temporary.write_text(json.dumps(card, indent=2, allow_nan=False) + "\n")
@@ -291,9 +290,9 @@ def write_card(folder, card):
 
 
 def load_networks(model, files):
-    """Loads {file name: path or (path, size, sha256)} into the networks of `model` that the names stand for.
+    """Loads {file name: path or (path, size, sha256)} into the networks of `model` with these names.
 
-    Of a model of two stages, a file of the second one's generator serves for the first one's, which it holds.
+    In a model of two stages, the file of the second generator also has the weights of the first one.
     """
     for filename, place in files.items():
         path, size, sha256 = place if isinstance(place, tuple) else (place, None, None)
@@ -317,7 +316,7 @@ def _copy_to_average(model, name):
 
 
 def read_sample(path, sample):
-    """Returns the arguments of the recorded sample, and what the model gave for them."""
+    """Returns the arguments of the recorded sample and the recorded output of the model."""
     with np.load(path, allow_pickle=False) as stored:
         arrays = dict(stored)
     output = arrays.pop("output")
@@ -325,7 +324,7 @@ def read_sample(path, sample):
 
 
 def sample_error(model, path, sample):
-    """Returns the largest difference between the recorded sample and what `model` gives now."""
+    """Returns the largest difference between the recorded sample and the current output of `model`."""
     arguments, output = read_sample(path, sample)
     again = _answer(model, sample["method"], arguments)
     if again.shape != output.shape:
@@ -337,20 +336,20 @@ def _write_sample(path, model, sample):
     arrays = {name: value for name, value in sample["arguments"].items() if isinstance(value, np.ndarray)}
     output = _answer(model, sample["method"], sample["arguments"])
     if not np.all(np.isfinite(output)):
-        raise ValueError("The recorded sample must be finite. Received: values that are not; nothing was published")
+        raise ValueError("The recorded sample must be finite. Received: NaN or infinity; nothing was published")
     with replacing(path) as temporary:
         np.savez(temporary, output=output, **arrays)
     return path
 
 
 def _answer(model, method, arguments):
-    """What the method returns as an array; the last of several."""
+    """Returns the output of a method as an array. Of several outputs, it returns the last one."""
     output = getattr(model, method)(**arguments)
     return np.asarray(output[-1] if isinstance(output, tuple) else output, "float32")
 
 
 def machine():
-    """Returns the processor, its cores and the accelerators that TensorFlow sees: nothing that names the machine."""
+    """Returns the processor, its cores and the accelerators found by TensorFlow, without the name of the machine."""
     model = platform.processor() or platform.machine()
     if os.path.exists("/proc/cpuinfo"):
         with open("/proc/cpuinfo") as file:
@@ -365,7 +364,7 @@ def machine():
 
 
 def _commit():
-    """The commit of the source this runs from; None where it is not a checkout."""
+    """Returns the commit of the source, or None outside of a checkout."""
     command = ["git", "-C", str(Path(__file__).resolve().parent), "rev-parse", "--short=12", "HEAD"]
     try:
         return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()

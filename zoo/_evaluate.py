@@ -1,5 +1,4 @@
-"""Scores of entries: generators of 28x28 images by the shipped classifiers, translations and enlargements by pixels
-and features."""
+"""Scores of entries: of generators of 28x28 images, translations, segmentations, and super-resolution."""
 
 import functools
 from pathlib import Path
@@ -33,30 +32,30 @@ BLOCKS = 10
 
 
 def score_generator(generate, data="mnist", num_images=10_000, seed=1, conditional=False):
-    """Scores a generator of 28x28 images against the 10,000 test images of a data set, by its classifier.
+    """Scores a generator of 28x28 images against the 10,000 test images of a data set, with its classifier.
 
-    - "recognizability": the share of generated images whose top probability passes the level that 95 % of the real
-      test images pass.
-    - "frechet_distance": on the classifier's 128 features, real test images against generated ones. Of the data
-      itself: the test images against as many training images as were generated.
-    - "smallest_class_share", "largest_class_share": of the classes that the classifier sees.
-    - "label_accuracy", where the model is conditional: the share of images in the class asked for.
+    - "recognizability": the share of generated images with a top probability above the level that 95 % of the real
+      test images reach.
+    - "frechet_distance": on the 128 features of the classifier, between real test images and generated images. The
+      floor is the distance between the test images and as many training images as were generated.
+    - "smallest_class_share", "largest_class_share": of the classes predicted by the classifier.
+    - "label_accuracy", if the model is conditional: the share of images in the requested class.
 
-    The Fréchet distance of few images is larger: compare numbers of one `num_images` only.
+    The Fréchet distance is larger for fewer images, so compare only scores with the same `num_images`.
 
     Args:
-        generate: callable, `generate(num_images, seed=seed)` to images (n, 28, 28, 1) in [-1, 1], as
-            `model.generate` is; where `conditional`, `generate(num_images, labels=labels, seed=seed)`.
+        generate: callable, `generate(num_images, seed=seed)` to images (n, 28, 28, 1) in [-1, 1], such as
+            `model.generate`. If `conditional`, `generate(num_images, labels=labels, seed=seed)`.
         data: "mnist" or "fashion_mnist".
-        num_images: int, default 10,000, as many as there are test images.
-        seed: int, of the generated images.
-        conditional: bool; True asks for the classes in turn. Default False.
+        num_images: int, default 10,000, the number of test images.
+        seed: int, the seed of the generated images.
+        conditional: bool. True generates the classes in turn. Default False.
 
     Returns:
-        list of scores as a card holds them, see `card_score`. "sd" is the standard error of sampling `num_images`.
+        list of scores in the format of a card, see `card_score`. "sd" is the standard error of sampling `num_images`.
 
     Raises:
-        ValueError: the images have another shape or another range.
+        ValueError: if the images have another shape or range.
 
     Example:
 
@@ -111,24 +110,24 @@ def score_generator(generate, data="mnist", num_images=10_000, seed=1, condition
 
 
 def score_translations(fake, real, other, data, paired, seed=None, extractor="efficientnet_lite0", split="test"):
-    """Scores translations, or other generated images, against the images that they stand for.
+    """Scores translations, or other generated images, against real images.
 
-    - "l1" and "ssim", where `paired`: means over the images, each against its own truth.
-    - "frechet_distance" and "kernel_distance" of all against all. Of few images the first is biased upwards, the second
-      is not: compare Fréchet distances of one number of images only.
+    - "l1" and "ssim", if `paired`: means over the images, each compared with its target.
+    - "frechet_distance" and "kernel_distance" of all images. With few images, the first is biased upwards, but the
+      second is not, so compare only Fréchet distances with the same number of images.
 
     Args:
         fake: float array (n, height, width, 3) in [-1, 1], the translations.
-        real: the same shape, held-out images of the target domain; where `paired`, the truths in order.
+        real: float array of the same shape, held-out images of the target domain. If `paired`, the targets in order.
         other: float array in [-1, 1], as many training images of the target domain, for the floor.
         data: str, the data set.
         paired: bool.
-        seed: int or None, of the translations.
+        seed: int or None, the seed of the translations.
         extractor: see `kerasgan.metrics.get_extractor`. Default "efficientnet_lite0", from the extra `natural`.
-        split: str, of `real`. Default "test".
+        split: str, the split of `real`. Default "test".
 
     Returns:
-        list of scores as a card holds them, see `card_score`.
+        list of scores in the format of a card, see `card_score`.
 
     Example:
 
@@ -155,22 +154,22 @@ def score_translations(fake, real, other, data, paired, seed=None, extractor="ef
 
 
 def score_segmentation(fake, real, labels, segmenter, num_classes, void=None, **about):
-    """Scores painted label maps by what a segmentation network reads in them, beside what it reads in the photos.
+    """Scores images generated from label maps with a segmentation network, and the real photos for comparison.
 
     Scores are "mean_iou", "pixel_accuracy" and "class_accuracy" of `kerasgan.metrics.segmentation_scores`.
 
     Args:
-        fake: float array (n, height, width, channels) in [-1, 1], what was painted of `labels`.
-        real: the same shape, the photos of these labels, for the floor.
+        fake: float array (n, height, width, channels) in [-1, 1], generated from `labels`.
+        real: float array of the same shape, the photos of these labels, for the floor.
         labels: int array (n, height, width).
-        segmenter: `keras.Model`, images -> logits (n, height, width, num_classes), such as
-            `kerasgan.metrics.train_segmenter` trains it on other photos.
+        segmenter: `keras.Model`, images -> logits (n, height, width, num_classes), trained on other photos, for example
+            by `kerasgan.metrics.train_segmenter`.
         num_classes: int.
-        void: int, the class of pixels that do not count. Default None.
+        void: int, the class of pixels that are ignored. Default None.
         **about: fields of `kerasgan.metrics.Score`, such as `dataset` and `split`.
 
     Returns:
-        list of scores as a card holds them, see `card_score`.
+        list of scores in the format of a card, see `card_score`.
     """
     read = [segmenter.predict(images, batch_size=4, verbose=0).argmax(axis=-1) for images in (fake, real)]
     of_fake, of_real = (segmentation_scores(labels, found, num_classes, void) for found in read)
@@ -181,25 +180,25 @@ def score_segmentation(fake, real, labels, segmenter, num_classes, void=None, **
 
 
 def score_enlargements(upscale, folders, published=None, features="vgg16_33", scale=4):
-    """Scores what makes photos larger, beside bicubic interpolation, as the literature does.
+    """Scores super-resolution against bicubic interpolation, as in the literature.
 
-    Means over the photos of each folder, which are cut to a multiple of `scale`, shrunk as MATLAB's imresize does, and
-    enlarged again:
+    Photos are cut to a multiple of `scale`, shrunk as by MATLAB's imresize, and enlarged again. Scores are means over
+    the photos of each folder:
 
     - "<set>_psnr" and "<set>_ssim", of the luma without a border of `scale` pixels, after rounding to 256 levels;
     - "<set>_perceptual", `kerasgan.metrics.perceptual_distance` of the colour images in `features`;
-    - each again with "_bicubic" behind.
+    - the same scores of bicubic interpolation, with the suffix "_bicubic".
 
     Args:
         upscale: callable, images (1, height, width, 3) in [-1, 1] to images `scale` times as large.
-        folders: list of paths; a folder's name is its set's.
-        published: dict, the paper's own figures by the names above. Default none.
-        features: what `perceptual_distance` takes, or a name that `kerasgan.networks.vgg_features` knows. Default
-            "vgg16_33", from the extra `natural`.
+        folders: list of paths. The name of a folder is the name of the set.
+        published: dict, the values in the paper by the names above. Default none.
+        features: as in `perceptual_distance`, or a name for `kerasgan.networks.vgg_features`. Default "vgg16_33", from
+            the extra `natural`.
         scale: int, default 4.
 
     Returns:
-        list of scores as a card holds them, see `card_score`. "sd" is the standard error of the photos' mean.
+        list of scores in the format of a card, see `card_score`. "sd" is the standard error of the mean over photos.
 
     Example:
 
@@ -258,8 +257,8 @@ def _real_labels(data):
 
 
 def _standard_error(real, fake):
-    """Standard error of the Fréchet distance over draws of `fake`, by a jackknife that leaves out a tenth."""
-    # Runs of neighbours: the classes asked for follow each other in turn, and each block must hold all of them.
+    """Returns the standard error of the Fréchet distance over draws of `fake`, by a jackknife over tenths."""
+    # Contiguous blocks, as classes are generated in turn and each block must contain all of them.
     blocks = np.arange(len(fake)) * BLOCKS // len(fake)
     left = [frechet_distance_from_features(real, fake[blocks != block]) for block in range(BLOCKS)]
     return np.sqrt((BLOCKS - 1) * np.var(left))

@@ -1,4 +1,4 @@
-"""Where an entry's files are: beside its card, in the folder `KERASGAN_ZOO_DIR`, or fetched once into the cache."""
+"""Finds the files of entries: beside the card, in the folder `KERASGAN_ZOO_DIR`, or downloaded once into the cache."""
 
 import contextlib
 import os
@@ -16,22 +16,22 @@ from kerasgan.locks import FolderLock
 from kerasgan.zoo._weights import WeightFileError, read_checked
 
 URL_VARIABLE, FOLDER_VARIABLE = "KERASGAN_ZOO_URL", "KERASGAN_ZOO_DIR"
-RELEASE = "releases/download/zoo"  # below the address of the project's repository
+RELEASE = "releases/download/zoo"  # below the URL of the project's repository
 SUFFIX = ".weights.h5"
-CUTS = 3  # connections that may break before a download is given up; what has come is kept
+CUTS = 3  # number of broken connections after which a download fails; received bytes are kept
 
 _url = None
-# Of threads that want the same file one fetches it.
+# If several threads need the same file, one of them downloads it.
 _fetching = threading.Lock()
 
 
 def set_url(url):
-    """Sets where the weights that do not come with the package are fetched from, for this process.
+    """Sets the URL from which weights are downloaded that are not part of the package, for this process.
 
     Args:
-        url: str, the address of the folder that holds the files of the release: http, https or file. None, as at the
-            start, stands for the environment variable `KERASGAN_ZOO_URL`, and where that is not set, for the release
-            `zoo` of the repository that the package's metadata names as its source.
+        url: str, the URL of the folder with the files of the release: http, https or file. None, the default, uses the
+            environment variable `KERASGAN_ZOO_URL`, or if it is not set, the release `zoo` of the source repository in
+            the metadata of the package.
 
     Raises:
         ValueError: for another scheme.
@@ -48,7 +48,7 @@ def set_url(url):
 
 
 def base_url():
-    """Returns the address that `set_url` describes, or None where there is none."""
+    """Returns the URL of the weights, see `set_url`, or None if there is none."""
     if _url or os.environ.get(URL_VARIABLE):
         return _url or os.environ[URL_VARIABLE]
     try:
@@ -62,11 +62,11 @@ def base_url():
 def released_name(entry, filename, record):
     """Returns the name of an entry's weights in the release and in the cache.
 
-    It ends in the first digits of the SHA-256: weights that are trained anew have another name, and each version of the
-    package finds its own.
+    It contains the first digits of the SHA-256, so retrained weights have another name, and each version of the package
+    finds its own weights.
 
     Raises:
-        ValueError: unless the parts are plain names and a hash, so that the name stays in its folder.
+        ValueError: unless the parts are plain names and a hash, as the name must not leave its folder.
 
     Example:
 
@@ -88,20 +88,20 @@ def released_name(entry, filename, record):
 
 
 def locate(folder, filename, record):
-    """Finds a file of a zoo entry, fetching it if it must; what is returned has the size and hash of the record.
+    """Finds a file of a zoo entry, downloads it if necessary, and checks its size and hash.
 
     Args:
-        folder: the entry's folder, which holds its card.
-        filename: str, a name in the card's "files".
+        folder: the folder of the entry with its card.
+        filename: str, a name in "files" of the card.
         record: dict with "size" and "sha256".
 
     Returns:
         pathlib.Path.
 
     Raises:
-        WeightFileError: the file is not what the record says. In the cache it is removed, elsewhere it is kept.
-        FileNotFoundError: it is nowhere and cannot be fetched; the message says where to put it by hand.
-        PermissionError: the cache belongs to another user, or others may write to it.
+        WeightFileError: if the file does not match the record. It is then removed from the cache, but not elsewhere.
+        FileNotFoundError: if the file is missing and cannot be downloaded. The message says where to put it.
+        PermissionError: if the cache belongs to another user, or others may write to it.
     """
     folder = Path(folder)
     if Path(filename).name != filename:
@@ -111,7 +111,7 @@ def locate(folder, filename, record):
             read_checked(place, record["size"], record["sha256"])
             return place
     if not filename.endswith(SUFFIX):
-        raise FileNotFoundError(f"{folder / filename} must be there: it ships with the package. Install kerasgan again")
+        raise FileNotFoundError(f"{folder / filename} is missing, but is part of the package. Install kerasgan again")
     cached = cache_folder("zoo") / released_name(folder.name, filename, record)
     with _fetching:
         if not cached.exists():
@@ -121,49 +121,49 @@ def locate(folder, filename, record):
         read_checked(cached, record["size"], record["sha256"])
     except WeightFileError as error:
         cached.unlink(missing_ok=True)
-        raise WeightFileError(f"{error}. It was removed from the cache; the next call fetches it again") from error
+        raise WeightFileError(f"{error}. It was removed from the cache; the next call downloads it again") from error
     return cached
 
 
 def _elsewhere(entry, filename):
-    """Where the folder that the environment names would have the file."""
+    """Returns the path of the file in the folder `KERASGAN_ZOO_DIR`, if it is set."""
     root = os.environ.get(FOLDER_VARIABLE)
     if not root:
         return []
     if not Path(root).is_dir():
-        raise FileNotFoundError(f"{FOLDER_VARIABLE} must name a folder with one of each entry. Received: {root!r}")
+        raise FileNotFoundError(f"{FOLDER_VARIABLE} must name a folder with a folder per entry. Received: {root!r}")
     return [Path(root) / entry / filename]
 
 
 def _fetch(target, record):
-    """Downloads a file to `target`, which gets its name when it is whole and checked."""
+    """Downloads a file to `target`. It appears there after it is complete and checked."""
     base = base_url()
     if base is None:
         raise FileNotFoundError(
-            f"{target.name} does not come with the package, and no address to fetch it from is known. Set "
-            f"{URL_VARIABLE} to that of the folder that holds it, or {FOLDER_VARIABLE} to the folder `zoo` of a clone. "
-            f"To put it there by hand: {target.name} as {target}"
+            f"{target.name} is not part of the package, and no URL to download it from is known. Set {URL_VARIABLE} to "
+            f"the URL of the folder that holds it, or {FOLDER_VARIABLE} to the folder `zoo` of a clone. To install it "
+            f"by hand: {target.name} as {target}"
         )
     url = f"{base.rstrip('/')}/{target.name}"
-    by_hand = f"To put it there by hand: {url} as {target}"
+    by_hand = f"To install it by hand: {url} as {target}"
     if is_offline():
         raise FileNotFoundError(f"{target} is not in the cache and KERASGAN_OFFLINE is set. {by_hand}")
     try:
         with _part_of(target) as part:
-            if not target.exists():  # another process may have fetched it meanwhile
+            if not target.exists():  # another process may have downloaded it
                 _download(url, part, record)
                 os.replace(part, target)
                 flush_to_disk(target.parent)
     except FetchError as error:
-        raise FileNotFoundError(f"{url} could not be fetched ({error}). {by_hand}") from error
+        raise FileNotFoundError(f"{url} could not be downloaded ({error}). {by_hand}") from error
     except OSError as error:
-        reason = f"A fetched file cannot be kept ({error.strerror}). Set KERASGAN_HOME to a folder you may write to"
+        reason = f"A downloaded file cannot be stored ({error.strerror}). Set KERASGAN_HOME to a writable folder"
         raise OSError(error.errno, reason, str(target)) from error
 
 
 @contextlib.contextmanager
 def _part_of(target):
-    """Gives this process alone the file where the beginning of `target` is kept; waits for others to leave it."""
+    """Returns the exclusively locked file with the received bytes of `target`. Waits for other processes."""
     while True:
         folder = make_cache_folder("zoo", f"{target.name}.part")
         try:
@@ -171,7 +171,7 @@ def _part_of(target):
             break
         except BlockingIOError:
             time.sleep(0.1)
-        except FileNotFoundError:  # the one before has just removed the folder
+        except FileNotFoundError:  # the previous process has just removed the folder
             pass
     part = folder / "content"
     try:
@@ -180,12 +180,12 @@ def _part_of(target):
         if part.exists() and not part.stat().st_size:
             part.unlink()
         lock.release()
-        with contextlib.suppress(OSError):  # a beginning is kept there
+        with contextlib.suppress(OSError):  # not empty: it holds received bytes
             folder.rmdir()
 
 
 def _download(url, part, record):
-    """Completes the file `part`, and removes it when it is not what the record says."""
+    """Completes the file `part`. Removes it if it does not match the record."""
     size, sha256 = record["size"], record["sha256"]
     flags = os.O_RDWR | os.O_CREAT | getattr(os, "O_NOFOLLOW", 0)
     with (
@@ -201,7 +201,7 @@ def _download(url, part, record):
                 cuts, kept = cuts + 1, file.tell()
                 if cuts < CUTS and kept > held:
                     continue
-                reason = f"{error}; the next call goes on from byte {kept:,} of {size:,}" if kept else error
+                reason = f"{error}; the next call continues at byte {kept:,} of {size:,}" if kept else error
                 raise FetchError(reason) from error
             file.flush()
             found, digest = file.tell(), sha256_of(part)
@@ -209,7 +209,7 @@ def _download(url, part, record):
                 flush_to_disk(part)
                 return
             file.truncate(0)
-            if not held:  # nothing that was there before can be to blame
+            if not held:  # not caused by earlier bytes
                 raise WeightFileError(
                     f"{url} must give {size} bytes with the SHA-256 {sha256}. Received: {found} bytes"
                     f"{' or more' if found > size else ''}, SHA-256 {digest}; nothing was kept"
@@ -217,14 +217,14 @@ def _download(url, part, record):
 
 
 def _held(file, size):
-    """Returns the bytes that are kept, and goes to their end; more than there can be are thrown away."""
+    """Returns the number of stored bytes, and seeks to their end. Drops them if they are too many."""
     if file.seek(0, os.SEEK_END) > size:
         file.truncate(0)
     return file.seek(0, os.SEEK_END)
 
 
 def _receive(url, file, size, bar):
-    """Writes what is missing of a file; of one that is too long, a byte more."""
+    """Writes the missing bytes of a file. If the file is too long, one byte more is written."""
     bar.update(file.tell() - bar.n)
     if file.tell() == size:
         return

@@ -1,4 +1,4 @@
-"""What images of glyphs show, told by their pixels alone, and scores of how often that is what was asked for."""
+"""Measures the attributes of glyphs from their pixels, and scores whether they match the requested ones."""
 
 import numpy as np
 
@@ -9,17 +9,18 @@ from kerasgan.zoo._card import card_score
 
 
 def read_ink(images):
-    """Reads the colours of glyphs, and how far they lean.
+    """Measures the colours and the slant of glyphs.
 
-    The background is the median of the image's edge, the glyph's colour that of the pixels furthest from it; each is
-    given as the nearest of its list. A pixel's share of ink is its distance from the background, of the furthest one's.
+    The background is the median colour of the image's edge, and the glyph's colour is that of the pixels furthest from
+    it. Both are rounded to the nearest colour of their list. The ink of a pixel is its distance from the background,
+    relative to the furthest pixel.
 
     Args:
         images: float array (n, size, size, 3) in [-1, 1].
 
     Returns:
         A dict of arrays (n,): int `color` (into `glyphs.COLORS`) and `background` (into `glyphs.BACKGROUNDS`), and
-        float `shear`, by how many columns the ink moves right from one row to the one above, by least squares.
+        float `shear`, the shift of the ink in columns to the right from each row to the row above, by least squares.
 
     Example:
 
@@ -56,23 +57,23 @@ def read_ink(images):
 
 
 def score_glyphs(images, table, conditions, seed, split="test", **settings):
-    """Scores how glyphs obey what was asked for, beside real images of the same attributes, by the same judges.
+    """Scores whether glyphs match the requested attributes. The floor is the same score of real images.
 
-    - "letter_right": the share whose letter the classifier of the glyphs finds.
-    - "color_right": the share whose ink is nearest to the colour asked for; "colors_right": and its background, too.
-    - "slant_correlation": between the slant asked for and the measured shear, of which each letter's own mean is taken
-      off, as letters lean by their shape.
+    - "letter_right": the share of images with the requested letter, according to the classifier of glyphs.
+    - "color_right": the share with the requested colour of the ink. "colors_right": also of the background.
+    - "slant_correlation": the correlation between the requested slant and the measured shear. The mean shear of each
+      letter is subtracted, as it depends on the shape of the letter.
 
     Args:
         images: float array (n, 32, 32, 3) in [-1, 1].
-        table: attributes that were asked for, as of `glyphs.attributes`.
-        conditions: names of these scores, which are given in that order.
-        seed: int, of the generated images.
-        split: str, that of the attributes. Default "test".
-        **settings: what the scores shall also state.
+        table: the requested attributes, as in `glyphs.attributes`.
+        conditions: the names of the scores to compute, in order.
+        seed: int, the seed of the generated images.
+        split: str, the split of the attributes. Default "test".
+        **settings: further settings that the scores state.
 
     Returns:
-        list of scores as a card holds them, see `kerasgan.zoo.card_score`.
+        list of scores in the format of a card, see `kerasgan.zoo.card_score`.
     """
     real = glyphs.render(table, image_size=images.shape[1]) / np.float32(127.5) - 1
     judge = get_classifier("glyphs")

@@ -1,4 +1,4 @@
-"""Pages made from cards: that of each entry, the table of the main README, and the results of all."""
+"""Generates pages from cards: the page of each entry, the table in the main README, and the page of results."""
 
 import csv
 import html
@@ -70,7 +70,7 @@ def readme(card):
 
 
 def results_table(cards):
-    """Returns entries as one Markdown table, a row each with its main score, by name."""
+    """Returns a Markdown table with one row per entry and its main score, sorted by name."""
     lines = ["| entry | data | main score (of the data) | training | weights |", "|---|---|---|---|---|"]
     for card in sorted(map(_without_markup, cards), key=lambda card: card["name"]):
         score = next(score for score in card["scores"] if score["table"])
@@ -98,7 +98,7 @@ page names; MB are those of all weights of the entry. Scores compare only where 
 
 
 def results_page(cards):
-    """Returns the page of all scores, a row each, as Markdown."""
+    """Returns the page of results as Markdown, with one row per score."""
     rows = []
     for card in sorted(map(_without_markup, cards), key=lambda card: card["name"]):
         for score in card["scores"]:
@@ -115,7 +115,7 @@ def results_page(cards):
 
 
 def results_csv(cards):
-    """Returns the table of `results_page` as CSV, every number with all of its digits."""
+    """Returns the table of `results_page` as CSV, with all digits."""
     file = io.StringIO()
     table = csv.writer(file, lineterminator="\n")
     table.writerow(["entry", "model", "data", "score", "value", "sd", "floor", "protocol", "hours", "bytes"])
@@ -128,7 +128,7 @@ def results_csv(cards):
 
 
 def protocol(score):
-    """Returns in words how a score of a card was measured: images, data, features, and settings.
+    """Describes the protocol of a score: images, data, features, and settings.
 
     Example:
 
@@ -145,7 +145,7 @@ def protocol(score):
 
 
 def _without_markup(value):
-    """Returns a card whose strings a Markdown page shows as they are: no tags, no links, no cells, no new lines."""
+    """Returns a card with strings escaped for Markdown: no tags, links, cells or new lines."""
     if isinstance(value, dict):
         return {_without_markup(key): _without_markup(item) for key, item in value.items()}
     if isinstance(value, list):
@@ -156,19 +156,19 @@ def _without_markup(value):
 
 
 def with_table(text, cards):
-    """Returns `text` with what stands between the two markers replaced by the table of those `cards` that it shows.
+    """Returns `text` with the table of `cards` between the two markers.
 
     Raises:
-        ValueError: the text lacks the markers.
+        ValueError: if the text has no markers.
     """
     return between(text, BEGIN, END, results_table([card for card in cards if card["name"] in SHOWN]))
 
 
 def between(text, begin, end, table):
-    """Returns `text` with what stands between the markers `begin` and `end` replaced by `table`.
+    """Returns `text` with `table` between the markers `begin` and `end`.
 
     Raises:
-        ValueError: the text lacks the markers.
+        ValueError: if the text has no markers.
     """
     if begin not in text or end not in text:
         raise ValueError(f"The text must hold the markers {begin} and {end}. Received: neither or one of them")
@@ -177,7 +177,7 @@ def between(text, begin, end, table):
 
 
 def size_of(card):
-    """Returns the bytes of an entry's weights."""
+    """Returns the number of bytes of the weights of an entry."""
     return sum(record["size"] for name, record in card["files"].items() if name.endswith(".weights.h5"))
 
 

@@ -1,4 +1,4 @@
-"""Presets: trained models by name, or from a folder that `save_to_preset` wrote."""
+"""Presets: trained models by name, or from a folder of `save_to_preset`."""
 
 import json
 import os
@@ -17,17 +17,17 @@ CARD = "card.json"
 
 
 def is_preset(folder):
-    """Returns whether `folder` is one that `save_to_preset` wrote."""
+    """Returns whether `folder` was written by `save_to_preset`."""
     return (Path(folder) / CARD).is_file() and (Path(folder) / CONFIG).is_file()
 
 
 def save_preset(model, folder):
-    """Writes what `model.save_to_preset` promises; see there."""
+    """Implements `model.save_to_preset`."""
     folder = Path(folder)
     if folder.exists() and (not folder.is_dir() or any(folder.iterdir())):
-        raise ValueError(f"`folder` must be new or empty. Received: {str(folder)!r}, which holds something already")
+        raise ValueError(f"`folder` must be new or empty. Received: {str(folder)!r}, which is not empty")
     if not model.compiled:
-        raise ValueError("The model must be compiled, so that the preset can be trained on. Remedy: `model.compile()`")
+        raise ValueError("The model must be compiled, so that the preset can be fine-tuned. Remedy: `model.compile()`")
     if folder.parent.exists():
         sweep(folder.parent)
     temporary = temporary_for(folder)
@@ -57,10 +57,10 @@ def save_preset(model, folder):
 
 
 def load_preset_folder(folder):
-    """Loads a model from a folder that `save_preset` wrote, after checking every file.
+    """Loads a model from a folder of `save_preset`, after checking every file.
 
     Raises:
-        WeightFileError: (a ValueError) a file is not what it has to be; the message names the file and the reason.
+        WeightFileError: (a ValueError) if a file is invalid. The message gives the file and the reason.
     """
     folder = Path(folder)
     path = folder / CARD

@@ -1,4 +1,4 @@
-"""Weight files: half-precision storage, and reading that trusts nothing in the file before it is checked."""
+"""Weight files in half precision, and safe reading of untrusted weight files."""
 
 import hashlib
 import io
@@ -11,31 +11,31 @@ import numpy as np
 from kerasgan.callbacks.checkpoint import weights_in_memory
 from kerasgan.files import reading, replacing
 
-# Group and attribute headers of a file Keras wrote measure below this for every network here.
+# Limit of the headers of groups and attributes in a file of Keras, for every network here.
 HDF5_OVERHEAD = 1 << 20
 
 
 class WeightFileError(ValueError):
-    """A weight file is not what it has to be; nothing of it was used."""
+    """A weight file is invalid. Nothing of it was used."""
 
 
 def save_weights(network, path, half=True):
-    """Writes the weights of `network`, without any optimizer, in Keras's own layout.
+    """Writes the weights of `network` in Keras's format, without optimizer state.
 
-    Kernels (two axes and more) are stored in float16, which keeps 11 significant bits; vectors (biases, gains,
-    BatchNormalization statistics), integers, and kernels whose values leave float16's normal range keep their type.
+    Kernels (two axes and more) are stored in float16, which keeps 11 significant bits. Vectors (biases, gains,
+    statistics of batch normalization), integers, and kernels with values outside the normal range of float16 keep their
+    dtype.
 
     Args:
         network: keras.Model, built.
-        path: where to write, a name that ends in `.weights.h5`; an existing file is replaced only when the new one
-            is complete.
-        half: bool, default True; False stores every weight as it is.
+        path: the path of the file. It must end in `.weights.h5`. An existing file is replaced atomically.
+        half: bool, default True. False keeps the dtype of all weights.
 
     Returns:
-        pathlib.Path, the file. `load_weights` and `keras.Model.load_weights` both read it.
+        pathlib.Path, the file. Both `load_weights` and `keras.Model.load_weights` read it.
 
     Raises:
-        ValueError: the name has another ending, or a weight is not finite.
+        ValueError: if the path has another ending, or a weight is not finite.
 
     Example:
 
@@ -66,24 +66,24 @@ def save_weights(network, path, half=True):
 
 
 def load_weights(network, path, size=None, sha256=None):
-    """Reads a weight file into `network` after checking all of it; a refused file changes nothing.
+    """Loads a weight file into `network` after checking all of it. A refused file changes nothing.
 
-    The order of the checks: size, SHA-256, then a walk through the HDF5 tree that follows no link, reads no external
-    or virtual storage and compares every name and shape with the network's before a byte of it is allocated, and
-    last that all values are finite. Keras then reads a private copy, never the file itself.
+    The checks are, in this order: the size, the SHA-256, the HDF5 tree, and finite values. The tree must not contain
+    links, or external or virtual storage. Every name and shape is compared with the network before memory is allocated.
+    Keras then reads a private copy instead of the file.
 
     Args:
-        network: keras.Model, built; a compiled one keeps its optimizer's state.
-        path: the file, as `save_weights` or `keras.Model.save_weights` writes it. Half precision becomes the
-            network's own type.
-        size: int or None, the bytes the file must have; None only bounds it by what the network can need.
-        sha256: str or None, the 64 hexadecimal digits it must hash to.
+        network: keras.Model, built. If it is compiled, it keeps its optimizer state.
+        path: the file, as written by `save_weights` or `keras.Model.save_weights`. Half precision is converted to the
+            dtype of the network.
+        size: int or None, the expected number of bytes. With None, the size is limited by the weights of the network.
+        sha256: str or None, the expected SHA-256, 64 hexadecimal digits.
 
     Returns:
         The network.
 
     Raises:
-        WeightFileError: (a ValueError) the file is not what it has to be; the message names the file and the reason.
+        WeightFileError: (a ValueError) if the file is invalid. The message gives the file and the reason.
 
     Example:
 
@@ -99,9 +99,9 @@ def load_weights(network, path, size=None, sha256=None):
 
 
 def load_content(network, path, read, optimizer=False):
-    """Loads what `read(limit)` returns, at most `limit` bytes of a file that is checked as `load_weights` says.
+    """Loads the result of `read(limit)`, at most `limit` bytes of a file, with the checks of `load_weights`.
 
-    With `optimizer` the file holds, and the network gets, the state of its optimizer too.
+    With `optimizer`, the file also contains the state of the optimizer, which is loaded, too.
     """
     import h5py
 
@@ -117,10 +117,12 @@ def load_content(network, path, read, optimizer=False):
 
 
 def read_checked(path, size=None, sha256=None, limit=None):
-    """Returns the bytes of a file whose size and hash are what they must be; at most `limit` bytes are read."""
+    """Returns the bytes of a file after checking its size and hash. At most `limit` bytes are read."""
     found = os.path.getsize(path)
     if size is not None and found != size:
-        raise WeightFileError(f"{path} must have {size} bytes. Received: {found} bytes; the file is cut or altered")
+        raise WeightFileError(
+            f"{path} must have {size} bytes. Received: {found} bytes; the file is incomplete or altered"
+        )
     if limit is not None and found > limit:
         raise WeightFileError(f"{path} must have at most {limit} bytes for this network. Received: {found} bytes")
     with open(path, "rb") as file:
@@ -132,14 +134,14 @@ def read_checked(path, size=None, sha256=None, limit=None):
 
 
 def _template(network):
-    """Saves `network` by Keras, whose file says which names and shapes a weight file of it has."""
+    """Saves `network` with Keras, to get the names and shapes of its weight files."""
     if not isinstance(network, keras.Model) or not network.built:
         raise ValueError(f"`network` must be a built keras.Model. Received: {network!r}")
     return weights_in_memory(network)
 
 
 def _shapes(file, optimizer=False):
-    """Names and shapes of the weights in a file of our own making, and with `optimizer` those of its state."""
+    """Returns names and shapes of the weights in a trusted file, and with `optimizer` those of its state."""
     import h5py
 
     shapes = {}
@@ -153,7 +155,7 @@ def _shapes(file, optimizer=False):
 
 
 def _groups(file):
-    """Names of the groups in a file of our own making: layers without weights have some too."""
+    """Returns the names of the groups in a trusted file. Layers without weights have groups, too."""
     import h5py
 
     groups = set()
@@ -174,7 +176,7 @@ def _fits_half(array):
 
 
 def _read_arrays(path, content, shapes, types, folders):
-    """Walks an untrusted HDF5 tree; returns {name: array} for exactly the names in `shapes`."""
+    """Walks an untrusted HDF5 tree, and returns {name: array} for exactly the names in `shapes`."""
     import h5py
 
     arrays = {}
@@ -185,9 +187,9 @@ def _read_arrays(path, content, shapes, types, folders):
             link = group.get(key, getlink=True)
             if not isinstance(link, h5py.HardLink):
                 raise WeightFileError(f"{path} must hold its own data. Received: {name} is a {type(link).__name__}")
-            # Names outside the network's own tree end the walk, so that a cycle of hard links does too.
+            # Names outside the network's tree end the walk, which also ends a cycle of hard links.
             if name not in shapes and name not in folders and not _is_empty(group[key]):
-                raise WeightFileError(f"{path} must hold the weights of this network only. Received: {name} besides")
+                raise WeightFileError(f"{path} must hold only the weights of this network. Received: also {name}")
             item = group[key]
             if isinstance(item, h5py.Group):
                 if name in shapes:
@@ -219,8 +221,8 @@ def _read_array(path, name, item, shape, dtype):
     if not isinstance(item, h5py.Dataset):
         raise WeightFileError(f"{path} must hold an array at {name}. Received: {type(item).__name__}")
     if item.is_virtual or item.external:
-        raise WeightFileError(f"{path} must hold its own data. Received: {name} lies in other files")
-    # A chunked array may be compressed, so that a small file unpacks to anything; Keras and `save_weights` write plain.
+        raise WeightFileError(f"{path} must hold its own data. Received: {name} is in other files")
+    # Chunked arrays may be compressed, and a small file could unpack to any size. Keras writes contiguous arrays.
     if item.chunks is not None:
         raise WeightFileError(f"{path} must store its arrays in one piece. Received: {name} in chunks")
     if item.shape != shape:

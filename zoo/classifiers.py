@@ -1,7 +1,7 @@
-"""The small convolutional classifiers that judge generated images, and the training they share.
+"""Small convolutional classifiers for scoring generated images, and their training.
 
-A network gives logits; its layer "features" (128 values, after the ReLU) is the space in which Fréchet distances of
-28x28 entries are measured. There is no BatchNormalization: an image's logits depend on that image alone.
+A network returns logits. Its layer "features" (128 values, after the ReLU) is used for the Fréchet distances of 28x28
+entries. There is no batch normalization, so the logits of an image do not depend on other images.
 """
 
 import time
@@ -21,12 +21,12 @@ from kerasgan.zoo._weights import save_weights
 
 @keras.saving.register_keras_serializable("kerasgan")
 class Classifier(Exports, keras.Model):
-    """A classifier that `export` writes as every other model: from `images` to `logits`."""
+    """A classifier with the `export` of all models: from `images` to `logits`."""
 
-    sampling_networks, fixed_networks = ("classifier",), ()  # what an exported model holds
+    sampling_networks, fixed_networks = ("classifier",), ()  # the networks of an exported model
 
     def sampler(self, name):
-        """Returns the network that is exported: the classifier itself."""
+        """Returns the network to export: the classifier itself."""
         return self
 
     def serving_functions(self):
@@ -42,11 +42,11 @@ def network(num_classes=10, image_size=28, channels=1, prepare=None):
         num_classes: int, the number of classes.
         image_size: int or (height, width). Default 28.
         channels: int, default 1.
-        prepare: callable of `keras.ops` from images to what the convolutions see. Default None: the images.
+        prepare: callable of `keras.ops`, applied to images before the convolutions. Default None.
 
     Returns:
-        A `Classifier`: images (n, height, width, channels) float32 in [-1, 1] to logits (n, num_classes); its
-        layer "features" gives (n, 128), non-negative.
+        A `Classifier`: images (n, height, width, channels) float32 in [-1, 1] to logits (n, num_classes). Its layer
+        "features" gives (n, 128), non-negative.
 
     Example:
 
@@ -66,20 +66,20 @@ def network(num_classes=10, image_size=28, channels=1, prepare=None):
 
 
 def train(directory, model, dataset, epochs, steps_per_epoch, learning_rate, shift, flip):
-    """Trains a classifier by Adam with a cosine schedule on shifted (and mirrored) images.
+    """Trains a classifier with Adam and a cosine schedule on randomly shifted (and mirrored) images.
 
     Args:
-        directory: where `network.weights.h5` is written.
+        directory: the folder for `network.weights.h5`.
         model: the network of `network()`.
         dataset: tf.data.Dataset of (images (n, height, width, channels) in [-1, 1], labels (n,)).
         epochs: int.
-        steps_per_epoch: int or None; None is one pass over the data.
-        learning_rate: float, where the cosine schedule starts; it ends at zero.
-        shift: int, images move by up to this many pixels either way, onto black; 0 for images of other backgrounds.
-        flip: bool, whether images are mirrored left to right half of the time.
+        steps_per_epoch: int or None. None is one pass over the data.
+        learning_rate: float, the initial rate of the cosine schedule, which ends at 0.
+        shift: int, the maximum shift in pixels in each direction. New pixels are black, so use 0 for other backgrounds.
+        flip: bool, whether to mirror half of the images left to right.
 
     Returns:
-        The model, trained and compiled.
+        The trained and compiled model.
     """
     steps = epochs * (steps_per_epoch or int(dataset.cardinality()))
     optimizer = keras.optimizers.Adam(keras.optimizers.schedules.CosineDecay(learning_rate, steps))
@@ -103,7 +103,7 @@ def train(directory, model, dataset, epochs, steps_per_epoch, learning_rate, shi
 
 
 def score(model, data):
-    """Returns [accuracy on the test images of `data`] as a card holds it."""
+    """Returns [accuracy on the test images of `data`] in the format of a card."""
     hits = [
         np.argmax(model.predict_on_batch(images), axis=-1) == labels
         for images, labels in load_data(data, "test", labels=True, batch_size=1000, shuffle=False).as_numpy_iterator()
@@ -113,7 +113,7 @@ def score(model, data):
 
 
 def reproduce(recipe, directory):
-    """Trains by a classifier's recipe and writes its entry into `directory/<name>`."""
+    """Runs the recipe of a classifier and writes its entry into `directory/<name>`."""
     folder = Path(directory) / Path(recipe.__file__).parent.name
     start = time.monotonic()
     model = recipe.train(folder)

@@ -1,4 +1,4 @@
-"""The digits of three domains, for recipes and experiments of domain adaptation: MNIST, USPS and MNIST-M."""
+"""Digits of three domains for domain adaptation: MNIST, USPS and MNIST-M."""
 
 import functools
 
@@ -18,21 +18,22 @@ def digits(name, split="train"):
     """Returns the digits of a domain and their labels.
 
     - "mnist": 60,000 and 10,000 images, white on black.
-    - "usps": 7,291 and 2,007 images, white on black, enlarged from 16 to 28 pixels by bicubic interpolation. They come
-      from the file usps.npz of `KERASGAN_DATA_DIR`, with uint8 `x_train` (7291, 16, 16), `y_train`, `x_test`, `y_test`.
-    - "mnistm": MNIST's digits on photos (Ganin et al. 2016, section 5.2.4): |digit - part of a photo| in each
-      channel. The parts are cut at random from the photos in the folder superres/BSD68 of `KERASGAN_DATA_DIR`, 68 of
-      the 500 of BSDS500, which the paper takes. Training and test images are of the same photos, as the paper's are.
+    - "usps": 7,291 and 2,007 images, white on black, enlarged from 16 to 28 pixels by bicubic interpolation. They are
+      read from the file usps.npz of `KERASGAN_DATA_DIR`, with uint8 `x_train` (7291, 16, 16), `y_train`, `x_test`,
+      `y_test`.
+    - "mnistm": MNIST digits on photos (Ganin et al. 2016, section 5.2.4): |digit - part of a photo| in each channel.
+      The parts are random crops of the photos in the folder superres/BSD68 of `KERASGAN_DATA_DIR`, 68 of the 500 photos
+      of BSDS500 in the paper. As in the paper, training and test images use the same photos.
 
     Args:
         name: one of `NAMES`.
         split: "train" or "test".
 
     Returns:
-        uint8 (n, 28, 28, 1), of "mnistm" (n, 28, 28, 3), and int32 (n,).
+        uint8 (n, 28, 28, 1), or (n, 28, 28, 3) for "mnistm", and int32 (n,).
 
     Raises:
-        ValueError: the name is another.
+        ValueError: for an unknown name.
     """
     if name not in NAMES:
         raise ValueError(f"`name` must be one of {NAMES}. Received: {name!r}")
@@ -48,7 +49,7 @@ def digits(name, split="train"):
 
 
 def on_photos(images, seed):
-    """Returns |image - part of a photo|, uint8 (n, height, width, 3), of grey images (n, height, width, 1)."""
+    """Returns |image - part of a photo|, uint8 (n, height, width, 3), for grey images (n, height, width, 1)."""
     folder = recipes.data_folder("superres/BSD68")
     photos = [np.asarray(Image.open(path).convert("RGB")) for path in sorted(folder.iterdir())]
     generator, (height, width) = np.random.default_rng(seed), images.shape[1:3]
@@ -61,13 +62,13 @@ def on_photos(images, seed):
 
 
 def as_input(images, channels):
-    """Returns uint8 images, of a batch or all, as a network takes them: float32 in [-1, 1], grey in all channels."""
+    """Converts uint8 images to network inputs: float32 in [-1, 1], with grey repeated in all channels."""
     images = tf.cast(images, tf.float32) / 127.5 - 1
     return tf.repeat(images, channels // images.shape[-1], axis=-1)
 
 
 def batches(name, batch_size, channels, labels=False, seed=0):
-    """Returns the training images of a domain as batches of network inputs, with their labels or without."""
+    """Returns the training images of a domain as batches of network inputs, with or without labels."""
     images, classes = digits(name)
     data = from_arrays((images, classes) if labels else images, batch_size, seed=seed)
     if labels:
@@ -76,7 +77,7 @@ def batches(name, batch_size, channels, labels=False, seed=0):
 
 
 def accuracy(model, name, channels):
-    """Returns the share of a domain's test images whose digit `model.predict` names."""
+    """Returns the accuracy of `model.predict` on the test images of a domain."""
     images, labels = digits(name, "test")
     found = model.predict(as_input(images, channels).numpy(), batch_size=500, verbose=0)
     return float(np.mean(found.argmax(axis=-1) == labels))

@@ -1,14 +1,14 @@
-"""What the recipes of generative entries share: a training that keeps its best weights, and the publishing of an entry.
+"""Shared code of the recipes: training that keeps the best weights, and publishing of an entry.
 
 A recipe defines `SEED`, `ABOUT` (the description, paper, data and headline of its card), `model()`, `dataset()`,
-`train(directory, dataset=None, ...)` and `score(model)`. It may define
+`train(directory, dataset=None, ...)` and `score(model)`. It may also define
 
-- `examples()`, a batch that the picture of its entry shows (default: the first of `dataset()`), or `pictures(model)`,
-  the images of that picture;
-- `sample(model)`, the call whose answer the entry records (default: `generate` one image for seed 1, of class 0 where
-  there are classes);
-- `NETWORKS`, the names of those that the entry stores (default: all);
-- `PRECISION`, the dtype policy in which the functions here train it (default: that which is set).
+- `examples()`, the batch for the picture of its entry (default: the first batch of `dataset()`), or `pictures(model)`,
+  the images of the picture;
+- `sample(model)`, the call with the recorded output (default: `generate` one image with seed 1, and class 0 if there
+  are classes);
+- `NETWORKS`, the names of the networks that the entry stores (default: all);
+- `PRECISION`, the dtype policy of the training (default: the current one).
 
 It ends with
 
@@ -33,15 +33,15 @@ from kerasgan.optimizers import Adam
 from kerasgan.schedules import LinearDecay
 from kerasgan.zoo._card import card_score, machine, training_record, write_card, write_entry
 
-ABOUT_FOLDER = """What is trained, drawn and scored goes into FOLDER. Interrupted and started again, it continues.
-Data sets come from TFDS_DATA_DIR, and those that nobody may pass on from KERASGAN_DATA_DIR."""
+ABOUT_FOLDER = """All results are written to FOLDER. If the run is interrupted, run it again to continue.
+Data sets are read from TFDS_DATA_DIR, and data that may not be redistributed from KERASGAN_DATA_DIR."""
 
 
 def data_folder(name):
-    """Returns the folder or file `name` of `KERASGAN_DATA_DIR`, where recipes find data that nobody may pass on.
+    """Returns the folder or file `name` of `KERASGAN_DATA_DIR`, for data that may not be redistributed.
 
     Raises:
-        ValueError: the variable is not set.
+        ValueError: if the variable is not set.
     """
     if "KERASGAN_DATA_DIR" not in os.environ:
         raise ValueError(f"KERASGAN_DATA_DIR must name the folder that holds {name}. Received: nothing")
@@ -60,24 +60,24 @@ def train(
     data=None,
     every_n_steps=None,
 ):
-    """Trains a compiled model, interruptible, and leaves it with the weights of the best score.
+    """Trains a compiled model, and loads the weights with the best score. The training can be interrupted.
 
-    Started again with the same directory it continues. In `directory` stand `log.csv`, `checkpoints/`, `samples/`,
-    `scores/` and `clock.json`, the time spent and the machines. Of 100 epochs and more, one in two or in
-    several is drawn and kept.
+    If it is called again with the same directory, it continues. It writes `log.csv`, `checkpoints/`, `samples/`,
+    `scores/` and `clock.json` (the time spent and the machines) to `directory`. With 100 epochs and more, samples are
+    drawn and checkpoints are written only every few epochs.
 
     Args:
         directory: folder of the run.
         model: the model of a recipe.
-        dataset: tf.data.Dataset that the model trains on.
+        dataset: tf.data.Dataset, the training data.
         epochs: int.
-        steps_per_epoch: int or None; None is one pass over the data.
-        metrics: list of metrics for `kerasgan.callbacks.ScoreMonitor`, the first of which chooses the weights, lower
-            being better. They see training images, so that the test images stay unseen. None: the last weights stay.
-        every_n_epochs: int, epochs between scores. Default: 1, or as many as leave at least twenty scores.
-        num_images: int, images a score compares.
-        data: str, name of the data set, for the stamps of the scores.
-        every_n_steps: int, steps between checkpoints inside an epoch that takes long. Default: none inside.
+        steps_per_epoch: int or None. None is one pass over the data.
+        metrics: list of metrics for `kerasgan.callbacks.ScoreMonitor`. The first one selects the weights (lower is
+            better). They use training images, so the test images stay unseen. None keeps the last weights.
+        every_n_epochs: int, epochs between scores. Default: 1, or more if at least twenty scores remain.
+        num_images: int, the number of images of a score.
+        data: str, name of the data set, stated in the scores.
+        every_n_steps: int, steps between checkpoints within an epoch. Default: no such checkpoints.
 
     Returns:
         The model.
@@ -110,19 +110,19 @@ def train(
 
 
 def falling_adams(steps, rate=2e-4):
-    """Returns optimizers for G and D as DCGAN's, whose rate stays for half of `steps` and falls to 0 in the other."""
+    """Returns optimizers as in DCGAN, with a constant rate for half of `steps` and a linear decay to 0 after that."""
     half = steps // 2
     rates = [LinearDecay(rate, half, half) for _ in range(2)]
     return [Adam(rate, beta_1=0.5) for rate in rates]
 
 
 def train_by_distance(recipe, directory, data, epochs, steps_per_epoch):
-    """Trains by a recipe whose `DATA` has a shipped classifier, and keeps the weights of the best Fréchet distance.
+    """Trains a recipe and keeps the weights with the best Fréchet distance. Its `DATA` must have a shipped classifier.
 
     Args:
-        recipe: the recipe's module.
+        recipe: the module of the recipe.
         directory, epochs, steps_per_epoch: as in `train`.
-        data: tf.data.Dataset to train on without scores, or None: `recipe.dataset()`.
+        data: tf.data.Dataset to train on without scores, or None to use `recipe.dataset()`.
 
     Returns:
         The model.
@@ -134,13 +134,13 @@ def train_by_distance(recipe, directory, data, epochs, steps_per_epoch):
 
 
 def publish(folder, model, recipe, clocks):
-    """Writes the entry of a trained model by what its recipe says of it.
+    """Writes the entry of a trained model.
 
     Args:
-        folder: the entry's folder; its name becomes the entry's.
-        model: the trained model; `model.step` says how long.
-        recipe: the recipe's module.
-        clocks: list of what the training's `clock.json` say, one for each stage of it.
+        folder: the folder of the entry. Its name is the name of the entry.
+        model: the trained model. `model.step` is the number of steps.
+        recipe: the module of the recipe.
+        clocks: list of the contents of `clock.json`, one for each stage of the training.
 
     Returns:
         dict, the card.
@@ -157,7 +157,7 @@ def publish(folder, model, recipe, clocks):
         model,
         **recipe.ABOUT,
         training=training_record(model.step, batch_size, recipe.SEED, hours, precision, machines),
-        # Of the weights as they are stored, in half precision, since that is what a user loads.
+        # Scores of the stored weights (in half precision), which users load.
         scores=recipe.score,
         pictures=recipe.pictures(model) if hasattr(recipe, "pictures") else model.preview(batch, num_images=64, seed=0),
         sample=getattr(recipe, "sample", _first_image)(model),
@@ -171,7 +171,7 @@ def _first_image(model):
 
 
 def _trained(recipe, directory, **options):
-    """Trains by a recipe in its `PRECISION`; the model that is returned computes in the policy that is set."""
+    """Trains a recipe with its `PRECISION`, and returns a model with the current dtype policy."""
     if not hasattr(recipe, "PRECISION"):
         return recipe.train(directory, **options)
     before = keras.config.dtype_policy()
@@ -187,18 +187,18 @@ def _trained(recipe, directory, **options):
 
 
 def reproduce(recipe, directory):
-    """Trains by a recipe and writes its entry into `directory/<name>`."""
+    """Runs a recipe and writes its entry into `directory/<name>`."""
     directory = Path(directory)
     model = _trained(recipe, directory / "run")
     return publish(directory / Path(recipe.__file__).parent.name, model, recipe, _clocks(directory / "run"))
 
 
 def main(recipe, act=reproduce):
-    """Does what the command line asks of a recipe: without a folder, or with --help, says what it does.
+    """The command line of a recipe. Without a folder, or with --help, it prints the help text.
 
     Args:
-        recipe: the module that is run, `sys.modules[__name__]`; its docstring says the paper, the command, the score
-            to expect and the time.
+        recipe: the module, `sys.modules[__name__]`. Its docstring gives the paper, the command, the expected score and
+            the time.
         act: function of the module and a folder. Default `reproduce`.
     """
     path = Path(recipe.__file__)
@@ -210,8 +210,8 @@ def answer(module, name, about_folder, act):
 
     Args:
         module: the module that is run.
-        name: str, by which `python -m` runs it.
-        about_folder: str, what is written into the folder.
+        name: str, its name for `python -m`.
+        about_folder: str, the description of the folder.
         act: function of the module and a folder.
     """
     given = sys.argv[1:]
@@ -225,14 +225,15 @@ def answer(module, name, about_folder, act):
 
 
 def ablate(recipe, variants, directory):
-    """Trains, scores and draws variants of a recipe of a translation. Interrupted and started again, it continues.
+    """Trains, scores and draws variants of a translation recipe. If it is interrupted, call it again to continue.
 
-    Writes `ablation.json`, the scores of each, and `ablation.png`, examples as input | one column a variant | truth,
-    into `directory`, beside the runs.
+    It writes to `directory`: the runs, `ablation.json` with the scores of each variant, and `ablation.png` with
+    examples as input | one column per variant | target.
 
     Args:
-        recipe: the recipe's module; its `train` takes options of `compile`, and `examples()` gives (inputs, truths).
-        variants: dict of names to such options.
+        recipe: the module of the recipe. Its `train` accepts options of `compile`, and `examples()` returns (inputs,
+            targets).
+        variants: dict, name -> options of `compile`.
         directory: folder of the runs.
     """
     directory = Path(directory)
@@ -254,20 +255,20 @@ def ablate(recipe, variants, directory):
 
 
 def score_a_tenth(recipe, directory, folder):
-    """Trains for the first tenth of a recipe's epochs, and adds to the card of its entry what the model then scores.
+    """Trains for the first tenth of a recipe's epochs, and adds the scores to the card of its entry.
 
-    Rates that fall in the whole training have not begun to. Interrupted and started again, it continues.
+    The decay of the learning rate has not started by then. If it is interrupted, call it again to continue.
 
     Args:
-        recipe: the recipe's module; its `EPOCHS` is an int, or a dict of those of each stage.
+        recipe: the module of the recipe. Its `EPOCHS` is an int, or a dict of ints for each stage.
         directory: folder of the run.
-        folder: the entry's.
+        folder: folder of the entry.
 
     Raises:
-        ValueError: a tenth is no whole number of epochs.
+        ValueError: if a tenth is not a whole number of epochs.
     """
     if any(count % 10 for count in keras.tree.flatten(recipe.EPOCHS)):
-        raise ValueError(f"`EPOCHS` must be a multiple of 10 for a tenth to be scored. Received: {recipe.EPOCHS}")
+        raise ValueError(f"`EPOCHS` must be a multiple of 10 to score a tenth. Received: {recipe.EPOCHS}")
     model = _trained(recipe, directory, epochs=keras.tree.map_structure(lambda count: count // 10, recipe.EPOCHS))
     tenth = {
         "steps": int(model.step),
@@ -278,7 +279,7 @@ def score_a_tenth(recipe, directory, folder):
 
 
 def _clocks(directory):
-    """Returns what the `clock.json` of a training say, one for each stage of it."""
+    """Returns the contents of `clock.json`, one for each stage of a training."""
     return [json.loads(path.read_text()) for path in sorted(Path(directory).rglob("clock.json"))]
 
 
@@ -287,7 +288,7 @@ def _machines(clocks):
 
 
 class _Clock(keras.callbacks.Callback):
-    """Adds up the seconds of a training, those before an interruption included, and says on which machines."""
+    """Records the seconds of a training, including those before an interruption, and its machines."""
 
     def __init__(self, path):
         super().__init__()

@@ -1,8 +1,8 @@
-"""The weights of all entries under the names by which they are fetched: what a release of them holds.
+"""Collects the weights of all entries for a release, with the file names used for downloads.
 
 Command: python -m kerasgan.zoo.release FOLDER
 
-Writes a copy of each file that FOLDER does not have yet. Every file is held against its card first.
+Copies each file that FOLDER does not have yet, after checking it against its card.
 """
 
 import shutil
@@ -18,14 +18,14 @@ def prepare(folder):
     """Copies the weights of all entries into `folder`.
 
     Args:
-        folder: where to; it is made if it is missing.
+        folder: the target folder. It is created if it is missing.
 
     Returns:
-        list of pathlib.Path, the files that it did not have yet.
+        list of pathlib.Path, the new files.
 
     Raises:
-        WeightFileError: (a ValueError) a file is not what its card says.
-        FileNotFoundError: a file is neither here nor to be had.
+        WeightFileError: (a ValueError) if a file does not match its card.
+        FileNotFoundError: if a file is missing and cannot be downloaded.
     """
     new = []
     for name in zoo.list_models():

@@ -1,4 +1,4 @@
-"""Is a training long enough to matter? Scores an entry's model after a tenth of its epochs, beside those of its card.
+"""Scores an entry's model after a tenth of its epochs, to compare with the scores on its card.
 
 Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.tenth zoo/NAME runs
 """

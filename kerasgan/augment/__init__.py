@@ -1,4 +1,7 @@
-"""Augmentations of the discriminator's input, real and generated. Each is a Keras layer, so its state is saved."""
+"""Augmentations of real and generated images before the discriminator.
+
+Each augmentation is a Keras layer, so its state is saved with the model.
+"""
 
 import keras
 
@@ -38,7 +41,7 @@ NAMES = {
 
 
 def get(augment):
-    """Returns the list of augmenting layers that `augment` names.
+    """Returns the list of augmentation layers for the argument `augment` of `compile`.
 
     Args:
         augment: None, a name (`"diffaugment"`, `"adaptive"`, `"bgc"`, `"apa"`, `"pool"`, `"instance_noise"`), a config,

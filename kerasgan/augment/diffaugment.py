@@ -8,13 +8,13 @@ from kerasgan.arguments import KnowsItsArguments, whole
 
 
 def flipped(images, seed):
-    """Mirrors half of the images, drawn for each by a `keras.random.SeedGenerator`, left to right."""
+    """Mirrors half of the images left to right, chosen by a `keras.random.SeedGenerator`."""
     draw = random.uniform((keras.ops.shape(images)[0], 1, 1, 1), seed)
     return tf.where(draw < 0.5, images[:, :, ::-1], images)
 
 
 def translated(images, seed):
-    """Shifts each image by up to 1/8 of its size, drawn by a `keras.random.SeedGenerator`; 0 is shifted in."""
+    """Shifts each image by up to 1/8 of its size, drawn by a `keras.random.SeedGenerator`. New pixels are 0."""
     height, width = images.shape[1:3]
     shape = (keras.ops.shape(images)[0], 1)
 
@@ -22,7 +22,7 @@ def translated(images, seed):
         limit = int(size / 8 + 0.5)
         return random.integers(shape, seed, -limit, limit + 1)
 
-    # As products with 0-1 matrices: exact and differentiable.
+    # Products with 0-1 matrices are exact and differentiable.
     rows = tf.one_hot(tf.range(height)[None] - offset(height), height, dtype=images.dtype)
     columns = tf.one_hot(tf.range(width)[None] - offset(width), width, dtype=images.dtype)
     return tf.einsum("bij,bjkc,blk->bilc", rows, images, columns)
@@ -32,12 +32,12 @@ def translated(images, seed):
 class DiffAugment(KnowsItsArguments, keras.layers.Layer):
     """Differentiable augmentation (Zhao et al. 2020, https://arxiv.org/abs/2006.10738, section 4).
 
-    Colour (brightness, saturation, contrast), translation by up to 1/8 of the size, and a cut-out square of half the
-    size, drawn anew for each image; the gradient passes through to the generator.
+    It changes colours (brightness, saturation, contrast), translates by up to 1/8 of the size, and cuts out a square of
+    half the size, with random amounts for each image. Gradients pass through to the generator.
 
     Args:
-        policy: str, comma-separated choice of `color`, `translation`, `cutout`. Defaults to all three, the paper's
-            choice for small data sets.
+        policy: str, comma-separated choice of `color`, `translation`, `cutout`. Defaults to all three, as in the paper
+            for small data sets.
 
     Raises:
         ValueError: if `policy` names anything else.
@@ -76,11 +76,11 @@ class DiffAugment(KnowsItsArguments, keras.layers.Layer):
         return images * tf.cast(~inside, images.dtype)[..., None]
 
     def _cut(self, images, size):
-        """Which of the coordinates 0 .. size-1 are cut of each image: half of them around a place of the image."""
+        """Returns which of the coordinates 0 .. size-1 are cut out: half of them around a random position."""
         cut = int(size / 2 + 0.5)
         first = -(cut // 2)
         shape = (keras.ops.shape(images)[0], 1)
-        # As the authors draw it: an even cut-out has its middle between pixels, at one place more than an odd one.
+        # As in the authors' code: an even cut-out has its centre between pixels, and one more position than an odd one.
         start = random.integers(shape, self.seed_generator, first, first + size + 1 - cut % 2)
         places = tf.range(size)[None] - start
         return (places >= 0) & (places < cut)
@@ -100,17 +100,17 @@ class DiffAugment(KnowsItsArguments, keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class OccasionalAugment(DiffAugment):
-    """`DiffAugment`, of which each transformation is made with probability p, drawn for each image and transformation.
+    """`DiffAugment` that applies each transformation to each image with probability p.
 
-    p is a weight of this layer, the same on all devices, and saved with the model; `kerasgan.schedules.R3GANSchedule`
-    moves it.
+    p is a weight of this layer, the same on all devices, and saved with the model. `kerasgan.schedules.R3GANSchedule`
+    changes it.
 
     Args:
         policy: str, as in `DiffAugment`.
         p: float in [0, 1]. Defaults to 0.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: if an argument is out of range.
     """
 
     def __init__(self, policy="color,translation,cutout", p=0.0, seed=None, **kwargs):
@@ -138,25 +138,27 @@ class OccasionalAugment(DiffAugment):
 class AdaptiveAugment(OccasionalAugment):
     """Adaptive discriminator augmentation, ADA (Karras et al. 2020, https://arxiv.org/abs/2006.06676, section 3).
 
-    Each transformation of `DiffAugment` is made with probability p, drawn for each image and transformation. p starts
-    at 0 and follows how far D overfits: r_t = E sign(D(x)) over the real images that D is trained on (equation 1).
-    Every `interval` updates of D, p rises by a fixed amount where r_t exceeds the target and falls where it does not,
-    so that it takes `ramp` images from 0 to 1. An augmentation leaks into the samples where G can show augmented images
-    and no D can tell (section 2.2). While p is small that cannot be; how far p may rise depends on the transformation:
-    cut-outs never leak below p = 1, brightness does from p = 0.82 on. The paper names 0.8 as a safe limit in practice.
+    Each transformation of `DiffAugment` is applied to each image with probability p. p starts at 0 and is controlled by
+    the overfitting of D, measured as r_t = E sign(D(x)) over the real images of the training batches (equation 1).
+    Every `interval` updates of D, p rises by a fixed amount if the mean r_t exceeds the target, and falls otherwise. It
+    takes `ramp` images from 0 to 1.
 
-    p is a weight of this layer, the same on all devices, and saved with the model; its mean joins the logs as
-    `augment_p`. For losses whose decision is not at 0, D(x) stands for P(x) - 1/2, with the probability that `d_real`
-    averages.
+    If p is high, an augmentation can leak into the samples, as D cannot detect that G draws augmented images
+    (section 2.2). The limit depends on the transformation: cut-outs never leak below p = 1, brightness leaks from
+    p = 0.82 on. The paper gives 0.8 as a safe limit in practice.
+
+    p is a weight of this layer, the same on all devices, and saved with the model. The log `augment_p` is its mean. For
+    losses with a decision boundary other than 0, D(x) is replaced by P(x) - 1/2, where P is the probability that
+    `d_real` averages.
 
     Args:
         policy: str, as in `DiffAugment`.
-        target: float in (-1, 1). The wanted r_t. Defaults to 0.6, the paper's.
-        ramp: int. Real images over which p can go from 0 to 1. Defaults to 500,000, the paper's.
-        interval: int. Updates of D whose mean r_t decides. Defaults to 4, the paper's.
+        target: float in (-1, 1). The target of r_t. Defaults to 0.6, as in the paper.
+        ramp: int. Number of real images over which p can rise from 0 to 1. Defaults to 500,000, as in the paper.
+        interval: int. Number of updates of D for each update of p. Defaults to 4, as in the paper.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: if an argument is out of range.
 
     Example:
 
@@ -179,7 +181,7 @@ class AdaptiveAugment(OccasionalAugment):
         self.seen = self.add_weight(name="seen", **fixed)
 
     def observe(self, certainty, rows):
-        """Takes r_t of one update of D and how many images this replica trained it on; moves p when it is due."""
+        """Records r_t of one update of D and the number of images of this replica. Updates p every `interval` calls."""
         self.certainty.assign_add(replicas.mean(certainty))
         self.seen.assign_add(1.0)
         due = self.seen >= self.interval
@@ -191,7 +193,7 @@ class AdaptiveAugment(OccasionalAugment):
 
     def get_config(self):
         config = super().get_config() | {"target": self.target, "ramp": self.ramp, "interval": self.interval}
-        del config["p"]  # a weight, which starts at 0
+        del config["p"]  # a weight that starts at 0
         return config
 
 
@@ -199,12 +201,12 @@ class AdaptiveAugment(OccasionalAugment):
 class PseudoAugment(AdaptiveAugment):
     """Adaptive pseudo augmentation, APA, for few images (Jiang et al. 2021, https://arxiv.org/abs/2111.06849).
 
-    Where D overfits, some of the real images that it is trained on are replaced by generated ones (section 3.2): each
-    with probability p, which follows the rule of `AdaptiveAugment`. The images themselves stay as they are; other
-    augmentations may stand beside it. For models that draw images from latents.
+    If D overfits, some real images of its training batches are replaced by generated ones (section 3.2), each with
+    probability p. p is controlled as in `AdaptiveAugment`. The images are not changed otherwise, and APA can be
+    combined with other augmentations. The model must draw images from latents.
 
     Args:
-        target, ramp, interval: as in `AdaptiveAugment`. The paper's are those of ADA.
+        target, ramp, interval: as in `AdaptiveAugment`. The paper uses the values of ADA.
 
     Example:
 
@@ -237,9 +239,9 @@ class InstanceNoise(KnowsItsArguments, keras.layers.Layer):
     """Gaussian noise on real and fake images (Sonderby et al. 2017, https://arxiv.org/abs/1610.04490, section 3).
 
     Args:
-        stddev: float. Standard deviation at the start. Defaults to 0.1.
-        decay_steps: int. Discriminator passes in training over which the noise falls linearly to 0; None keeps it.
-            Each step of a `GAN` makes three passes. Defaults to None.
+        stddev: float. Initial standard deviation. Defaults to 0.1.
+        decay_steps: int. Number of passes of the discriminator in training over which the noise falls linearly to 0.
+            Each step of a `GAN` makes three passes. Defaults to None, constant noise.
     """
 
     def __init__(self, stddev=0.1, decay_steps=None, seed=None, **kwargs):
@@ -247,7 +249,7 @@ class InstanceNoise(KnowsItsArguments, keras.layers.Layer):
         self.stddev = stddev
         self.decay_steps = decay_steps
         self.seed_generator = keras.random.SeedGenerator(seed)
-        # Without casting: in half precision a count would end at 256.
+        # No autocast, as a count in half precision would stop at 256.
         fixed = {"initializer": "zeros", "trainable": False, "autocast": False, "dtype": "float32"}
         self.passes = self.add_weight(shape=(), name="passes", **fixed)
 

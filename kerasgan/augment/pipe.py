@@ -1,4 +1,4 @@
-"""The augmentation pipe of ADA: pixel blits, geometry through a wavelet, colour."""
+"""The augmentation pipeline of ADA: pixel blitting, geometric transformations, and colour."""
 
 import math
 
@@ -9,26 +9,26 @@ import tensorflow as tf
 from kerasgan import random
 from kerasgan.augment.diffaugment import AdaptiveAugment
 
-# The low-pass filter of the sym6 wavelet (Daubechies 1992, table 6.4): orthogonal to its shifts by 2.
+# The low-pass filter of the sym6 wavelet (Daubechies 1992, table 6.4), orthogonal to its shifts by 2.
 SYM6 = (
     *(0.015404109327027373, 0.0034907120842174702, -0.11799011114819057, -0.048311742585633),
     *(0.4910559419267466, 0.787641141030194, 0.3379294217276218, -0.07263752278646252),
     *(-0.021060292512300564, 0.04472490177066578, 0.0017677118642428036, -0.007800708325034148),
 )
-GREY = np.full((3, 3), 1 / 3)  # the projection on the axis of grey
+GREY = np.full((3, 3), 1 / 3)  # the projection on the grey axis
 
 
 def blit(images, flip, turns, down, right):
-    """Flips, turns and shifts images by whole pixels: no pixel changes its value.
+    """Flips, turns and shifts images by whole pixels, without changing pixel values.
 
     Args:
         images: (batch, size, size, channels).
-        flip: bool (batch,). Left and right change places.
+        flip: bool (batch,). Swaps left and right.
         turns: int (batch,) from 0 to 3. Quarter turns counter-clockwise.
-        down, right: int (batch,). Pixels; the image is continued by its mirror image.
+        down, right: int (batch,). Shift in pixels, with reflection padding.
 
     Returns:
-        A tensor like `images`.
+        A tensor of the shape of `images`.
     """
 
     def chosen(condition, new, old):
@@ -51,24 +51,24 @@ def _mirrored(places, size):
 
 
 def warp(images, matrix):
-    """Resamples images at moved places, by bilinear interpolation of an image of twice the resolution.
+    """Applies an affine transformation, by bilinear interpolation at twice the resolution.
 
-    To double and to halve the resolution, sym6 is the filter, as in appendix B of the paper; the image is continued by
-    its mirror image, and then by zeros. All of it is products of matrices and one look-up.
+    The resolution is doubled and halved with the filter sym6, as in appendix B of the paper. The image is padded by
+    reflection, and beyond that by zeros.
 
     Args:
         images: (batch, size, size, channels).
-        matrix: float32 (batch, 2, 3). Takes a pixel (x, y, 1) of the result, from the centre of the image to the right
-            and down, to the place in `images` whose colour it gets.
+        matrix: float32 (batch, 2, 3). Maps a pixel (x, y, 1) of the result to its position in `images`. Coordinates are
+            to the right and down from the centre of the image.
 
     Returns:
-        A tensor like `images`.
+        A tensor of the shape of `images`.
     """
     size = images.shape[1]
     enlarge, reduce = _wavelet_matrices(size)
     x = tf.cast(images, tf.float32)
     x = tf.einsum("ij,bjkc,lk->bilc", enlarge, x, enlarge)
-    # A pixel i stands at 2i of the larger image: at twice its distance from the centre less one half.
+    # Pixel i is at 2i in the doubled image: at twice its distance from the centre, minus one half.
     span = np.arange(2 * size + 12) - (2 * size + 11) / 2
     grid = np.stack([*(axis.ravel() for axis in np.meshgrid(span, span)), np.ones(len(span) ** 2)])
     grid[:2] = (grid[:2] + 0.5) / 2
@@ -78,7 +78,7 @@ def warp(images, matrix):
 
 
 def _wavelet_matrices(size):
-    """Returns what doubles the resolution of a row and its mirror images, and what halves that of its middle."""
+    """Returns the matrices that double the resolution of a row with its padding, and halve that of its middle."""
     padded, taps = 3 * size - 2, np.array(SYM6)
     enlarge = np.zeros((2 * padded, padded))
     for i in range(padded):
@@ -89,13 +89,13 @@ def _wavelet_matrices(size):
     reduce = np.zeros((size, 2 * size + 12))
     for i in range(size):
         reduce[i, 2 * i + 1 : 2 * i + 13] = taps
-    # The taps sum to sqrt(2): a doubled row has the brightness of the row, and so has the halved one.
+    # The taps sum to sqrt(2), so doubling and halving keep the brightness.
     scale = math.sqrt(2)
     return tf.constant(scale * enlarge @ mirror, tf.float32), tf.constant(reduce / scale, tf.float32)
 
 
 def _bilinear(images, x, y):
-    """Looks up places (batch, n), in pixels from the first one, between which the image is interpolated; 0 outside."""
+    """Interpolates images at positions (batch, n), in pixels from the first one. Outside the image, the result is 0."""
     height, width, channels = images.shape[1:]
     flat = tf.reshape(images, (-1, height * width, channels))
     left, top = tf.floor(x), tf.floor(y)
@@ -111,7 +111,7 @@ def _bilinear(images, x, y):
 
 
 def _matrix(rows):
-    """Stacks nested lists of floats and tensors (batch,) to matrices (batch, rows, columns)."""
+    """Stacks nested lists of floats and tensors (batch,) into matrices (batch, rows, columns)."""
     entries = [entry for row in rows for entry in row]
     batch = next(entry for entry in entries if tf.is_tensor(entry))
     columns = [entry if tf.is_tensor(entry) else tf.fill(tf.shape(batch), float(entry)) for entry in entries]
@@ -132,7 +132,7 @@ def geometric_matrix(scale, before, stretch, after, right, down):
     Args:
         scale: float (batch,). Factor of the size.
         before, after: float (batch,). Angles in radians, clockwise.
-        stretch: float (batch,). Factor of the width; that of the height is its inverse.
+        stretch: float (batch,). Factor of the width. The height is divided by it.
         right, down: float (batch,). Pixels.
 
     Returns:
@@ -147,13 +147,13 @@ def geometric_matrix(scale, before, stretch, after, right, down):
 
 
 def color_matrix(brightness, contrast, flip, hue, saturation):
-    """Returns what changes colours: brightness is added, then contrast, luma flip, hue and saturation multiply.
+    """Returns the affine colour transformation of brightness, contrast, luma flip, hue and saturation, in this order.
 
     Args:
-        brightness: float (batch,).
+        brightness: float (batch,). Added to all channels.
         contrast: float (batch,). Factor of all channels.
-        flip: bool (batch,). Mirrors the luma and leaves hue and saturation.
-        hue: float (batch,). Rotation about the axis of grey, in radians.
+        flip: bool (batch,). Mirrors the luma and keeps hue and saturation.
+        hue: float (batch,). Rotation about the grey axis, in radians.
         saturation: float (batch,). Factor of the distance from grey.
 
     Returns:
@@ -170,14 +170,14 @@ def color_matrix(brightness, contrast, flip, hue, saturation):
 
 
 def recolor(images, matrix):
-    """Applies `color_matrix`; a grey image gets what an image of three equal channels would get on the mean.
+    """Applies a `color_matrix`. A grey image is treated as three equal channels, and the results are averaged.
 
     Args:
         images: (batch, height, width, 3) or (batch, height, width, 1).
         matrix: float32 (batch, 3, 4).
 
     Returns:
-        A tensor like `images`.
+        A tensor of the shape of `images`.
     """
     if images.shape[-1] == 1:
         matrix = tf.reduce_mean(matrix, axis=1, keepdims=True)
@@ -190,8 +190,8 @@ def recolor(images, matrix):
 class AugmentPipe(AdaptiveAugment):
     """The augmentations of ADA, with adaptive probability (Karras et al. 2020, https://arxiv.org/abs/2006.06676).
 
-    The pipe `bgc` of the authors' experiments (section 3 and appendix B). Each transformation is made with probability
-    p, drawn for each image:
+    This is the pipeline `bgc` of the authors' experiments (section 3 and appendix B). Each transformation is applied to
+    each image with probability p:
 
     - `blit`: flip, quarter turns, shifts by whole pixels of up to 1/8 of the size;
     - `geometric`: scaling by 2^N(0, 0.2), rotation by any angle, stretching by 2^N(0, 0.2), shifts by N(0, 1/8) of the
@@ -199,15 +199,15 @@ class AugmentPipe(AdaptiveAugment):
     - `color`: brightness by N(0, 0.2), contrast by 2^N(0, 0.5), luma flip, rotation of the hue, saturation by
       2^N(0, 1).
 
-    All are differentiable. p follows how far D overfits, by the rule of `AdaptiveAugment`. An image for which no
-    transformation is drawn stays as it is to the last bit.
+    All are differentiable. p is controlled by the overfitting of D, as in `AdaptiveAugment`. Images without a
+    transformation are returned exactly.
 
     Args:
-        policy: str, comma-separated choice of `blit`, `geometric`, `color`. Defaults to all three, the paper's.
+        policy: str, comma-separated choice of `blit`, `geometric`, `color`. Defaults to all three, as in the paper.
         target, ramp, interval: as in `AdaptiveAugment`.
 
     Raises:
-        ValueError: if an argument is out of its range, or the images are not square.
+        ValueError: if an argument is out of range, or the images are not square.
 
     Example:
 
@@ -224,7 +224,7 @@ class AugmentPipe(AdaptiveAugment):
     def build(self, input_shape):
         _, height, width, channels = input_shape
         if height != width or channels not in (1, 3):
-            raise ValueError(f"AugmentPipe needs square images of 1 or 3 channels. Received: shape {input_shape}")
+            raise ValueError(f"AugmentPipe needs square images with 1 or 3 channels. Received: shape {input_shape}")
         self.built = True
 
     def call(self, images, training=True):
@@ -234,7 +234,7 @@ class AugmentPipe(AdaptiveAugment):
         return images
 
     def _draw(self, images, count):
-        """Returns two lists of `count` uniform draws for each image: whether to transform, and how."""
+        """Returns two lists of `count` uniform draws for each image: whether to transform, and by how much."""
         draws = random.uniform((keras.ops.shape(images)[0], 2 * count), self.seed_generator)
         draws = tf.unstack(draws, axis=1)
         return draws[:count], draws[count:]
@@ -252,7 +252,7 @@ class AugmentPipe(AdaptiveAugment):
 
     def _geometric(self, images):
         gates, draws = self._draw(images, 6)
-        # One of the two rotations is to have the probability p.
+        # At least one of the two rotations has the probability p.
         rotates = 1 - tf.sqrt(tf.clip_by_value(1 - self.p, 0.0, 1.0))
         on = [gates[0] < self.p, gates[1] < rotates, gates[2] < self.p, gates[3] < rotates, gates[4] < self.p]
         scale, stretch = (2.0 ** (0.2 * tf.math.ndtri(draws[i])) for i in (0, 2))

@@ -8,24 +8,23 @@ from kerasgan import random, replicas
 
 @keras.saving.register_keras_serializable("kerasgan")
 class ImagePool(keras.layers.Layer):
-    """A pool of earlier generated images on which D is also trained (Shrivastava et al. 2017, section 2.3).
+    """A pool of earlier generated images, on which D is also trained (Shrivastava et al. 2017, section 2.3).
 
-    Image by image, in the order of the batch, as CycleGAN's authors have it: while the pool has room an image is kept
-    and passed on; after that, with probability 1/2, it takes the place of a random one in the pool, which is passed
-    on instead.
+    The pool processes the images of a batch one by one, as in the code of CycleGAN. Until the pool is full, an image is
+    stored and returned. After that, with probability 1/2, the image replaces a random image of the pool, and the old
+    one is returned instead.
 
-    The pool lives in the graph and is saved with the model. Replicas hold the same pool: each sees the images of all,
-    so two devices with half a batch each exchange exactly what one would.
+    The pool is part of the graph and is saved with the model. All replicas hold the same pool, and each sees the images
+    of all, so two devices with half a batch each give the same result as one.
 
-    `CycleGAN` has two. Any model that draws images from noise alone takes one as `compile(augment="pool")`, or as an
-    object of the list there, and then trains D on what it passes on.
+    `CycleGAN` has two pools. Models that draw images from noise alone accept one in `compile(augment="pool")`.
 
     Args:
-        image_shape: tuple (height, width, channels). Defaults to that of the images a model is compiled for.
-        size: int. Images in the pool; 0 passes everything on. Defaults to 50, CycleGAN's.
+        image_shape: tuple (height, width, channels). Defaults to the image shape of the model.
+        size: int. Number of images in the pool. 0 disables it. Defaults to 50, as in CycleGAN.
     """
 
-    needs_no_condition = True  # an image of before has the label of before
+    needs_no_condition = True  # an earlier image has an earlier label
 
     def __init__(self, image_shape=None, size=50, **kwargs):
         super().__init__(**kwargs)
@@ -38,7 +37,7 @@ class ImagePool(keras.layers.Layer):
         size = self.size
         fixed = {"initializer": "zeros", "trainable": False, "autocast": False}
         self.images = self.add_weight(shape=(size, *self.image_shape), dtype="float32", name="images", **fixed)
-        # Not int32: TensorFlow keeps such variables in the host's memory, out of reach of a step compiled for a GPU.
+        # Not int32, as TensorFlow keeps int32 variables in host memory, which a step compiled for a GPU cannot access.
         self.count = self.add_weight(shape=(), dtype="int64", name="count", **fixed)
         self.built = True
 
@@ -49,11 +48,11 @@ class ImagePool(keras.layers.Layer):
         return input_shape
 
     def show(self, real, fake, seed):
-        """Returns the real images, and what the pool passes on for the fakes: see `AdversarialModel.shown`."""
+        """Returns the real images, and the images of the pool instead of the fakes: see `AdversarialModel.shown`."""
         return real, tf.stop_gradient(self.exchange(fake, seed))
 
     def exchange(self, fakes, seed):
-        """Returns as many images as `fakes` holds; `seed` is a `keras.random.SeedGenerator`."""
+        """Returns one image for each of `fakes`. `seed` is a `keras.random.SeedGenerator`."""
         if not self.size:
             return fakes
         rows = tf.shape(fakes)[0]
@@ -62,8 +61,8 @@ class ImagePool(keras.layers.Layer):
         draws = random.unit((total, 2), seed)
         swap, place = draws[:, 0] < 0.5, tf.cast(draws[:, 1] * self.size, tf.int32)
 
-        # `held` and `given` are places in [pool, batch]: the images themselves move once, at the end. By `gather`, as
-        # XLA takes the bounds of a slice for constants, and would compile the step anew for every draw.
+        # `held` and `given` are indices into [pool, batch]. The images are moved once, at the end, by `gather`, as XLA
+        # treats the bounds of a slice as constants and would recompile the step for every draw.
         def one(i, count, held, given):
             filling, new = count < self.size, self.size + i
             slot = tf.where(filling, count, tf.gather(place, i))

@@ -120,7 +120,7 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
             ValueError: when the model, its compile arguments or its data differ from the saved ones.
             OSError: when all checkpoints are damaged.
         """
-        # Taken before training moves anything in it, such as a learning rate.
+        # Recorded before training changes anything, such as a learning rate.
         self._identity = identity_of(model)
         self._first_batch_hash = first_batch_hash(model)
         self._stateful = {}
@@ -151,20 +151,20 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
         return manifest
 
     def _refuse_another_training(self, model, folder, manifest):
-        """Raises where the checkpoint in `folder` cannot be continued by this model on these data."""
+        """Raises an error if this model cannot continue the checkpoint in `folder` on these data."""
         step = int(model.step.numpy())
         if step > manifest["step"]:
             raise ValueError(
-                f"The model is at step {step}, beyond the newest checkpoint, {str(folder)!r}: restoring would undo "
-                "the steps between. Give this training a folder of its own."
+                f"The model is at step {step}, after the newest checkpoint {str(folder)!r}, which would undo steps. "
+                "Use another folder for this training."
             )
 
         found = list(differences(manifest["identity"], self._identity))
         if not self._identity["first_batch"]:
-            # Restored by hand, not by `fit`: there are no data to compare.
+            # Without `fit`, there are no data to compare.
             found = [difference for difference in found if difference[0] != "first_batch"]
         if step > _began(manifest)["step"]:
-            # What has trained already may have had its rate moved by a schedule, as its configuration then shows.
+            # If the model has been trained, a schedule may have changed its rate in the configuration.
             found = [difference for difference in found if not difference[0].endswith("learning_rate")]
         elif self._first_batch_hash not in (None, manifest["first_batch_sha256"]) and self.same_data:
             found.append(("first_batch_sha256", manifest["first_batch_sha256"], self._first_batch_hash))
@@ -173,13 +173,13 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
                 f"The checkpoint {str(folder)!r} belongs to another training. It differs in:\n  "
                 + "\n  ".join(f"{name}: expected {ours!r}, found {theirs!r}" for name, theirs, ours in found)
                 + "\nContinue with the checkpoint's options and data (a `shuffle` needs a seed). "
-                "`Checkpoint(..., same_data=False)` takes other data of the same shape, not bit for bit. With other "
-                "options, such as another batch size or learning rate, it is another training, which can start from "
+                "`Checkpoint(..., same_data=False)` accepts other data of the same shape, but is not exact. With other "
+                "options, such as another batch size or learning rate, it is a new training, which can start from "
                 "these weights:\n"
                 "  model.compile(...)  # with the checkpoint's options\n"
                 f"  model.load_weights({str(folder / STATE)!r})\n"
                 "  model.compile(...)  # with the other options, and new optimizers\n"
-                "and give its `Checkpoint` a folder of its own."
+                "and use another folder for its `Checkpoint`."
             )
 
     def on_train_begin(self, logs=None):
@@ -211,8 +211,8 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
         self._obey_signal()
 
     def on_epoch_end(self, epoch, logs=None):
-        # The state is saved once every callback has seen this end. Were it saved sooner, a run that is killed before
-        # the others are done and continues from there would never log, score or draw this epoch.
+        # The state is saved after all callbacks have processed the end of the epoch. Otherwise, a run that is killed in
+        # between and resumed would not log, score or draw this epoch.
         self._epoch = epoch + 1
         epochs_are_due = self.every_n_epochs is not None and (epoch + 1) % self.every_n_epochs == 0
         self._due = epochs_are_due or self._steps_are_due()
@@ -226,7 +226,7 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
             self._leave_folder()
 
     def _take_folder(self, model):
-        """Keeps other processes from writing into the folder, and removes what dead ones left half-written."""
+        """Locks the folder against other processes, and removes incomplete files of dead ones."""
         if self._lock is None and is_chief(model):
             self._lock = FolderLock(self.directory)
             sweep(self.directory)
@@ -237,7 +237,7 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
             self._lock = None
 
     def _steps_are_due(self):
-        # Not `step % n == 0`: with steps_per_execution a multiple of n may never be seen.
+        # Not `step % n == 0`, as steps_per_execution may skip multiples of n.
         n = self.every_n_steps
         return n is not None and int(self.model.step.numpy()) // n > self._saved_step // n
 
@@ -261,7 +261,7 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
         except OSError as error:
             raise OSError(
                 error.errno or errno.EIO,
-                f"Could not write a checkpoint ({error}); those written before are untouched",
+                f"Could not write a checkpoint ({error}); earlier checkpoints are unchanged",
                 str(folder),
             ) from error
         self._saved_step = step
@@ -284,7 +284,7 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
         }
 
     def _on_signal(self, number, frame):
-        # After an exception Keras calls no `on_train_end`: then the handlers still stand though no `fit` runs.
+        # After an exception, Keras does not call `on_train_end`, so the handlers are still installed.
         while frame is not None:
             if frame.f_code.co_name == "fit" and frame.f_locals.get("self") is self.model:
                 break
@@ -294,8 +294,8 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
             signal.raise_signal(number)
             return
         self._signal = number
-        # `print` may not be entered twice, and a progress bar may be in it.
-        os.write(2, f"\n{signal.Signals(number).name}: saving after this step; once more ends at once.\n".encode())
+        # `print` is not reentrant, and a progress bar may be printing.
+        os.write(2, f"\n{signal.Signals(number).name}: saving after this step; repeat it to stop at once.\n".encode())
 
     def _obey_signal(self):
         if self._signal is None:
@@ -309,29 +309,29 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
     def _release_signals(self):
         while self._old_handlers:
             number, handler = self._old_handlers.popitem()
-            # None stands for a handler that was not installed from Python.
+            # None is a handler that was not installed from Python.
             signal.signal(number, signal.SIG_DFL if handler is None else handler)
 
 
 def _began(manifest):
-    """Returns the step and the epoch at which the training began."""
+    """Returns the step and the epoch at which the training started."""
     return manifest.get("began", {"step": 0, "epoch": 0})
 
 
 def is_chief(model):
-    """Tells whether this process is the one that writes files: the only one, or the first of several workers."""
+    """Returns whether this process writes files: it is the only one, or the first of several workers."""
     return model.distribute_strategy.extended.should_checkpoint
 
 
 def _agree(model, step, directory):
-    """Raises unless all workers have found the same newest checkpoint: they would train different weights."""
+    """Raises an error unless all workers have found the same newest checkpoint."""
     strategy = model.distribute_strategy
     if not strategy.extended._in_multi_worker_mode():
         return
     total = strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant(step, tf.int64), axis=None)
     if int(total) != step * strategy.num_replicas_in_sync:
-        found = f"that of step {step}" if step >= 0 else "none"
+        found = f"step {step}" if step >= 0 else "none"
         raise ValueError(
-            f"The newest checkpoint in {str(directory)!r} must be the same for every worker; here it is {found}. Give "
+            f"The newest checkpoint in {str(directory)!r} must be the same for every worker. Received: {found}. Give "
             "`Checkpoint` a folder that all workers share."
         )

@@ -1,4 +1,4 @@
-"""Checkpoints as folders: written whole or not at all, found again, and verified before they are read."""
+"""Writes checkpoint folders atomically, finds them, and verifies them before they are read."""
 
 import hashlib
 import io
@@ -18,17 +18,17 @@ FOLDER = re.compile(r"step_\d+")
 
 
 class _Memory(io.BytesIO):
-    """A file in memory with the ending that Keras asks of a weights file."""
+    """A file in memory with the ending that Keras requires for weights files."""
 
     def __str__(self):
         return STATE
 
 
 def weights_in_memory(model):
-    """Returns what `model.save_weights` writes, as a file in memory.
+    """Returns the file of `model.save_weights` in memory.
 
-    HDF5 ends the whole process with a segmentation fault when a disk fills up under it (seen with h5py 3.14); bytes
-    that Python writes raise an OSError. Of several workers each must call this, since reading the state can need all.
+    If the disk is full, HDF5 crashes the process (h5py 3.14), while Python's own writing raises an OSError. With
+    several workers, each must call this function, as reading the state can need all of them.
     """
     memory = _Memory()
     model.save_weights(memory)
@@ -36,7 +36,7 @@ def weights_in_memory(model):
 
 
 def write(folder, state, manifest):
-    """Writes a checkpoint, the weights `state` and the dict `manifest`, which gets their hash. It appears complete."""
+    """Writes a checkpoint atomically: the weights `state`, and the dict `manifest`, to which their hash is added."""
     temporary = temporary_for(folder)
     try:
         temporary.mkdir(parents=True)
@@ -66,10 +66,10 @@ def _publish(temporary, folder):
 
 
 def prune(directory, newest, keep):
-    """Removes the oldest checkpoints until `keep` are left, `newest` among them."""
+    """Removes the oldest checkpoints until `keep` are left, including `newest`."""
     others = [folder for folder in folders(directory) if folder != newest]
     for folder in others[: max(0, len(others) - (keep - 1))]:
-        # First out of sight, so that a kill half-way leaves no half checkpoint.
+        # Renamed first, so that an interruption leaves no incomplete checkpoint.
         doomed = temporary_for(folder)
         os.rename(folder, doomed)
         shutil.rmtree(doomed)
@@ -84,7 +84,7 @@ def folders(directory):
 
 
 def newest(directory, move_damaged):
-    """Returns the newest undamaged checkpoint's folder and manifest, or two None when there are no checkpoints."""
+    """Returns the folder and the manifest of the newest undamaged checkpoint, or (None, None) without checkpoints."""
     damaged = []
     for folder in reversed(folders(directory)):
         try:
@@ -92,15 +92,13 @@ def newest(directory, move_damaged):
         except (OSError, ValueError, KeyError, TypeError) as error:
             damaged.append(f"{str(folder)!r} ({error})")
             if move_damaged:
-                # Aside: a later pruning must not take it for the newest and remove the good ones.
+                # Renamed, so that a later pruning does not treat it as the newest and remove good ones.
                 aside = folder.with_name(f"{folder.name}.damaged")
                 shutil.rmtree(aside, ignore_errors=True)
                 os.rename(folder, aside)
-            warnings.warn(f"The checkpoint {damaged[-1]} is damaged; trying the one before.", stacklevel=3)
+            warnings.warn(f"The checkpoint {damaged[-1]} is damaged; trying the previous one.", stacklevel=3)
     if damaged:
-        raise OSError(
-            f"Every checkpoint is damaged: {', '.join(damaged)}. To begin anew, give the training an empty folder."
-        )
+        raise OSError(f"Every checkpoint is damaged: {', '.join(damaged)}. To start again, use an empty folder.")
     return None, None
 
 

@@ -10,11 +10,11 @@ import tensorflow as tf
 from kerasgan.arguments import KnowsItsArguments, positive_int
 from kerasgan.callbacks.score_monitor import samples_like
 
-# Thumbnails, whose distances do not see noise of single pixels.
+# The side of thumbnails. Their distances are not affected by noise of single pixels.
 THUMBNAIL = 16
-# Against the usual distance of a real image to the real image next to it.
+# Relative to the median distance between a real image and its nearest real image.
 DUPLICATE_DISTANCE = 0.25
-# Against the best so far: what rises so fast is a young generator's.
+# Relative to the best value so far. Faster rises are normal in early training.
 RISING = 1.05
 
 
@@ -114,7 +114,7 @@ class CollapseMonitor(KnowsItsArguments, keras.callbacks.Callback):
 
         usual_distance = max(_mean(self._real["distances"]), 1e-12)
         diversity = _mean(fake["distances"]) / usual_distance
-        # At least what equal images are apart by rounding, where the data hold duplicates themselves.
+        # At least the rounding error between equal images, as the data may contain duplicates.
         radius = max(DUPLICATE_DISTANCE * np.median(self._real["distances"].min(axis=1)), 1e-6 * usual_distance)
         duplicates, usual = ((each["distances"].min(axis=1) <= radius).mean() for each in (fake, self._real))
         values = {"sample_diversity": diversity, "duplicate_share": duplicates}
@@ -139,11 +139,11 @@ class CollapseMonitor(KnowsItsArguments, keras.callbacks.Callback):
                 self.model.stop_training = True
 
     def _is_bad(self, name, value, limit):
-        """Tells whether a value, the higher the better, is too low and no longer rising."""
+        """Returns whether a value (higher is better) is too low and no longer rising."""
         best = self._best.get(name)
         if best is None or value > best:
             self._best[name] = float(value)
-        # `not (a >= b)` and not `a < b`: NaN is no sign of health.
+        # `not (a >= b)` instead of `a < b`, so that NaN is bad.
         return best is not None and not value >= limit and not value > RISING * best
 
     def _batches(self):
@@ -161,7 +161,7 @@ class CollapseMonitor(KnowsItsArguments, keras.callbacks.Callback):
         features = np.asarray(self.features(tf.constant(images)), np.float64).reshape(len(images), -1)
         squares = (features**2).sum(axis=1)
         distances = np.sqrt(np.maximum(squares[:, None] + squares - 2 * features @ features.T, 0))
-        # An image is no neighbour of itself.
+        # An image is not its own neighbour.
         np.fill_diagonal(distances, np.inf)
         described = {"distances": distances}
         if self.classifier is not None:

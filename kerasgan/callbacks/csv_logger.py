@@ -30,5 +30,5 @@ class CSVLogger(keras.callbacks.CSVLogger):
                 super().on_epoch_end(epoch, logs)
         except OSError:
             with contextlib.suppress(OSError):
-                self.csv_file.close()  # or Python tries once more, and complains, when it ends
+                self.csv_file.close()  # otherwise Python tries again at exit
             raise

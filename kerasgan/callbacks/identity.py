@@ -1,4 +1,4 @@
-"""What must be equal for a training to be continued: the model, its compile arguments, its first batch."""
+"""The identity of a training: the model, its compile arguments and the first batch, which a continuation must share."""
 
 import hashlib
 import json
@@ -7,19 +7,19 @@ import re
 import keras
 import numpy as np
 
-# Classes of kerasgan's that compute what Keras's of the same name do, by the module of these.
+# Classes of kerasgan that replace equivalent ones of Keras with the same name, and the modules of these.
 KERAS_S = {
     "kerasgan>Adam": "keras.optimizers",
     "kerasgan>Conv2D": "keras.layers",
     "kerasgan>Conv2DTranspose": "keras.layers",
     "kerasgan>LeakyReLU": "keras.layers",
 }
-# How a step is executed, not what it computes: these may differ between a run and its continuation.
+# Options of the execution. They may differ between a run and its continuation.
 EXECUTION = ("jit_compile", "run_eagerly", "steps_per_execution")
 
 
 def _first_batch(model):
-    """Returns the arrays of the batch that `fit` looked at; none before `fit`."""
+    """Returns the arrays of the first batch of `fit`, or an empty list before `fit`."""
     return [array for array in keras.tree.flatten(getattr(model, "first_batch", None)) if array is not None]
 
 
@@ -30,7 +30,7 @@ def first_batch_hash(model):
 
 
 def identity_of(model):
-    """Returns what must be equal for a training to be continued, as plain JSON values."""
+    """Returns the identity of a training as plain JSON values."""
     serialized = keras.saving.serialize_keras_object(model)
     compile_config = dict(serialized.get("compile_config") or {})
     for name in EXECUTION:
@@ -47,14 +47,14 @@ def identity_of(model):
 
 
 def _without_names(value):
-    """Drops automatic names and their numbers in references to layers: they count what the process made before.
+    """Drops automatic names and their numbers in references to layers, which depend on the history of the process.
 
-    Faster ways to compute what Keras does go by Keras's name, whose state they continue.
+    Classes that replace Keras's are named as Keras's, so that either can continue the other's checkpoint.
     """
     if isinstance(value, dict):
         if value.get("registered_name") in KERAS_S:
             value = value | {"module": KERAS_S[value["registered_name"]], "registered_name": None}
-        dropped = {"name"} if value.get("training") else {"name", "training"}  # an argument that Keras's do not take
+        dropped = {"name"} if value.get("training") else {"name", "training"}  # Keras's have no such argument
         return {key: _without_names(item) for key, item in value.items() if key not in dropped}
     if isinstance(value, (list, tuple)):
         return [re.sub(r"_\d+$", "", item) if isinstance(item, str) else _without_names(item) for item in value]
@@ -68,12 +68,12 @@ def _plain(value):
 
 
 def differences(found, ours):
-    """Yields (name, found, ours) for every field in which the identity that a file holds and that of a model differ."""
+    """Yields (name, found, ours) for every field that differs between the identities of a file and of a model."""
     yield from _fields_that_differ(_without_modules(found), _without_modules(ours))
 
 
 def _without_modules(value):
-    """Drops where classes of kerasgan's live: they go by their registered names."""
+    """Drops the modules of kerasgan's classes, which are identified by their registered names."""
     if isinstance(value, dict):
         registered = str(value.get("registered_name")).startswith("kerasgan>")
         return {key: _without_modules(item) for key, item in value.items() if not (registered and key == "module")}

@@ -15,7 +15,7 @@ from kerasgan.callbacks.checkpoint import is_chief
 from kerasgan.files import tensorflow_naming
 
 FRAME = re.compile(r"epoch_(\d+)\.png")
-# An animation of more frames is tedious to watch and slow to write; longer runs are thinned evenly.
+# Maximum number of frames of the animation. Longer runs are thinned evenly.
 MOST_FRAMES = 200
 
 
@@ -57,12 +57,12 @@ class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
         if is_chief(self.model):
             if self._animate is None:
                 self._last_epoch = [0]
-                # Runs when training ends or, after an exception, when this object goes or Python exits.
+                # Runs when training ends or, after an exception, when this object is deleted or Python exits.
                 self._animate = weakref.finalize(self, _animate_at_last, self.directory.absolute(), self._last_epoch)
             if self.log_dir is not None and self._board is None:
                 with tensorflow_naming(self.log_dir):
                     self._board = tf.summary.create_file_writer(str(self.log_dir))
-            # A dataset that is distributed already shows no first batch.
+            # A dataset that is already distributed has no first batch.
             if self.model.first_batch is not None:
                 real = self.model.real_images(self.model.first_batch)
                 self._write("real", real[: self.num_images], step=0)
@@ -88,7 +88,7 @@ class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
             self._board = None
 
     def _draw(self, epoch):
-        # Every worker draws, because reading a distributed model's state can need them all; one writes.
+        # All workers draw, as reading the state of a distributed model can need all of them. One writes.
         grid = self.model.preview(self.model.first_batch, self.num_images, self.seed)
         if is_chief(self.model):
             self._write(f"epoch_{epoch:04d}", grid, step=epoch)
@@ -104,7 +104,7 @@ class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
             self._flush()
 
     def _record(self, tag, plugin, value, step):
-        """Writes what `tf.summary.scalar` and `image` write; these work only where TensorBoard itself is installed."""
+        """Writes the same as `tf.summary.scalar` and `image`, which need TensorBoard to be installed."""
         metadata = tf.compat.v1.SummaryMetadata()
         metadata.plugin_data.plugin_name = plugin
         with tensorflow_naming(self.log_dir), self._board.as_default():
@@ -116,7 +116,7 @@ class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
 
 
 def _animate(directory, last_epoch):
-    """Joins the frames on disk up to the last epoch drawn: an older, longer run's later frames are not of this run."""
+    """Joins the frames on disk up to the last epoch drawn. Later frames belong to an older, longer run."""
     numbers = sorted(int(match[1]) for path in directory.iterdir() if (match := FRAME.fullmatch(path.name)))
     frames = [directory / f"epoch_{number:04d}.png" for number in numbers if number <= last_epoch[0]]
     if frames:
@@ -125,7 +125,7 @@ def _animate(directory, last_epoch):
 
 
 def _animate_at_last(directory, last_epoch):
-    """Animates after an exception, which may be that of a full disk: nobody is there to catch a second one."""
+    """Animates after an exception. Nothing can catch another exception here, for example of a full disk."""
     try:
         _animate(directory, last_epoch)
     except OSError as error:

@@ -18,7 +18,7 @@ from kerasgan.arguments import KnowsItsArguments, positive_int
 from kerasgan.callbacks.checkpoint import is_chief, weights_in_memory
 from kerasgan.files import naming, read_records, replacing
 
-# of these scores more is better, of all others less
+# scores where higher is better; for all others lower is better
 MORE_IS_BETTER = {
     "inception_score",
     "precision",
@@ -119,7 +119,7 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
         records = read_scores(path)[0] if path.exists() and step > 0 else []
         by_step = {}
         for record in records:
-            # A run that was killed beyond its last checkpoint repeats the evaluations since.
+            # A run that was killed after its last checkpoint repeats the evaluations since then.
             if isinstance(record.get("step"), int) and record["step"] <= step:
                 by_step[record["step"]] = record
         self.records = [by_step[step] for step in sorted(by_step)]
@@ -148,7 +148,7 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
             "seconds": round(time.monotonic() - begin, 3),
         }
         for name, error in errors.items():
-            warnings.warn(f"Epoch {epoch + 1}: no {name}, because of {error}. Training goes on.", stacklevel=2)
+            warnings.warn(f"Epoch {epoch + 1}: no {name}, because of {error}. Training continues.", stacklevel=2)
         self.records.append(record)
         is_best = self._keep_if_best(record)
         weights = weights_in_memory(self.model) if is_best else None
@@ -163,7 +163,7 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
         def attempt(metric, function, *arguments):
             try:
                 function(*arguments)
-            except Exception as error:  # whatever a metric raises must not end a training
+            except Exception as error:  # an error of a metric must not end the training
                 errors[metric.name] = f"{type(error).__name__}: {error}"
                 active.remove(metric)
 
@@ -197,12 +197,12 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
         return {name: {"value": value, "metric": name, **about} for name, value in numbers.items()}
 
     def _names(self):
-        """Returns the names of the scores seen so far, or those that the metrics promise."""
+        """Returns the names of the scores seen so far, or the expected names of the metrics."""
         seen = [name for record in self.records for name in record["scores"]]
         return dict.fromkeys(seen or [metric.name for metric in self.metrics])
 
     def _keep_if_best(self, record):
-        """Takes the record as the best if it is, and tells."""
+        """Updates the best record if this one is better. Returns whether it is."""
         if self.monitor is None and record["scores"]:
             self.monitor = next(iter(record["scores"]))
         score = record["scores"].get(self.monitor)
@@ -226,7 +226,7 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
         self.directory.mkdir(parents=True, exist_ok=True)
         path = self.directory / "scores.jsonl"
         with naming(path), open(path, "a+") as file:
-            # A process that was killed while it wrote may have left a line without an end.
+            # A process that was killed while writing may have left an incomplete line.
             if file.tell() and not path.read_bytes().endswith(b"\n"):
                 file.write("\n")
             file.write(json.dumps(record) + "\n")
@@ -245,8 +245,8 @@ def read_scores(path):
         path: the file.
 
     Returns:
-        `(records, left_out)`: list of dicts with at least "epoch" and "scores", and the number of lines that are none,
-        such as the one that a killed process left half-written.
+        `(records, left_out)`: list of dicts with at least "epoch" and "scores", and the number of invalid lines, such
+        as an incomplete line of a killed process.
     """
     records, left_out = read_records(path, epoch=int, scores=dict)
     good = [record for record in records if all(isinstance(value, (int, float)) for value in record["scores"].values())]
@@ -254,7 +254,7 @@ def read_scores(path):
 
 
 def samples_like(model, batch, seed):
-    """Generates as many images as a dataset element holds, under its conditions, from the averaged weights.
+    """Generates images like those of a dataset element, with its number and conditions, from the averaged weights.
 
     Args:
         model: an `AdversarialModel`.
@@ -274,7 +274,7 @@ def samples_like(model, batch, seed):
 
 
 def _numbers(metric):
-    """Returns a metric's result as a dict of floats, and raises where one is not finite."""
+    """Returns the result of a metric as a dict of floats. Raises an error if one is not finite."""
     result = metric.result()
     numbers = result if isinstance(result, dict) else {metric.name: result}
     numbers = {name: float(value) for name, value in numbers.items()}

@@ -41,7 +41,7 @@ class StopOnNonFinite(KnowsItsArguments, keras.callbacks.Callback):
             if getattr(model, f"ema_{name}", None) is not None
             for weight in getattr(model, f"ema_{name}").weights
         }
-        # The trained ones come first: by the end of a step their fault is in the averages, too.
+        # Trained weights first, as at the end of a step their NaN is in the averages, too.
         weights = [*model.trainable_weights, *model.non_trainable_weights]
         floats = [weight for weight in weights if tf.as_dtype(weight.dtype).is_floating]
         self._weights = [(averages.get(id(weight), weight.path), weight) for weight in floats]
@@ -79,8 +79,8 @@ class EquilibriumStopping(KnowsItsArguments, keras.callbacks.Callback):
     2014, proposition 1 and theorem 1). An untrained D is also near 1/2, hence the patience.
 
     Args:
-        eps: float in (0, 1/2), how far an epoch's means `d_real` and `d_fake` may lie from 1/2. Default 0.05.
-        patience: int, epochs in a row in which both must hold. Default 3.
+        eps: float in (0, 1/2), the maximum distance of an epoch's means `d_real` and `d_fake` from 1/2. Default 0.05.
+        patience: int, the number of consecutive epochs in which both must hold. Default 3.
 
     Attributes:
         stopped_epoch: None, or the epoch (the first is 1) after which training was ended.

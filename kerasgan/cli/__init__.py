@@ -1,4 +1,4 @@
-"""The command line: parses, calls the library, prints. A room per command; TensorFlow is imported by what needs it."""
+"""The command line. One module per command; a command imports TensorFlow only if it needs it."""
 
 import click
 
@@ -44,8 +44,9 @@ def main(debug):
         kerasgan generate runs/digits --out digits.png
 
     \b
-    Every command ends with 0, 1 for an error, 2 for a mistaken command line; `train`, interrupted, saves its state
-    and ends with 130 or 143. Completion, by a line in ~/.bashrc, ~/.zshrc, or ~/.config/fish/config.fish:
+    Exit codes: 0 for success, 1 for an error, 2 for a wrong command line. When `train` is interrupted, it saves its
+    state and exits with 130 or 143. For shell completion, add a line to ~/.bashrc, ~/.zshrc or
+    ~/.config/fish/config.fish:
         eval "$(_KERASGAN_COMPLETE=bash_source kerasgan)"
         eval "$(_KERASGAN_COMPLETE=zsh_source kerasgan)"
         _KERASGAN_COMPLETE=fish_source kerasgan | source

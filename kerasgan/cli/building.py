@@ -1,4 +1,4 @@
-"""From the options of a training to the model's arguments, and to those of its `compile`."""
+"""Turns the options of a training into the arguments of the model and of `compile`."""
 
 import inspect
 from pathlib import Path
@@ -9,37 +9,37 @@ from kerasgan_cli.common import is_folder, load_model
 from kerasgan_cli.conditions import encoder_of
 from kerasgan_cli.names import MODELS, nearest
 
-# Where neither the paper nor the user says: for a processor, and for short trainings.
+# Used if neither the paper nor the user gives a value. They suit a CPU and short trainings.
 WIDTH, EMA_DECAY = 32, 0.995
 
 
 def model_class(kerasgan, name):
-    """Returns the class that the command line calls `name`."""
+    """Returns the class with the command-line name `name`."""
     return {key.lower(): value for key, value in vars(kerasgan).items() if isinstance(value, type)}[name]
 
 
 def starting_model(kerasgan, options):
-    """Returns the trained model that --from names, or None; the first stage where a StackGANStage2 is to be made."""
+    """Returns the trained model named by --from, or None. For a StackGANStage2, this may be the first stage."""
     network, source = model_class(kerasgan, options["model"]), options["source"]
     second_stage = issubclass(network, kerasgan.StackGANStage2)
     if source is None:
         if second_stage:
-            raise ValueError(f"A {network.__name__} refines a trained StackGANStage1: name its run by --from.")
+            raise ValueError(f"A {network.__name__} needs a trained StackGANStage1: name its run with --from.")
         return None
     start = load_model(kerasgan, source)
     expected = (network, kerasgan.StackGANStage1) if second_stage else network
     if not isinstance(start, expected):
         raise ValueError(f"--from must name a {network.__name__}. Received: {source!r}, a {type(start).__name__}")
     if options["width"] is not None and isinstance(start, network):
-        raise ValueError(f"--width is that of the model, with --from. Received: {options['width']}")
+        raise ValueError(f"--width cannot be changed with --from. Received: {options['width']}")
     if start.dtype_policy.name != options["precision"]:
         precision = start.dtype_policy.name
-        raise ValueError(f"--precision must be that of {source}, {precision}. Received: {options['precision']}")
+        raise ValueError(f"--precision must be {precision}, as in {source}. Received: {options['precision']}")
     return start
 
 
 def data_shape(kerasgan, start, options):
-    """Returns the size and the channels that the data are to have: as asked for, or those of the model of --from."""
+    """Returns the image size and the channels of the data: as in the options, or as in the model of --from."""
     size, channels = options["image_size"], options["channels"]
     if start is not None:
         own = start.image_size
@@ -50,9 +50,9 @@ def data_shape(kerasgan, start, options):
 
 
 def build(kerasgan, dataset, options, encoder=None, start=None):
-    """Makes the model for the data, or takes that of --from.
+    """Builds the model for the data, or returns the model of --from.
 
-    Sizes and numbers of classes are those of the data, unless --set has others.
+    Sizes and the number of classes come from the data, unless --set gives others.
     """
     network = model_class(kerasgan, options["model"])
     found = sizes(MODELS[options["model"]], dataset)
@@ -65,30 +65,30 @@ def build(kerasgan, dataset, options, encoder=None, start=None):
     accepted = arguments(network, "__init__")
     click.get_current_context().meta["settable"] = accepted | arguments(network, "compile")
     wanted = found | {"width": options["width"] or WIDTH, "seed": options["seed"], "encoder": encoder}
-    if start is not None:  # of whose sketches these are
+    if start is not None:  # the second stage gets these from the first
         wanted = {name: value for name, value in wanted.items() if name not in ("channels", "text_dim")}
         wanted["stage1"] = start
     elif options["width"] is not None and "width" not in accepted:
         raise ValueError(f"A {network.__name__} takes no --width. Received: {options['width']}")
     if not issubclass(network, kerasgan.models.tasks.FromText):
-        del wanted["encoder"]  # a network, of others
+        del wanted["encoder"]  # in other models, `encoder` is a network
     chosen = {name: value for name, value in options["set"].items() if name in accepted}
     return network(**{name: value for name, value in wanted.items() if name in accepted} | chosen)
 
 
 def _check_fits(kerasgan, start, found, options):
-    """Raises where the data have other sizes than the model of --from."""
+    """Raises an error if the sizes of the data differ from those of the model of --from."""
     as_size = kerasgan.shapes.as_size
     for name, value in found.items():
         own = getattr(start, name, None)
         if own is not None and (as_size(own) != as_size(value) if name == "image_size" else own != value):
             raise ValueError(
-                f"`{name}` must be that of {options['source']}, {own}. Received: {value} in {options['data']}"
+                f"`{name}` must be {own}, as in {options['source']}. Received: {value} in {options['data']}"
             )
 
 
 def sizes(task, dataset):
-    """Returns the arguments of a model that follow from the shapes of the data."""
+    """Returns the model arguments that follow from the shapes of the data."""
     spec = dataset.element_spec
     if task in ("some_labels", "views"):
         known, spec = spec[0], spec[task == "views"]
@@ -116,16 +116,17 @@ def sizes(task, dataset):
 
 
 def _shape(spec):
-    """Returns the size and the channels of images, or of frames, by their spec."""
+    """Returns the size and the channels of a spec of images or frames."""
     *_, height, width, channels = spec.shape
     return {"image_size": height if height == width else (height, width), "channels": channels}
 
 
 def make_encoder(kerasgan, options):
-    """Returns what turns the captions of the data into vectors; None of other data, and where vectors lie beside them.
+    """Returns the text encoder for the captions of the data.
 
-    That of the model of --from; else exact bags of words for the few words of the glyphs, and of other captions a
-    pretrained encoder where there is one.
+    With --from, it is the encoder of that model. For other captions than those of the glyphs, it is a pretrained
+    sentence encoder if one is installed. Otherwise it is a bag of words. It is None if the data have no captions, or
+    if the folder holds their vectors.
     """
     import importlib.util
 
@@ -140,14 +141,14 @@ def make_encoder(kerasgan, options):
 
 
 def training(gan, options, batches, several_workers=False, trained=False):
-    """Returns the arguments of `compile`; those that the options leave open are the paper's.
+    """Returns the arguments of `compile`. Arguments without an option keep the values of the paper.
 
     Args:
         gan: the model.
-        options: those of the training.
-        batches: int, how many the data have.
-        trained: bool. Whether the model is that of --from, whose constructor has been called.
-        several_workers: bool. Whether they train together: each step is then one execution.
+        options: dict, the options of the training.
+        batches: int, the number of batches in the data.
+        several_workers: bool. Whether several workers train together. Each execution is then one step.
+        trained: bool. Whether the model comes from --from. --set then names arguments of `compile` only.
     """
     name, known, own = type(gan).__name__, arguments(type(gan), "compile"), arguments(type(gan), "__init__")
     settable = known if trained else known | own
@@ -175,18 +176,21 @@ def training(gan, options, batches, several_workers=False, trained=False):
 
 
 def set_rate(gan, rate):
-    """Gives every optimizer of a compiled model the rate of --learning-rate."""
+    """Sets the learning rate of every optimizer of a compiled model."""
     import keras
 
     for optimizer in gan.optimizers:
         inner = getattr(optimizer, "inner_optimizer", optimizer)  # of mixed_float16
         if isinstance(inner._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
-            raise ValueError(f"The rate of a {type(gan).__name__} falls by itself. Received: --learning-rate {rate}")
+            raise ValueError(
+                f"A {type(gan).__name__} has a learning rate schedule, which --learning-rate cannot replace. "
+                f"Received: {rate}"
+            )
         optimizer.learning_rate = rate
 
 
 def arguments(network, method):
-    """Returns the names of the arguments that a class's method takes, those of the classes it passes them to too."""
+    """Returns the names of the arguments of a class's method, including those it passes on to its base classes."""
     names = set()
     for kind in network.__mro__:
         if method in vars(kind):

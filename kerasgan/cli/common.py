@@ -1,4 +1,4 @@
-"""What commands share."""
+"""Helpers of the commands."""
 
 import functools
 import os
@@ -9,8 +9,7 @@ import click
 
 from kerasgan_cli.names import nearest
 
-# What the library's messages name, in the words of the command line, where the parameter has another name: the first of
-# these that the command has.
+# Parameters of the library whose option has another name. If there are several, the first one of the command is used.
 PARAMETER_OF = {
     "class_names": ("classes",),
     "crop": ("image_size",),
@@ -25,7 +24,7 @@ PARAMETER_OF = {
     "threshold": ("truncation",),
 }
 
-# What a user of the command line does instead, or nothing where it has another remedy.
+# Phrases of the library's messages that do not apply to the command line, and their replacements.
 INSTEAD = {
     ", or `drop_remainder=False`": "",
     "Compile with a smaller one, or give `steps_per_epoch` (the dataset is repeated).": "Remedy: a smaller one.",
@@ -33,7 +32,7 @@ INSTEAD = {
     ", and the model an encoder (`set_encoder`)": "",
     "fewer than `num_frames`=": "fewer than ",
     ", or a smaller `num_frames`": "",
-    ", such as `num_frames` or `frames` of the data asks for,": ",",
+    ", by `num_frames` or `frames` of the data,": ",",
     "`model.find_styles(dataset)` after training, or `style=images`": (
         "train it by `kerasgan train pix2pixhd`, which finds them."
     ),
@@ -44,7 +43,7 @@ INSTEAD = {
 
 
 def errors_without_traceback(command):
-    """Prints what a user can act on as one line and exits with 1; `--debug` shows the traceback."""
+    """Prints errors as one line and exits with 1. With `--debug`, the traceback is shown."""
 
     @functools.wraps(command)
     def wrapper(*args, **kwargs):
@@ -59,17 +58,17 @@ def errors_without_traceback(command):
             if isinstance(error, (ValueError, OSError, ImportError)):
                 raise click.ClickException(in_options(str(error), context)) from error
             raise click.ClickException(
-                f"{type(error).__name__}: {error}\nThis was not expected: `kerasgan --debug ...` shows where it was."
+                f"{type(error).__name__}: {error}\nThis is a bug. `kerasgan --debug ...` shows the traceback."
             ) from error
 
     return wrapper
 
 
 def in_options(message, context):
-    """Says `--image-size` where the library says `image_size`: users of the command line have no other word.
+    """Replaces names of Python arguments in a message by the options of the command: `image_size` by `--image-size`.
 
-    Arguments of a model, or of its compile, that have no option of their own are those of `--set`; the command puts
-    their names into `context.meta["settable"]`.
+    Arguments of a model or of its `compile` that have no own option become `--set NAME=VALUE`. The command puts their
+    names into `context.meta["settable"]`.
     """
     parameters = {parameter.name: parameter for parameter in context.command.params}
     settable = context.meta.get("settable", ())
@@ -92,13 +91,13 @@ def in_options(message, context):
 
 
 def _as_typed(value):
-    """Returns Python's spelling of a value as the command line has it: no quotes, and 48x64 for a size."""
+    """Converts a value from Python's spelling to that of the command line: no quotes, and 48x64 for a size."""
     size = re.fullmatch(r"[(\[](\d+), (\d+)[)\]]", value)
     return f"{size[1]}x{size[2]}" if size else value.strip("'")
 
 
 def library():
-    """Imports kerasgan with TensorFlow's start-up messages off."""
+    """Imports kerasgan without TensorFlow's start-up messages."""
     from kerasgan_cli.machine import silence
 
     with silence():
@@ -108,7 +107,7 @@ def library():
 
 
 def load_model(kerasgan, source):
-    """Loads the model of a run folder, of a preset's, of a .keras file, or of the zoo."""
+    """Loads a model from a run folder, a preset, a .keras file or the zoo."""
     path = Path(source)
     if is_preset(path):
         return kerasgan.load_preset(path)
@@ -120,8 +119,8 @@ def load_model(kerasgan, source):
     names = kerasgan.zoo.list_models()
     if source not in names:
         raise ValueError(
-            "SOURCE must be the folder of a finished run, with a model.keras, such a file, a preset, or a name of the "
-            f"zoo (kerasgan zoo list). Received: {source!r}.{nearest(source, names)}"
+            "SOURCE must be the folder of a finished run (with a model.keras), a .keras file, a preset, or the name of "
+            f"a zoo model (kerasgan zoo list). Received: {source!r}.{nearest(source, names)}"
         )
     return kerasgan.zoo.load(source)
 
@@ -132,43 +131,43 @@ def is_preset(path):
 
 
 def refuse_unfinished(folder):
-    """Raises for the folder of a run that has not come to its end: what it holds is no set of generated images."""
+    """Raises an error if the folder holds an unfinished run, as it does not hold generated images."""
     if (folder / "options.json").exists() and not (folder / "model.keras").exists():
         raise ValueError(
-            f"{folder} holds a run that is not finished. Go on with: kerasgan train --resume --out {folder}"
+            f"{folder} holds a run that is not finished. Continue it with: kerasgan train --resume --out {folder}"
         )
 
 
 def refuse_grids(folder):
-    """Raises for a folder with the grids of `SampleGrid`: many samples, or real images, are one picture there."""
+    """Raises an error if the folder holds the grids of `SampleGrid` instead of single images."""
     for grid in folder.rglob("epoch_*.png"):
         if re.fullmatch(r"epoch_\d+", grid.stem) and grid.with_name("real.png").exists():
             raise ValueError(
-                f"{grid.parent} holds grids of a training, no single images. Draw these with: kerasgan generate SOURCE "
+                f"{grid.parent} holds sample grids, not single images. Draw these with: kerasgan generate SOURCE "
                 "--out FOLDER/"
             )
 
 
 def drawing_model(kerasgan, source, texts=True):
-    """Loads a model that draws from latents: from noise, labels, or where `texts` from texts too."""
+    """Loads a model that draws from latents, with or without labels; with texts only if `texts`."""
     return which_draws(kerasgan, load_model(kerasgan, source), source, texts)
 
 
 def which_draws(kerasgan, model, source, texts=True):
-    """Returns a model that draws from latents, as `drawing_model` does; refuses others."""
+    """Returns the model if it draws from latents, and raises an error otherwise."""
     if isinstance(model, kerasgan.StackGAN):
-        model = model.stage2  # whose generator holds the first stage
+        model = model.stage2  # its generator contains the first stage
     if not isinstance(model, (kerasgan.GAN, kerasgan.GANCLS) if texts else kerasgan.GAN):
         raise ValueError(
             f"SOURCE must draw images from noise{', labels or texts' if texts else ' or labels alone'}. Received: "
-            f"{source!r}, a {type(model).__name__}. See kerasgan translate and upscale; a folder of a model's images "
-            "can be scored, and `kerasgan zoo verify NAME --scores` computes the scores of a model of the zoo."
+            f"{source!r}, a {type(model).__name__}. Remedy: kerasgan translate or kerasgan upscale. A folder of images "
+            "can be scored, and `kerasgan zoo verify NAME --scores` computes the scores of a zoo model."
         )
     return model
 
 
 def say(sentence):
-    """What is under way: apart from the results, so that these can go to a file or another program."""
+    """Prints progress to stderr, so that stdout holds only results."""
     click.echo(sentence, err=True)
 
 

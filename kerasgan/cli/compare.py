@@ -1,4 +1,4 @@
-"""Runs beside one another."""
+"""Compares runs."""
 
 from pathlib import Path
 
@@ -10,12 +10,12 @@ from kerasgan_cli.common import errors_without_traceback, library, say
 @click.command("compare")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN ...", type=click.Path(exists=True, file_okay=False))
 @click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Also write the table as CSV.")
-@click.option("--html", "html_path", type=click.Path(path_type=Path), help="Also write a page, with the curves.")
+@click.option("--html", "html_path", type=click.Path(path_type=Path), help="Also write a page with the curves.")
 @errors_without_traceback
 def command(runs, csv_path, html_path):
-    """Print the options in which runs differ, the last values of their logs, and their scores.
+    """Print the options that differ between RUNS, the last values of their logs, and their scores.
 
-    Scores are compared under one protocol, that of the first run that has them.
+    Only scores with the same protocol are compared: that of the first run with scores.
 
     \b
     Example:

@@ -1,4 +1,4 @@
-"""What a model is asked to draw: classes, texts, attributes, seeds, as the command line gives them."""
+"""Options for the condition of samples: classes, texts, attributes, seeds."""
 
 import json
 import shutil
@@ -10,12 +10,15 @@ CLASSES, ENCODER = "classes.json", "encoder.json"  # files of a run
 
 
 def condition_options(command):
-    """Adds the options that say what to draw."""
+    """Adds the options --class, --text and --attributes."""
     for option in (
         click.option("--attributes", multiple=True, metavar="NAME=NUMBER", help="An attribute, such as slant=0.5."),
-        click.option("--text", "texts", multiple=True, help="A text, for models of texts; several take turns."),
+        click.option("--text", "texts", multiple=True, help="A text, for text-to-image models. Repeatable."),
         click.option(
-            "--class", "classes", multiple=True, help="A class by name or number (NAME=CLASS of several sets); several."
+            "--class",
+            "classes",
+            multiple=True,
+            help="A class by name or number; NAME=CLASS if there are several sets. Repeatable.",
         ),
     ):
         command = option(command)
@@ -23,7 +26,7 @@ def condition_options(command):
 
 
 def parse_seeds(context, parameter, value):
-    """Reads 0-99, 1,5,9 and what is joined of both."""
+    """Parses 0-99, or 1,5,9, or a mixture of both."""
     if value is None:
         return None
     seeds = []
@@ -39,13 +42,13 @@ def parse_seeds(context, parameter, value):
 
 
 def find_condition(kerasgan, model, source, classes, texts, attributes, count):
-    """Returns what `kerasgan.latent.decode` takes as the condition of `count` images, or None."""
+    """Returns the condition of `count` images for `kerasgan.latent.decode`, or None."""
     import numpy as np
 
     if hasattr(model, "embed"):
         _refuse(model, classes=classes, attributes=attributes)
         if not texts:
-            raise ValueError(f"--text must say what a {type(model).__name__} is to draw. Received: nothing")
+            raise ValueError(f"A {type(model).__name__} needs --text. Received: no text")
         if model.encoder is None:
             model.set_encoder(encoder_of(kerasgan, source))
         return list(texts)
@@ -70,7 +73,7 @@ def _refuse(model, **given):
 
 
 def class_names(source):
-    """Returns the names of the classes of a run; none of what is no run."""
+    """Returns the names of the classes of a run, or an empty list if the source is not a run."""
     known = Path(source) / CLASSES
     return json.loads(known.read_text()) if known.exists() else []
 
@@ -82,7 +85,7 @@ def _by_set(model, classes, source):
         label_set, equals, value = text.rpartition("=")
         label_set = label_set if equals else next(iter(model.label_sets), "")
         if label_set not in model.label_sets:
-            raise ValueError(f"--class must be of one of the sets {list(model.label_sets)}. Received: {text!r}")
+            raise ValueError(f"--class must name one of the sets {list(model.label_sets)}. Received: {text!r}")
         if value in names:
             number = names.index(value)
         elif value.isdigit() and int(value) < model.label_sets[label_set]:
@@ -99,7 +102,7 @@ def _by_attribute(model, attributes):
     for text in attributes:
         name, _, value = text.partition("=")
         if name not in model.attribute_sets:
-            raise ValueError(f"--attributes must be of {list(model.attribute_sets)}. Received: {text!r}")
+            raise ValueError(f"--attributes must name one of {list(model.attribute_sets)}. Received: {text!r}")
         try:
             chosen.setdefault(name, []).append(float(value))
         except ValueError:
@@ -108,7 +111,7 @@ def _by_attribute(model, attributes):
 
 
 def find_views(kerasgan, model, source, classes, azimuths, elevation):
-    """Returns the classes and the views that a `FromViews` model is to draw: each class from all azimuths."""
+    """Returns the classes and the views for a `FromViews` model: each class from all azimuths."""
     import numpy as np
 
     names = class_names(source) or [str(number) for number in range(model.num_classes)]
@@ -121,7 +124,7 @@ def find_views(kerasgan, model, source, classes, azimuths, elevation):
 
 
 def write_facts(out, dataset, encoder):
-    """Writes what `generate` must know of a run: the names of the classes, and what turned texts into vectors."""
+    """Writes the files that `generate` needs: the names of the classes and the text encoder."""
     from kerasgan.files import replacing
 
     facts = {}
@@ -135,14 +138,14 @@ def write_facts(out, dataset, encoder):
 
 
 def copy_facts(source, out):
-    """Copies what `write_facts` wrote of a run, where there is any, to a preset of its model."""
+    """Copies the files of `write_facts`, if there are any, from a run to a preset."""
     for name in (CLASSES, ENCODER):
         if (source / name).is_file():
             shutil.copyfile(source / name, out / name)
 
 
 def encoder_of(kerasgan, source):
-    """Returns what turns texts into vectors for the model of a run or of the zoo."""
+    """Returns the text encoder of the model of a run or of the zoo."""
     path = Path(source) / ENCODER
     if path.exists():
         vocabulary = json.loads(path.read_text())["vocabulary"]
@@ -150,4 +153,4 @@ def encoder_of(kerasgan, source):
     if not Path(source).exists():
         recipe = kerasgan.zoo.recipe(source)
         return recipe.encoder() if hasattr(recipe, "encoder") else kerasgan.text.SentenceEncoder()
-    raise ValueError(f"{source} does not say what turned its texts into vectors: expected {path}.")
+    raise ValueError(f"{source} has no text encoder: expected the file {path}.")

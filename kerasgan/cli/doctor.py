@@ -1,4 +1,4 @@
-"""What this machine offers."""
+"""Checks the installation."""
 
 import sys
 
@@ -10,7 +10,7 @@ from kerasgan_cli.common import errors_without_traceback
 @click.command("doctor")
 @errors_without_traceback
 def command():
-    """Print versions, devices, precision and folders, and what is missing. Ends with 1 where something is.
+    """Print versions, devices, precision, folders, and what is missing. Exits with 1 if something is missing.
 
     \b
     Example:

@@ -35,10 +35,8 @@ def _score_names(context, parameter, value):
     "--metrics", default="fd,kd,pr", show_default=True, callback=_score_names, help=f"Among {', '.join(SCORES)}."
 )
 @click.option("--extractor", help="mnist, fashion_mnist, glyphs, efficientnet_lite0, ...  [default: by the data]")
-@click.option("--num-images", default=10_000, show_default=True, type=click.IntRange(2), help="Of each kind, at most.")
-@click.option(
-    "--image-size", type=Size(), metavar="SIZE", help="To which two folders are brought: 64, or HEIGHTxWIDTH."
-)
+@click.option("--num-images", default=10_000, show_default=True, type=click.IntRange(2), help="At most, of each side.")
+@click.option("--image-size", type=Size(), metavar="SIZE", help="Resizes both folders: 64, or HEIGHTxWIDTH.")
 @click.option("--seed", default=0, show_default=True, type=int)
 @click.option("--out", type=click.Path(path_type=Path), help="Also write the scores, a line of JSON each.")
 @click.option("--dry-run", is_flag=True, help="Print what would be compared; measure nothing.")
@@ -47,12 +45,12 @@ def command(source, against, metrics, extractor, num_images, image_size, seed, o
     """Score images against a data set's test images.
 
     SOURCE is the folder of a finished run or a preset, the name of a model of the zoo (kerasgan zoo list), or a folder
-    of images, whatever made them. Each score is printed with its protocol: fd is the Fréchet distance, kd the kernel
-    distance, is the Inception Score, pr precision and recall, dc density and coverage, rec the share of images that the
-    data's classifier recognises as surely as 95 % of the real ones, acc the share whose class is the one asked for.
+    of images. Each score is printed with its protocol: fd is the Fréchet distance, kd the kernel distance, is the
+    Inception Score, pr precision and recall, dc density and coverage. rec is the share of images that the classifier
+    recognises as surely as 95 % of the real ones. acc is the share of images that show the requested class.
 
-    Of a folder of data, the sub-folder test is read when there is one. Features are those of the classifier of
-    the data; of other data those of ImageNet's network, with the extra kerasgan[natural].
+    If a data folder has a sub-folder test, this sub-folder is used. Features come from the shipped classifier of the
+    data set, if there is one, and otherwise from a network trained on ImageNet (with the extra kerasgan[natural]).
 
     \b
     Examples:
@@ -65,7 +63,7 @@ def command(source, against, metrics, extractor, num_images, image_size, seed, o
         refuse_unfinished(Path(source))
         refuse_grids(Path(source))
     if images and is_folder(against) and image_size is None:
-        raise ValueError("--image-size must say to which side two folders are brought. Received: nothing")
+        raise ValueError("Two folders need --image-size. Received: nothing")
     kerasgan = library()
     _check_numbers(kerasgan, metrics, num_images)
     model = None if images else drawing_model(kerasgan, source, texts=False)

@@ -1,4 +1,4 @@
-"""A model for other programs."""
+"""Exports a model."""
 
 from pathlib import Path
 
@@ -16,15 +16,15 @@ from kerasgan_cli.conditions import copy_facts
     type=click.Choice(["saved_model", "onnx", "litert", "preset"]),
     help="[default: by the ending of --out: .onnx, .tflite, else saved_model]",
 )
-@click.option("--endpoint", help="Which function goes into an ONNX or LiteRT file.  [default: serving_default]")
-@click.option("--batch-size", type=click.IntRange(1), help="Fixes the number of images of an ONNX or LiteRT file.")
+@click.option("--endpoint", help="The endpoint of an ONNX or LiteRT file.  [default: serving_default]")
+@click.option("--batch-size", type=click.IntRange(1), help="Fixes the batch size of an ONNX or LiteRT file.")
 @errors_without_traceback
 def command(source, out, format, endpoint, batch_size):
-    """Write a model for others: a SavedModel for model servers, ONNX, LiteRT, or a preset.
+    """Export a model: to a SavedModel for model servers, ONNX, LiteRT, or a preset.
 
     SOURCE is the folder of a finished run or a preset, a .keras file, or the name of a model of the zoo (kerasgan zoo
-    list). A SavedModel goes into a numbered folder of --out, as model servers expect. A preset is a folder of
-    configuration and weights, to go on from: every SOURCE may be one, and kerasgan.load_preset opens it.
+    list). A SavedModel goes into a numbered folder of --out, as model servers expect. A preset is a folder with
+    configuration and weights. Every command accepts it as SOURCE, and kerasgan.load_preset loads it.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""Samples of a model."""
+"""Draws samples of a model."""
 
 from pathlib import Path
 
@@ -14,26 +14,26 @@ from kerasgan_cli.conditions import condition_options, find_condition, find_view
 @click.option("--seed", default=0, show_default=True, type=int)
 @click.option("--seeds", callback=parse_seeds, help="An image for each: 0-99, or 1,5,9.")
 @condition_options
-@click.option("--azimuth", "azimuths", multiple=True, type=float, help="Degrees around objects; several.")
-@click.option("--elevation", type=float, help="Degrees above objects.  [default: 0]")
+@click.option("--azimuth", "azimuths", multiple=True, type=float, help="Degrees around the object. Repeatable.")
+@click.option("--elevation", type=float, help="Degrees above the object.  [default: 0]")
 @click.option(
     "--truncation",
     type=click.FloatRange(0),
-    help="Draws latents nearer to the middle; 2 changes little. Of StyleGANs the factor psi of w; 1 changes nothing.",
+    help="Bounds latents: fewer unusual samples; 2 changes little. For StyleGANs, psi: scales w; 1 changes nothing.",
 )
 @click.option(
     "--out",
     type=click.Path(path_type=Path),
     default="samples.png",
     show_default=True,
-    help="A grid as .png, .jpg or .webp; or a folder, which gets a PNG for each seed.",
+    help="A file for a grid (.png, .jpg, .webp), or a folder for one PNG per seed.",
 )
 @errors_without_traceback
 def command(source, num_images, seed, seeds, azimuths, elevation, classes, texts, attributes, truncation, out):
-    """Draw samples: a grid, or separate images.
+    """Draw samples, as a grid or as separate images.
 
     SOURCE is the folder of a finished run or a preset, a .keras file, or the name of a model of the zoo (kerasgan zoo
-    list). A folder as --out gets one image for each seed, named by it.
+    list). If --out is a folder, each seed is drawn to its own file.
 
     \b
     Examples:
@@ -68,7 +68,7 @@ def command(source, num_images, seed, seeds, azimuths, elevation, classes, texts
 
 
 def _decode(kerasgan, model, latents, condition, truncation):
-    """Draws latents, nearer to the middle where asked for: of z, and of w where the model has styles."""
+    """Draws latents, with truncation if it is not None: of w if the model has styles, otherwise of z."""
     if truncation is not None and hasattr(model, "synthesize"):
         w = kerasgan.latent.drawing.map_to_styles(model, latents, condition)
         return model.synthesize(model.truncate(w, truncation))
@@ -78,7 +78,7 @@ def _decode(kerasgan, model, latents, condition, truncation):
 
 
 def _draw_views(kerasgan, model, source, classes, azimuths, elevation, out, unused):
-    """Draws objects from known views: a row for each class, from left to right around it."""
+    """Draws objects from the given views: one row per class, one column per azimuth."""
     for name, value in unused.items():
         if value:
             raise ValueError(f"A {type(model).__name__} takes no --{name}: it draws --class from --azimuth.")

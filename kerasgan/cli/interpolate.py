@@ -1,4 +1,4 @@
-"""A film from image to image."""
+"""Writes a film that interpolates between images."""
 
 from pathlib import Path
 
@@ -10,13 +10,13 @@ from kerasgan_cli.conditions import condition_options, find_condition, parse_see
 
 @click.command("interpolate")
 @click.argument("source")
-@click.option("--seeds", required=True, callback=parse_seeds, help="The images to pass: 1,5,9 or 0-7.")
-@click.option("--steps", default=24, show_default=True, type=click.IntRange(1), help="Frames from each to the next.")
+@click.option("--seeds", required=True, callback=parse_seeds, help="Seeds of the key images: 1,5,9 or 0-7.")
+@click.option("--steps", default=24, show_default=True, type=click.IntRange(1), help="Frames per interval.")
 @condition_options
 @click.option("--out", type=click.Path(path_type=Path), default="film.gif", show_default=True, help=".gif, .webp, .mp4")
 @errors_without_traceback
 def command(source, seeds, steps, classes, texts, attributes, out):
-    """Write a film that goes from image to image and back to the first.
+    """Write a film that interpolates from image to image and back to the first.
 
     SOURCE is the folder of a finished run or a preset, a .keras file, or the name of a model of the zoo (kerasgan zoo
     list). A film as .mp4 needs PyAV: pip install 'kerasgan[film]'.
@@ -29,7 +29,7 @@ def command(source, seeds, steps, classes, texts, attributes, out):
     kerasgan = library()
     model = drawing_model(kerasgan, source)
     points = kerasgan.latent.of_seeds(model, seeds)
-    in_w = hasattr(model, "synthesize")  # the points have conditions there, and elsewhere the frames
+    in_w = hasattr(model, "synthesize")  # in w the points have conditions, otherwise the frames
     count = len(seeds) if in_w else steps * len(seeds)
     condition = find_condition(kerasgan, model, source, classes, texts, attributes, count)
     if in_w:

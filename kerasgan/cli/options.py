@@ -1,4 +1,4 @@
-"""The options of a training: those of a file, of the run that goes on, and of the command line, which win."""
+"""Merges the options of a training from a file, a run that is resumed, and the command line."""
 
 import json
 from pathlib import Path
@@ -8,12 +8,12 @@ from click.core import ParameterSource
 
 from kerasgan_cli.names import nearest
 
-# Those that say where and how, and are no part of what a run is.
+# Options that are not stored with a run.
 NOT_STORED = ("out", "devices", "resume", "dry_run", "config", "debug")
 
 
 class Size(click.ParamType):
-    """The size of images: 64, or HEIGHTxWIDTH; a list of two from a file of options."""
+    """The size of images: 64, or HEIGHTxWIDTH, or a list of two in a file of options."""
 
     name = "size"
 
@@ -29,7 +29,7 @@ class Size(click.ParamType):
 
 
 def parse_assignments(context, parameter, values):
-    """Reads NAME=VALUE: the value as JSON where it is JSON, else as a string."""
+    """Parses NAME=VALUE. The value is parsed as JSON if possible, else it is a string."""
     found = {}
     for text in values:
         name, equals, value = text.partition("=")
@@ -59,14 +59,14 @@ def read_file(path):
     try:
         return _checked(path, yaml.safe_load(path.read_text()))
     except yaml.YAMLError as error:
-        raise ValueError(f"{path} is no YAML: {error}") from None
+        raise ValueError(f"{path} is not a YAML file: {error}") from None
 
 
 def _read_json(path):
     try:
         return _checked(path, json.loads(path.read_text()))
     except (json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no JSON: {error}") from None
+        raise ValueError(f"{path} is not a JSON file: {error}") from None
 
 
 def _checked(path, found):
@@ -76,18 +76,20 @@ def _checked(path, found):
 
 
 def merge(context, config=None, run=None):
-    """Returns the options of a training: defaults, then those of `config`, of the run, and of the command line.
+    """Returns the options of a training.
+
+    Options of the command line override those of the run, of `config`, and the defaults, in this order.
 
     Args:
-        context: click's, of the command `train`.
+        context: click's context of the command `train`.
         config: path of a file of options, or None.
-        run: the options of the run that goes on, or None. The command line may then change the number of epochs only.
+        run: the options of the run to resume, or None. The command line may then change only the number of epochs.
 
     Returns:
-        dict of options by name, without those of `NOT_STORED`.
+        dict of options by name, without those in `NOT_STORED`.
 
     Raises:
-        ValueError: for an unknown name in the file, or another option than the run's.
+        ValueError: if the file has an unknown option, or if an option differs from that of the run.
     """
     parameters = {parameter.name: parameter for parameter in context.command.params}
     stored = [name for name in parameters if name not in NOT_STORED]
@@ -116,8 +118,8 @@ def _converted(context, parameter, value):
 def _check_unchanged(run, given):
     changed = {name: value for name, value in given.items() if run[name] != value and name != "epochs"}
     if changed:
-        lines = [f"  {name}: {run[name]!r} in the run, {value!r} asked for" for name, value in changed.items()]
-        raise ValueError("--resume needs the run's own options:\n" + "\n".join(lines))
+        lines = [f"  {name}: {run[name]!r} in the run, {value!r} received" for name, value in changed.items()]
+        raise ValueError("--resume cannot change options other than --epochs:\n" + "\n".join(lines))
 
 
 def default_folder(model, data):

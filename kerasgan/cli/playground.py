@@ -1,4 +1,4 @@
-"""A page in which a model draws."""
+"""Writes a page that draws images with a model."""
 
 from pathlib import Path
 
@@ -12,29 +12,29 @@ from kerasgan_cli.conditions import class_names
 @click.argument("source")
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A new folder.")
 @click.option("--title", help="[default: SOURCE]")
-@click.option("--text", "texts", multiple=True, help="A text to choose from, for models of texts; several times.")
+@click.option("--text", "texts", multiple=True, help="A text to choose from, for text-to-image models. Repeatable.")
 @click.option(
     "--class",
     "classes",
     multiple=True,
-    help="The name of a class, for models of labels; once for each.  [default: those of the run, or numbers]",
+    help="A class name, for class-conditional models. Repeatable.  [default: the class names of the run, or numbers]",
 )
 @click.option(
-    "--seed", type=click.IntRange(0), help="With which the page opens.  [default: that of the zoo's sample, or 1]"
+    "--seed", type=click.IntRange(0), help="The first seed of the page.  [default: that of the zoo's sample, or 1]"
 )
 @click.option(
     "--example",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="A picture of the training data to lie on the canvas; its lines give the width of the pen.  [default: the "
+    help="A picture of the training data shown on the canvas. Its lines set the width of the pen.  [default: the "
     "zoo's sample, or a simple drawing]",
 )
-@click.option("--runtime", type=click.Path(path_type=Path), help="Files of onnxruntime-web.  [default: by npm]")
+@click.option("--runtime", type=click.Path(path_type=Path), help="Folder of onnxruntime-web.  [default: from npm]")
 @errors_without_traceback
 def command(source, out, title, texts, classes, seed, example, runtime):
-    """Write a page in which a model draws in the browser: static files, no request leaves them.
+    """Write a web page that runs a model in the browser. The page is static and sends no requests to other hosts.
 
     SOURCE is the folder of a finished run or a preset, a .keras file, or the name of a model of the zoo (kerasgan zoo
-    list). Needs the extra kerasgan[export], and npm or --runtime.
+    list). The command needs the extra kerasgan[export], and npm or --runtime.
 
     \b
     Examples:

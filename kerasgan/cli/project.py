@@ -1,4 +1,4 @@
-"""The latents of a picture."""
+"""Finds the latents of images."""
 
 from pathlib import Path
 
@@ -17,9 +17,9 @@ from kerasgan_cli.conditions import condition_options, find_condition
 @click.option("--out", type=click.Path(path_type=Path), default="projection.png", show_default=True)
 @errors_without_traceback
 def command(source, images, steps, seed, classes, texts, attributes, out):
-    """Search the latents from which a model draws IMAGES, and write them beside what it draws.
+    """Find latents from which a model reproduces IMAGES, and write the images beside the reproductions.
 
-    Of StyleGANs the w is searched, and the noise.
+    For StyleGANs, the search is in w and in the noise.
 
     SOURCE is the folder of a finished run or a preset, a .keras file, or the name of a model of the zoo (kerasgan zoo
     list).

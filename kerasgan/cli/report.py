@@ -1,4 +1,4 @@
-"""A page about a run."""
+"""Writes a page about a run."""
 
 from pathlib import Path
 
@@ -12,9 +12,9 @@ from kerasgan_cli.common import errors_without_traceback, library
 @click.option("--out", type=click.Path(path_type=Path), help="The page.  [default: report.html in RUN]")
 @errors_without_traceback
 def command(run, out):
-    """Write one page about the folder RUN: curves, samples, scores, options, and what looks wrong.
+    """Write a page about the run in the folder RUN: curves, samples, scores, options, and warnings.
 
-    The page needs no other file and no network. RUN may be still under way, or be written from Python.
+    The page is a single file and needs no network. The run may still be in progress, or may come from Python.
 
     \b
     Example:

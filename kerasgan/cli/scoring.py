@@ -1,4 +1,4 @@
-"""Scores of runs and of anything else that makes images, each beside that of the data itself."""
+"""Scores generated images, together with the same score of the data."""
 
 import dataclasses
 import math
@@ -14,7 +14,7 @@ CLASSIFIERS = ("mnist", "fashion_mnist", "glyphs")
 
 
 def scoring_split(data):
-    """The split that scores are of: "test", but of a folder without one "val", or else "train"."""
+    """Returns the split to score against: "test"; for a folder, "val" or "train" if there is no "test"."""
     if not is_folder(data):
         return "test"
     path = Path(data).expanduser()
@@ -23,15 +23,16 @@ def scoring_split(data):
 
 
 def stated_split(data):
-    """The split for a score; None of a folder that is read whole."""
+    """Returns the split recorded with a score, or None for a folder without splits."""
     path, split = Path(data).expanduser(), scoring_split(data)
     return None if is_folder(data) and not any((path / (split + end)).is_dir() for end in ("", "A", "_A")) else split
 
 
 def default_extractor(data, kerasgan=None, model=None):
-    """The shipped classifier of that data; of photographs ImageNet's network if it is there, else MNIST's.
+    """Returns the name of the feature extractor for the data.
 
-    Of ImageNet's networks the first by whose features `model`, where one is given, was not trained.
+    It is the shipped classifier of the data set, if there is one. Otherwise it is an installed ImageNet network that
+    `model` was not trained with, or the classifier of MNIST if there is none.
     """
     import importlib.util
 
@@ -44,17 +45,17 @@ def default_extractor(data, kerasgan=None, model=None):
 
 
 def _is_own(kerasgan, model, extractor):
-    has_eyes = bool(getattr(model, "feature_networks", ()))  # else no extractor need be loaded
+    has_eyes = bool(getattr(model, "feature_networks", ()))  # otherwise no extractor needs to be loaded
     return has_eyes and model.was_trained_by(kerasgan.metrics.get_extractor(extractor))
 
 
 def base(data):
-    """The name of a data set without what is chosen from it: glyphs:ABC is glyphs."""
+    """Returns the name of a data set without its selection: "glyphs" for "glyphs:ABC"."""
     return data.partition(":")[0]
 
 
 def judge_classes(kerasgan, data, class_names):
-    """Returns the number that the shipped classifier of the data has for each class, or None without one."""
+    """Returns each class's number in the shipped classifier of the data, or None if there is no classifier."""
     if base(data) not in CLASSIFIERS:
         return None
     if base(data) == "glyphs":
@@ -63,7 +64,7 @@ def judge_classes(kerasgan, data, class_names):
 
 
 def draw_in_turn(model, num_images, seed):
-    """Draws images; of a model of one set of classes each class in turn. Returns images and labels, or None."""
+    """Draws images, with classes in turn if the model has one set of them. Returns images, and labels or None."""
     import numpy as np
 
     sets = getattr(model, "label_sets", {})
@@ -75,13 +76,13 @@ def draw_in_turn(model, num_images, seed):
 
 
 def score_task(kerasgan, model, load, task, data):
-    """Scores a trained model as its task asks.
+    """Scores a trained model with the scores of its task.
 
     Args:
-        model: a trained one.
+        model: a trained model.
         load: function of `split`, `shuffle` and `num_images` that reads the data.
-        task: what it learns from, as `kerasgan.data.load_for` calls it.
-        data: the data set's name.
+        task: str, the model's task as in `kerasgan.data.load_for`.
+        data: str, the name of the data set.
 
     Returns:
         As `score_run`.
@@ -100,15 +101,16 @@ def score_task(kerasgan, model, load, task, data):
 
 
 def score_run(kerasgan, model, load, data):
-    """Scores as many samples as there are test images, 2,000 at most, and as many training images.
+    """Scores samples against test images. Uses as many samples as there are test images, at most 2,000.
 
     Args:
-        model: one that draws images from noise, or from noise and labels.
+        model: a model that draws images from noise, or from noise and labels.
         load: function of `split`, `shuffle` and `num_images` that reads the data.
-        data: the data set's name.
+        data: str, the name of the data set.
 
     Returns:
-        list of pairs: a `kerasgan.metrics.Score`, and the same of the data itself, or None of data without a split.
+        list of pairs: the `kerasgan.metrics.Score` of the samples, and that of training images. The second one is
+        None if the data have no splits.
     """
     import numpy as np
 
@@ -135,9 +137,9 @@ def score_run(kerasgan, model, load, data):
 
 
 def score_translator(kerasgan, model, load, data, paired):
-    """Scores what a model makes of test data by `kerasgan.zoo.score_translations`; returns as `score_run` does.
+    """Scores the outputs for test data with `kerasgan.zoo.score_translations`. Returns the same as `score_run`.
 
-    Made are translations of their sources, images of their texts, or reconstructions.
+    The outputs are translations of sources, images of texts, or reconstructions.
     """
     asked = {"shuffle": False, "num_images": TRANSLATED_IMAGES, "batch_size": 1}
     make, source, real = _roles(model)
@@ -154,7 +156,7 @@ def score_translator(kerasgan, model, load, data, paired):
 
 
 def _roles(model):
-    """Returns what makes images of data, and where in a batch that is which it takes, and that which it aims at."""
+    """Returns the function that makes images from data, and the positions of its input and its target in a batch."""
     if hasattr(model, "reconstruct"):
         return model.reconstruct, 0, 0
     if hasattr(model, "embed"):
@@ -165,13 +167,13 @@ def _roles(model):
 
 
 def score_classes(kerasgan, model, data):
-    """Returns the share of the second data set's test images whose class is found; nothing where none have labels."""
+    """Returns the accuracy on the test images of the second data set, or nothing if they have no labels."""
     name = data.partition(",")[2].strip()
     options = {"image_size": model.image_size, "channels": model.channels, "shuffle": False, "drop_remainder": False}
     try:
         test = kerasgan.data.load(name, scoring_split(name), labels=True, **options)
     except ValueError as error:
-        say(f"No accuracy on {name}, whose labels are not known: {error}")
+        say(f"No accuracy on {name}, as its labels are not known: {error}")
         return []
     if len(test.class_names) != model.num_classes:
         say(f"No accuracy on {name}: it has {len(test.class_names)} classes, and the model {model.num_classes}")
@@ -184,7 +186,7 @@ def score_classes(kerasgan, model, data):
 
 
 def score_views(kerasgan, model, load, data):
-    """Returns L1 and SSIM of the images that are drawn of the test data's views, against these images."""
+    """Returns L1 and SSIM between the test images and the images drawn from their views."""
     import numpy as np
 
     test = load(split=scoring_split(data), shuffle=False, drop_remainder=False)
@@ -203,7 +205,7 @@ def score_views(kerasgan, model, load, data):
 
 
 def _arrays(dataset):
-    """Returns the images and the labels, or None, of a dataset."""
+    """Returns the images and the labels of a dataset. Labels are None if there are none."""
     import keras
     import numpy as np
 
@@ -215,19 +217,19 @@ def _arrays(dataset):
 
 
 def as_json(pairs):
-    """Returns scores with those of the data itself ("floor"), as score.json holds them."""
+    """Returns the content of score.json: scores, with those of the data as "floor"."""
     return [dataclasses.asdict(score) | {"floor": own and own.value} for score, own in pairs]
 
 
 def table(pairs):
-    """Returns a line for each score: its name, its value, that of the data itself."""
+    """Returns a line for each score: its name, its value, and the value of the data."""
     for score, own in pairs:
-        beside = "" if own is None else f"  (the data itself {own.value:.4g})"
+        beside = "" if own is None else f"  (real data: {own.value:.4g})"
         yield f"{score.metric:20} {score.value:.4g}{beside}"
 
 
 def score_films(kerasgan, model, load, data):
-    """Returns L1 of the frames that are drawn of the test data's label maps, and with flow their warping error."""
+    """Returns L1 of the frames drawn from the label maps of the test data, and the warping error if there is flow."""
     import numpy as np
 
     l1, errors = [], []

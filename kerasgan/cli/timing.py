@@ -1,4 +1,4 @@
-"""How long a training will take."""
+"""Estimates the duration of a training."""
 
 import math
 import time
@@ -8,12 +8,12 @@ import keras
 
 
 class TimeLeft(keras.callbacks.Callback):
-    """Says after the first steps how long an epoch will take, and after each epoch how long the others will.
+    """Prints the estimated duration of an epoch after the first steps, and the time left after each epoch.
 
-    Nobody knows before a step is made. The first execution, in which TensorFlow builds the graph, does not count.
+    The first execution is not measured, as TensorFlow builds the graph in it.
     """
 
-    SECONDS = 1.0  # that are measured
+    SECONDS = 1.0  # duration of the measurement
 
     def __init__(self, epochs):
         super().__init__()
@@ -22,7 +22,7 @@ class TimeLeft(keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         now = time.monotonic()
-        if self.first is None:  # of a resumed run a later one
+        if self.first is None:  # not 0 in a resumed run
             self.first, self.start = epoch, now
             return
         self.told = True
@@ -43,7 +43,7 @@ class TimeLeft(keras.callbacks.Callback):
 
 
 def duration(seconds):
-    """Says a number of seconds in minutes or hours.
+    """Formats a number of seconds as seconds, minutes or hours.
 
     >>> duration(9000)
     '2 h 30 min'

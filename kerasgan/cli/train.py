@@ -23,7 +23,7 @@ from kerasgan_cli.names import MODELS, ModelName
 from kerasgan_cli.scoring import as_json, score_task, table
 
 DEVICES = ("auto", "default", "mirrored", "multi_worker")
-# The papers' numbers of images an update of D, where these are not 64.
+# Batch sizes of the papers, if they differ from 64.
 BATCH_SIZES = {"films": 1, "pairs": 1, "label_maps": 1, "domains": 1, "super_resolution": 16}
 
 
@@ -32,33 +32,39 @@ BATCH_SIZES = {"films": 1, "pairs": 1, "label_maps": 1, "domains": 1, "super_res
 @click.option(
     "--data", default="glyphs", show_default=True, help="glyphs[:LETTERS], a tensorflow-datasets name, or a folder."
 )
-@click.option("--from", "source", metavar="SOURCE", help="Begin with a trained model.")
+@click.option("--from", "source", metavar="SOURCE", help="Start from a trained model.")
 @click.option("--out", type=click.Path(path_type=Path), help="Run folder.  [default: runs/MODEL_DATA]")
 @click.option("--epochs", default=10, show_default=True, type=click.IntRange(1))
-@click.option("--batch-size", type=click.IntRange(1), help="Images an update of D.  [default: 64, or the paper's]")
+@click.option("--batch-size", type=click.IntRange(1), help="Images per update of D.  [default: 64, or the paper's]")
 @click.option(
     "--image-size", type=run_options.Size(), metavar="SIZE", help="64, or HEIGHTxWIDTH.  [default: the data's]"
 )
 @click.option(
     "--resize",
     type=click.Choice(["crop", "pad", "stretch"]),
-    help="How images of another shape get there: their longer sides are cut, black bars are added, or they are "
-    "distorted.  [default: crop]",
+    help="How images of another aspect ratio are resized: crop cuts the longer side, pad adds black bars, stretch "
+    "distorts.  [default: crop]",
 )
 @click.option("--channels", type=click.IntRange(1), help="1 for grey, 3 for colour.  [default: the data's]")
-@click.option("--width", type=click.IntRange(1), help="Channels next to the image.  [default: 32]")
-@click.option("--ema-decay", type=click.FloatRange(0, 1, max_open=True), help="Of averaged weights.  [default: 0.995]")
+@click.option("--width", type=click.IntRange(1), help="Channels of the layers next to the image.  [default: 32]")
+@click.option(
+    "--ema-decay",
+    type=click.FloatRange(0, 1, max_open=True),
+    help="Of the moving average of weights.  [default: 0.995]",
+)
 @click.option("--precision", default="float32", show_default=True, help="float32, mixed_bfloat16 or mixed_float16.")
 @click.option("--seed", default=0, show_default=True, type=int)
 @click.option("--loss", help="minimax, non_saturating, least_squares, wasserstein, hinge, ...  [default: the paper's]")
 @click.option(
     "--penalty", help="r1, gradient_penalty, bcr, lecam, ...; several joined by commas.  [default: the paper's]"
 )
-@click.option("--augment", help="diffaugment, adaptive, apa, ...: what D sees of real and generated images.")
-@click.option("--learning-rate", type=float, help="Of all optimizers.  [default: the paper's]")
-@click.option("--d-steps", type=click.IntRange(1), help="Updates of D a step.  [default: the paper's]")
+@click.option("--augment", help="diffaugment, adaptive, apa, ...: augmentation of D's inputs.")
+@click.option("--learning-rate", type=float, help="Rate of all optimizers.  [default: the paper's]")
+@click.option("--d-steps", type=click.IntRange(1), help="Updates of D per step.  [default: the paper's]")
 @click.option(
-    "--steps-per-execution", type=click.IntRange(1), help="Steps at once.  [default: 10; 1 on several workers]"
+    "--steps-per-execution",
+    type=click.IntRange(1),
+    help="Steps per call.  [default: 10; 1 on several workers]",
 )
 @click.option("--skip-broken", is_flag=True, help="Leave out images that cannot be read.")
 @click.option(
@@ -66,12 +72,12 @@ BATCH_SIZES = {"films": 1, "pairs": 1, "label_maps": 1, "domains": 1, "super_res
     multiple=True,
     metavar="NAME=VALUE",
     callback=run_options.parse_assignments,
-    help="Any other argument of the model or of its compile(); several times.",
+    help="Any other argument of the model or of its compile(). Repeatable.",
 )
 @click.option(
     "--config",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="Options from JSON or YAML, such as a run's options.json; flags win.",
+    help="Reads options from JSON or YAML, such as a run's options.json. Flags override them.",
 )
 @click.option(
     "--devices", default="auto", show_default=True, type=click.Choice(DEVICES), help="See tutorials/scaling.md."
@@ -82,16 +88,16 @@ BATCH_SIZES = {"films": 1, "pairs": 1, "label_maps": 1, "domains": 1, "super_res
 @errors_without_traceback
 def command(context, out, devices, resume, dry_run, config, **_):
     """Train MODEL and write a run folder: options, log, curves, sample grids, a log for TensorBoard, checkpoints,
-    weights, score, SavedModel, and a page about it all.
+    weights, score, SavedModel and a report.
 
-    The layout of a folder must be what the model learns from: images; a sub-folder for each class; pairs side by side;
-    trainA and trainB; photos and label maps in images and labels; train_A and train_B with a sub-folder for each film,
-    the label maps and the frames; a metadata.jsonl with captions. adda, dann and semisupervisedgan learn from two data
-    sets: one with classes, and one without.
+    The layout of a data folder depends on the model: images; a sub-folder for each class; pairs side by side; trainA
+    and trainB; photos in images and label maps in labels; train_A with the label maps and train_B with the frames, both
+    with a sub-folder for each film; images and a metadata.jsonl with captions. adda, dann and semisupervisedgan need
+    two data sets: the first with classes, the second without.
 
-    --from begins with a trained model, whose sizes stay: SOURCE is the folder of a finished run or a preset, a .keras
-    file, or the name of a model of the zoo (kerasgan zoo list). stackganstage2 and adda, which learn in two parts, get
-    the first one so.
+    --from starts from a trained model and keeps its sizes. SOURCE is the folder of a finished run or a preset, a .keras
+    file, or the name of a model of the zoo (kerasgan zoo list). stackganstage2 and adda are trained in two parts: pass
+    the result of the first part as --from.
 
     \b
     Examples:
@@ -110,31 +116,31 @@ def command(context, out, devices, resume, dry_run, config, **_):
     """
     found = run_options.read_run(out) if out else None
     if resume and not found:
-        raise ValueError(f"--resume needs the folder of a run, with an options.json, as --out. Received: {out}")
+        raise ValueError(f"--resume needs --out with the folder of a run (with an options.json). Received: {out}")
     options = run_options.merge(context, config, found if resume else None)
     if options["model"] is None:
-        raise click.UsageError("Missing argument 'MODEL': name one, or --config or --resume with --out.")
+        raise click.UsageError("Missing argument 'MODEL': give MODEL, or --config, or --resume with --out.")
     out = out or run_options.default_folder(options["model"], options["data"])
     if not resume and not dry_run and run_options.read_run(out):
-        raise ValueError(f"{out} holds a run already: continue it with --resume, or name another folder with --out.")
+        raise ValueError(f"{out} already holds a run: continue it with --resume, or name another folder with --out.")
     kerasgan = library()
     gan, dataset, load = _prepare(kerasgan, options, "default" if dry_run else devices)
     if dry_run:
         click.echo(json.dumps(options, indent=2))
         return
-    # Of several workers one writes; the callbacks of kerasgan know by themselves.
+    # Only one of several workers writes files. The callbacks of kerasgan check this themselves.
     if not kerasgan.callbacks.checkpoint.is_chief(gan):
         _fit(kerasgan, gan, dataset, out, options, resume, writes=False)
         return
     with kerasgan.locks.FolderLock(out):  # two runs in one folder would mix their files
         if not resume and run_options.read_run(out):
-            raise ValueError(f"{out} holds a run by now, of a process that began before this one: name another --out.")
+            raise ValueError(f"{out} holds the run of a process that started earlier: name another folder with --out.")
         _fit(kerasgan, gan, dataset, out, options, resume, writes=True)
         _finish(kerasgan, gan, load, out, options)
 
 
 def _prepare(kerasgan, options, devices):
-    """Tells what was found; returns the compiled model, its training data, and the function that reads data."""
+    """Returns the compiled model, its training data, and the function that reads data. Prints their sizes."""
     import keras
 
     keras.utils.set_random_seed(options["seed"])
@@ -159,12 +165,12 @@ def _prepare(kerasgan, options, devices):
     height, width = kerasgan.shapes.as_size(gan.image_size)
     size = f"{height}x{width}" if height == width else f"{height}x{width} (height x width)"
     click.echo(f"images of {size} pixels and {gan.channels} channel{'s' * (gan.channels > 1)}")
-    click.echo(f"{type(gan).__name__}: {sizes}, {steps} steps an epoch")
+    click.echo(f"{type(gan).__name__}: {sizes}, {steps} steps per epoch")
     return gan, dataset, load
 
 
 def _read(kerasgan, load, options):
-    """Returns the training data, and tells what they are."""
+    """Returns the training data and prints their description."""
     data, seed = options["data"], options["seed"]
     if MODELS[options["model"]] == "some_labels":
         dataset = load(seed=seed)
@@ -180,20 +186,20 @@ def _read(kerasgan, load, options):
 
 
 def _found(dataset):
-    """Says what a data set that is no folder holds, by its batches."""
+    """Describes a data set that is not a folder."""
     spec = dataset.element_spec[0] if isinstance(dataset.element_spec, tuple) else dataset.element_spec
     classes = f" of {len(dataset.class_names)} classes" if hasattr(dataset, "class_names") else ""
     count = int(dataset.cardinality()) * (spec.shape[0] or 1)
     if len(spec.shape) == 4 and spec.dtype.is_integer:  # the label maps of films
-        return f"{count:,} films of {spec.shape[1]} frames an epoch, {spec.shape[3]}x{spec.shape[2]} pixels"
-    return f"{count:,} images an epoch{classes}, {spec.shape[2]}x{spec.shape[1]} pixels"
+        return f"{count:,} films of {spec.shape[1]} frames per epoch, {spec.shape[3]}x{spec.shape[2]} pixels"
+    return f"{count:,} images per epoch{classes}, {spec.shape[2]}x{spec.shape[1]} pixels"
 
 
 def _loader(kerasgan, options, encoder, shape):
-    """Returns the function that reads the data of a run, in the size and with the channels of `shape`."""
+    """Returns the function that reads the data of a run with the size and the channels of `shape`."""
     task = MODELS[options["model"]]
     if options["resize"] and (task == "super_resolution" or options["data"].partition(":")[0] == "glyphs"):
-        raise ValueError(f"--resize is for photos that are brought to a size. Received: {options['resize']}")
+        raise ValueError(f"--resize is for photos only, with a fixed image size. Received: {options['resize']}")
     read = functools.partial(
         kerasgan.data.load_for,
         task,
@@ -207,7 +213,7 @@ def _loader(kerasgan, options, encoder, shape):
 
     def load(**changes):
         with warnings.catch_warnings():
-            # `find_layout` has told which files are left out.
+            # The description by `find_layout` already lists the files that are left out.
             warnings.filterwarnings("ignore", message=".* are left out, as their endings")
             return read(**changes)
 
@@ -225,29 +231,29 @@ def _fit(kerasgan, gan, dataset, out, options, resume, writes):
     try:
         gan.fit(dataset, epochs=options["epochs"], callbacks=callbacks, verbose="auto" if writes else 0)
     except OSError:
-        click.echo()  # the line of the progress bar has no end yet
+        click.echo()  # ends the line of the progress bar
         raise
     except SystemExit:  # the state is saved
         if writes:
-            click.echo(f"Go on with: kerasgan train --resume --out {shlex.quote(str(out))}", err=True)
+            click.echo(f"Continue with: kerasgan train --resume --out {shlex.quote(str(out))}", err=True)
         raise
     if guard.stopped_on:
         state = kerasgan.callbacks.Checkpoint.latest(out / "checkpoints")
         kept = f" The last finite state is {state}." if state else ""
-        page = f" {kerasgan.report.write(out)} shows the way there." if writes else ""
+        page = f" See the report {kerasgan.report.write(out)}." if writes else ""
         where = "step {step} (epoch {epoch}): `{name}` is {value}".format(**guard.stopped_on)
         raise ValueError(f"Training stopped at {where}.{kept}{page}")
 
 
 def _records(out, options, resume, dataset, encoder):
-    """Returns the callbacks that write the options and the log, and tell the time left."""
+    """Returns the callbacks that write the options and the log, and print the time left."""
     import keras
 
     from kerasgan.callbacks import CSVLogger
     from kerasgan.files import replacing
     from kerasgan_cli.timing import TimeLeft
 
-    def begin(logs):  # once the data have been found fit, so that a refused run leaves no folder in the way
+    def begin(logs):  # after the data have been checked, so that a run with unsuitable data leaves no folder
         with replacing(out / "options.json") as temporary:
             temporary.write_text(json.dumps(options, indent=2))
         write_facts(out, dataset, encoder)
@@ -257,14 +263,14 @@ def _records(out, options, resume, dataset, encoder):
 
 
 def _finish(kerasgan, gan, load, out, options):
-    """Writes the model, curves, scores, export and page, and names them."""
+    """Writes the model, curves, scores, export and report, and prints their paths."""
     from kerasgan.files import replacing
 
     if getattr(gan, "style_dim", 0) and hasattr(gan, "find_styles"):
         gan.find_styles(load(shuffle=False))
     with replacing(out / "model.keras") as temporary:
         gan.save(temporary)
-    gan = load_model(kerasgan, out)  # on one device: the other workers are gone
+    gan = load_model(kerasgan, out)  # on one device, as the other workers have ended
     kerasgan.plots.history(out / "log.csv", out / "curves.png")
     scores = score_task(kerasgan, gan, load, MODELS[options["model"]], options["data"])
     if scores:

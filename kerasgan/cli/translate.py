@@ -1,4 +1,4 @@
-"""Images from images: translated, or enlarged."""
+"""Translates and enlarges images."""
 
 from pathlib import Path
 
@@ -12,37 +12,40 @@ from kerasgan_cli.painting import FILMS, paint_film, paint_maps
 @click.command("translate")
 @click.argument("source")
 @click.argument("images", nargs=-1, required=True, type=click.Path(path_type=Path, exists=True))
-@click.option("--to", type=click.Choice(["A", "B"]), help="The domain to translate to, of a CycleGAN.  [default: B]")
+@click.option("--to", type=click.Choice(["A", "B"]), help="Target domain of a CycleGAN.  [default: B]")
 @click.option(
     "--tile",
     type=Size(),
     metavar="SIZE",
-    help="In overlapping parts, where memory is short: 512, or HEIGHTxWIDTH.",
+    help="Process overlapping tiles to save memory: 512, or HEIGHTxWIDTH.",
 )
 @click.option(
     "--instances",
     type=click.Path(path_type=Path, exists=True),
-    help="Maps of instances of the same names, for a Pix2PixHD.  [default: each class is one instance]",
+    help="Instance maps with the same names, for a Pix2PixHD.  [default: each class is one instance]",
 )
-@click.option("--style", type=int, help="The style of every instance, of a Pix2PixHD with styles.  [default: drawn]")
+@click.option("--style", type=int, help="The style of all instances, for a Pix2PixHD with styles.  [default: random]")
 @click.option(
     "--first",
     type=click.Path(path_type=Path, exists=True),
     multiple=True,
-    help="The first two frames of a film, for a Vid2Vid: twice a file, or once a folder.",
+    help="The first two frames of a film, for a Vid2Vid: two files (--first twice) or a folder.",
 )
 @click.option(
-    "--out", type=click.Path(path_type=Path), required=True, help="A folder, or one file: a grid; .gif, .mp4 of a film."
+    "--out",
+    type=click.Path(path_type=Path),
+    required=True,
+    help="A folder, or one file for a grid. For a film, a .gif or .mp4 file.",
 )
 @errors_without_traceback
 def command(source, images, to, tile, instances, style, first, out):
-    """Translate IMAGES, files or folders, by a Pix2Pix, a CycleGAN or a domain transfer network; paint label maps by a
-    Pix2PixHD, and the label maps of a film by a Vid2Vid.
+    """Translate IMAGES (files or folders) with a Pix2Pix, a CycleGAN or a domain transfer network. Translate label
+    maps with a Pix2PixHD, and the label maps of a film with a Vid2Vid.
 
     SOURCE is the folder of a finished run or a preset, a .keras file, or the name of a model of the zoo (kerasgan zoo
-    list). Images keep their size. Where the networks take one size only, the centre of each image is brought to it.
-    Label maps are PNGs whose pixels are numbers of classes, grey or with a palette. A film is a folder of them, in the
-    order of their names.
+    list). Images keep their size. If the network accepts only one size, images are cropped and resized to it.
+    Label maps are PNG files whose pixels are class numbers, in grey or with a palette. A film is a folder of label maps
+    in the order of their names.
 
     \b
     Examples:
@@ -65,7 +68,7 @@ def command(source, images, to, tile, instances, style, first, out):
         raise ValueError(f"--to is for a CycleGAN. Received: {to!r} for a {type(model).__name__}")
     any_size = hasattr(model, "route")
     if tile and not any_size:
-        raise ValueError(f"--tile is for models of images of any size. Received: {tile!r} for a {type(model).__name__}")
+        raise ValueError(f"--tile needs a model that accepts any size. Received: {tile!r} for a {type(model).__name__}")
     if maps:
         return _write(kerasgan, *paint_maps(kerasgan, model, images, instances, style), out)
     if films:
@@ -91,12 +94,12 @@ def command(source, images, to, tile, instances, style, first, out):
     "--tile",
     type=Size(),
     metavar="SIZE",
-    help="In overlapping parts, where memory is short: 512, or HEIGHTxWIDTH.",
+    help="Process overlapping tiles to save memory: 512, or HEIGHTxWIDTH.",
 )
 @click.option("--out", type=click.Path(path_type=Path), required=True, help="A folder.")
 @errors_without_traceback
 def upscale(source, images, tile, out):
-    """Enlarge IMAGES, files or folders of any size, by an SRGAN.
+    """Enlarge IMAGES (files or folders, of any size) with an SRGAN.
 
     SOURCE is the folder of a finished run or a preset, a .keras file, or the name of a model of the zoo (kerasgan zoo
     list).

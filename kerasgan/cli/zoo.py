@@ -1,4 +1,4 @@
-"""The pretrained models."""
+"""Commands for the pretrained models."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ def command():
 @click.argument("pattern", default="*")
 @errors_without_traceback
 def zoo_list(pattern):
-    """List the models whose names match PATTERN.
+    """List the models with names that match PATTERN.
 
     \b
     Example:
@@ -49,8 +49,8 @@ def zoo_show(name):
 
 @command.command("verify")
 @click.argument("name")
-@click.option("--scores", is_flag=True, help="Also compute the scores anew: needs the data, takes minutes.")
-@click.option("--dry-run", is_flag=True, help="Print what would be checked; check nothing.")
+@click.option("--scores", is_flag=True, help="Also recompute the scores. Needs the data; takes minutes.")
+@click.option("--dry-run", is_flag=True, help="Print what would be checked, without checking.")
 @errors_without_traceback
 def zoo_verify(name, scores, dry_run):
     """Check the files, the recorded sample and, with --scores, the scores of the model NAME.

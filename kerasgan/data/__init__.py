@@ -1,4 +1,4 @@
-"""Images for training: built in, by name, or from folders."""
+"""Data sets of images: built in, by name, or from folders."""
 
 from kerasgan.data import chairs, glyphs, moving_glyphs, turntable
 from kerasgan.data._pipeline import zip_unpaired

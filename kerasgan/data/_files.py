@@ -1,4 +1,4 @@
-"""Image files: found, decoded, brought to one shape, and kept in memory or read again."""
+"""Finds, decodes and resizes image files, and keeps them in memory or reads them again."""
 
 import collections
 import concurrent.futures
@@ -19,27 +19,27 @@ from kerasgan.shapes import as_size
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
 _READ = "PNG, JPEG, WebP, GIF, BMP or TIFF"
 _EXTENSIONS = tuple(".png .apng .jpg .jpeg .jfif .jpe .webp .gif .bmp .dib .tif .tiff".split())
-# Pictures that a user would miss if they were passed over in silence.
+# Formats that are not read. They are reported, as a user may expect them to be read.
 _OTHER_EXTENSIONS = tuple(".heic .heif .avif .jp2 .ppm .pgm .tga .jxl .psd .svg".split())
-# How files of these formats begin; WebP has its size between the two words.
+# The first bytes of these formats. In WebP, the size is between the two words.
 _SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
-# A file of a few bytes can declare any size; nothing that trains a GAN needs more than this.
+# A small file can declare any size. This limit is far above the size of training images.
 _MAX_PIXELS = 50_000_000
-_STRIP = 1 << 20  # pixels that are brought from one mode to another at a time
+_STRIP = 1 << 20  # pixels that are converted to another mode at a time
 _ON_ERROR = ("raise", "skip")
-# How an image becomes as oblong as it shall be: its sides are cut off, black bars are added, or it is distorted.
+# How an image gets another aspect ratio: its sides are cut off, black bars are added, or it is distorted.
 RESIZE = ("crop", "pad", "stretch")
 
 
-_told = set()  # broken files that a warning has named
+_told = set()  # broken files that were reported in a warning
 
 
 class Refused(Exception):
-    """Why one file cannot be used."""
+    """The reason why a file cannot be used."""
 
 
 class Found(list):
-    """The image files below a folder, sorted by name, and in `skipped` how many others there are, by ending."""
+    """The image files below a folder, sorted by name. `skipped` counts the other files by ending."""
 
     def __init__(self, files, skipped):
         super().__init__(files)
@@ -48,14 +48,14 @@ class Found(list):
 
 @dataclasses.dataclass
 class Summary:
-    """What was found in a folder; its string is a sentence or two.
+    """A summary of the files of a folder. `str()` of it is a short description.
 
     Attributes:
-        images: int, how many are used.
-        classes: dict of numbers of images by class, in the order of the labels; empty without labels.
-        smallest, largest: (width, height) of the files with the fewest and the most pixels, or None where not known.
-        skipped: dict of numbers of files that are no images, by ending ("" for none), and of unusable ones under
-            "unusable".
+        images: int, the number of images that are used.
+        classes: dict, class -> number of images, in the order of the labels; empty without labels.
+        smallest, largest: (width, height) of the files with the fewest and the most pixels, or None if unknown.
+        skipped: dict, ending -> number of files that are not images ("" for no ending). "unusable" counts images that
+            cannot be used.
     """
 
     images: int
@@ -75,37 +75,38 @@ class Summary:
 
 
 def by_ending(counts):
-    """Says how many files of which ending there are."""
+    """Lists the numbers of files by ending."""
     return ", ".join(f"{count} {ending or 'without an ending'}" for ending, count in sorted(counts.items()))
 
 
 def decode(path, channels=3):
-    """Reads one image file as uint8 `(height, width, channels)`; of several frames the first, 16 bits rounded to 8.
+    """Reads one image file as uint8 `(height, width, channels)`.
 
-    Transparency is kept where there are 4 channels, and shown on white where there are fewer.
+    The first frame of an animation is read. 16 bits are rounded to 8. Transparency is kept with 4 channels, and
+    replaced by white otherwise.
     """
     return _read(path, lambda image: _to_bytes(image, channels))
 
 
 def decode_indices(path):
-    """Reads one file whose pixels are numbers, a palette or a grey image, as int32 `(height, width)`."""
+    """Reads a palette or grey image as int32 numbers `(height, width)`."""
     return _read(path, _to_indices)
 
 
 def _read_header(path):
-    """Returns the size (height, width) of an image file, turned as its rotation mark says, by its header alone."""
+    """Returns the size (height, width) of an image file from its header, with its EXIF rotation applied."""
     return _read(path, lambda image: image.size if _is_turned(image) else image.size[::-1], load=False)
 
 
 def _is_turned(image):
-    """Whether the rotation mark of an image exchanges height and width."""
+    """Returns whether the EXIF rotation of an image swaps height and width."""
     if image.format == "PNG" and "exif" not in image.info:
-        return False  # to look behind the pixels, Pillow would decode them
+        return False  # Pillow would decode the pixels to read metadata behind them
     return image.getexif().get(274, 1) >= 5  # the tag of orientation
 
 
 def _read(path, convert, load=True):
-    """Opens an image file and returns what `convert` makes of Pillow's image, or of its header without `load`."""
+    """Opens an image file and returns `convert(image)`. Without `load`, the pixels are not decoded."""
     from PIL import Image, ImageOps, UnidentifiedImageError
 
     path = pathlib.Path(path)
@@ -115,11 +116,11 @@ def _read(path, convert, load=True):
         if path.stat().st_size == 0:
             raise Refused("the file is empty")
         with Image.open(path, formats=_FORMATS) as image:
-            most = _MAX_PIXELS // (2 if image.format == "WEBP" else 1)  # whose decoder takes twice the memory
+            most = _MAX_PIXELS // (2 if image.format == "WEBP" else 1)  # WebP's decoder takes twice the memory
             if image.width * image.height > most:
                 raise Refused(f"it declares {image.width}x{image.height} pixels, more than {most // 10**6} million")
             if image.mode == "F":
-                raise Refused("its pixels are floating-point numbers, whose range is not known")
+                raise Refused("its pixels are floating-point numbers of unknown range")
             if load:
                 image.load()
                 ImageOps.exif_transpose(image, in_place=True)
@@ -130,20 +131,20 @@ def _read(path, convert, load=True):
         raise Refused(f"not a {_READ} image") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
         raise Refused(f"it declares too many pixels ({error})") from None
-    except Exception as error:  # Pillow's decoders raise many kinds; each means that this file is unusable
+    except Exception as error:  # Pillow's decoders raise many kinds of errors for unusable files
         raise Refused(f"{type(error).__name__}: {error}") from None
 
 
 def _to_indices(image):
     if image.format in ("JPEG", "WEBP"):
-        raise Refused(f"{image.format} changes pixels, which must be exact numbers; a PNG keeps them")
+        raise Refused(f"{image.format} changes the numbers of pixels; use a PNG")
     if image.mode not in ("1", "L", "P") and not image.mode.startswith("I"):
-        raise Refused(f"its pixels are colours ({image.mode}), not one number each, as in a palette or a grey PNG")
+        raise Refused(f"its pixels are colours ({image.mode}), not numbers as in a palette or grey PNG")
     return np.asarray(image).astype("int32")
 
 
 def _to_bytes(image, channels):
-    """Brings an image to uint8 in strips: in one piece, other modes would take five times the memory."""
+    """Converts an image to uint8 in strips, as a conversion at once can take five times the memory."""
     pixels = np.empty((image.height, image.width, channels), np.uint8)
     rows = max(1, _STRIP // image.width)
     for top in range(0, image.height, rows):
@@ -167,7 +168,7 @@ def _strip_to_bytes(image, channels):
 
 
 def fit(image, size, resize="crop", nearest=False):
-    """Brings a uint8 image to `size`, (height, width), by one of `RESIZE`, as `stretch` does; bars are 0."""
+    """Resizes a uint8 image to `size`, (height, width), by one of the methods `RESIZE`. Bars are black."""
     height, width = inside(image.shape[:2], size) if resize == "crop" else image.shape[:2]
     top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
     made = inside(size, image.shape[:2]) if resize == "pad" else tuple(size)
@@ -180,7 +181,7 @@ def fit(image, size, resize="crop", nearest=False):
 
 
 def inside(size, shape):
-    """Returns the largest size within `size` that is as oblong as `shape`."""
+    """Returns the largest size within `size` with the aspect ratio of `shape`."""
     height, width = size
     return (
         min(height, max(1, round(width * shape[0] / shape[1]))),
@@ -201,10 +202,10 @@ def stretch(image, size, nearest=False):
 
 
 def own_size(files, path, halved=False):
-    """Returns the size (height, width) that all images have which can be read; of halves, half the width.
+    """Returns the common size (height, width) of all readable images. With `halved`, the width is halved.
 
     Raises:
-        ValueError: if they have several; it lists how many have which.
+        ValueError: if they have several sizes, which it lists.
     """
     found = {}
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
@@ -218,8 +219,8 @@ def own_size(files, path, halved=False):
         )
         listed += f"\n  ... and {len(often) - 10} more sizes" if len(often) > 10 else ""
         raise ValueError(
-            f"Without `image_size` all images in {str(path)!r} must have one size. Received (width x height):\n"
-            f"{listed}\nRemedy: give `image_size`, to which they are brought (see `resize`)."
+            f"Without `image_size` all images in {str(path)!r} must have the same size. Received (width x height):\n"
+            f"{listed}\nRemedy: give `image_size` to resize them (see `resize`)."
         )
     if not found:
         raise ValueError(f"No image in {str(path)!r} can be read, so `image_size` must be given. Received: None")
@@ -228,7 +229,7 @@ def own_size(files, path, halved=False):
 
 
 def _declared_size(file):
-    """Returns the size (height, width) that a file declares, or None: whoever decodes it says why."""
+    """Returns the size (height, width) that a file declares, or None. Decoding reports the reason."""
     try:
         return _read_header(file)
     except Refused:
@@ -243,10 +244,10 @@ def existing_folder(path):
 
 
 def image_files(path):
-    """Finds all image files below a folder, sorted by name; hidden files and folders are left out.
+    """Finds all image files below a folder, sorted by name. Hidden files and folders are left out.
 
-    Linked files and folders are followed, but not a link to a folder that holds it. Files without an ending are looked
-    into. Others are counted, and a warning says how many there are of which ending.
+    Links are followed, except links to a folder above them. Files without an ending are recognised by their first
+    bytes. Other files are counted, and a warning lists their numbers by ending.
 
     Returns:
         A `Found`.
@@ -258,10 +259,10 @@ def image_files(path):
             files.append(entry)
         else:
             skipped[ending] += 1
-    counted = f"{sum(skipped.values())} files in {str(path)!r} are left out, as their endings are of no image that is "
-    counted += f"read: {by_ending(skipped)}."
+    counted = f"{sum(skipped.values())} files in {str(path)!r} are left out, as their endings are not those of "
+    counted += f"supported images: {by_ending(skipped)}."
     if not files:
-        raise ValueError(f"No {_READ} image lies in {str(path)!r}." + (f" {counted}" if skipped else ""))
+        raise ValueError(f"No {_READ} image found in {str(path)!r}." + (f" {counted}" if skipped else ""))
     if skipped:
         warnings.warn(counted, stacklevel=3)
     return Found(files, dict(skipped))
@@ -273,22 +274,22 @@ def in_order(names):
 
 
 def by_stem(path):
-    """Returns the image files below a folder by their names without the ending.
+    """Returns the image files below a folder as a dict by name without ending.
 
     Raises:
-        ValueError: if two have one name.
+        ValueError: if two files have the same name.
     """
     named = {}
     for file in image_files(path):
         stem = file.relative_to(path).with_suffix("").as_posix()
         if stem in named:
-            raise ValueError(f"Two files in {str(path)!r} have the name {stem!r}, so its partner is not known.")
+            raise ValueError(f"Two files in {str(path)!r} have the name {stem!r}, so its partner is ambiguous.")
         named[stem] = file
     return named
 
 
 def _walk(folder, above):
-    """Yields the files below a folder; a link back to one of the folders `above` it is passed over."""
+    """Yields the files below a folder. Links to one of the folders `above` it are skipped."""
     real = os.path.realpath(folder)
     if real in above:
         return
@@ -306,14 +307,14 @@ def _begins_as_image(file):
         with open(file, "rb") as stream:
             head = stream.read(12)
     except OSError:
-        return True  # it is named when it is read
+        return True  # reading it reports the error
     return head.startswith(_SIGNATURES) or (head[:4] == b"RIFF" and head[8:] == b"WEBP")
 
 
 def _report(problems, path, on_error, remaining):
-    """Raises, or warns, about unusable files: `problems` is a list of (name, reason).
+    """Raises an error or warns about unusable files: `problems` is a list of (name, reason).
 
-    An `on_error` of None raises, too, where the caller can leave out none.
+    `on_error` is None if the caller cannot leave out files. It also raises.
     """
     if on_error not in (*_ON_ERROR, None):
         raise ValueError(f"`on_error` must be one of {_ON_ERROR}. Received: {on_error!r}")
@@ -330,7 +331,7 @@ def _report(problems, path, on_error, remaining):
 
 
 def _grouped(problems):
-    """Yields a line a file, and where more than five have one ending their number besides, and the first three."""
+    """Yields a line per file. If more than five files have the same ending, yields their number and the first three."""
     groups = {}
     for name, reason in problems:
         groups.setdefault(pathlib.Path(name).suffix.lower(), []).append(f"{name}: {reason}")
@@ -342,13 +343,13 @@ def _grouped(problems):
 
 
 def read_all(items, read, path, on_error, keep, limit=math.inf):
-    """Reads every item in threads; returns (indices of the usable ones, their arrays).
+    """Reads all items in threads. Returns (indices of the usable items, their arrays).
 
-    The arrays are None without `keep`, or when they take more than `limit` bytes together.
+    The arrays are None without `keep`, or if they take more than `limit` bytes together.
 
     Args:
         items: List of (name, argument of `read`).
-        read: Function to an array or a tuple of arrays; raises `_Refused`.
+        read: Function that returns an array or a tuple of arrays, or raises `Refused`.
     """
     from PIL import Image
 
@@ -361,7 +362,7 @@ def read_all(items, read, path, on_error, keep, limit=math.inf):
 
     usable, results, problems, size = [], [], [], 0
     progress = keras.utils.Progbar(len(items), unit_name="image") if len(items) > 5000 else None
-    # The bomb warning becomes an error here, in the calling thread, because filters are shared by all threads.
+    # Decompression-bomb warnings become errors. This is set in the calling thread, as all threads share the filters.
     with warnings.catch_warnings(), concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("error", Image.DecompressionBombWarning)
         for i, (result, reason) in enumerate(pool.map(attempt, items)):
@@ -381,15 +382,15 @@ def read_all(items, read, path, on_error, keep, limit=math.inf):
 
 
 def read_again(read, source):
-    """Reads a file that was usable when the dataset was made."""
+    """Reads a file that was usable when the dataset was created."""
     try:
         return read(source)
     except Refused as refusal:
-        raise ValueError(f"The data have changed while they were in use: {source} cannot be read: {refusal}") from None
+        raise ValueError(f"A file has changed since the dataset was created: {source}: {refusal}") from None
 
 
 def read_or_next(read, sources, i):
-    """Reads a file, or the next one that is not broken."""
+    """Reads a file, or the next usable file if it is broken."""
     for offset in range(len(sources)):
         source = sources[(i + offset) % len(sources)]
         try:
@@ -397,21 +398,22 @@ def read_or_next(read, sources, i):
         except Refused as refusal:
             if source not in _told:
                 _told.add(source)
-                warnings.warn(f"{source} cannot be read, and the next image takes its place: {refusal}", stacklevel=2)
+                warnings.warn(f"{source} cannot be read and is replaced by the next image: {refusal}", stacklevel=2)
     raise ValueError(f"None of {len(sources)} images can be read.")
 
 
 def store(items, read, shape, path, on_error, check=None):
-    """Reads uint8 arrays of one shape; returns the usable items' indices, `fetch` by index, and whether it streams.
+    """Reads uint8 arrays of one shape.
 
-    `fetch` gathers from memory, or reads the files again every epoch when all of them together are too large. Of these
-    only the headers are read at first, where `check` reads them. A file that then turns out to be broken ends the
-    training; with `on_error="skip"` the next one takes its place, and a warning names it.
+    Returns the indices of the usable items, a function `fetch` of an index, and whether it streams. If the data fit in
+    memory, `fetch` gathers from memory. Otherwise it reads the files again in every epoch, and at first only `check` is
+    called. A file that then turns out to be broken ends the training. With `on_error="skip"`, the next file replaces
+    it, and a warning names it.
 
     Args:
-        items, read, path, on_error: as of `read_all`.
-        shape: of the arrays.
-        check: as `read`, but of headers alone. Defaults to `read`.
+        items, read, path, on_error: as in `read_all`.
+        shape: the shape of the arrays.
+        check: as `read`, but reads only the header. Defaults to `read`.
     """
     stream = len(items) * math.prod(shape) > _pipeline.MEMORY_LIMIT
     usable, arrays = read_all(items, (check or read) if stream else read, path, on_error, keep=not stream)
@@ -431,7 +433,7 @@ def store(items, read, shape, path, on_error, check=None):
 
 
 def store_fitted(files, path, size, channels, resize, on_error):
-    """As `store`, of files brought to `size`, and a dict of the sizes (width, height) of the files in it."""
+    """As `store`, for files resized to `size`. Also returns a dict of the sizes (width, height) of the files."""
     items = [(file.relative_to(path).as_posix(), file) for file in files]
     sizes = {}
 
@@ -447,13 +449,13 @@ def store_fitted(files, path, size, channels, resize, on_error):
 
 
 def check_sizes(image_size, channels, resize="crop"):
-    """Checks how images are to come; an `image_size` of None stands for their own."""
+    """Checks the arguments of a reader. An `image_size` of None means the size of the files."""
     if image_size is not None:
         as_size(image_size)
     if resize not in RESIZE:
         raise ValueError(f"`resize` must be one of {RESIZE}. Received: {resize!r}")
     if channels not in (1, 3, 4):
         raise ValueError(
-            "`channels` must be 1 (grey), 3 (colour) or 4 (colour and transparency): files hold no other images. "
-            f"Received: {channels!r}. Remedy: images of other channels as arrays, `kerasgan.data.from_arrays`"
+            "`channels` must be 1 (grey), 3 (colour) or 4 (colour and transparency). "
+            f"Received: {channels!r}. Remedy: pass images with other channels as arrays to `kerasgan.data.from_arrays`"
         )

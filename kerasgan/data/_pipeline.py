@@ -7,51 +7,51 @@ from kerasgan.arguments import whole
 from kerasgan.data.resize import resize_matrix
 from kerasgan.shapes import as_size
 
-# Decoded sets up to this size are held in memory; larger ones are read again every epoch.
+# Decoded sets up to this size are kept in memory. Larger ones are read again in every epoch.
 MEMORY_LIMIT = 4 * 2**30
 
 
 def on_cpu(array):
-    """A tensor in host memory: with a GPU present a plain constant would fill the GPU's."""
+    """Returns a tensor in host memory, as a plain constant would be placed in GPU memory."""
     with tf.device("CPU:0"):
         return tf.constant(array)
 
 
 def to_float(images):
-    """uint8 or float [0, 255] -> float32 [-1, 1], as x / 127.5 - 1."""
+    """Scales uint8 or float [0, 255] to float32 [-1, 1], as x / 127.5 - 1."""
     return tf.cast(images, tf.float32) / 127.5 - 1.0
 
 
 def images_to_float(*batch):
-    """The first member of a batch to [-1, 1]; the others (labels) as they are."""
+    """Scales the first member of a batch to [-1, 1], and returns the others (labels) unchanged."""
     return to_float(batch[0]) if len(batch) == 1 else (to_float(batch[0]), *batch[1:])
 
 
 def make_dataset(
     size, fetch, *, batch_size, shuffle, seed, drop_remainder=None, augment=None, finish=images_to_float, stream=False
 ):
-    """Indices -> shuffle (the whole set) -> batch -> fetch -> finish -> prefetch.
+    """Builds a dataset: indices -> shuffle (the whole set) -> batch -> fetch -> finish -> prefetch.
 
-    Shuffling indices instead of images makes a full shuffle free at any image size.
+    Indices are shuffled instead of images, which makes a full shuffle cheap at any image size.
 
-    `repeat()` of a shuffled dataset is a function of `seed` alone: any two iterators over it see the same batches.
-    tf.data's own keeps a counter that every pass over the dataset advances, so that training which was resumed, or
-    whose data a callback had looked at, would see another order.
+    The order of a shuffled and repeated dataset depends only on `seed`, so any two iterators yield the same batches. In
+    contrast, tf.data's shuffle keeps a counter that advances with every pass. A resumed training, or a callback that
+    reads the data, would then change the order.
 
-    The dataset says of itself `num_images`, and `left_out`: how many of them make no full batch in an epoch. Its
-    `part(start, stop)` is a dataset of the elements from `start` to `stop` in order, as an unshuffled epoch has them.
+    The dataset has the attributes `num_images` and `left_out`, the number of images per epoch that do not fill a batch.
+    Its method `part(start, stop)` returns a dataset of the elements from `start` to `stop`, unshuffled.
 
     Args:
         size: Int, the number of elements.
         fetch: Function from an index (a vector of indices without `augment` and `stream`) to the stored element.
         batch_size: Int.
-        shuffle: Bool; a new order every epoch, drawn from `seed`.
+        shuffle: Bool. Draws a new order from `seed` in every epoch.
         seed: Int.
-        drop_remainder: Bool; by default as `shuffle`, so that training batches have one size.
-        augment: Function `(element, seed of shape (2,)) -> element` for single elements, with fresh draws every epoch
-            when shuffling, the same ones otherwise.
-        finish: Function from a batch to the element that models see.
-        stream: Bool; True fetches single elements in parallel (reading files), False gathers a whole batch at once.
+        drop_remainder: Bool. Defaults to `shuffle`, so that training batches have one size.
+        augment: Function `(element, seed of shape (2,)) -> element` for single elements. If the data are shuffled, the
+            seeds differ in every epoch.
+        finish: Function from a batch to the elements of the dataset.
+        stream: Bool. True fetches single elements in parallel (to read files), False gathers a whole batch at once.
     """
     drop_remainder = shuffle if drop_remainder is None else drop_remainder
     if whole(batch_size) is None:
@@ -108,12 +108,12 @@ def make_dataset(
 
 
 def zip_unpaired(a, b):
-    """Batches of two independent datasets side by side; the shorter one starts again until the longer one ends.
+    """Combines batches of two independent datasets. The shorter dataset is repeated until the longer one ends.
 
-    It makes what domain adaptation and `kerasgan.SemiSupervisedGAN` train on.
+    Use it for domain adaptation and `kerasgan.SemiSupervisedGAN`.
 
     Args:
-        a, b: finite `tf.data.Dataset`s of batches, as `kerasgan.data.load` and its like return.
+        a, b: finite `tf.data.Dataset`s of batches, such as those of `kerasgan.data.load`.
 
     Returns:
         A `tf.data.Dataset` of (element of a, element of b), as long as the longer one.
@@ -138,16 +138,16 @@ def zip_unpaired(a, b):
 
 
 def low_and_high(images, size, scale):
-    """uint8 images of `size` -> (bicubically shrunk, original), both float32 in [-1, 1]."""
+    """Returns (bicubically shrunk, original) of uint8 images of `size`, both float32 in [-1, 1]."""
     rows, columns = (tf.constant(resize_matrix(side, 1 / scale), tf.float32) for side in as_size(size))
     low = tf.einsum("oh,bhwc,pw->bopc", rows, tf.cast(images, tf.float32), columns)
-    # Rounded as a stored 8-bit image would be.
+    # Rounded, as a stored 8-bit image is.
     low = tf.clip_by_value(tf.floor(low + 0.5), 0.0, 255.0)
     return to_float(low), to_float(images)
 
 
 def crop_pair(image, draw, size):
-    """A random part of `size`, (height, width), of a uint8 image, placed by a seed of shape (2,)."""
+    """Crops a random part of `size`, (height, width), from a uint8 image, with a seed of shape (2,)."""
     place = tf.random.stateless_uniform((2,), draw)
     room = tf.cast(tf.shape(image)[:2] - size + 1, tf.float32)
     top, left = tf.unstack(tf.cast(tf.floor(place * room), tf.int32))
@@ -155,7 +155,7 @@ def crop_pair(image, draw, size):
 
 
 def jitter(image, draw):
-    """Enlarges by 286/256, crops a random part of the old size, mirrors half of the time (Isola et al. 2017, 6.2)."""
+    """Enlarges by 286/256, crops a random part of the old size, mirrors half of the images (Isola et al. 2017, 6.2)."""
     *size, channels = image.shape
     enlarged = tf.image.resize(image, [round(side * 286 / 256) for side in size])
     part = tf.ensure_shape(crop_pair(enlarged, draw, size), (*size, channels))
@@ -164,7 +164,7 @@ def jitter(image, draw):
 
 
 def text_elements(images_and_ids, strings, vectors, text):
-    """A batch `(uint8 images, caption ids, *others)` -> (images, vectors and/or strings, *others)."""
+    """Converts a batch `(uint8 images, caption ids, *others)` to (images, vectors and/or strings, *others)."""
     images, ids, *others = images_and_ids
     parts = {
         "embeddings": lambda: [tf.gather(vectors, ids)],
@@ -175,12 +175,12 @@ def text_elements(images_and_ids, strings, vectors, text):
 
 
 def text_tables(captions, embeddings, text):
-    """Checks what is asked for against what there is; returns (text, strings, vectors) as host tensors.
+    """Checks the arguments and returns (text, strings, vectors), the latter two as tensors in host memory.
 
     Args:
         captions: List of n strings.
         embeddings: None, an array `(n, dim)`, or a callable from a list of strings to such an array.
-        text: "embeddings", "strings", "both", or None: embeddings if there are any, else strings.
+        text: "embeddings", "strings", "both", or None. None means embeddings if there are any, else strings.
     """
     known = ("embeddings", "strings", "both")
     text = ("strings" if embeddings is None else "embeddings") if text is None else text

@@ -7,14 +7,16 @@ from kerasgan.data._pipeline import make_dataset, on_cpu
 
 
 def from_arrays(arrays, batch_size=64, *, shuffle=True, seed=0, drop_remainder=None):
-    """Arrays in memory as a dataset whose order depends on `seed` alone, so that a resumed run sees the same batches.
+    """Creates a dataset from arrays in memory.
+
+    Its order depends only on `seed`, so a resumed run sees the same batches.
 
     Args:
-        arrays: An array with a row an example, or a tuple or dict of such arrays; values are passed on as they are.
+        arrays: An array with one row per example, or a tuple or dict of such arrays. Values are not changed.
         batch_size: Int, default 64.
-        shuffle: Bool, default True: the whole set, in a new order every epoch.
+        shuffle: Bool, default True: shuffles the whole set in every epoch.
         seed: Int, default 0.
-        drop_remainder: Bool; default as `shuffle`, so that training batches have one size.
+        drop_remainder: Bool. Defaults to `shuffle`, so that training batches have one size.
 
     Returns:
         A finite `tf.data.Dataset` of batches in the structure of `arrays`.

@@ -12,7 +12,7 @@ from kerasgan.shapes import as_size
 
 
 def _records(path):
-    """The rows of `metadata.jsonl` or `metadata.csv` as dicts that hold at least `file_name`."""
+    """Returns the rows of `metadata.jsonl` or `metadata.csv` as dicts. Each has at least `file_name`."""
     file = next((path / name for name in ("metadata.jsonl", "metadata.csv") if (path / name).is_file()), None)
     if file is None:
         raise ValueError(f"{str(path)!r} must hold a metadata.jsonl or metadata.csv with a `file_name` in every row.")
@@ -34,7 +34,7 @@ def _records(path):
 
 
 def _captions(path, rows):
-    """All captions, and for every row the indices of its own: given in the row, or by its class."""
+    """Returns all captions, and the indices of the captions of each row, from the row itself or from its class."""
     captions, own = [], []
     by_class = path / "class_captions.json"
     if by_class.is_file() and not any("caption" in row or "captions" in row for row in rows):
@@ -77,11 +77,11 @@ def _class_captions(path):
 
 
 def _is_label(value):
-    return str(value).isdecimal() and len(str(value)) < 10  # of an int32
+    return str(value).isdecimal() and len(str(value)) < 10  # fits into int32
 
 
 def _stored_embeddings(path, embeddings, captions):
-    """Rows of an .npz file in the order of the captions; other kinds of embeddings as they are."""
+    """Reads the rows of an .npz file in the order of the captions. Other kinds of embeddings are returned unchanged."""
     if embeddings is None:
         found = sorted(path.glob("*.npz"))
         if len(found) != 1:
@@ -96,7 +96,7 @@ def _stored_embeddings(path, embeddings, captions):
     if vectors.ndim != 2:
         raise ValueError(f"{embeddings} must hold `embeddings` of shape (captions, dim). Received: {vectors.shape}")
     if "class_index" in arrays and "class_names" in arrays:
-        # Rows are grouped by classes of their own order; bring them into that of class_captions.json.
+        # The file may have another order of classes than class_captions.json.
         names, numbers = arrays["class_names"].ravel().tolist(), arrays["class_index"].ravel()
         order = _class_captions(path)
         rows = [np.flatnonzero(numbers == names.index(name)) for name in order if name in names]
@@ -123,31 +123,31 @@ def captioned_folder(
     drop_remainder=None,
     on_error="raise",
 ):
-    """Images with captions: the imagefolder convention, `metadata.jsonl` (or `.csv`) beside the images.
+    """Reads images with captions in the imagefolder convention: `metadata.jsonl` or `metadata.csv` beside the images.
 
-    Every row has `file_name` and `caption` (a string) or `captions` (a list). Where rows have a `name` (the class)
-    instead, `class_captions.json` gives each class its list of sentences. An image with several captions shows one of
-    them, drawn anew every epoch.
+    Every row has `file_name` and `caption` (a string) or `captions` (a list). Alternatively, rows have a `name` (the
+    class), and `class_captions.json` has a list of captions for each class. If an image has several captions, one of
+    them is drawn in every epoch.
 
     Args:
         path: The folder.
-        image_size: Int or (height, width), default 64, as in Reed et al. 2016; or None, where all images have one
-            size, which they keep.
+        image_size: Int or (height, width), default 64, as in Reed et al. 2016. None keeps the size of the images, which
+            must be the same for all.
         channels: 3 (default), 1, or 4, which keeps transparency.
         resize: As in `image_folder`.
-        embeddings: What turns captions into vectors: an array with a row for each caption in reading order, an `.npz`
-            file with an array `embeddings`, or a callable from a list of strings to such an array. Default: the only
-            `.npz` file of the folder, if there is one.
-        text: "embeddings", "strings" or "both"; default: embeddings if there are any, else strings.
-        labels: Bool, default False; True adds the rows' `label` as int32, last.
-        split: String or None (all rows): use the rows whose `split` is this.
+        embeddings: The vectors of the captions: an array with one row per caption in reading order, an `.npz` file with
+            an array `embeddings`, or a callable from a list of strings to such an array. Default: the `.npz` file of
+            the folder, if there is exactly one.
+        text: "embeddings", "strings" or "both". Default: embeddings if there are any, else strings.
+        labels: Bool, default False. True appends the `label` of each row as int32.
+        split: String or None. Only rows with this `split` are used. None uses all rows.
         batch_size: Int, default 64.
         shuffle, seed, num_images, drop_remainder, on_error: As in `image_folder`.
 
     Returns:
         A dataset of `(images, text_embeddings)`: float32 in [-1, 1] `(batch, height, width, channels)` and
-        float32 `(batch, dim)`; with `text="strings"` strings `(batch,)` in the place of the vectors, with
-        `text="both"` after them.
+        float32 `(batch, dim)`. With `text="strings"`, strings `(batch,)` replace the vectors. With `text="both"`, they
+        follow the vectors.
 
     Raises:
         ValueError: Unusable or missing files by name, rows without a caption, vectors that do not match the captions.
@@ -172,7 +172,7 @@ def captioned_folder(
         missing = [rows[i]["file_name"] for i in chosen if not _is_label(rows[i].get("label"))]
         if missing:
             raise ValueError(
-                f"`labels=True` needs an integer `label` in every row of {str(path)!r}. It lacks in: {missing[:5]}"
+                f"`labels=True` needs an integer `label` in every row of {str(path)!r}. It is missing in: {missing[:5]}"
             )
 
     there = [path / rows[i]["file_name"] for i in chosen]

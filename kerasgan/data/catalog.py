@@ -33,43 +33,48 @@ def load(
     drop_remainder=None,
     **options,
 ):
-    """Images by name, as a finite `tf.data.Dataset` that every model's `fit` takes.
+    """Loads images by name, as a finite `tf.data.Dataset` for `fit`.
 
-    Images are decoded once, kept as uint8, shuffled (the whole set, in a new order every epoch), batched, and only
-    then turned into float32 as `x / 127.5 - 1`.
+    Images are decoded once and kept as uint8. They are shuffled (the whole set, in every epoch), batched, and scaled to
+    float32 as `x / 127.5 - 1`.
 
     Args:
-        name: "glyphs" (built in, needs no download), or with the characters to draw, "glyphs:ABCDEFGHKR", which is
-            short for `characters="ABCDEFGHKR"`; a tensorflow-datasets image set such as "mnist",
-            "fashion_mnist", "cifar10", "celeb_a", with an optional config and version ("name/config:1.0.0"); or the
-            path of a folder of images, or of what `prepare` wrote, with a separator in it ("./photos"); or "chairs" or
-            "moving_glyphs" (built in), whose elements and options are those of `kerasgan.data.chairs.load` and
-            `kerasgan.data.moving_glyphs.load`.
-        split: "train" (default) or "test"; tensorflow-datasets' slices such as "train[:1000]" work for its sets. Of
-            a folder, the sub-folder of that name is read when there is one.
+        name: One of:
+
+            - "glyphs" (built in), or "glyphs:ABCDEFGHKR", which is short for `characters="ABCDEFGHKR"`;
+            - a tensorflow-datasets image set such as "mnist", "fashion_mnist", "cifar10", "celeb_a", with an optional
+              config and version ("name/config:1.0.0");
+            - the path of a folder of images, or of a folder written by `prepare`. It must contain a separator
+              ("./photos");
+            - "chairs" or "moving_glyphs" (built in), with the elements and options of `kerasgan.data.chairs.load` and
+              `kerasgan.data.moving_glyphs.load`.
+        split: "train" (default) or "test". Sets of tensorflow-datasets also accept slices such as "train[:1000]". If a
+            folder has a sub-folder of this name, the sub-folder is read.
         image_size: Int or (height, width), to which images are resized with antialiasing. Default: 32 for glyphs, which
-            are squares; for other sets and folders the size of their images, which must be one.
-        channels: 1 or 3; default: 3 for glyphs and folders, the set's own for tensorflow-datasets. Grey glyphs are
-            white on black, as MNIST's digits are, unless `colors` or `backgrounds` say otherwise.
-        resize: As in `image_folder`, "crop" by default. Glyphs are drawn in any size and need none.
-        labels: Bool, default False; True adds int32 labels. For glyphs also an attribute's name or a sequence of
-            names out of "letter", "family", "bold", "color", "background" (int32) and "slant" (float32, in [-1, 1]
-            of 20 degrees, positive leans right): a sequence gives a dict.
-        batch_size: Int, default 64; of moving glyphs, whose elements are films, 1.
+            are square. For other sets and folders, it defaults to the size of the images, which must be the same for
+            all.
+        channels: 1 or 3. Default: 3 for glyphs and folders, and the set's own for tensorflow-datasets. Grey glyphs are
+            white on black, as MNIST's digits, unless `colors` or `backgrounds` are given.
+        resize: As in `image_folder`, default "crop". Not used for glyphs.
+        labels: Bool, default False. True adds int32 labels. For glyphs, it may also be the name of an attribute or a
+            sequence of names: "letter", "family", "bold", "color", "background" (int32) and "slant" (float32, in
+            [-1, 1] for 20 degrees, positive leans right). A sequence gives a dict.
+        batch_size: Int, default 64. For moving glyphs, the elements are films and the default is 1.
         shuffle: Bool, default True.
-        seed: Int, default 0: fixes the order, and which glyphs are drawn.
-        num_images: Int, how many of the first images to use; default all (glyphs: 10,000 train, 2,000 test).
-        drop_remainder: Bool; default as `shuffle`, so that training batches have one size.
+        seed: Int, default 0: the seed of the order and of the glyphs.
+        num_images: Int, the number of images to use, from the first one. Default all (glyphs: 10,000 train, 2,000
+            test).
+        drop_remainder: Bool. Defaults to `shuffle`, so that training batches have one size.
         **options: For glyphs: `characters`, `colors`, `backgrounds`, `families`, `held_out` of
             `kerasgan.data.glyphs.attributes`. For folders: `on_error`.
 
     Returns:
         A dataset of images `(batch, height, width, channels)`, float32 in [-1, 1], or of `(images, labels)`. With
-        labels, `dataset.class_names` lists the names of the classes where the source knows them.
+        labels, `dataset.class_names` lists the names of the classes, if they are known.
 
     Raises:
         ValueError: An unknown name, split or option.
-        FileNotFoundError: A tensorflow-datasets set that is neither prepared nor can be downloaded.
+        FileNotFoundError: A tensorflow-datasets set that is not prepared and cannot be downloaded.
 
     Example:
 
@@ -89,7 +94,7 @@ def load(
     if name in ("chairs", "moving_glyphs"):
         if labels or num_images is not None:
             count = "num_chairs" if name == "chairs" else "num_sequences"
-            raise ValueError(f"{name!r} always come with their classes, and `{count}` says how many there are.")
+            raise ValueError(f"{name!r} always has labels. Use `{count}` for the number of classes.")
         common = {key: value for key, value in common.items() if key not in ("labels", "num_images")}
         return (chairs if name == "chairs" else moving_glyphs).load(split, **common, **options)
     if is_glyphs(name):
@@ -114,12 +119,12 @@ def load(
 
 
 def is_glyphs(name):
-    """Whether `name` means the built-in set: "glyphs", or with characters behind it, "glyphs:ABC"."""
+    """Returns whether `name` is the built-in set: "glyphs", or "glyphs:ABC" with characters."""
     return isinstance(name, str) and name.partition(":")[0] == "glyphs"
 
 
 def glyph_options(name, options):
-    """Adds to the options of a reader of glyphs the characters that `name` asks for; grey ones are white on black."""
+    """Adds the characters in `name` to the options of a reader of glyphs. Grey glyphs are white on black."""
     characters = name.partition(":")[2]
     if characters:
         options = options | {"characters": characters}
@@ -133,7 +138,7 @@ def _looks_like_path(name):
 
 
 def is_folder(name):
-    """Whether `name` means a folder that is there: a path, or a string with a separator in it."""
+    """Returns whether `name` is an existing folder: a path, or a string with a separator."""
     return _looks_like_path(name) and pathlib.Path(name).expanduser().is_dir()
 
 
@@ -142,7 +147,7 @@ def _data_dir():
 
 
 def _prepared_folder(name, data_dir):
-    """The folder of a prepared set, `data_dir/name[/config]/version`, or None."""
+    """Returns the folder of a prepared set, `data_dir/name[/config]/version`, or None."""
     name, _, version = name.partition(":")
     root = pathlib.Path(data_dir, name)
     found = [entry.parent for pattern in ("*", "*/*") for entry in root.glob(f"{pattern}/dataset_info.json")]
@@ -159,7 +164,7 @@ def _prepared_folder(name, data_dir):
 
 
 def _reachable():
-    """Whether the network answers, within seconds: a look-up without a network can hang for minutes."""
+    """Returns whether the network is reachable, with a timeout, as a look-up without a network can hang for minutes."""
     answers = []
 
     def ask():
@@ -167,7 +172,7 @@ def _reachable():
             with urllib.request.urlopen(_PROBE, timeout=_PROBE_SECONDS):
                 answers.append(True)
         except urllib.error.HTTPError:
-            answers.append(True)  # a refusal is an answer
+            answers.append(True)  # an HTTP error is an answer, too
         except OSError:
             pass
 
@@ -183,7 +188,7 @@ def _builder(name):
     data_dir = _data_dir()
     folder = _prepared_folder(name, data_dir)
     if folder is not None:
-        return tfds.builder_from_directory(folder)  # reads the folder, never the network
+        return tfds.builder_from_directory(folder)  # does not use the network
     base = name.partition(":")[0].partition("/")[0]
     known = ["glyphs", "chairs", "moving_glyphs", *tfds.list_builders(with_community_datasets=False)]
     if base not in known[3:]:
@@ -193,11 +198,11 @@ def _builder(name):
             f"path of a folder of images. Received: {name!r}.{hint or did_you_mean(base, known)}"
         )
     advice = (
-        "Remedy: set TFDS_DATA_DIR to a folder that holds it, go online once so that it can be downloaded, or use "
-        "the built-in set: load('glyphs')."
+        "Remedy: set TFDS_DATA_DIR to a folder that holds it, connect to the network once to download it, or use the "
+        "built-in set: load('glyphs')."
     )
     if not _reachable():
-        raise FileNotFoundError(f"{name!r} is not prepared in {data_dir}, and the network does not answer. {advice}")
+        raise FileNotFoundError(f"{name!r} is not prepared in {data_dir}, and the network is not reachable. {advice}")
     try:
         builder = tfds.builder(name, data_dir=data_dir)
         builder.download_and_prepare()
@@ -228,7 +233,7 @@ def _load_tfds(
     size = instructions.num_examples if num_images is None else min(num_images, instructions.num_examples)
     height, width, own_channels = features["image"].shape
     if image_size is None and None in (height, width):
-        raise ValueError(f"`image_size` must be given for {name!r}: its images are not all of one size.")
+        raise ValueError(f"`image_size` must be given for {name!r}, as its images have different sizes.")
     channels = channels or own_channels
     if channels not in (1, 3):
         raise ValueError(f"`channels` of a tensorflow-datasets set must be 1 or 3. Received: {channels!r}")
@@ -270,7 +275,7 @@ def _load_tfds(
     return dataset
 
 
-# Decoding MNIST takes seconds: sets that were read stay in memory, as uint8, while they are among the last few.
+# Decoding MNIST takes seconds, so the last few sets stay in memory as uint8.
 _arrays = {}
 
 
@@ -288,7 +293,7 @@ def _cached_arrays(key, read):
 
 
 def _fit(image, size, channels, resize):
-    """Brings an image to `size` and `channels` by one of `_files.RESIZE`, with antialiasing; uint8 in and out."""
+    """Resizes a uint8 image to `size` and `channels` by one of the methods `_files.RESIZE`, with antialiasing."""
     if image.dtype != tf.uint8:  # 16-bit sets
         image = tf.cast(tf.round(tf.cast(image, tf.float32) / 257), tf.uint8)
     if image.shape[-1] == 4:
@@ -309,7 +314,7 @@ def _fit(image, size, channels, resize):
 
 
 def _inside(size, shape):
-    """`_files.inside` of int tensors (height, width)."""
+    """As `_files.inside`, for int tensors (height, width)."""
     ratio = tf.cast(shape / shape[::-1], tf.float64)
     largest = tf.round(tf.cast(size[::-1], tf.float64) * ratio)
     return tf.minimum(size, tf.maximum(tf.cast(largest, tf.int32), 1))

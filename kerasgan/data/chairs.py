@@ -1,4 +1,4 @@
-"""Chairs, built in: boxes in different measures, seen from any side, with exact masks. Nothing is downloaded."""
+"""Chairs, a built-in data set: chairs made of boxes, seen from any side, with exact masks. Nothing is downloaded."""
 
 import functools
 
@@ -8,24 +8,24 @@ from kerasgan.arguments import positive_int
 from kerasgan.data.turntable import view_vectors, views_dataset
 from kerasgan.shapes import as_size
 
-# Of the paper: 31 azimuths around the chair at two elevations (Dosovitskiy et al. 2015, section 4).
+# As in the paper: 31 azimuths around the chair at two elevations (Dosovitskiy et al. 2015, section 4).
 AZIMUTHS, ELEVATIONS = 31, (20.0, 30.0)
 BACKS = ("board", "slats", "rungs")
 LIGHT = np.array([0.35, -0.5, 0.8]) / np.linalg.norm([0.35, -0.5, 0.8])
-FINER = 2  # pixels drawn for one, down and right
-HEIGHT = 1.0  # of the chair, in the scale in which its measures are given
-REACH = 0.85  # half of the width of what an image shows
+FINER = 2  # supersampling factor of each side
+HEIGHT = 1.0  # of the chair; its measures are relative to this
+REACH = 0.85  # half of the width of the view
 
 
 def chair(number):
-    """Measures of one chair, which depend on its number alone.
+    """Returns the measures of a chair, which depend only on its number.
 
     Args:
         number: int.
 
     Returns:
-        dict of float `width`, `depth`, `seat` (its height), `thickness`, `leg`, `back` (how far it rises above the
-        seat), `splay` (how far the legs' feet stand out), of str `kind` out of `BACKS`, and of `color`, (3,) in [0, 1].
+        dict of floats `width`, `depth`, `seat` (its height), `thickness`, `leg`, `back` (its height above the seat),
+        `splay` (how far the feet stand out), of str `kind`, one of `BACKS`, and of `color`, (3,) in [0, 1].
     """
     rng = np.random.default_rng([2411, number])
     ranges = {"width": (0.4, 0.75), "depth": (0.4, 0.7), "seat": (0.3, 0.55), "thickness": (0.03, 0.1)}
@@ -35,7 +35,7 @@ def chair(number):
 
 
 def _boxes(measures):
-    """The chair's boxes as parallelepipeds: corners (k, 3) and edges (k, 3, 3). x is right, y to the back, z up."""
+    """Returns the boxes of a chair as parallelepipeds: corners (k, 3), edges (k, 3, 3). x is right, y back, z up."""
     m, boxes = measures, []
 
     def add(x, y, z, wide, deep, high, lean=(0.0, 0.0)):
@@ -70,18 +70,17 @@ def _boxes(measures):
 
 
 def render_chair(measures, azimuth, elevation, image_size=64):
-    """Draws a chair in parallel projection, the nearest of its faces at each pixel.
+    """Draws a chair in parallel projection.
 
     Args:
-        measures: dict, as `chair` returns it.
-        azimuth: float, degrees by which the chair is turned, seen from above against the clock. At 0 it is seen from
-            its front.
-        elevation: float in [0, 90), degrees of the eye above the floor.
+        measures: dict, as returned by `chair`.
+        azimuth: float, degrees by which the chair is turned counter-clockwise, seen from above. 0 shows its front.
+        elevation: float in [0, 90), degrees of the viewpoint above the floor.
         image_size: int or (height, width). Default 64.
 
     Returns:
-        float64 image (height, width, 3) in [0, 1], black around the chair, and mask (height, width, 1), the share of
-        each pixel that the chair covers.
+        float64 image (height, width, 3) in [0, 1] with black background, and mask (height, width, 1), the share of each
+        pixel that the chair covers.
 
     Example:
 
@@ -92,7 +91,7 @@ def render_chair(measures, azimuth, elevation, image_size=64):
     height, width = as_size(image_size)
     around, up = np.deg2rad(azimuth), np.deg2rad(elevation)
     turn = np.array([[np.cos(around), -np.sin(around), 0], [np.sin(around), np.cos(around), 0], [0, 0, 1]])
-    # Rows: right and up in the picture, and towards the eye.
+    # Rows: right and up in the image, and towards the viewer.
     eye = np.array([[1, 0, 0], [0, np.sin(up), np.cos(up)], [0, -np.cos(up), np.sin(up)]])
     fine = FINER * height, FINER * width
     scale = min(fine) / (2 * REACH)
@@ -105,7 +104,7 @@ def render_chair(measures, azimuth, elevation, image_size=64):
             normal = np.cross(first, second)
             normal *= np.sign(normal @ edges[i]) / np.linalg.norm(normal)
             for start, outward in ((corner, -normal), (corner + edges[i], normal)):
-                if outward @ eye[2] > 1e-9:  # the others face away
+                if outward @ eye[2] > 1e-9:  # other faces point away from the viewer
                     shade = 0.4 + 0.6 * max(0.0, outward @ LIGHT)
                     face = (eye @ np.stack([start, first, second], axis=1)).T
                     _draw(face, shade * measures["color"], scale, colors, depths)
@@ -115,9 +114,9 @@ def render_chair(measures, azimuth, elevation, image_size=64):
 
 
 def _draw(face, color, scale, colors, depths):
-    """Puts a parallelogram into the picture where it is nearer than what is there.
+    """Draws a parallelogram into the image with a depth test.
 
-    `face` holds a corner and two edges, each as (right, up, towards the eye).
+    `face` holds a corner and two edges, each as (right, up, towards the viewer).
     """
     height, width = depths.shape
     corners = face[0] + np.array([[0, 0], [1, 0], [0, 1], [1, 1]]) @ face[1:]
@@ -129,7 +128,7 @@ def _draw(face, color, scale, colors, depths):
         return
     x = (np.arange(left, right) + 0.5 - width / 2) / scale - face[0, 0]
     y = (height / 2 - np.arange(top, bottom) - 0.5) / scale - face[0, 1]
-    inverse = np.linalg.inv(face[1:, :2])  # from (right, up) to shares of the edges
+    inverse = np.linalg.inv(face[1:, :2])  # from (right, up) to coordinates along the edges
     a = x[None] * inverse[0, 0] + y[:, None] * inverse[1, 0]
     b = x[None] * inverse[0, 1] + y[:, None] * inverse[1, 1]
     depth = face[0, 2] + a * face[1, 2] + b * face[2, 2]
@@ -165,21 +164,22 @@ def load(
     seed=0,
     drop_remainder=None,
 ):
-    """Chairs from all sides, for `kerasgan.TwoStreamGenerator`: what `kerasgan.data.load("chairs", ...)` calls.
+    """Loads chairs from all sides, for `kerasgan.TwoStreamGenerator`. `kerasgan.data.load("chairs", ...)` calls it.
 
     Args:
-        split: "train" (default), or "test": the views half-way between those of "train".
+        split: "train" (default), or "test": views half-way between those of "train".
         image_size: int or (height, width). Default 64.
         channels: 3 (default) or 1.
-        num_chairs: int, the classes. Default 20.
-        azimuths: list of floats, degrees. Default: 31 all around, from 0; of "test" those half-way between.
+        num_chairs: int, the number of classes. Default 20.
+        azimuths: list of floats, degrees. Default: 31 all around, starting at 0 for "train" and half-way between for
+            "test".
         elevations: list of floats in [0, 90), degrees. Default (20, 30).
-        transforms: bool. True changes each image by `kerasgan.data.turntable.transform`, anew in each epoch. Default
+        transforms: bool. True applies a random `kerasgan.data.turntable.transform` to each image in each epoch. Default
             False.
         batch_size, shuffle, seed, drop_remainder: as in `kerasgan.data.load`.
 
     Returns:
-        A dataset of `((classes, views, transforms), (images, masks))`, as `kerasgan.data.turntable_folder` makes it.
+        A dataset of `((classes, views, transforms), (images, masks))`, as in `kerasgan.data.turntable_folder`.
 
     Raises:
         ValueError: for an unknown split or an argument out of its range.

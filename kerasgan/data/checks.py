@@ -1,4 +1,4 @@
-"""Checks of the first batch, made before the first training step."""
+"""Checks of the first batch before the first training step."""
 
 import numpy as np
 
@@ -16,7 +16,7 @@ def _received(array):
 
 def _as_numpy(values):
     array = np.asarray(values)
-    # bfloat16 is a foreign type to NumPy (kind "V"): min and max need a native one.
+    # NumPy has no native bfloat16 (kind "V"), which min and max need.
     return array.astype("float32") if array.dtype.name == "bfloat16" else array
 
 
@@ -25,13 +25,14 @@ def check_images(images, *, image_size=None, channels=None, name="images", check
 
     Args:
         images: Array or tensor `(batch, height, width, channels)`; expected float32 in [-1, 1].
-        image_size: Int or (height, width); `None` accepts any size.
-        channels: Int; `None` accepts any number.
-        name: What the message calls the batch.
-        check_range: Bool, default True. False accepts any finite values (for data that is meant to lie elsewhere).
+        image_size: Int or (height, width). `None` accepts any size.
+        channels: Int. `None` accepts any number.
+        name: The name of the batch in messages.
+        check_range: Bool, default True. False accepts any finite values.
 
     Raises:
-        ValueError: With what was expected, what came (shape, dtype, min, max) and the remedy.
+        ValueError: If a check fails. The message gives the expected and the received shape, dtype, min and max, and a
+            remedy.
 
     Example:
 
@@ -80,13 +81,13 @@ def check_images(images, *, image_size=None, channels=None, name="images", check
     if low < -1 - _TOLERANCE or high > 1 + _TOLERANCE:
         fail(
             "Values lie outside [-1, 1].",
-            "scale the images to [-1, 1], or pass `check_inputs=False` if this range is meant.",
+            "scale the images to [-1, 1], or pass `check_inputs=False` if this range is intended.",
         )
-    # Drawings on white may hold no negative value either, but then nothing in them is near 0.
+    # Drawings on white may have no negative values either, but they have no values near 0.
     if 0 <= low < 0.05:
         fail(
             "No value is negative and the lowest is near 0, so they look like [0, 1].",
-            "scale the images: `images * 2 - 1`, or pass `check_inputs=False` if this range is meant.",
+            "scale the images: `images * 2 - 1`, or pass `check_inputs=False` if this range is intended.",
         )
 
 
@@ -96,10 +97,10 @@ def check_labels(labels, *, num_classes, name="labels"):
     Args:
         labels: Array or tensor `(batch,)` of any integer type.
         num_classes: Int, the number of classes.
-        name: What the message calls the labels.
+        name: The name of the labels in messages.
 
     Raises:
-        ValueError: With what was expected, what came and the remedy.
+        ValueError: If a check fails. The message gives the expected and the received labels, and a remedy.
 
     Example:
 
@@ -114,7 +115,7 @@ def check_labels(labels, *, num_classes, name="labels"):
         )
 
     if labels.ndim != 1:
-        remedy = "pass one integer an image."
+        remedy = "pass one integer per image."
         if labels.ndim == 2 and labels.shape[1] == 1:
             remedy = "drop the last axis: `tf.squeeze(labels, -1)`."
         elif labels.ndim == 2 and labels.shape[1] == num_classes:
@@ -123,7 +124,7 @@ def check_labels(labels, *, num_classes, name="labels"):
     if labels.dtype.kind not in "iu":
         fail("The type is not an integer.", "cast the labels: `tf.cast(labels, 'int32')`.")
     if labels.size and (labels.min() < 0 or labels.max() >= num_classes):
-        remedy = f"count the classes from 0, or build the model with `num_classes={int(labels.max()) + 1}`."
+        remedy = f"number the classes from 0, or build the model with `num_classes={int(labels.max()) + 1}`."
         fail("Some labels are out of range.", remedy)
 
 
@@ -131,12 +132,12 @@ def check_vectors(vectors, *, dim, name="vectors"):
     """Checks one batch of vectors (text embeddings, real-valued attributes): finite float32 `(batch, dim)`.
 
     Args:
-        vectors: Array or tensor `(batch, dim)`; `(batch,)` is accepted when `dim` is 1.
-        dim: Int, the length of a vector; `None` accepts any length.
-        name: What the message calls the vectors.
+        vectors: Array or tensor `(batch, dim)`. `(batch,)` is accepted if `dim` is 1.
+        dim: Int, the length of a vector. `None` accepts any length.
+        name: The name of the vectors in messages.
 
     Raises:
-        ValueError: With what was expected, what came and the remedy.
+        ValueError: If a check fails. The message gives the expected and the received vectors, and a remedy.
 
     Example:
 
@@ -151,7 +152,7 @@ def check_vectors(vectors, *, dim, name="vectors"):
         )
 
     if vectors.ndim != 2 and not (dim == 1 and vectors.ndim == 1):
-        fail(f"The rank is {vectors.ndim}, not 2.", "pass one vector an image, and batch the dataset.")
+        fail(f"The rank is {vectors.ndim}, not 2.", "pass one vector per image, and batch the dataset.")
     if vectors.ndim == 2 and dim is not None and vectors.shape[1] != dim:
         fail(
             f"The vectors have {vectors.shape[1]} entries, not {dim}.",
@@ -164,17 +165,17 @@ def check_vectors(vectors, *, dim, name="vectors"):
 
 
 def check_pair(batch, first, second):
-    """Checks that a dataset element has two parts with as many rows.
+    """Checks that a dataset element has two parts with the same number of rows.
 
     Args:
         batch: The element.
-        first, second: What the message calls its parts.
+        first, second: The names of its parts in messages.
 
     Returns:
         The two parts as arrays.
 
     Raises:
-        ValueError: If it has not.
+        ValueError: If it does not.
 
     Example:
 
@@ -184,7 +185,7 @@ def check_pair(batch, first, second):
         got = f"{len(batch)} parts" if isinstance(batch, (tuple, list)) else type(batch).__name__
         raise ValueError(
             f"A dataset element must be a pair ({first}, {second}). Received: {got}. "
-            f"Remedy: `tf.data.Dataset.zip({first}s, {second}s)`, or `fit(({first}, {second}))` of arrays."
+            f"Remedy: `tf.data.Dataset.zip({first}s, {second}s)`, or `fit(({first}, {second}))` with arrays."
         )
     a, b = (_as_numpy(part) for part in batch)
     if a.shape[:1] != b.shape[:1]:
@@ -199,12 +200,12 @@ def check_label_maps(labels, *, num_classes=None, image_size=None, name="labels"
 
     Args:
         labels: Array or tensor `(batch, height, width)` of any integer type.
-        num_classes: Int, the number of classes; `None` accepts any integers, as of maps of instances.
-        image_size: Int or (height, width); `None` accepts any size.
-        name: What the message calls the maps.
+        num_classes: Int, the number of classes. `None` accepts any integers, as in instance maps.
+        image_size: Int or (height, width). `None` accepts any size.
+        name: The name of the maps in messages.
 
     Raises:
-        ValueError: With what was expected, what came and the remedy.
+        ValueError: If a check fails. The message gives the expected and the received maps, and a remedy.
 
     Example:
 
@@ -221,7 +222,7 @@ def check_label_maps(labels, *, num_classes=None, image_size=None, name="labels"
         )
 
     if labels.ndim != 3:
-        remedy = "one integer a pixel, and batch the dataset: `dataset.batch(1)`."
+        remedy = "pass one integer per pixel, and batch the dataset: `dataset.batch(1)`."
         if labels.ndim == 4 and labels.shape[-1] == 1:
             remedy = "drop the last axis: `tf.squeeze(labels, -1)`."
         elif labels.ndim == 4 and labels.shape[-1] == num_classes:
@@ -237,5 +238,5 @@ def check_label_maps(labels, *, num_classes=None, image_size=None, name="labels"
     if num_classes is not None and labels.size and (labels.min() < 0 or labels.max() >= num_classes):
         fail(
             "Some labels are out of range.",
-            f"number the classes, void too, from 0, or build the model with `num_classes={int(labels.max()) + 1}`.",
+            f"number all classes (also void) from 0, or build the model with `num_classes={int(labels.max()) + 1}`.",
         )

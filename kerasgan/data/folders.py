@@ -1,6 +1,6 @@
 """Folders of images: single, paired, unpaired, and for super-resolution.
 
-Every file is read before training begins; whatever cannot be used is named then, all of it at once.
+Every file is read before training starts. All unusable files are reported at once.
 """
 
 import collections
@@ -29,32 +29,32 @@ def image_folder(
     drop_remainder=None,
     on_error="raise",
 ):
-    """PNG, JPEG, WebP, GIF (the first frame), BMP and TIFF images of a folder and its sub-folders, linked ones too.
+    """Reads PNG, JPEG, WebP, GIF (first frame), BMP and TIFF images of a folder and its sub-folders.
 
-    Images of any size, grey, palette, transparent (shown on white), CMYK and 16-bit ones are converted; the camera's
-    rotation mark is obeyed. Every file is read before the first step: empty, truncated and foreign ones, and those
-    that declare absurd sizes, are listed by name. Files that are no images are counted, and a warning tells the counts
-    by ending; a file without an ending is an image if it begins as one.
+    Links are followed. Images of any size and mode are converted: grey, palette, transparent (on white), CMYK and
+    16-bit images. EXIF rotation is applied. Every file is read before the first step. Empty, truncated and invalid
+    images, and images of excessive size, are reported by name. Files with other endings are counted in a warning. Files
+    without an ending are recognised by their first bytes.
 
     Args:
         path: The folder.
-        image_size: Int or (height, width), to which each image is resized, bicubic with antialiasing; or None, where
-            all images have one size, which they keep.
+        image_size: Int or (height, width), to which each image is resized, bicubic with antialiasing. None keeps the
+            size of the images, which must be the same for all.
         channels: 3 (default), 1, or 4, which keeps transparency.
-        resize: How an image that is not as oblong as `image_size` gets there: "crop" (default) cuts its longer sides
-            off, "pad" adds black bars, "stretch" distorts it.
-        labels: Bool, default False; True: each sub-folder is a class, numbered by the sorted names.
+        resize: How images with another aspect ratio than `image_size` are resized: "crop" (default) cuts off the longer
+            side, "pad" adds black bars, "stretch" distorts.
+        labels: Bool, default False. With True, each sub-folder is a class. Classes are numbered by their sorted names.
         batch_size: Int, default 64.
-        shuffle: Bool, default True: the whole set, in a new order every epoch.
+        shuffle: Bool, default True: shuffles the whole set in every epoch.
         seed: Int, default 0.
-        num_images: Int, how many of the first files (sorted by path) to use; default all.
-        drop_remainder: Bool; default as `shuffle`.
-        on_error: "raise" (default) or "skip", which warns with a count and leaves unusable files out.
+        num_images: Int, the number of files to use, from the first one in the order of paths. Default all.
+        drop_remainder: Bool. Defaults to `shuffle`.
+        on_error: "raise" (default) or "skip", which leaves out unusable files with a warning.
 
     Returns:
-        A dataset of float32 images in [-1, 1], `(batch, height, width, channels)`, or of `(images, int32
-        labels)`; with labels, `dataset.class_names` holds the names of the classes. `dataset.summary` tells what was
-        found: numbers of images, of classes and of files left out, and the sizes; `print` shows it as a sentence.
+        A dataset of float32 images in [-1, 1], `(batch, height, width, channels)`, or of `(images, int32 labels)`. With
+        labels, `dataset.class_names` lists the names of the classes. `dataset.summary` describes the folder: numbers of
+        images, classes and files left out, and sizes. `print` shows it as a sentence.
 
     Raises:
         ValueError: Unusable files, by name, or a folder without images.
@@ -71,7 +71,7 @@ def image_folder(
         loose = [file.name for file in files if file.parent == path]
         if loose:
             raise ValueError(
-                f"With `labels=True` every image must lie in the sub-folder of its class. {len(loose)} lie directly in "
+                f"With `labels=True` every image must be in the sub-folder of its class. {len(loose)} are directly in "
                 f"{str(path)!r}: {loose[:5]}"
             )
         classes = [file.relative_to(path).parts[0] for file in files]
@@ -111,7 +111,7 @@ _DIRECTIONS = ("a_to_b", "b_to_a")
 
 
 def _pair_dataset(stored, channels, direction, jitter, batch_size, shuffle, seed, drop_remainder):
-    """Pairs that are stored as one image of twice the channels -> (source, target)."""
+    """Makes a dataset of (source, target) from pairs stored as one image with twice the channels."""
     usable, fetch, stream = stored
 
     def finish(both):
@@ -151,18 +151,18 @@ def paired_folder(
     drop_remainder=None,
     on_error="raise",
 ):
-    """Pairs that lie side by side in one file, A left and B right: the layout of pix2pix (Isola et al. 2017).
+    """Reads pairs side by side in one file, A left and B right: the layout of pix2pix (Isola et al. 2017).
 
     Args:
-        path: The folder. Every file is cut in two equal halves.
-        image_size: Int or (height, width), default 256, the paper's, to which each half is resized; or None, where all
-            halves have one size, which they keep.
+        path: The folder. Every file is cut into two equal halves.
+        image_size: Int or (height, width), to which each half is resized. Default 256, as in the paper. None keeps the
+            size of the halves, which must be the same for all.
         channels: 3 (default), 1, or 4, which keeps transparency.
         resize: As in `image_folder`, for each half.
         direction: "b_to_a" (default: the right half is the source) or "a_to_b".
-        jitter: Bool, default False; True enlarges by 286/256, crops a random part and mirrors half of the pairs, both
-            halves alike, anew every epoch (section 6.2 of the paper). For training only.
-        batch_size: Int, default 1, the paper's.
+        jitter: Bool, default False. True enlarges by 286/256, crops a random part and mirrors half of the pairs, in
+            the same way for both halves (section 6.2 of the paper). For training only.
+        batch_size: Int, default 1, as in the paper.
         shuffle, seed, num_images, drop_remainder, on_error: As in `image_folder`.
 
     Returns:
@@ -185,7 +185,7 @@ def paired_folder(
         image = _files.decode(file, channels)
         height, width = image.shape[:2]
         if width % 2:
-            raise _files.Refused(f"{width}x{height} pixels are not two images of one width side by side")
+            raise _files.Refused(f"{width}x{height} pixels are not two images of equal width side by side")
         halves = image[:, : width // 2], image[:, width // 2 :]
         return np.concatenate([_files.fit(half, size, resize) for half in halves], axis=-1)
 
@@ -210,7 +210,7 @@ def paired_folders(
     drop_remainder=None,
     on_error="raise",
 ):
-    """Pairs in two folders, matched by file name (the ending may differ: `a/001.jpg` goes with `b/001.png`).
+    """Reads pairs from two folders, matched by file name without ending: `a/001.jpg` belongs to `b/001.png`.
 
     Args:
         path_a: The folder of domain A.
@@ -266,20 +266,20 @@ def unpaired_folders(
     drop_remainder=None,
     on_error="raise",
 ):
-    """Two domains without pairs: the layout of CycleGAN (Zhu et al. 2017), e.g. folders `trainA` and `trainB`.
+    """Reads two unpaired domains: the layout of CycleGAN (Zhu et al. 2017), e.g. folders `trainA` and `trainB`.
 
-    Each domain is shuffled on its own. An epoch is as long as the larger domain; the smaller one starts again.
+    Each domain is shuffled separately. An epoch is as long as the larger domain. The smaller one is repeated.
 
     Args:
         path_a: The folder of domain A.
         path_b: The folder of domain B.
-        image_size: Int or (height, width), default 256, to which each image is resized; or None, where all images of
-            both folders have one size, which they keep.
+        image_size: Int or (height, width), default 256, to which each image is resized. None keeps the size of the
+            images, which must be the same in both folders.
         channels: 3 (default), 1, or 4, which keeps transparency.
         resize: As in `image_folder`.
-        jitter: Bool, default False; True enlarges by 286/256, crops a random part and mirrors half of the images, anew
-            every epoch. For training only.
-        batch_size: Int, default 1, the paper's.
+        jitter: Bool, default False. True enlarges by 286/256, crops a random part and mirrors half of the images. For
+            training only.
+        batch_size: Int, default 1, as in the paper.
         shuffle, seed, num_images (of each domain), drop_remainder, on_error: As in `image_folder`.
 
     Returns:
@@ -326,18 +326,19 @@ def super_resolution(
     drop_remainder=None,
     on_error="raise",
 ):
-    """Images and their copies shrunk by `scale`, bicubic with antialiasing as MATLAB's imresize (see `bicubic_resize`).
+    """Reads images, and returns them with copies shrunk by `scale`.
 
-    Ledig et al. 2017, section 3.2: random 96x96 parts of the images for training. For evaluation `crop=None` gives
-    the full images, cut to a multiple of `scale` as the literature does.
+    The copies are bicubic with antialiasing, as by MATLAB's imresize (see `bicubic_resize`). Training uses random 96x96
+    crops (Ledig et al. 2017, section 3.2). For evaluation, `crop=None` gives full images, cut to a multiple of `scale`
+    as in the literature.
 
     Args:
         path: The folder.
-        scale: Int, default 4, the paper's.
-        crop: Int or (height, width), default 96, the paper's: the large part, multiples of `scale`. `None`: full
-            images, one a batch (their sizes differ).
+        scale: Int, default 4, as in the paper.
+        crop: Int or (height, width), multiples of `scale`: the size of the large crop. Default 96, as in the paper.
+            `None` gives full images in batches of 1, as their sizes differ.
         channels: 3 (default), 1, or 4, which keeps transparency.
-        batch_size: Int, default 16, the paper's. Not used when `crop` is None.
+        batch_size: Int, default 16, as in the paper. Not used if `crop` is None.
         shuffle, seed, num_images, drop_remainder, on_error: As in `image_folder`.
 
     Returns:
@@ -379,7 +380,7 @@ def super_resolution(
             return tf.ensure_shape(image, (None, None, channels))
 
     else:
-        # Images of different sizes lie behind one another in one vector.
+        # Images of different sizes are concatenated in one vector.
         shapes = _pipeline.on_cpu(np.array([image.shape for image in images], "int64"))
         ends = np.cumsum([image.size for image in images])
         starts = _pipeline.on_cpu(np.concatenate([[0], ends]).astype("int64"))

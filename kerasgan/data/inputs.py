@@ -1,4 +1,4 @@
-"""Conversion of what `fit` and `evaluate` receive to a `tf.data.Dataset` of batches."""
+"""Converts the inputs of `fit` and `evaluate` to a `tf.data.Dataset` of batches."""
 
 import collections.abc
 import itertools
@@ -15,26 +15,26 @@ DATASETS = (tf.data.Dataset, tf.distribute.DistributedDataset)
 
 
 def yields_batches(x):
-    """Tells whether `x` brings its own batches: a dataset, a generator, a `PyDataset`, or torch's `DataLoader`."""
+    """Returns whether `x` yields batches: a dataset, a generator, a `PyDataset`, or torch's `DataLoader`."""
     if isinstance(x, (*DATASETS, keras.utils.PyDataset, collections.abc.Iterator)):
         return True
     return hasattr(x, "__iter__") and not hasattr(x, "__array__") and not isinstance(x, (list, tuple, dict, str))
 
 
 def as_dataset(x, y=None, batch_size=None, shuffle=False):
-    """Makes a dataset of batches of anything that yields batches, or of arrays.
+    """Makes a dataset of batches from arrays or an iterable of batches.
 
     Args:
-        x: what `yields_batches`, or arrays.
-        y: array, beside arrays only.
-        batch_size: int, for arrays only. Defaults to 32.
-        shuffle: bool, for arrays only.
+        x: arrays, or an iterable of batches (see `yields_batches`).
+        y: array, only if `x` is an array.
+        batch_size: int, only for arrays. Defaults to 32.
+        shuffle: bool, only for arrays.
 
     Returns:
-        A dataset. Of an iterator it can be read once, and its length is unknown.
+        A dataset. If `x` is an iterator, it can be read once, and its length is unknown.
 
     Raises:
-        ValueError: if there is no batch, or `y` and `batch_size` come with what yields batches.
+        ValueError: if there are no batches, or if `y` or `batch_size` is given with an iterable of batches.
     """
     if x is None:
         raise ValueError("`x` must be a dataset or arrays. Received: None")
@@ -42,7 +42,7 @@ def as_dataset(x, y=None, batch_size=None, shuffle=False):
         return _of_arrays(x if y is None else (x, y), 32 if batch_size is None else batch_size, shuffle)
     if y is not None or batch_size is not None:
         raise ValueError(
-            f"`y` and `batch_size` go with arrays; a {type(x).__name__} brings its own. "
+            f"`y` and `batch_size` must be None for a {type(x).__name__}, which yields whole batches. "
             f"Received: {'y' if y is not None else f'batch_size={batch_size}'}"
         )
     return x if isinstance(x, DATASETS) else _of_batches(x)
@@ -57,13 +57,13 @@ def _of_arrays(arrays, batch_size, shuffle):
             f"`batch_size` must be at most {rows}, the number of images. Received: {batch_size}. "
             f"Remedy: `batch_size={rows}`, or fewer."
         )
-    # A batch of another size than the others compiles a second step: only where images would be missed for good.
+    # A smaller last batch compiles a second step, so it is used only if its images would never be seen otherwise.
     whole_batches = bool(whole(batch_size)) and rows % batch_size == 0
     return from_arrays(arrays, batch_size, shuffle=shuffle, drop_remainder=shuffle or whole_batches)
 
 
 def _of_batches(source):
-    """A dataset of what a Python object yields, batch after batch, with the shapes and types of the first one."""
+    """Makes a dataset of the batches that a Python object yields, with the shapes and types of the first one."""
     if isinstance(source, collections.abc.Iterator):
         first = next(source, None)
 
@@ -97,12 +97,12 @@ def _generated(batches, first, length):
     )
     dataset = tf.data.Dataset.from_generator(lambda: map(_arrays, batches()), output_signature=signature)
     if length == tf.data.UNKNOWN_CARDINALITY:
-        return dataset  # not prefetched: whoever looks at one batch must not use up others
+        return dataset  # no prefetch, as reading one batch must not consume others
     return dataset.apply(tf.data.experimental.assert_cardinality(length)).prefetch(tf.data.AUTOTUNE)
 
 
 def _arrays(batch):
-    """Tensors of any library to arrays; a list of them, as torch's loaders make it, to a tuple."""
+    """Converts tensors of any library to arrays, and a list, as from torch's loaders, to a tuple."""
     if isinstance(batch, dict):
         return {name: _arrays(part) for name, part in batch.items()}
     if isinstance(batch, (list, tuple)) and not all(np.isscalar(part) for part in batch):
@@ -111,17 +111,17 @@ def _arrays(batch):
 
 
 def split(arrays, share):
-    """Splits arrays as Keras's `validation_split` does: the last `share` of the rows, as they come, is the second part.
+    """Splits arrays as Keras's `validation_split` does: the last `share` of the rows is the second part.
 
     Raises:
-        ValueError: if `share` is out of range, or leaves one part without a row.
+        ValueError: if `share` is out of range, or one part would be empty.
     """
     rows = len(np.asarray(tf.nest.flatten(arrays)[0]))
     first = math.floor(rows * (1 - share)) if 0 < share < 1 else 0
     if not 0 < first < rows:
         raise ValueError(
-            f"`validation_split` must leave images to train on and to validate with: a share in (0, 1) of {rows} "
-            f"images. Received: {share!r}"
+            f"`validation_split` must be a share in (0, 1) that leaves both parts of {rows} images non-empty. "
+            f"Received: {share!r}"
         )
     part = lambda rows: tf.nest.map_structure(lambda array: np.asarray(array)[rows], arrays)  # noqa: E731
     return part(slice(None, first)), part(slice(first, None))

@@ -1,4 +1,4 @@
-"""Folders of photos with label maps, and maps of instances if there are any."""
+"""Folders of photos with label maps and optional instance maps."""
 
 import json
 import pathlib
@@ -30,32 +30,32 @@ def label_folder(
     drop_remainder=None,
     on_error="raise",
 ):
-    """Photos and label maps in the sub-folders `images` and `labels`, matched by file name, for `kerasgan.Pix2PixHD`.
+    """Reads photos and label maps from the sub-folders `images` and `labels`, for `kerasgan.Pix2PixHD`.
 
-    A label map is a PNG whose pixels are numbers of classes, a palette or a grey image. Beside it the sub-folder
-    `instances` may hold maps of the objects, of any numbers: pixels of one object have one number. A file
-    `classes.json` in the folder or above it names the classes: {"names": ["Sky", "Building", ...]}.
+    Photos and maps are matched by file name. A label map is a palette or grey PNG with class numbers as pixels. The
+    optional sub-folder `instances` holds maps with a different number for each object. A file `classes.json` in the
+    folder or above it names the classes: {"names": ["Sky", "Building", ...]}.
 
     Args:
         path: The folder.
         image_size: Int or (height, width), default 256, to which photos and maps are resized, maps by nearest
-            neighbours; or None, where all have one size, which they keep.
-        channels: 3 (default) or 1, of the photos.
-        num_classes: Int. Default: the number of names in `classes.json`, or without one 1 + the highest label.
-        instances: Bool, whether there are maps of instances. Default: whether there is a sub-folder of them.
+            neighbours. None keeps the size of the files, which must be the same for all.
+        channels: 3 (default) or 1, the channels of the photos.
+        num_classes: Int. Default: the number of names in `classes.json`, or 1 + the highest label without this file.
+        instances: Bool, whether to read instance maps. Default: whether there is a sub-folder `instances`.
         resize: "crop" (default) or "stretch", as in `image_folder`.
-        mirror: Bool, default False; True mirrors half of the images, anew in every epoch. For training only.
-        batch_size: Int, default 1, pix2pixHD's.
+        mirror: Bool, default False. True mirrors half of the images. For training only.
+        batch_size: Int, default 1, as in pix2pixHD.
         shuffle, seed, num_images, drop_remainder, on_error: As in `image_folder`.
 
     Returns:
-        A dataset of `((labels, instances), images)`, or `(labels, images)` without instances: int32 `(batch, height,
-        width)` both, and float32 images in [-1, 1]. Numbers of instances count anew from 0 in each image.
-        `dataset.num_classes` is the number of classes, `dataset.class_names` are their names, or None.
+        A dataset of `((labels, instances), images)`, or `(labels, images)` without instances. Both maps are int32
+        `(batch, height, width)`, images are float32 in [-1, 1]. Instances are renumbered from 0 in each image.
+        `dataset.num_classes` is the number of classes, `dataset.class_names` is the list of their names, or None.
 
     Raises:
-        ValueError: Label maps of classes that there are not, photos or maps without their partner or of another size,
-            and unusable files, by name.
+        ValueError: Label maps with unknown classes, photos or maps without a partner or of another size, and unusable
+            files, by name.
 
     Example:
 
@@ -64,7 +64,7 @@ def label_folder(
     path = _files.existing_folder(path)
     _files.check_sizes(image_size, channels, resize)
     if resize == "pad":
-        raise ValueError("`resize` must be 'crop' or 'stretch': black bars are of no class. Received: 'pad'")
+        raise ValueError("`resize` must be 'crop' or 'stretch', as black bars have no class. Received: 'pad'")
     instances = (path / PARTS[2]).is_dir() if instances is None else bool(instances)
     parts = PARTS if instances else PARTS[:2]
     sides = [_files.by_stem(_files.existing_folder(path / part)) for part in parts]
@@ -102,7 +102,7 @@ def label_folder(
 
 
 def _class_names(path):
-    """Returns the names in the folder's `classes.json`, or in that above it; None without one."""
+    """Returns the names in `classes.json` of the folder or of its parent, or None without such a file."""
     file = next((place / CLASSES for place in (path, path.resolve().parent) if (place / CLASSES).is_file()), None)
     if file is None:
         return None
@@ -116,7 +116,7 @@ def _class_names(path):
 
 
 def _maps_of(stem, sides, parts, channels, num_classes):
-    """Reads a photo, its labels, and its instances, numbered from 0, or None."""
+    """Reads a photo, its labels, and its instances (numbered from 0, or None)."""
     for side, part in zip(sides, parts):
         if stem not in side:
             raise _files.Refused(f"no partner in {part!r}")
@@ -125,7 +125,7 @@ def _maps_of(stem, sides, parts, channels, num_classes):
     for part, found in zip(parts[1:], (labels, *instances)):
         if found.shape != photo.shape[:2]:
             pixels = [f"{shape[1]}x{shape[0]}" for shape in (photo.shape, found.shape)]
-            raise _files.Refused(f"the photo has {pixels[0]} pixels, and its map in {part!r} {pixels[1]}")
+            raise _files.Refused(f"the photo has {pixels[0]} pixels, but its map in {part!r} has {pixels[1]}")
     _refuse_unknown(labels, num_classes)
     if not instances:
         return photo, labels, None
@@ -139,23 +139,23 @@ def _refuse_unknown(labels, num_classes):
     wrong = np.unique(labels[(labels < 0) | (labels >= num_classes)])
     if wrong.size:
         raise _files.Refused(
-            f"labels {wrong[:5].tolist()} are beyond the {num_classes} classes, 0 to {num_classes - 1}"
+            f"labels {wrong[:5].tolist()} are not in the range of the {num_classes} classes, 0 to {num_classes - 1}"
         )
 
 
 def read_label_maps(paths, num_classes=None):
-    """Reads label maps, or maps of instances, as arrays.
+    """Reads label maps or instance maps as arrays.
 
     Args:
-        paths: a path, or a list of them: PNGs whose pixels are numbers, a palette or a grey image, or folders, whose
-            files come in the order of their names, in which numbers count as numbers.
-        num_classes: int, the number of classes. Defaults to None: any numbers, as of instances.
+        paths: a path or a list of paths of PNG files, grey or with a palette, or of folders. Files of a folder are read
+            in the order of their names, with numbers in numerical order.
+        num_classes: int, the number of classes. Defaults to None, which allows any numbers, as in instance maps.
 
     Returns:
         list of pairs (path of the file, int32 array (height, width)).
 
     Raises:
-        ValueError: for a file that cannot be read, or labels beyond the classes; the file is named.
+        ValueError: if a file cannot be read, or a label is out of range. The message names the file.
 
     Example:
 
@@ -182,7 +182,7 @@ def _mirror(stored, draw):
 
 
 def _unpack(stored, channels):
-    """A batch of what `_read` packs -> the element that models see."""
+    """Converts a batch of packed arrays to the elements of the dataset."""
     images, maps = _pipeline.to_float(stored[..., :channels]), tf.cast(stored[..., channels:], tf.int32)
     if maps.shape[-1] == 1:
         return maps[..., 0], images

@@ -1,4 +1,4 @@
-"""Detection of a folder's layout, and loading of the dataset that a task needs."""
+"""Detects the layout of a folder, and loads the dataset of a task."""
 
 import collections
 import concurrent.futures
@@ -20,7 +20,7 @@ from kerasgan.data import (
     videos,
 )
 
-# What each task reads from a folder: the layouts that fit, and how to say what is needed.
+# For each task, the layouts that fit, and a description of what is needed.
 NEEDS = {
     "images": (
         ("images", "classes", "pairs", "paired folders", "captions", "domains", "views"),
@@ -38,7 +38,7 @@ NEEDS = {
     ),
     "label_maps": (
         ("label maps",),
-        "label maps: the sub-folders images and labels with files of the same names, and instances if there are any",
+        "label maps: the sub-folders images and labels with files of the same names, and optionally instances",
     ),
     "captions": (("captions",), "images with captions: a metadata.jsonl or metadata.csv beside them"),
     "views": (
@@ -50,19 +50,19 @@ NEEDS = {
         "films: train_A and train_B with a sub-folder for each, the label maps and the frames, with files of the same "
         "names",
     ),
-    "some_labels": ((), "two data sets, joined by a comma: one whose classes are known, and one whose are not"),
+    "some_labels": ((), "two data sets, joined by a comma: one with classes, and one without"),
 }
 _METADATA = ("metadata.jsonl", "metadata.csv")
 _NOT_IMAGES = (*_METADATA, "class_captions.json", "labels.txt", label_maps.CLASSES)
 
 
 class Layout(NamedTuple):
-    """What `find_layout` found.
+    """The result of `find_layout`.
 
     `kind`: "captions", "domains", "pairs" (side by side), "paired folders" (two folders with files of the same names:
     pairs or classes), "label maps", "classes", "views" (with their angles), "films" or "images"; `num_images`; `parts`:
-    names of the classes, domains, films or paired folders; `smallest`, `largest`: (width, height) of the images of the
-    smallest and the largest area; `skipped`: number of the other files by ending.
+    names of the classes, domains, films or paired folders; `smallest`, `largest`: (width, height) of the images with
+    the smallest and the largest area; `skipped`: numbers of the other files by ending.
     """
 
     kind: str
@@ -93,14 +93,14 @@ class Layout(NamedTuple):
 
 
 def find_layout(path, split="train"):
-    """Detects the layout of a folder from file names and image sizes; nothing is decoded.
+    """Detects the layout of a folder from file names and image sizes. No image is decoded.
 
     Args:
         path: the folder.
-        split: where a sub-folder of that name is there, it is the one that is looked at. Default "train".
+        split: if the folder has a sub-folder of this name, the sub-folder is examined. Default "train".
 
     Returns:
-        A `Layout`; `str()` of it says what was found in a sentence.
+        A `Layout`. `str()` of it is a short description.
 
     Raises:
         ValueError: for a folder without images.
@@ -120,7 +120,7 @@ def find_layout(path, split="train"):
         *size, _ = found["element"][0]["shape"]
         return Layout("prepared", found["num_images"], (found["task"],), tuple(size[::-1]), tuple(size[::-1]), {})
     with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # of files that are left out: the layout says which
+        warnings.simplefilter("ignore")  # about files that are left out, as the layout lists them
         return _find(path, split)
 
 
@@ -187,33 +187,33 @@ def _size(file):
     try:
         with Image.open(file) as image:
             return image.size
-    except Exception:  # of a damaged file the loader tells more
+    except Exception:  # the loader reports damaged files
         return None
 
 
 def load_for(task, name, split="train", **options):
-    """Reads the data that a task needs: built in, by name, or from a folder of the layout that the task asks for.
+    """Reads the data for a task: a built-in set, a set by name, or a folder with the layout of the task.
 
     Args:
         task: "images", "labels" (images with the number of their class), "pairs" (source, target), "label_maps" (label
             maps, photos), "films" (label maps, frames, see `video_folders`), "domains" (two sets without partners),
             "super_resolution" (small, large), "captions" (images, text vectors), "views" (objects from known views, see
             `turntable_folder`) or "some_labels" ((images, labels), images without labels).
-        name: "glyphs", with letters to choose after a colon; "chairs", for "views"; "moving_glyphs", for "films"; a
-            tensorflow-datasets set, for "images" and "labels"; or the path of a folder. For "some_labels" two that
-            `load` takes, joined by a comma, of which the first gives labels: "svhn_cropped,mnist". The smaller set
-            starts again until the larger one ends.
+        name: "glyphs", or "glyphs:ABC" with letters; "chairs", for "views"; "moving_glyphs", for "films"; a
+            tensorflow-datasets set, for "images" and "labels"; or the path of a folder. For "some_labels", two names
+            for `load`, joined by a comma, such as "svhn_cropped,mnist". The first set gives labels. The smaller set is
+            repeated until the larger one ends.
         split: "train" (default) or "test".
-        **options: those of the function that reads it: `load`, `paired_folder`, `paired_folders`, `unpaired_folders`,
-            `label_folder`, `super_resolution`, `captioned_folder`, `turntable_folder`, `video_folders`, and
-            `glyphs.pairs`, `domains`, `super_resolution`, `captioned`.
-            Those that are None keep that function's default.
+        **options: options of the function that reads the data: `load`, `paired_folder`, `paired_folders`,
+            `unpaired_folders`, `label_folder`, `super_resolution`, `captioned_folder`, `turntable_folder`,
+            `video_folders`, or `glyphs.pairs`, `domains`, `super_resolution`, `captioned`. Options that are None keep
+            their default.
 
     Returns:
-        A dataset that `fit` of a model of that task takes.
+        A dataset for `fit` of a model of this task.
 
     Raises:
-        ValueError: the folder has another layout; the message says what was found and what is needed.
+        ValueError: if the folder has another layout. The message describes the layout found and the layout needed.
 
     Example:
 
@@ -245,13 +245,13 @@ def load_for(task, name, split="train", **options):
 
 
 def captions_of(name):
-    """Returns captions of a data set of images with captions, such as an encoder is made of.
+    """Returns the captions of a data set, for example to build a text encoder.
 
     Args:
         name: as in `load_for("captions", name)`.
 
     Returns:
-        list of strings: of a folder all of them, of the glyphs those of 5,000 images.
+        list of strings: all captions of a folder, or the captions of 5,000 glyphs.
 
     Example:
 
@@ -309,7 +309,7 @@ def _folder(task, path, split, layout, options):
         return label_maps.label_folder(place, **options)
     if task == "films":
         if options.pop("on_error", "raise") == "skip":
-            raise ValueError("`on_error` must be 'raise' for films, of which no frame may be missing. Received: 'skip'")
+            raise ValueError("`on_error` must be 'raise' for films, as no frame may be missing. Received: 'skip'")
         return videos.video_folders(path / f"{split}_A", path / f"{split}_B", **options)
     if layout.kind in ("paired folders", "label maps"):
         return folders.paired_folders(*(place / part for part in layout.parts[:2]), **options)

@@ -1,4 +1,7 @@
-"""Moving glyphs, built in: films of letters with exact label maps, instances and flow. Nothing is downloaded."""
+"""Moving glyphs, a built-in data set: films of letters with exact label maps, instances and flow.
+
+Nothing is downloaded.
+"""
 
 import colorsys
 import functools
@@ -16,15 +19,15 @@ from kerasgan.shapes import as_size
 NUM_SEQUENCES = {"train": 100, "test": 20}
 LETTERS = "ABCDE"
 FONT = "DejaVuSans-Bold.ttf"
-FINER = 2  # pixels drawn for one, down and right
-WAVES = 5  # of the ground's texture
+FINER = 2  # supersampling factor of each side
+WAVES = 5  # number of waves in the background's texture
 
 
 def scene(index, split="train", *, seed=0, characters=LETTERS):
-    """Draws what one film shows, which depends on (seed, split, index) alone.
+    """Draws the description of one film, which depends only on (seed, split, index).
 
-    Two to four letters move along straight lines, turn, and rebound from the borders. A later letter covers an earlier
-    one. Each class has its own hue; stripes move with their letter. The ground is still.
+    Two to four letters move along straight lines, rotate, and rebound from the borders. Later letters cover earlier
+    ones. Each class has its own hue. Stripes move with their letter. The background is still.
 
     Args:
         index: int.
@@ -33,11 +36,12 @@ def scene(index, split="train", *, seed=0, characters=LETTERS):
         characters: str, the classes. Default "ABCDE".
 
     Returns:
-        dict of `waves`, (5, 3), cycles to the right and down the image and the phase of the ground's waves; `tint`,
-        (3,) in [0, 1], the ground's colour; and `letters`, a list of dicts of `character`, `class` (1, 2, ...), `place`
-        (shares of width and height), `size` (of a capital) and `velocity` (right and down, a frame) in shares of the
-        shorter side, `angle` and `spin` (radians by the clock, and of a frame), `color`, (3,) in [0, 1], and
-        `stripes`, (3,): cycles in a capital's height to the right and down, and the phase.
+        dict of `waves`, (5, 3), the cycles of the background's waves to the right and down the image, and their phase;
+        `tint`, (3,) in [0, 1], the colour of the background; and `letters`, a list of dicts. Each dict has `character`,
+        `class` (1, 2, ...), `place` (shares of width and height), `size` (height of a capital) and `velocity` (right
+        and down, per frame) in shares of the shorter side, `angle` (radians clockwise) and `spin` (radians per frame),
+        `color`, (3,) in [0, 1], and `stripes`, (3,): cycles per height of a capital to the right and down, and the
+        phase.
     """
     rng = np.random.default_rng([1808, seed, SPLITS.index(split), index])
     tint = np.array(colorsys.hsv_to_rgb(rng.uniform(), 0.25, 0.55))
@@ -65,24 +69,24 @@ def scene(index, split="train", *, seed=0, characters=LETTERS):
 
 
 def render(scene, frames=16, image_size=64):
-    """Draws a film, and what is known of each of its pixels.
+    """Draws a film with its label maps, instances and flow.
 
     Args:
-        scene: dict, as `scene` of this module returns it.
+        scene: dict, as returned by `scene` of this module.
         frames: int. Default 16.
         image_size: int or (height, width). Default 64.
 
     Returns:
-        dict of arrays, the first axis of which is time:
-        `frames`, uint8 (frames, height, width, 3);
-        `labels`, uint8 (frames, height, width): the class of the letter that covers most of the pixel, 0 for the
-        ground;
-        `instances`, uint8 of that shape: the number of that letter in the scene, from 1 on, 0 for the ground;
-        `flow`, float32 (frames, height, width, 2), in pixels to the right and down: where the point that a pixel shows
-        was in the frame before, less where it is; 0 in the first frame;
-        `visible`, bool (frames, height, width): whether the frame before shows that point, and its four pixels around
-        the place are of that instance; False in the first frame. On outlines pixels mix two colours that move apart:
-        there the flow is that of the larger share.
+        dict of arrays with time as the first axis:
+        - `frames`, uint8 (frames, height, width, 3);
+        - `labels`, uint8 (frames, height, width): the class of the letter that covers most of the pixel, 0 for the
+          background;
+        - `instances`, uint8 of the same shape: the number of that letter in the scene, from 1, or 0 for the background;
+        - `flow`, float32 (frames, height, width, 2), in pixels to the right and down: the position of a pixel's point
+          in the previous frame, minus its position in this frame; 0 in the first frame. On outlines, pixels mix two
+          colours, and the flow is that of the larger share;
+        - `visible`, bool (frames, height, width): whether the previous frame shows the point, with the same instance in
+          the four pixels around it; False in the first frame.
 
     Raises:
         ValueError: for an argument out of its range.
@@ -110,7 +114,7 @@ def render(scene, frames=16, image_size=64):
 
 
 def _places(size, step=1.0):
-    """The x and y of pixels, or of `1 / step` pixels in each of them."""
+    """Returns x and y of pixels, or of 1 / `step` points per pixel along each axis."""
     axes = [(np.arange(round(side / step)) + 0.5) * step - 0.5 for side in size[::-1]]
     return np.broadcast_arrays(axes[0][None], axes[1][:, None])
 
@@ -122,7 +126,7 @@ def _ground(scene, size):
 
 
 def _pose(letter, time, size):
-    """The centre (x, y) in pixels of a letter that rebounds from the borders, and its angle."""
+    """Returns the centre (x, y) in pixels of a letter that rebounds from the borders, and its angle."""
     shorter = min(size)
     centre = []
     for place, velocity, side in zip(letter["place"], letter["velocity"], size[::-1]):
@@ -134,7 +138,7 @@ def _pose(letter, time, size):
 
 
 def _frame(scene, time, ground):
-    """Returns the picture, float (height, width, 3) in [0, 1], and the instances of one frame."""
+    """Returns the image, float (height, width, 3) in [0, 1], and the instances of one frame."""
     size = ground.shape[:2]
     picture, instances = ground.copy(), np.zeros(size, "uint8")
     for number, letter in enumerate(scene["letters"], 1):
@@ -160,7 +164,7 @@ def _frame(scene, time, ground):
 
 
 def _letter(character, cap_height, x, y):
-    """How much of each place a letter covers; x and y are in heights of a capital from the letter's centre."""
+    """Returns the coverage of each point by a letter. x and y are in heights of a capital from the letter's centre."""
     glyph = np.asarray(_mask(FONT, character, cap_height, False)[0], "float32") / 255
     x, y = x * cap_height + (glyph.shape[1] - 1) / 2, y * cap_height + (glyph.shape[0] - 1) / 2
     inside = (x >= 0) & (x < glyph.shape[1] - 1) & (y >= 0) & (y < glyph.shape[0] - 1)
@@ -173,7 +177,7 @@ def _letter(character, cap_height, x, y):
 
 
 def _flow(scene, time, instances):
-    """Backward flow of a frame: each letter turns back about its centre and goes with it; the ground stays."""
+    """Returns the backward flow of a frame. Letters rotate about their centres and move; the background is still."""
     x, y = _places(instances.shape)
     flow = np.zeros((*instances.shape, 2), "float32")
     for number, letter in enumerate(scene["letters"], 1):
@@ -187,7 +191,7 @@ def _flow(scene, time, instances):
 
 
 def _seen_before(instances, before, flow):
-    """Whether the four pixels around where a point was are of its instance in the frame before."""
+    """Returns whether the four pixels around a point's position in the previous frame show the same instance."""
     height, width = instances.shape
     x, y = _places(instances.shape)
     x, y = x + flow[..., 0], y + flow[..., 1]
@@ -224,22 +228,22 @@ def load(
     seed=0,
     drop_remainder=None,
 ):
-    """Films of letters, for `kerasgan.Vid2Vid`: what `kerasgan.data.load("moving_glyphs", ...)` calls.
+    """Loads films of letters, for `kerasgan.Vid2Vid`. `kerasgan.data.load("moving_glyphs", ...)` calls it.
 
     Args:
         split: "train" (default) or "test".
         image_size: int or (height, width). Default 64.
-        channels: 3, the default, as classes are told apart by their hues.
-        num_sequences: int. Default: 100 of "train", 20 of "test".
-        frames: int, of each film. Default 16.
-        characters: str, the classes 1, 2, ...; 0 is the ground. Default "ABCDE".
-        batch_size: int. Default 1, that of the paper on video.
+        channels: must be 3 (default), as classes differ in hue.
+        num_sequences: int. Default: 100 for "train", 20 for "test".
+        frames: int, the number of frames of each film. Default 16.
+        characters: str, the classes 1, 2, ...; 0 is the background. Default "ABCDE".
+        batch_size: int. Default 1, as in the vid2vid paper.
         shuffle, seed, drop_remainder: as in `kerasgan.data.load`.
 
     Returns:
         A dataset of `(labels, frames, flow)`: int32 (batch, frames, height, width); float32 in [-1, 1]
-        (batch, frames, height, width, 3); and float32 (batch, frames, height, width, 2), as `render` of this module has
-        it. `dataset.num_classes` counts the ground, too.
+        (batch, frames, height, width, 3); and float32 (batch, frames, height, width, 2), as in `render` of this module.
+        `dataset.num_classes` includes the background.
 
     Raises:
         ValueError: for an unknown split or character, or an argument out of its range.
@@ -247,7 +251,7 @@ def load(
     if split not in SPLITS:
         raise ValueError(f"`split` must be one of {SPLITS}. Received: {split!r}")
     if channels not in (None, 3):
-        raise ValueError(f"`channels` of moving glyphs must be 3: their hue tells the class. Received: {channels!r}")
+        raise ValueError(f"`channels` of moving glyphs must be 3, as classes differ in hue. Received: {channels!r}")
     characters = "".join(choose(tuple(characters), CHARACTERS, "characters"))
     count = positive_int("num_sequences", NUM_SEQUENCES[split] if num_sequences is None else num_sequences)
     frames = positive_int("frames", frames)

@@ -1,4 +1,4 @@
-"""Single pictures that a user names, as a model takes them."""
+"""Reads single image files."""
 
 import pathlib
 
@@ -9,19 +9,19 @@ from kerasgan.shapes import as_size
 
 
 def read_images(paths, image_size=None, channels=3):
-    """Reads pictures that are not a data set: to translate them, to enlarge them, to look for their latents.
+    """Reads single image files, for example to translate, upscale or project them.
 
     Args:
-        paths: a path or a list of them: image files, and folders, whose images are read.
-        image_size: int or (height, width): the centre of each is cut out and resized. Default None: every picture keeps
-            its size.
+        paths: a path or a list of paths of image files and of folders of images.
+        image_size: int or (height, width), to which images are cropped at the centre and resized. Default None: images
+            keep their size.
         channels: 3 (default) or 1.
 
     Returns:
         list of pairs (path of the file, float32 array (height, width, channels) in [-1, 1]).
 
     Raises:
-        ValueError: for a file that cannot be read; it is named.
+        ValueError: if a file cannot be read. The message names it.
 
     Example:
 

@@ -1,6 +1,6 @@
-"""Reading data sets that `kerasgan.data.prepare` wrote once, at the size they are trained at.
+"""Reads data sets written by `kerasgan.data.prepare`.
 
-Images are PNGs in ArrayRecord files, the format that tensorflow-datasets reads at random. `prepared.json` lists the
+Images are PNGs in ArrayRecord files, the format of tensorflow-datasets for random access. `prepared.json` lists the
 files with their hashes.
 """
 
@@ -20,7 +20,7 @@ _RANDOM_ACCESS = "readahead_buffer_size:0,max_parallelism:0"
 
 
 def read_manifest(folder):
-    """Returns what `prepared.json` says; raises where it is none of ours."""
+    """Returns the content of `prepared.json`. Raises an error if it has another format."""
     path = folder / MANIFEST
     found = read_json(path)
     if found.get("version") != VERSION:
@@ -38,12 +38,12 @@ def read_manifest(folder):
     except (KeyError, TypeError, AttributeError):
         whole = False
     if not whole:
-        raise ValueError(f"{path} is damaged. Remedy: remove its folder, and call `prepare` again.")
+        raise ValueError(f"{path} is damaged. Remedy: remove its folder and call `prepare` again.")
     return found
 
 
 def folder_of(path, split):
-    """Returns the folder of prepared data of a split in `path`, or None where there is none."""
+    """Returns the folder of a prepared split in `path`, or None if there is none."""
     for folder in (pathlib.Path(path).expanduser() / split, pathlib.Path(path).expanduser()):
         if (folder / MANIFEST).is_file():
             return folder
@@ -51,16 +51,16 @@ def folder_of(path, split):
 
 
 def load(folder, task, *, batch_size=64, shuffle=True, seed=0, num_images=None, drop_remainder=None, **asked):
-    """Reads what `prepare` wrote: the elements of `task`, shuffled as a whole, decoded by TensorFlow in parallel.
+    """Reads data written by `prepare`, with a shuffle over the whole set and parallel decoding.
 
     Args:
-        folder: that of a split.
-        task: that of the data; "images" also takes those of "labels" without them.
-        batch_size, shuffle, seed, num_images, drop_remainder: as of `kerasgan.data.load`.
-        **asked: other options, of which `image_size` and `channels` must be those of the data.
+        folder: the folder of a split.
+        task: the task of the data. "images" also reads data of "labels", without the labels.
+        batch_size, shuffle, seed, num_images, drop_remainder: as in `kerasgan.data.load`.
+        **asked: other options. `image_size` and `channels` must match the data.
 
     Raises:
-        ValueError: for another task, another size, or files that are missing or damaged.
+        ValueError: if the data have another task or size, or if files are missing or damaged.
     """
     about = read_manifest(folder)
     _check_asked(folder, about, task, asked)
@@ -69,7 +69,7 @@ def load(folder, task, *, batch_size=64, shuffle=True, seed=0, num_images=None, 
         path = folder / shard["file"]
         if not path.is_file() or path.stat().st_size != shard["bytes"]:
             state = "is missing" if not path.is_file() else f"has {path.stat().st_size} bytes, not {shard['bytes']}"
-            raise ValueError(f"{path} {state}. Remedy: call `prepare` again, which writes what is not whole.")
+            raise ValueError(f"{path} {state}. Remedy: call `prepare` again, which rewrites incomplete files.")
     ready = sum(shard["records"] for shard in shards)
     if ready < about["num_images"]:
         raise ValueError(
@@ -100,13 +100,13 @@ def _check_asked(folder, about, task, asked):
     for name, value in asked.items():
         plain = tuple(np.broadcast_to(value, 2).tolist()) if name == "image_size" and value is not None else value
         if name in own and value is not None and plain != own[name]:
-            raise ValueError(f"`{name}` must be that of the prepared data, {own[name]}. Received: {value!r}")
+            raise ValueError(f"`{name}` must be {own[name]}, as in the prepared data. Received: {value!r}")
 
 
 def _fetch(folder, shards, leaves):
-    """Returns the function from an index to the stored element."""
+    """Returns a function from an index to the stored element."""
     ends = np.cumsum([shard["records"] for shard in shards])
-    local = threading.local()  # a reader serves one thread
+    local = threading.local()  # readers are not thread-safe
 
     def read(index):
         from array_record.python.array_record_module import ArrayRecordReader
@@ -118,7 +118,7 @@ def _fetch(folder, shards, leaves):
             if number not in readers:
                 readers[number] = ArrayRecordReader(str(path), _RANDOM_ACCESS)
             (record,) = readers[number].read([int(index - (ends[number] - shards[number]["records"]))])
-        except Exception as error:  # of any kind, from C++
+        except Exception as error:  # the C++ reader raises many kinds of errors
             raise ValueError(f"{path} is damaged. Remedy: call `prepare` again. ({error})") from None
         return record
 

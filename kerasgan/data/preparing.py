@@ -1,4 +1,4 @@
-"""Writing data sets once, at the size they are trained at, to be read at random."""
+"""Writes data sets at the size used for training, for random access."""
 
 import json
 import pathlib
@@ -17,26 +17,26 @@ TASKS = ("images", "labels", "pairs", "super_resolution")
 
 
 def prepare(name, directory, task=None, split="train", shard_size=4096, verbose=True, **options):
-    """Writes a data set once, at the size it is trained at; `kerasgan.data.load(directory)` then reads it at random.
+    """Writes a data set at the size used for training. `kerasgan.data.load(directory)` then reads it in random order.
 
-    For folders of photos that outgrow memory: training then decodes small PNGs instead of large photos. Each file that
-    is written is whole. Called again with the same arguments, it continues behind the last one.
+    Use it for folders of photos that do not fit in memory: training then decodes small PNGs instead of large photos.
+    Files are written atomically. If the function is interrupted, call it again with the same arguments to continue.
 
     Args:
-        name: as of `load_for`.
-        directory: folder to write to. The files of a split lie in a sub-folder of its name.
-        task: what the elements are: "images", "labels", "pairs" or "super_resolution", see `load_for`. Default: what
-            the folder holds, of other data "images".
+        name: as in `load_for`.
+        directory: the folder to write to. Each split gets a sub-folder.
+        task: the kind of elements: "images", "labels", "pairs" or "super_resolution", see `load_for`. Default: as
+            detected from the layout of a folder, or "images" for other data.
         split: "train" (default) or "test".
-        shard_size: int, elements of a file. Default 4096.
-        verbose: bool. Whether a progress bar is shown. Default True.
-        **options: those of the function that reads the data, such as `image_size`, `channels`, `resize`, `on_error`.
+        shard_size: int, the number of elements per file. Default 4096.
+        verbose: bool. Whether to show a progress bar. Default True.
+        **options: options of the function that reads the data, such as `image_size`, `channels`, `resize`, `on_error`.
 
     Returns:
         `pathlib.Path` of the folder of the split.
 
     Raises:
-        ValueError: for data that cannot be prepared, and for a directory with other prepared data.
+        ValueError: if the data cannot be prepared, or the directory holds other prepared data.
 
     Example:
 
@@ -74,25 +74,25 @@ def _task_of(name, split):
 
 
 def _leaf(spec):
-    """What the manifest says of one tensor of an element."""
+    """Returns the description of one tensor of an element for the manifest."""
     if spec.dtype == tf.float32 and len(spec.shape) == 4:
         if spec.shape[3] not in (1, 3, 4):
             raise ValueError(f"Images must have 1, 3 or 4 channels to be prepared. Received: {spec.shape[3]}")
         return {"kind": "image", "shape": spec.shape[1:].as_list()}
     if spec.dtype.name not in DTYPES:
-        raise ValueError(f"Elements must be of images and numbers to be prepared. Received: {spec.dtype.name}")
+        raise ValueError(f"Elements must consist of images and numbers to be prepared. Received: {spec.dtype.name}")
     return {"kind": "array", "shape": spec.shape[1:].as_list(), "dtype": spec.dtype.name}
 
 
 def _shards_so_far(folder, about):
-    """Returns the files of an earlier call that are whole; raises where they are of other data."""
+    """Returns the complete files of an earlier call. Raises an error if they hold other data."""
     if not (folder / MANIFEST).exists():
         return []
     found = read_manifest(folder)
     differing = [name for name, value in about.items() if found.get(name) != value]
     if differing:
         listed = "; ".join(f"{name}: {found.get(name)!r}, now {about[name]!r}" for name in differing)
-        raise ValueError(f"`directory` must be new, or hold the same data. {str(folder)!r} has other ones: {listed}")
+        raise ValueError(f"`directory` must be new, or hold the same data. {str(folder)!r} holds other data: {listed}")
     whole = []
     for shard in found["shards"]:
         path = folder / shard["file"]
@@ -103,7 +103,7 @@ def _shards_so_far(folder, about):
 
 
 def _write(path, elements, progress):
-    """Writes a file of elements; returns what the manifest says of it."""
+    """Writes a file of elements, and returns its description for the manifest."""
     from array_record.python.array_record_module import ArrayRecordWriter
 
     count = 0
@@ -126,7 +126,7 @@ def _record(values):
 
 
 def _bytes(value):
-    if value.ndim == 3:  # in [-1, 1], of 8 bits
+    if value.ndim == 3:  # an 8-bit image, scaled to [-1, 1]
         pixels = np.rint((value + 1) * 127.5).astype("uint8")
         return tf.train.BytesList(value=[tf.io.encode_png(pixels).numpy()])
     return tf.train.BytesList(value=[np.ascontiguousarray(value).tobytes()])

@@ -1,4 +1,4 @@
-"""Bicubic resizing with antialiasing, as the super-resolution literature does it (MATLAB's imresize)."""
+"""Bicubic resizing with antialiasing as MATLAB's imresize, which the super-resolution literature uses."""
 
 import functools
 import math
@@ -16,15 +16,15 @@ def _cubic(x):
 
 @functools.lru_cache(maxsize=256)
 def resize_matrix(size, scale):
-    """The matrix `(ceil(size * scale), size)` that resizes one axis: each row holds one output pixel's weights.
+    """Returns the matrix `(ceil(size * scale), size)` that resizes one axis. Each row has the weights of one pixel.
 
-    When shrinking, the kernel is stretched by 1/scale, which is the antialiasing; beyond the border the image is
-    continued by reflection (edge pixel repeated).
+    For scales below 1, the kernel is stretched by 1/scale for antialiasing. The image is padded by reflection (with the
+    edge pixel repeated).
     """
     new_size = math.ceil(size * scale)
     stretch = min(scale, 1.0)
     width = 4 / stretch
-    # Pixel centres: output pixel i (from 0) lies at (i + 1/2) / scale - 1/2 of the input.
+    # Pixel centres: output pixel i (from 0) is at (i + 1/2) / scale - 1/2 of the input.
     centers = (np.arange(new_size) + 0.5) / scale - 0.5
     taps = np.floor(centers - width / 2).astype(int)[:, None] + np.arange(math.ceil(width) + 2)
     weights = stretch * _cubic(stretch * (centers[:, None] - taps))
@@ -38,17 +38,17 @@ def resize_matrix(size, scale):
 
 
 def bicubic_resize(images, scale):
-    """Resizes images by a factor, antialiased: MATLAB's `imresize(image, scale)` with its default bicubic method.
+    """Resizes images by a factor with antialiasing, as MATLAB's `imresize(image, scale)` with its default method.
 
-    Keys 1981, "Cubic convolution interpolation for digital image processing", with a = -1/2; shrinking stretches the
-    kernel by 1/scale.
+    The method is bicubic interpolation (Keys 1981, "Cubic convolution interpolation for digital image processing") with
+    a = -1/2. For scales below 1, the kernel is stretched by 1/scale.
 
     Args:
         images: Array `(height, width, channels)` or `(n, height, width, channels)`, uint8 or floating point.
         scale: Float, the factor for both axes, e.g. 1/4 or 4. The new size is rounded up.
 
     Returns:
-        Array of the same rank and type; uint8 is rounded and clipped, floats are neither.
+        Array of the same rank and type. uint8 is rounded and clipped, floats are not.
 
     Example:
 
@@ -66,6 +66,6 @@ def bicubic_resize(images, scale):
     resized = np.einsum("oh,...hwc->...owc", rows, exact, optimize=True)
     resized = np.einsum("pw,...owc->...opc", columns, resized, optimize=True)
     if images.dtype == np.uint8:
-        # Half rounds up, as in MATLAB (np.rint would round half to even).
+        # Rounds half up, as in MATLAB (np.rint rounds half to even).
         return np.clip(np.floor(resized + 0.5), 0, 255).astype(np.uint8)
     return resized.astype(images.dtype)

@@ -1,4 +1,4 @@
-"""Objects seen from known views: view vectors, known transformations, folders of turntables."""
+"""Objects seen from known views: view vectors, transformations, and turntable folders."""
 
 import numpy as np
 import tensorflow as tf
@@ -22,7 +22,7 @@ TRANSFORMS = {
 
 
 def view_vectors(azimuth, elevation=0.0):
-    """The views that `kerasgan.TwoStreamGenerator` takes (Dosovitskiy et al. 2015, section 3).
+    """Returns view vectors for `kerasgan.TwoStreamGenerator` (Dosovitskiy et al. 2015, section 3).
 
     Args:
         azimuth: float or (n,), degrees around the object.
@@ -41,20 +41,21 @@ def view_vectors(azimuth, elevation=0.0):
 
 
 def transform(images, masks, amounts):
-    """Changes images and their masks by known amounts, T of Dosovitskiy et al. (2015, section 3).
+    """Transforms images and their masks by given amounts, T of Dosovitskiy et al. (2015, section 3).
 
-    Images are rotated, shifted, zoomed and stretched together with their masks, then their colours change. What comes
-    in from outside is black and no object.
+    Images are rotated, shifted, zoomed and stretched together with their masks. Then their colours are changed. Pixels
+    from outside the image are black and not masked.
 
     Args:
-        images: float (n, height, width, 1 or 3) in [0, 1], of black background.
+        images: float (n, height, width, 1 or 3) in [0, 1], with black background.
         masks: float (n, height, width, 1) in [0, 1].
-        amounts: float (n, 8) in [-1, 1], in the order of `kerasgan.data.turntable.TRANSFORMS`, which says what 1 means:
-            15 degrees against the clock, a tenth of the image to the right and down, 1.2 times as large, 1.15 times as
-            broad as high, 30 degrees of hue, 1.5 times the saturation, 1.3 times the brightness. 0 changes nothing.
+        amounts: float (n, 8) in [-1, 1], in the order of `kerasgan.data.turntable.TRANSFORMS`. The amounts for 1 are 15
+            degrees counter-clockwise, a tenth of the image to the right and down, 1.2 times as large, 1.15 times as
+            wide relative to the height, 30 degrees of hue, 1.5 times the saturation, 1.3 times the brightness. 0
+            changes nothing.
 
     Returns:
-        Tensors of the images and masks, of the same shapes.
+        Tensors of images and masks, of the same shapes.
     """
     amounts = tf.convert_to_tensor(amounts, tf.float32)
     turn, right, down, zoom, stretch, hue, saturation, brightness = tf.unstack(amounts, axis=1)
@@ -62,7 +63,7 @@ def transform(images, masks, amounts):
     angle = turn * np.deg2rad(TRANSFORMS["rotation"])
     broad = TRANSFORMS["stretch"] ** (stretch / 2)
     large = TRANSFORMS["zoom"] ** zoom
-    # From the place of a pixel in the result to that in the image: centre, shift back, turn back, shrink.
+    # From the position of a pixel in the result to its position in the image: centre, undo shift, rotation and zoom.
     cos, sin = tf.cos(angle), tf.sin(angle)
     rows = [cos / (large * broad), -sin / (large * broad)], [sin * broad / large, cos * broad / large]
     centre = (width - 1) / 2, (height - 1) / 2
@@ -93,14 +94,14 @@ def _recoloured(images, hue, saturation, brightness):
 
 
 def views_dataset(images, masks, classes, views, transforms, batch_size, shuffle, seed, drop_remainder):
-    """Arrays -> a dataset of ((classes, views, transforms), (images, masks)).
+    """Makes a dataset of ((classes, views, transforms), (images, masks)) from arrays.
 
     Args:
-        images: uint8 (n, height, width, channels), black where there is no object.
-        masks: uint8 (n, height, width, 1), 255 where an object is.
+        images: uint8 (n, height, width, channels), with black background.
+        masks: uint8 (n, height, width, 1), 255 for pixels of the object.
         classes: int32 (n,).
         views: float32 (n, 4).
-        transforms: bool. True draws new amounts for each image and epoch; else all are 0.
+        transforms: bool. True draws random amounts for each image in each epoch. Otherwise all amounts are 0.
         batch_size, shuffle, seed, drop_remainder: as in `kerasgan.data.load`.
     """
     stored = [_pipeline.on_cpu(x) for x in (images, masks, classes, views)]
@@ -140,10 +141,10 @@ def turntable_folder(
     drop_remainder=None,
     on_error="raise",
 ):
-    """Photos of objects on a turntable before black, such as COIL-100, for `kerasgan.TwoStreamGenerator`.
+    """Reads photos of objects on a turntable before a black background, for `kerasgan.TwoStreamGenerator`.
 
-    `metadata.jsonl` or `metadata.csv` gives the `file_name` of each image, its `label` (0, 1, ...) and its `angle` in
-    degrees. The mask is what is not dark, or dark inside of an object.
+    COIL-100 is such a data set. `metadata.jsonl` or `metadata.csv` gives the `file_name` of each image, its `label`
+    (0, 1, ...) and its `angle` in degrees. The mask covers everything except dark pixels connected to the border.
 
     Args:
         path: the folder.
@@ -151,20 +152,19 @@ def turntable_folder(
         channels: 3 (default) or 1.
         resize: as in `image_folder`.
         angles: list of the angles to use. Default: all.
-        threshold: float in (0, 1): the background is what is darker than this, of [0, 1], and reaches the border of
-            the image. Default 0.18, above the grey of COIL-100's background.
-        transforms: bool. True changes each image by `transform` of this module, anew in each epoch. Default
-            False.
+        threshold: float in (0, 1), the brightness below which a pixel is dark. Default 0.18, above the grey of the
+            background in COIL-100.
+        transforms: bool. True applies a random `transform` of this module to each image in each epoch. Default False.
         batch_size, shuffle, seed, drop_remainder: as in `kerasgan.data.load`.
         on_error: as in `image_folder`.
 
     Returns:
-        A dataset of `((classes, views, transforms), (images, masks))`: int32 (batch,), float32 (batch, 4) as of
-        `view_vectors`, float32 (batch, 8), float32 images in [-1, 1] whose background is -1, and masks
+        A dataset of `((classes, views, transforms), (images, masks))`: int32 (batch,), float32 (batch, 4) as in
+        `view_vectors`, float32 (batch, 8), float32 images in [-1, 1] with background -1, and masks
         (batch, height, width, 1) of 0 and 1. `dataset.num_classes` is the number of objects.
 
     Raises:
-        ValueError: for a folder without such metadata, unusable files, or angles that no image has.
+        ValueError: if the metadata is missing, for unusable files, or for angles without an image.
 
     Example:
 
@@ -177,7 +177,7 @@ def turntable_folder(
     known = sorted({angle for _, _, angle in rows})
     wanted = known if angles is None else [float(angle) for angle in angles]
     if not wanted or not set(wanted) <= set(known):
-        raise ValueError(f"`angles` must be some of those of the images, {known}. Received: {list(wanted)}")
+        raise ValueError(f"`angles` must be among the angles of the images, {known}. Received: {list(wanted)}")
     num_classes = 1 + max(label for _, label, _ in rows)
     rows = [row for row in rows if row[2] in wanted]
     _files.check_sizes(image_size, channels, resize)
@@ -194,7 +194,7 @@ def turntable_folder(
 
 
 def around_objects(dark):
-    """Returns where dark pixels reach the border of their image through dark pixels: bools (n, height, width)."""
+    """Returns the dark pixels that are connected to the border through dark pixels, bools (n, height, width)."""
     found = np.zeros_like(dark)
     for border in (np.s_[:, 0], np.s_[:, -1], np.s_[:, :, 0], np.s_[:, :, -1]):
         found[border] = dark[border]

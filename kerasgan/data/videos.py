@@ -1,4 +1,4 @@
-"""Folders of videos, frame by frame, beside their label maps."""
+"""Folders of video frames with label maps."""
 
 import numpy as np
 import tensorflow as tf
@@ -24,33 +24,34 @@ def video_folders(
     seed=0,
     drop_remainder=None,
 ):
-    """Label maps and frames of videos, in a sub-folder for each sequence: the layout of vid2vid (Wang et al. 2018).
+    """Reads label maps and frames of videos: the layout of vid2vid (Wang et al. 2018), a sub-folder for each sequence.
 
-    `train_A/walk/00001.png` is the label map of `train_B/walk/00001.jpg`. Frames follow one another in the order of
-    their names, in which numbers count as numbers. An element of the dataset is a part of `num_frames` frames that
-    begins at any frame; an epoch has each of these parts once. Every file is read before the first step.
+    `train_A/walk/00001.png` is the label map of `train_B/walk/00001.jpg`. Frames are in the order of their names, with
+    numbers in numerical order. An element of the dataset is a clip of `num_frames` consecutive frames. An epoch has one
+    clip for each possible first frame. Every file is read before the first step.
 
     Args:
-        path_a: the folder of the label maps: one number a pixel, in PNG files of 1 bit, of grey, or with a palette.
-        path_b: the folder of the frames, of the same names (the ending may differ).
-        image_size: int or (height, width), to which frames are resized, and label maps by nearest neighbours; or None,
-            where all frames have one size, which they keep.
-        channels: of the frames, 3 (default) or 1.
-        num_frames: int. Default: that of the shortest sequence, from 8 to 16; 8 are what `Vid2Vid` needs by default.
-        num_classes: int. Label maps with other numbers than 0 to num_classes - 1 are refused. Default: one more than
-            the largest that is found.
+        path_a: the folder of the label maps: palette, grey or 1-bit PNG files with one number per pixel.
+        path_b: the folder of the frames, with the same names (the ending may differ).
+        image_size: int or (height, width), to which frames are resized, and label maps by nearest neighbours. None
+            keeps the size of the frames, which must be the same for all.
+        channels: 3 (default) or 1, the channels of the frames.
+        num_frames: int. Default: the length of the shortest sequence, at least 8 and at most 16. `Vid2Vid` needs 8 by
+            default.
+        num_classes: int. Label maps must have numbers from 0 to num_classes - 1. Default: one more than the largest
+            number found.
         resize: as in `image_folder`.
-        batch_size: int. Default 1, the paper's.
+        batch_size: int. Default 1, as in the paper.
         shuffle, seed, drop_remainder: as in `image_folder`.
 
     Returns:
         A dataset of `(labels, frames)`, int32 (batch, num_frames, height, width) and float32 in [-1, 1]
-        (batch, num_frames, height, width, channels), which `kerasgan.Vid2Vid(with_flow=False)` trains on.
-        `dataset.num_classes` is the number of classes, `dataset.sequences` the list of their names.
+        (batch, num_frames, height, width, channels), for `kerasgan.Vid2Vid(with_flow=False)`.
+        `dataset.num_classes` is the number of classes, `dataset.sequences` the list of the names of the sequences.
 
     Raises:
         ValueError: by name, for sequences and frames without a partner, sequences shorter than `num_frames`, unusable
-            files, partners of different sizes, and label maps of other classes.
+            files, partners of different sizes, and label maps with numbers out of range.
 
     Example:
 
@@ -95,20 +96,20 @@ def video_folders(
 
 
 def _sequences(path):
-    """{name of a sub-folder: {name of a frame without its ending: file}}."""
+    """Returns {name of a sub-folder: {name of a frame without its ending: file}}."""
     found = {}
     for place, file in _files.by_stem(path).items():
         name, _, stem = place.partition("/")
         if not stem:
             raise ValueError(
-                f"Frames must lie in a sub-folder for each sequence. Received: {file.name!r} directly in {str(path)!r}"
+                f"Frames must be in a sub-folder for each sequence. Received: {file.name!r} directly in {str(path)!r}"
             )
         found.setdefault(name, {})[stem] = file
     return found
 
 
 def _check_sequences(paths, sides, num_frames):
-    """Raises for sequences that are in one folder only, or too short; all of them are named."""
+    """Raises an error that names all sequences that are in one folder only, or too short."""
     problems = [
         f"  {name}: no sequence of this name in {str(path)!r}"
         for path, side, other in zip(paths[::-1], sides, sides[::-1])
@@ -127,7 +128,7 @@ def _check_sequences(paths, sides, num_frames):
 
 
 def _starts(names, num_frames):
-    """Where parts of `num_frames` frames of one sequence begin in the list of all frames."""
+    """Returns the first frames of the clips of one sequence, as positions in the list of all frames."""
     return np.array([i for i in range(len(names) - num_frames + 1) if names[i] == names[i + num_frames - 1]], "int32")
 
 

@@ -1,7 +1,7 @@
 """Tools for the latent space: interpolation, arithmetic, truncation, nearest neighbours, projection.
 
-The way back leads from images to latents (`project`, `project_to_styles`), or from the features of any network to
-images (`invert`).
+`project` and `project_to_styles` find latents of given images. `invert` finds images with given features of any
+network.
 """
 
 from kerasgan.latent.directions import directions

@@ -1,4 +1,4 @@
-"""Directions in which images change most."""
+"""Latent directions of the largest change."""
 
 import keras
 import numpy as np
@@ -7,24 +7,24 @@ from kerasgan.latent.drawing import check_has_latents
 
 
 def directions(model, count=5, layers=None):
-    """Finds the directions in which a generator's first weights answer most: SeFa (Shen & Zhou 2021).
+    """Finds the latent directions with the largest effect on the first layer of a generator: SeFa (Shen & Zhou 2021).
 
-    https://arxiv.org/abs/2007.06600, equation 5: the eigenvectors of A^T A of the largest eigenvalues, where A maps
-    the latents to the first features. They need no data and no training. Of a model of styles, A joins the affine maps
-    from w to the styles of all chosen layers, and the directions are those of w.
+    https://arxiv.org/abs/2007.06600, equation 5: the eigenvectors of A^T A with the largest eigenvalues, where A maps
+    the latents to the first features. The method needs no data and no training. For a style-based model, A contains the
+    affine maps from w to the styles of all chosen layers, and the directions are directions of w.
 
     Args:
-        model: a model that draws images from latents, or by styles.
+        model: a model that draws images from latents, or a style-based model.
         count: int. Default 5.
-        layers: of models of styles, the layers whose styles may change: a range or a list of ints. Defaults to all.
+        layers: for style-based models, the layers to consider: a range or a list of ints. Defaults to all.
 
     Returns:
-        float32 array (count, latent_dim) or (count, style_dim), rows of length 1, the one of most change first.
-        `plots.labelled_grid(decode(model, latents[0] + np.linspace(-3, 3, 7)[:, None] * it[:, None]))` is the picture;
-        of a model of styles with w and `model.synthesize` in place of latents and `decode`.
+        float32 array (count, latent_dim) or (count, style_dim), rows of length 1, largest effect first. To plot them:
+        `plots.labelled_grid(decode(model, latents[0] + np.linspace(-3, 3, 7)[:, None] * it[:, None]))`. For a
+        style-based model, use w and `model.synthesize` instead of latents and `decode`.
 
     Raises:
-        ValueError: for a model whose latents meet no weights first, or an argument out of its range.
+        ValueError: if the latents do not enter a dense layer or a convolution first, or an argument is out of range.
 
     Example:
 
@@ -34,7 +34,7 @@ def directions(model, count=5, layers=None):
     """
     styles = hasattr(model, "synthesize")
     if layers is not None and not styles:
-        raise ValueError(f"`layers` is for models of styles. Received: {layers!r} for a {type(model).__name__}")
+        raise ValueError(f"`layers` is for style-based models. Received: {layers!r} for a {type(model).__name__}")
     maps = _affine_maps(model, layers) if styles else [_first_kernel(model)]
     matrix = np.concatenate(maps, axis=1).astype("float64")
     if not 1 <= count <= len(matrix):
@@ -42,7 +42,7 @@ def directions(model, count=5, layers=None):
     _, vectors = np.linalg.eigh(matrix @ matrix.T)
     vectors = vectors[:, ::-1].T[:count]
     largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=1)[:, None], axis=1)
-    return (vectors * np.sign(largest)).astype("float32")  # an eigenvector has no sign of its own
+    return (vectors * np.sign(largest)).astype("float32")  # fixes the sign, which is arbitrary
 
 
 def _affine_maps(model, layers):
@@ -67,16 +67,16 @@ def _first_kernel(model):
     layer = _first_layer(model.sampler())
     if layer is None:
         raise ValueError(
-            "The latents must reach a dense layer or a convolution first. Received: a generator of "
-            f"{type(model).__name__} in which they do not"
+            "The first layer after the latents must be a dense layer or a convolution. Received: another generator of "
+            f"{type(model).__name__}"
         )
     kernel = np.asarray(layer.kernel)
     kernel = np.moveaxis(kernel, -1 if isinstance(layer, keras.layers.Conv2DTranspose) else -2, 0)
-    return kernel.reshape((len(kernel), -1))[: model.latent_dim]  # behind them may be a condition
+    return kernel.reshape((len(kernel), -1))[: model.latent_dim]  # a condition may follow the latents
 
 
 def _first_layer(network):
-    """Returns the first layer with a kernel on the way of a network's first input, or None."""
+    """Returns the first layer with a kernel that a network's first input enters, or None."""
     reached = {id(network.inputs[0])}
     for operation in network.operations:
         for node in operation._inbound_nodes:
@@ -84,7 +84,7 @@ def _first_layer(network):
                 continue
             if isinstance(operation, keras.Model):
                 return _first_layer(operation)
-            operation = getattr(operation, "layer", operation)  # of a wrapper
+            operation = getattr(operation, "layer", operation)  # the layer of a wrapper
             if hasattr(operation, "kernel"):
                 return operation
             if getattr(operation, "weights", ()):

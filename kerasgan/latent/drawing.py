@@ -4,20 +4,20 @@ import numpy as np
 
 
 def decode(model, latents, condition=None, batch_size=64):
-    """Turns latents into images, with the model's other inputs, such as labels.
+    """Draws images from latents and other inputs of the model, such as labels.
 
     Args:
         model: a model that draws images from latents.
         latents: (..., latent_dim).
-        condition: what a conditional model is to draw. Label models: a label, labels (n,), or a dict of these by name.
-            Text models: a string, strings or text vectors, which take turns. Defaults to none.
+        condition: the condition of a conditional model. For label models: a label, labels (n,), or a dict of these by
+            name. For text models: a string, strings or text vectors, which are used in turn. Defaults to none.
         batch_size: int. Defaults to 64.
 
     Returns:
-        float32 array (..., height, width, channels) in [-1, 1]. `plots.image_grid(it)` is the picture.
+        float32 array (..., height, width, channels) in [-1, 1]. To plot it: `plots.image_grid(it)`.
 
     Raises:
-        ValueError: for a model of translation, a missing or superfluous condition, or latents of another length.
+        ValueError: for a translator, a missing or unexpected condition, or latents of another length.
 
     Example:
 
@@ -61,7 +61,7 @@ def condition_inputs(model, condition, count):
         values = values.astype("int32" if values.dtype.kind in "iub" else "float32")
         return np.broadcast_to(values, (count, *values.shape[1:]))
 
-    # `rows` has stretched single values; what has another number of rows than the latents does not stretch.
+    # `rows` has repeated single values. Other numbers of rows must match the latents.
     _, condition = model.unpack((None, {k: rows(v) for k, v in _by_name(model, condition).items()}))
     model._check_condition(condition)
     return list(condition)
@@ -72,19 +72,19 @@ def _by_name(model, condition):
 
 
 def map_to_styles(model, latents, condition=None):
-    """Maps latents (n, latent_dim) to w (n, style_dim); `condition` as in `decode`."""
+    """Maps latents (n, latent_dim) to w (n, style_dim). `condition` is as in `decode`."""
     return model.map(latents, tuple(condition_inputs(model, condition, len(latents))))
 
 
 def of_seeds(model, seeds):
-    """Returns the first latent of each seed: that of `model.generate(1, seed=seed)`.
+    """Returns the first latent of each seed, which `model.generate(1, seed=seed)` uses.
 
     Args:
         model: a model that draws images from latents.
         seeds: list of ints.
 
     Returns:
-        float32 array (len(seeds), latent_dim). `plots.image_grid(decode(model, it))` is the picture.
+        float32 array (len(seeds), latent_dim). To plot it: `plots.image_grid(decode(model, it))`.
     """
     check_has_latents(model)
     return np.concatenate([model.sample_latents(1, seed) for seed in seeds])

@@ -1,4 +1,4 @@
-"""Inversion of features: images that give the same features at a layer of a network."""
+"""Feature inversion: images with given features at a layer of a network."""
 
 import math
 from typing import NamedTuple
@@ -10,17 +10,17 @@ import tensorflow as tf
 from kerasgan.arguments import positive_int
 from kerasgan.data import checks
 
-# Rate and number of steps (figure 6's, in the authors' experiment_cnn.m).
+# Rates and numbers of steps (figure 6, in the authors' experiment_cnn.m).
 STAGES = ((0.004, 100), (0.0004, 200), (0.00004, 100))
 MOMENTUM = 0.9
 GREY_LEVELS = 127.5  # the paper's constants are for pixels from -127.5 to 127.5
 
 
 class Inversion(NamedTuple):
-    """Images found for features, of each row the best first.
+    """Images found for given features. In each row, the best image is first.
 
     Attributes:
-        images: float32 array (n, restarts, height, width, channels), about in [-1, 1]: nothing clips them.
+        images: float32 array (n, restarts, height, width, channels), approximately in [-1, 1]. They are not clipped.
         errors: float32 array (n, restarts), |Phi(x) - Phi_0| / |Phi_0| of these images.
         history: float32 array (steps, n, restarts), the errors before each step.
     """
@@ -31,15 +31,15 @@ class Inversion(NamedTuple):
 
 
 def total_variation(images, power=2.0):
-    """The total variation of each image (Mahendran & Vedaldi 2015, https://arxiv.org/abs/1412.0035, section 3.2).
+    """Returns the total variation of each image (Mahendran & Vedaldi 2015, section 3.2).
 
-    sum over pixels and channels of ((x[i, j+1] - x[i, j])^2 + (x[i+1, j] - x[i, j])^2)^(power / 2), with the last row
-    and the last column repeated.
+    https://arxiv.org/abs/1412.0035. It is the sum over pixels and channels of
+    ((x[i, j+1] - x[i, j])^2 + (x[i+1, j] - x[i, j])^2)^(power / 2), with the last row and the last column repeated.
 
     Args:
         images: float (n, height, width, channels).
-        power: float above 0, beta. 1 is the usual total variation; 2, the paper's for inversion, blurs edges more and
-            makes fewer spikes. Default 2.
+        power: float above 0, beta. 1 is the usual total variation. 2, which the paper uses for inversion, blurs edges
+            more and gives fewer spikes. Default 2.
 
     Returns:
         float tensor (n,).
@@ -55,7 +55,7 @@ def total_variation(images, power=2.0):
     down = tf.pad(images[:, 1:] - images[:, :-1], [[0, 0], [0, 1], [0, 0], [0, 0]])
     squares = tf.square(right) + tf.square(down)
     if power != 2:
-        even = squares == 0  # where the power has no gradient
+        even = squares == 0  # the power has no gradient at 0
         squares = tf.where(even, tf.zeros_like(squares), tf.where(even, tf.ones_like(squares), squares) ** (power / 2))
     return tf.reduce_sum(squares, axis=(1, 2, 3))
 
@@ -77,45 +77,45 @@ def invert(
     seed=0,
     verbose=1,
 ):
-    """Searches for images that have given features at a layer (Mahendran & Vedaldi 2015).
+    """Finds images with given features at a layer (Mahendran & Vedaldi 2015, https://arxiv.org/abs/1412.0035).
 
-    https://arxiv.org/abs/1412.0035: what differs among the images that it finds is what the layer does not tell.
-    Gradient descent with momentum minimises, from noise,
+    Differences between the images found for the same features show what the layer does not encode. Gradient descent
+    with momentum starts from noise and minimises
 
         |Phi(x) - Phi_0|^2 / |Phi_0|^2 + (alpha_weight / 2 |x|_alpha^alpha + tv_weight / 2 TV(x)) / sigma^2
 
-    (equation 1 with the terms of sections 3.1 and 3.2), where pixels x run from -127.5 to 127.5 and sigma is the norm
-    of an image of the given contrast. The descent is that of sigma^2 times this; its momentum of 0.9 starts anew in
-    each stage.
+    (equation 1 with the terms of sections 3.1 and 3.2), where pixels x are from -127.5 to 127.5 and sigma is the norm
+    of an image with the given contrast. The gradient is that of sigma^2 times this objective. The momentum of 0.9 is
+    reset in each stage.
 
-    The default weights are the paper's for the first layers of a network of 227 pixels; it has `tv_weight=10` for the
-    middle layers and 100 for the last. Neighbouring pixels of small images differ more, so that they need less: 0.001
-    to 0.1 for 28 pixels.
+    The default weights are those of the paper for the first layers of a network with images of 227 pixels. The paper
+    uses `tv_weight=10` for the middle layers and 100 for the last ones. Neighbouring pixels of small images differ
+    more, so smaller weights are needed: 0.001 to 0.1 for 28 pixels.
 
     Args:
-        network: `keras.Model` of images in [-1, 1]. For one of other values put a `keras.layers.Rescaling` before it.
-        images: (n, height, width, channels) in [-1, 1], whose features are to be inverted.
+        network: `keras.Model` of images in [-1, 1]. For another range, put a `keras.layers.Rescaling` before it.
+        images: (n, height, width, channels) in [-1, 1]. Their features are inverted.
         layer: the name or the index of a layer of a functional or sequential network. Default: the network's output.
-        features: (n, ...) float, the features instead of `images`, where there are only these.
-        region: which neurons count: an int k for the k x k in the centre (figure 9 has 5), or a bool array that
-            broadcasts to the shape of an image's features. Default: all.
+        features: (n, ...) float, the features to invert, instead of `images`.
+        region: the neurons to match: an int k for the central k x k (figure 9 uses 5), or a bool array that broadcasts
+            to the shape of an image's features. Default: all.
         tv_weight: float, lambda_TV. Default 1.
         tv_power: float above 0, beta. Default 2.
         alpha_weight: float, lambda_alpha. Default 8e-10.
-        alpha: float above 1. Default 6, which keeps pixels in their range more than it pulls them to 0.
-        contrast: float, the root mean square of a typical image in [-1, 1], and of the noise. Default 0.5, that of
+        alpha: float above 1. Default 6, which bounds the range of pixels rather than pulling them to 0.
+        contrast: float, the root mean square of a typical image in [-1, 1], and of the noise. Default 0.5, as in
             photographs.
-        stages: list of (rate, steps). Default ((0.004, 100), (0.0004, 200), (0.00004, 100)), figure 6's.
-        restarts: int, images that are searched for each row, from noises of their own. Default 4.
-        seed: int, of the noise. Default 0.
+        stages: list of (rate, steps). Default ((0.004, 100), (0.0004, 200), (0.00004, 100)), as in figure 6.
+        restarts: int, the number of images for each row, each from its own noise. Default 4.
+        seed: int, the seed of the noise. Default 0.
         verbose: 1 (default) shows a progress bar, 0 none.
 
     Returns:
-        `Inversion`. `plots.image_grid(found.images)` is the picture.
+        `Inversion`. To plot it: `plots.image_grid(found.images)`.
 
     Raises:
         ValueError: if the network has no such layer, `features` or `images` do not fit, the features are all 0, or the
-            descent runs away.
+            descent diverges.
 
     Example:
 
@@ -139,7 +139,7 @@ def invert(
     wanted = np.repeat(wanted * mask, restarts, axis=0)
     norms = np.linalg.norm(wanted.reshape((len(wanted), -1)), axis=1)
     if not norms.min() > 0:
-        raise ValueError("The features that count are all 0, so any image fits. Remedy: another `layer` or `region`.")
+        raise ValueError("The features are all 0, so every image matches. Remedy: another `layer` or `region`.")
 
     sigma = contrast * GREY_LEVELS * math.sqrt(math.prod(shape))
     noise = np.random.default_rng(seed).normal(size=(len(wanted), *shape)).astype("float32")
@@ -163,7 +163,7 @@ def invert(
 
 
 def _descend(start, terms, scale, stages, verbose):
-    """Gradient descent with momentum from `start`; `terms` gives each image's squared error and its penalty.
+    """Gradient descent with momentum from `start`. `terms` returns the squared error and the penalty of each image.
 
     Returns:
         A tensor of images, and the squared errors before each step, (steps, images).
@@ -175,10 +175,10 @@ def _descend(start, terms, scale, stages, verbose):
         with tf.GradientTape(watch_accessed_variables=False) as tape:
             tape.watch(x)
             errors, penalty = terms(x)
-            loss = tf.reduce_sum(scale * errors + penalty)  # a sum: each image has its own descent
+            loss = tf.reduce_sum(scale * errors + penalty)  # a sum, so that images are independent
         velocity.assign(MOMENTUM * velocity - rate * tape.gradient(loss, x))
         x.assign_add(velocity)
-        # A rectifier makes 0 of NaN, so that the errors alone would not tell.
+        # ReLU turns NaN into 0, so the errors may stay finite.
         return tf.where(tf.reduce_all(tf.math.is_finite(x), axis=(1, 2, 3)), errors, float("nan"))
 
     history, bar = [], keras.utils.Progbar(sum(steps for _, steps in stages), verbose=verbose, unit_name="step")
@@ -188,7 +188,7 @@ def _descend(start, terms, scale, stages, verbose):
             history.append(step(tf.constant(rate, tf.float32)).numpy())
             if not np.isfinite(history[-1]).all():
                 raise ValueError(
-                    f"The descent has run away at step {len(history)}, at a rate of {rate}. "
+                    f"The descent diverged at step {len(history)}, at a rate of {rate}. "
                     "Remedy: smaller rates in `stages`, or a smaller `tv_weight`."
                 )
             bar.update(len(history), [("error", float(np.sqrt(history[-1]).mean()))] if verbose else None)
@@ -215,8 +215,8 @@ def _features_of(network, layer):
     if layer is not None:
         if not getattr(network, "inputs", None):
             raise ValueError(
-                f"Layers of {type(network).__name__}, which is written as a class, cannot be looked into. Remedy: pass "
-                "one of the functional networks inside it, such as `model.encoder`, or leave `layer` out."
+                f"Layers of a subclassed model ({type(network).__name__}) cannot be inspected. Remedy: pass one of the "
+                "functional networks inside it, such as `model.encoder`, or omit `layer`."
             )
         names = [each.name for each in network.layers]
         if layer not in names and layer not in range(-len(names), len(names)):
@@ -227,12 +227,12 @@ def _features_of(network, layer):
         inputs, outputs = network.inputs, network.outputs
         if len(inputs) > 1 or len(outputs) > 1:
             raise ValueError(f"`network` must have one input and `layer` one output. Received: {inputs} and {outputs}")
-        network = keras.Model(inputs[0], outputs[0])  # whatever structure its constructor was given them in
+        network = keras.Model(inputs[0], outputs[0])  # independent of the structure of its inputs and outputs
     return lambda images: network(images, training=False)
 
 
 def _target(network, describe, images, features):
-    """Returns the shape of an image, and the features that are wanted."""
+    """Returns the shape of an image, and the target features."""
     if (images is None) == (features is None):
         raise ValueError("Exactly one of `images` and `features` must be given.")
     shape = tuple(getattr(network, "input_shape", (None,) * 4)[1:])
@@ -240,24 +240,24 @@ def _target(network, describe, images, features):
         images = np.asarray(images)
         checks.check_images(images, check_range=False)
         if len(shape) != 3 or any(None not in pair and pair[0] != pair[1] for pair in zip(shape, images.shape[1:])):
-            raise ValueError(f"`images` must have the shape (n, *{shape}) of the network's. Received: {images.shape}")
+            raise ValueError(f"`images` must have the shape (n, *{shape}), as the network. Received: {images.shape}")
         return images.shape[1:], np.asarray(tf.cast(describe(images), tf.float32))
     if len(shape) != 3 or None in shape:
         raise ValueError(
-            f"`features` alone need a network of one known image size. Received: one of images {shape}. Remedy: build "
-            "it with an `Input` of that size, or pass `images`."
+            f"`features` need a network with a fixed image size. Received: a network of images {shape}. Remedy: build "
+            "it with an `Input` of fixed size, or pass `images`."
         )
     features = np.asarray(features, "float32")
     expected = tuple(describe(np.zeros((1, *shape), "float32")).shape[1:])
     if features.shape[1:] != expected or len(features) == 0:
-        raise ValueError(f"`features` must have the shape (n, *{expected}) of the layer's. Received: {features.shape}")
+        raise ValueError(f"`features` must have the shape (n, *{expected}), as the layer. Received: {features.shape}")
     if not np.isfinite(features).all():
         raise ValueError("`features` must be finite. Received: NaN or infinite values")
     return shape, features
 
 
 def _mask(region, shape):
-    """Returns which of the features of `shape` count, as floats that broadcast to it."""
+    """Returns the mask of the features to match, as floats that broadcast to `shape`."""
     if region is None:
         return np.ones((1,) * len(shape), "float32")
     if isinstance(region, np.ndarray) or isinstance(region, (list, tuple)):
@@ -274,7 +274,7 @@ def _mask(region, shape):
         return mask.astype("float32")
     side = positive_int("region", region)
     if len(shape) != 3 or side > min(shape[:2]):
-        raise ValueError(f"`region={side}` needs feature maps of at least that size. Received: features of {shape}")
+        raise ValueError(f"`region={side}` needs feature maps of at least this size. Received: features of {shape}")
     mask = np.zeros((*shape[:2], 1), "float32")
     top, left = ((whole - side) // 2 for whole in shape[:2])
     mask[top : top + side, left : left + side] = 1

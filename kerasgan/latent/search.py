@@ -1,4 +1,4 @@
-"""Nearest training images of samples, and latents of given images."""
+"""Finds the nearest training images of samples, and the latents of given images."""
 
 from typing import NamedTuple
 
@@ -26,26 +26,30 @@ class Neighbours(NamedTuple):
 
     @property
     def ratios(self):
-        """Each sample's nearest distance over the mean of its k, (n,): near 1, no image stands out; near 0, a copy."""
+        """Returns each sample's nearest distance divided by the mean of its k distances, (n,).
+
+        A ratio near 0 is a copy. Near 1, no training image stands out.
+        """
         mean = self.distances.mean(axis=1)
         return np.divide(self.distances[:, 0], mean, out=np.zeros_like(mean), where=mean > 0)
 
 
 def nearest_neighbours(images, training, k=5, extractor=None, batch_size=64):
-    """Finds the training images nearest to samples, to see whether the generator has memorized them.
+    """Finds the training images nearest to samples, to detect memorization.
 
-    The training images are read batch by batch and only the nearest are kept.
+    The training images are read in batches, and only the nearest ones are kept.
 
     Args:
         images: float array (n, height, width, channels) in [-1, 1].
-        training: such an array of training images, or a dataset of batches of them (of tuples the first entry counts).
-        k: int, how many. Default 5.
-        extractor: what to compare: anything `metrics.get_extractor` takes. Default: the pixels, which find copies, but
-            not shifted ones.
+        training: array of training images, or a dataset of batches of them (if elements are tuples, the first entry is
+            used).
+        k: int, the number of neighbours. Default 5.
+        extractor: the features to compare, anything that `metrics.get_extractor` accepts. Default: the pixels, which
+            find copies, but not shifted ones.
         batch_size: int. Default 64.
 
     Returns:
-        `Neighbours`. `plots.labelled_grid(np.concatenate([images[:, None], found.images], axis=1))` is the picture.
+        `Neighbours`. To plot them: `plots.labelled_grid(np.concatenate([images[:, None], found.images], axis=1))`.
 
     Raises:
         ValueError: if there are fewer than k training images.
@@ -72,7 +76,7 @@ def nearest_neighbours(images, training, k=5, extractor=None, batch_size=64):
         training = np.split(training, range(batch_size, len(training), batch_size))
     for batch in training:
         batch = np.asarray(batch[0] if isinstance(batch, (tuple, list)) else batch, "float32")
-        # Differences, and not |x|^2 - 2xy + |y|^2: the distance of a copy must be 0.
+        # Differences instead of |x|^2 - 2xy + |y|^2, so that the distance of a copy is exactly 0.
         distances = np.stack([np.linalg.norm(wanted - one, axis=1) for one in features(batch)], axis=1)
         near = np.argsort(distances, axis=1, kind="stable")[:, :k]
         found = np.take_along_axis(distances, near, axis=1), seen + near, batch[near]
@@ -91,7 +95,7 @@ class Projection(NamedTuple):
 
     Attributes:
         latents: float32 array (n, latent_dim).
-        images: float32 array (n, height, width, channels), what the generator makes of them.
+        images: float32 array (n, height, width, channels), the images that the generator draws from them.
         errors: float32 array (n,), mean squared errors of the pixels.
     """
 
@@ -103,31 +107,30 @@ class Projection(NamedTuple):
 def project(
     model, images, steps=300, learning_rate=0.05, starts=4, prior_weight=1e-3, features=None, condition=None, seed=0
 ):
-    """Searches for the latents from which the generator draws given images.
+    """Finds latents from which the generator draws given images.
 
-    Adam descends the mean squared error of the pixels, or of features, from several random latents at once, and the
-    best one counts (Lipton & Tripathi 2017, https://arxiv.org/abs/1702.04782, with `starts` as their restarts).
-    Images that a generator made are found again more or less closely; what of a real image it cannot make is what it
-    has not learned.
+    Adam minimises the mean squared error of pixels or features from several random latents, and the best result is
+    returned (Lipton & Tripathi 2017, https://arxiv.org/abs/1702.04782, with `starts` as their restarts). Generated
+    images are usually recovered well. For real images, the error shows what the generator has not learned.
 
     Args:
         model: a model that draws images from latents.
         images: (n, height, width, channels) in [-1, 1].
         steps: int. Default 300.
-        learning_rate: float. Adam's. Default 0.05.
-        starts: int, random latents to begin from, for each image. Default 4.
-        prior_weight: float. Weight of |z|^2 / latent_dim, which keeps normal latents where the generator knows them.
-            Default 1e-3. Uniform latents are clipped to [-1, 1] instead.
+        learning_rate: float, the rate of Adam. Default 0.05.
+        starts: int, the number of random initial latents for each image. Default 4.
+        prior_weight: float. Weight of |z|^2 / latent_dim, which keeps normal latents in the range of the prior. Default
+            1e-3. Uniform latents are clipped to [-1, 1] instead.
         features: images -> features to compare instead of pixels, a `keras.Model` or a callable made of TensorFlow
             operations. Default: the pixels.
         condition: as in `decode`, the same for all images.
-        seed: int, of the first latents. Default 0.
+        seed: int, the seed of the initial latents. Default 0.
 
     Returns:
-        `Projection`. `plots.labelled_grid(np.stack([images, found.images], axis=1))` is the picture.
+        `Projection`. To plot it: `plots.labelled_grid(np.stack([images, found.images], axis=1))`.
 
     Raises:
-        ValueError: if the images are not the model's.
+        ValueError: if the images do not have the model's shape.
 
     Example:
 
@@ -156,7 +159,7 @@ def project(
 
 
 def _descend(latents, draw, targets, describe, uniform, steps, learning_rate, prior_weight):
-    """Moves `latents`; returns what `draw` makes of them, the errors of its pixels, and those of what is compared."""
+    """Optimizes `latents`. Returns the images drawn from them, their pixel errors, and their errors in the features."""
     wanted = tf.cast(describe(targets), tf.float32)
     optimizer = keras.optimizers.Adam(learning_rate)
     optimizer.build([latents])
@@ -169,7 +172,7 @@ def _descend(latents, draw, targets, describe, uniform, steps, learning_rate, pr
         for _ in tf.range(steps):
             with tf.GradientTape(watch_accessed_variables=False) as tape:
                 tape.watch(latents)
-                # A sum: each latent has its own descent.
+                # A sum, so that latents are independent.
                 loss = tf.reduce_sum(error(tf.cast(describe(draw()), tf.float32), wanted))
                 if not uniform:
                     loss += prior_weight * tf.reduce_sum(tf.reduce_mean(tf.square(latents), axis=1))

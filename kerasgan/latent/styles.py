@@ -1,4 +1,4 @@
-"""Latents of style-based generators: mixtures of two images' styles, and the w of given images."""
+"""Latents of style-based generators: style mixing, and projection of images to w."""
 
 import keras
 import numpy as np
@@ -11,22 +11,22 @@ from kerasgan.layers import Noise
 
 
 def mixing_grid(model, sources, destinations, layers):
-    """Draws every destination with some layers' styles taken from every source (Karras et al. 2019, figure 3).
+    """Draws every destination with the styles of some layers taken from every source (Karras et al. 2019, figure 3).
 
-    https://arxiv.org/abs/1812.04948. The first layers decide about pose and shape, the last ones about colours.
+    https://arxiv.org/abs/1812.04948. The first layers determine pose and shape, the last ones colours.
 
     Args:
-        model: a model of styles, such as `kerasgan.StyleGAN2`.
-        sources: float (n, style_dim), w as of `model.map`.
+        model: a style-based model, such as `kerasgan.StyleGAN2`.
+        sources: float (n, style_dim), w as returned by `model.map`.
         destinations: float (m, style_dim).
-        layers: the layers that take the source's styles: a range or a list of ints.
+        layers: the layers that get the styles of the source: a range or a list of ints.
 
     Returns:
         float32 array (m + 1, n + 1, height, width, channels) in [-1, 1]: the sources in the first row, the destinations
-        in the first column, and black in the corner. `plots.image_grid(it)` is the picture.
+        in the first column, and black in the corner. To plot it: `plots.image_grid(it)`.
 
     Raises:
-        ValueError: for a model without styles, or a layer that it does not have.
+        ValueError: if the model is not style-based, or a layer does not exist.
 
     Example:
 
@@ -53,30 +53,30 @@ def mixing_grid(model, sources, destinations, layers):
 def project_to_styles(
     model, images, features=None, steps=1000, learning_rate=0.1, noise_weight=1e5, condition=None, seed=0
 ):
-    """Searches the w, and the noise, from which a generator of styles makes given images (Karras et al. 2020).
+    """Finds w and noise from which a style-based generator draws given images (Karras et al. 2020).
 
-    https://arxiv.org/abs/1912.04958, appendix D. Adam descends the mean squared error of features from the mean w. Its
-    rate rises over the first twentieth of the steps and falls over the last quarter. Random numbers added to w explore
-    its surroundings in the first three quarters. A regulariser keeps the noise pictures from taking in what w should
-    hold: the squares of their correlations with themselves, shifted by a pixel, at every size.
+    https://arxiv.org/abs/1912.04958, appendix D. Adam minimises the mean squared error of features, starting at the
+    mean w. Its rate rises over the first twentieth of the steps and falls over the last quarter. In the first three
+    quarters, random numbers are added to w to explore its neighbourhood. A regularizer prevents the noise maps from
+    encoding the image: the squared correlations of each map with itself, shifted by a pixel, at every resolution.
 
     Args:
-        model: a model of styles, such as `kerasgan.StyleGAN2`.
+        model: a style-based model, such as `kerasgan.StyleGAN2`.
         images: (n, height, width, channels) in [-1, 1].
         features: images -> features to compare, a `keras.Model` or a callable made of TensorFlow operations. The paper
-            takes LPIPS. Defaults to the pixels.
+            uses LPIPS. Defaults to the pixels.
         steps: int. Defaults to 1000.
-        learning_rate: float, the highest. Defaults to 0.1.
-        noise_weight: float. Of the regulariser. Defaults to 1e5.
+        learning_rate: float, the maximum rate. Defaults to 0.1.
+        noise_weight: float. Weight of the regularizer. Defaults to 1e5.
         condition: as in `decode`, the same for all images.
         seed: int. Defaults to 0.
 
     Returns:
-        `Projection` with w, (n, style_dim), as its latents; its images are made with the noise that was found.
-        `plots.labelled_grid(np.stack([images, found.images], axis=1))` is the picture.
+        `Projection` with w, (n, style_dim), as latents. Its images are drawn with the noise that was found. To plot it:
+        `plots.labelled_grid(np.stack([images, found.images], axis=1))`.
 
     Raises:
-        ValueError: for a model without styles, or images that are not the model's.
+        ValueError: if the model is not style-based, or the images do not have its shape.
 
     Example:
 
@@ -106,14 +106,14 @@ def project_to_styles(
             _descend(synthesis, model.num_layers, point, noise, image[None], describe, schedule, explore, noise_weight)
             made = model.synthesize(point.numpy())[0]
             found.append((point.numpy()[0], made, np.mean(np.square(made - image))))
-    finally:  # the model draws as before
+    finally:  # restores the model's noise
         for picture, value in zip(noise, kept):
             picture.assign(value)
     return Projection(*(np.stack(part).astype("float32") for part in zip(*found)))
 
 
 def _descend(synthesis, num_layers, point, noise, image, describe, schedule, explore, noise_weight):
-    """Moves `point`, and the pictures of noise, which keep mean 0 and variance 1."""
+    """Optimizes `point` and the noise maps, which keep mean 0 and variance 1."""
     variables = [point, *(picture.value if hasattr(picture, "value") else picture for picture in noise)]
     wanted = tf.cast(describe(tf.constant(image)), tf.float32)
     optimizer = keras.optimizers.Adam(1.0)
@@ -137,16 +137,17 @@ def _descend(synthesis, num_layers, point, noise, image, describe, schedule, exp
 
 
 def noise_correlation(picture):
-    """The regulariser of noise: squared means of its products with itself, shifted by one pixel down and right.
+    """Returns the noise regularizer (Karras et al. 2020, appendix D).
 
-    They are summed over the sizes from the picture's own down to 8 pixels, by averages of 2x2 pixels times 2, which
-    keep the variance of white noise (Karras et al. 2020, appendix D).
+    It is the squared mean of the products of a noise map with itself, shifted by one pixel down and right, summed over
+    resolutions down to 8 pixels. Each resolution is the average of 2x2 pixels times 2, which keeps the variance of
+    white noise.
 
     Args:
         picture: float tensor (height, width, 1).
 
     Returns:
-        A scalar; about 0 of white noise.
+        A scalar, about 0 for white noise.
     """
     x, total = tf.convert_to_tensor(picture)[None], 0.0
     while True:
@@ -170,5 +171,5 @@ def _exploration(steps, amount):
 def check_has_styles(model):
     if not hasattr(model, "synthesize"):
         raise ValueError(
-            f"`model` must draw images by styles, as StyleGAN and StyleGAN2 do. Received: {type(model).__name__}"
+            f"`model` must be style-based, such as StyleGAN or StyleGAN2. Received: {type(model).__name__}"
         )

@@ -4,17 +4,18 @@ import numpy as np
 
 
 def group_means(latents, groups):
-    """Averages the latents of each group, which leaves what its images have in common.
+    """Averages the latents of each group, which keeps what its images have in common.
 
-    Single latents do not add up to anything; averages of three already do (Radford et al. 2016, section 6.3.2).
+    Latent arithmetic works with averages of three latents, but not with single ones (Radford et al. 2016, section
+    6.3.2).
 
     Args:
         latents: (n, latent_dim).
-        groups: (n,), the group of each: labels, or a yes or no of an attribute, by a classifier or by eye.
+        groups: (n,), the group of each latent, such as labels or an attribute.
 
     Returns:
-        dict of group -> float32 array (latent_dim,).
-        `plots.labelled_grid(decode(model, [[*it.values()]]), columns=[*it])` is the picture.
+        dict of group -> float32 array (latent_dim,). To plot them:
+        `plots.labelled_grid(decode(model, [[*it.values()]]), columns=[*it])`.
 
     Example:
 
@@ -34,12 +35,12 @@ def arithmetic(plus, minus=(), length=None):
     """Adds and subtracts latents: smiling woman - woman + man = smiling man (Radford et al. 2016, section 6.3.2).
 
     Args:
-        plus, minus: lists of latents (latent_dim,), best averages by `group_means`.
-        length: float. The sum is stretched to it: averages are short, and a generator knows latents of about
-            `sqrt(latent_dim)` (normal) or `sqrt(latent_dim / 3)` (uniform). Defaults to leaving the sum as it is.
+        plus, minus: lists of latents (latent_dim,), preferably averages by `group_means`.
+        length: float. The sum is scaled to this length. Averages are short, while the latents of training have a length
+            of about `sqrt(latent_dim)` (normal) or `sqrt(latent_dim / 3)` (uniform). Defaults to no scaling.
 
     Returns:
-        float32 array (latent_dim,). `plots.labelled_grid(decode(model, [[*plus, *minus, it]]))` is the picture.
+        float32 array (latent_dim,). To plot it: `plots.labelled_grid(decode(model, [[*plus, *minus, it]]))`.
 
     Example:
 

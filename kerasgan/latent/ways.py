@@ -11,8 +11,8 @@ def lerp(start, end, t):
         t: float, or array (n,) of them. 0 is `start`, 1 is `end`.
 
     Returns:
-        float32 array of the points' shape; for an array `t` with a first axis of n. Of that,
-        `plots.image_grid(decode(model, it))` is the picture.
+        float32 array of the shape of the points, or with a first axis of n for an array `t`. To plot the latter:
+        `plots.image_grid(decode(model, it))`.
 
     Example:
 
@@ -26,21 +26,21 @@ def lerp(start, end, t):
 def slerp(start, end, t):
     """Interpolates between two points along a great circle (White 2016, https://arxiv.org/abs/1609.04468, section 2.1).
 
-    Normal latents of many dimensions all have about the same length: sqrt(latent_dim), give or take 0.7. Half-way on
-    the straight line between two of them the length is only sqrt(latent_dim / 2), where a generator has hardly ever
-    been. On the arc the length goes evenly from one end's to the other's. Uniform latents fill a cube, which the arc
-    leaves and the straight line does not: for them take `lerp`.
+    Normal latents of many dimensions all have about the same length, sqrt(latent_dim) with a standard deviation of 0.7.
+    Half-way on the straight line between two of them, the length is only sqrt(latent_dim / 2), which is rare in
+    training. On the great circle, the length changes linearly between those of the end points. Uniform latents fill a
+    cube, which the great circle leaves: use `lerp` for them.
 
     Args:
         start, end: float arrays of one shape, (..., latent_dim).
         t: float, or array (n,) of them. 0 is `start`, 1 is `end`.
 
     Returns:
-        float32 array of the points' shape; for an array `t` with a first axis of n. Of that,
-        `plots.image_grid(decode(model, it))` is the picture.
+        float32 array of the shape of the points, or with a first axis of n for an array `t`. To plot the latter:
+        `plots.image_grid(decode(model, it))`.
 
     Raises:
-        ValueError: for a point at 0, which has no direction, and for opposite points, between which no arc is shortest.
+        ValueError: for a point at 0, which has no direction, or opposite points, which have no unique shortest arc.
 
     Example:
 
@@ -54,7 +54,7 @@ def slerp(start, end, t):
     cosine = np.clip((start * end).sum(axis=-1, keepdims=True) / (lengths[0] * lengths[1]), -1, 1)
     angle = np.arccos(cosine)
     if (np.pi - angle < 1e-6).any():
-        raise ValueError("`start` and `end` must not be opposite: no arc between them is shortest. Use `lerp`.")
+        raise ValueError("`start` and `end` must not be opposite, as the arc is not unique. Remedy: use `lerp`.")
     small = angle < 1e-6  # the limit is the straight line
     sine = np.where(small, 1, np.sin(angle))
     weights = [np.where(small, 1 - t, np.sin((1 - t) * angle) / sine), np.where(small, t, np.sin(t * angle) / sine)]
@@ -65,7 +65,7 @@ def slerp(start, end, t):
 def _ends(start, end, t):
     start, end, t = (np.asarray(value, "float64") for value in (start, end, t))
     if start.shape != end.shape or start.ndim < 1:
-        raise ValueError(f"`start` and `end` must have one shape. Received: {start.shape} and {end.shape}")
+        raise ValueError(f"`start` and `end` must have the same shape. Received: {start.shape} and {end.shape}")
     if t.ndim > 1:
         raise ValueError(f"`t` must be a float or a row of floats. Received: shape {t.shape}")
     return start, end, t.reshape(t.shape + (1,) * start.ndim)
@@ -77,11 +77,11 @@ def plane(corners, rows=8, columns=8, way=slerp):
     Args:
         corners: (4, latent_dim): top left, top right, bottom left, bottom right, such as
             `of_seeds(model, [1, 2, 3, 4])`.
-        rows, columns: ints from 2 on. Default 8.
+        rows, columns: ints of at least 2. Default 8.
         way: `slerp` (default, for normal latents) or `lerp` (for uniform ones).
 
     Returns:
-        float32 array (rows, columns, latent_dim). `plots.image_grid(decode(model, it))` is the picture.
+        float32 array (rows, columns, latent_dim). To plot it: `plots.image_grid(decode(model, it))`.
 
     Example:
 
@@ -98,17 +98,17 @@ def plane(corners, rows=8, columns=8, way=slerp):
 
 
 def walk(points, steps=24, loop=True, way=slerp):
-    """Interpolates from point to point and back to the first, for an endless animation.
+    """Interpolates from point to point and back to the first, for a looping animation.
 
     Args:
-        points: (n, latent_dim), n from 2 on, such as `of_seeds(model, [1, 2, 3])`.
-        steps: int, from each point to the next. Default 24.
-        loop: bool. False ends at the last point. Default True, where no point is there twice.
+        points: (n, latent_dim) with n of at least 2, such as `of_seeds(model, [1, 2, 3])`.
+        steps: int, the number of steps from each point to the next. Default 24.
+        loop: bool. Whether to return to the first point, which is not repeated. Default True.
         way: `slerp` (default, for normal latents) or `lerp` (for uniform ones).
 
     Returns:
-        float32 array (n * steps, latent_dim), or ((n - 1) * steps + 1, latent_dim) without the loop.
-        `plots.film(decode(model, it), "walk.gif")` is the picture.
+        float32 array (n * steps, latent_dim), or ((n - 1) * steps + 1, latent_dim) without the loop. To write a film:
+        `plots.film(decode(model, it), "walk.gif")`.
 
     Example:
 

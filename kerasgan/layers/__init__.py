@@ -1,4 +1,4 @@
-"""Layers that papers on adversarial networks introduced or rely on and that Keras lacks."""
+"""Layers of papers on adversarial networks that are not in Keras."""
 
 from kerasgan.layers.activations import LeakyReLU, Maxout, reverse_gradient
 from kerasgan.layers.arithmetic import moments, normalize, wide

@@ -41,7 +41,7 @@ class LeakyReLU(keras.layers.LeakyReLU):
     """Keras's `LeakyReLU` (Maas, Hannun, Ng 2013, section 2) that uses less memory in training.
 
     It computes its gradient from the outputs, which have the sign of the inputs, so a compiled step does not keep the
-    inputs. On CPUs TensorFlow fuses the rectifier with the convolution before it.
+    inputs. On CPUs, TensorFlow fuses it with the preceding convolution.
 
     Arguments are those of `keras.layers.LeakyReLU`. Input and output of any shape.
     """

@@ -13,14 +13,15 @@ class SelfAttention(keras.layers.Layer):
 
     https://arxiv.org/abs/1805.08318. With 1x1 convolutions f, g, h to C / `reduction` channels and v back to C, all
     spectrally normalized, position j attends to i by beta_ji = softmax_i(f(x_i)^T g(x_j)) (equation 1),
-    o_j = v(sum_i beta_ji h(x_i)) (equation 2), y = gamma o + x (equation 3). gamma starts at 0: the layer learns to
-    use its neighbourhood first. The weights are computed in float32; memory grows with the fourth power of the side.
+    o_j = v(sum_i beta_ji h(x_i)) (equation 2), y = gamma o + x (equation 3). gamma starts at 0, so the network first
+    learns from local neighbourhoods. Attention weights are computed in float32. Memory grows with the fourth power of
+    the side.
 
     Args:
         reduction: int, k in the paper. Defaults to 8.
         value_reduction: int. k of h, the features that are summed. Defaults to `reduction`.
-        pool: int. f and h are the largest of each `pool` x `pool` positions, as in the code of BigGAN (Brock et al.
-            2019), which has `value_reduction=2, pool=2`. Defaults to 1, none.
+        pool: int. Size of the max pooling of f and h. Defaults to 1, no pooling. The code of BigGAN (Brock et al. 2019)
+            uses `value_reduction=2, pool=2`.
         kernel_initializer: as in `keras.layers.Conv2D`. Defaults to `"glorot_uniform"`.
 
     Input and output (batch, height, width, channels).
@@ -37,7 +38,7 @@ class SelfAttention(keras.layers.Layer):
         inner, values = (max(1, channels // factor) for factor in (self.reduction, self.value_reduction))
 
         def convolution(filters, shape, name):
-            start = self.kernel_initializer.clone()  # a shared one may repeat its draw
+            start = self.kernel_initializer.clone()  # a shared initializer may draw the same values again
             layer = keras.layers.Conv2D(filters, 1, use_bias=False, kernel_initializer=start, dtype=self.dtype_policy)
             layer = SpectralNormalization(layer, dtype=self.dtype_policy, name=name)
             layer.build(shape)

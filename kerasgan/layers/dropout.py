@@ -1,4 +1,4 @@
-"""Dropout whose masks do not depend on the number of devices."""
+"""Dropout with masks that do not depend on the number of devices."""
 
 import keras
 
@@ -7,12 +7,12 @@ from kerasgan import random
 
 @keras.saving.register_keras_serializable("kerasgan")
 class Dropout(keras.layers.Layer):
-    """Dropout whose masks are the same on any number of devices and with or without XLA.
+    """Dropout with masks that are the same on any number of devices, and with or without XLA.
 
-    Keras's `Dropout` draws the same mask for all replicas, and a different one when compiled by XLA.
+    In contrast, Keras's `Dropout` draws the same mask for all replicas, and a different one when compiled with XLA.
 
     Args:
-        rate: float in [0, 1). Share of the units that are set to 0; the others are divided by `1 - rate`.
+        rate: float in [0, 1). Share of the units that are set to 0. The others are divided by `1 - rate`.
         seed: int. Defaults to a random one.
 
     Input and output of any shape (batch, ...).
@@ -32,7 +32,7 @@ class Dropout(keras.layers.Layer):
         return inputs * keras.ops.cast(kept, inputs.dtype) / (1 - self.rate)
 
     def mask_shape(self, inputs):
-        """Returns the shape of the mask: by default that of `inputs`."""
+        """Returns the shape of the mask, by default the shape of `inputs`."""
         return keras.ops.shape(inputs)
 
     def compute_output_shape(self, input_shape):

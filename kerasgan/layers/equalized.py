@@ -12,11 +12,11 @@ from kerasgan.layers.filters import BINOMIAL, resized, upfirdn
 class Equalized(keras.layers.Layer):
     """Base of layers with an equalized learning rate (Karras et al. 2018, section 4.1).
 
-    https://arxiv.org/abs/1710.10196. Weights start at N(0, 1) and are divided by sqrt(fan_in) at run time, so that a
-    step of Adam changes the outputs of all layers alike. The scaling is computed in float32.
+    https://arxiv.org/abs/1710.10196. Weights start at N(0, 1) and are divided by sqrt(fan_in) in each call, so a step
+    of Adam changes the outputs of all layers equally. The scaling is computed in float32.
 
     Args:
-        activate: bool. Whether sqrt(2) LeakyReLU(0.2) follows. Defaults to True.
+        activate: bool. Whether to apply sqrt(2) LeakyReLU(0.2). Defaults to True.
         gain: float. Factor of the outputs. Defaults to 1.
         use_bias: bool. Defaults to True.
         bias_start: float. Defaults to 0.
@@ -30,7 +30,7 @@ class Equalized(keras.layers.Layer):
         self.activate, self.gain, self.use_bias = activate, gain, use_bias
         self.bias_start, self.rate = bias_start, rate
         self.rectify = LeakyReLU(0.2, dtype=self.dtype_policy, name="rectifier") if activate else None
-        # The rectifier is linear along each ray: what follows it can be said before it.
+        # LeakyReLU is positively homogeneous, so the factor can be applied before it.
         self.factor = gain * (math.sqrt(2) if activate else 1.0)
 
     def add_weights(self, shape, units):
@@ -46,7 +46,7 @@ class Equalized(keras.layers.Layer):
         return tf.convert_to_tensor(self.kernel) * (self.scale * factor)
 
     def finish(self, outputs, training):
-        """Adds the bias and rectifies; the factor of the outputs is in them, that of the bias is not."""
+        """Adds the bias and applies the activation. `outputs` already include the factor, the bias does not."""
         if self.use_bias:
             bias = tf.convert_to_tensor(self.bias) * (self.rate * self.factor)
             outputs = tf.nn.bias_add(outputs, tf.cast(bias, outputs.dtype))
@@ -87,7 +87,7 @@ class EqualizedDense(Equalized):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class EqualizedConv2D(Equalized):
-    """A convolution with an equalized learning rate, which may halve the image behind a binomial filter.
+    """A convolution with an equalized learning rate and optional downsampling with a binomial filter.
 
     Args:
         filters: int. Channels of the output.
@@ -126,7 +126,7 @@ class EqualizedConv2D(Equalized):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class BiasedRectifier(keras.layers.Layer):
-    """Adds a bias to each channel, from 0, and rectifies by LeakyReLU(0.2).
+    """Adds a bias to each channel, starting at 0, and applies LeakyReLU(0.2).
 
     Input and output (batch, height, width, channels).
     """

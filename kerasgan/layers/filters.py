@@ -12,13 +12,13 @@ def upfirdn(x, taps, up=1, down=1, padding=(0, 0), gain=1.0, training=True):
 
     Args:
         x: (batch, height, width, channels).
-        taps: floats, the filter along each axis, scaled to a sum of 1.
-        up: int. After each pixel follow `up - 1` zeros. Defaults to 1.
+        taps: floats, the filter along each axis. It is scaled to a sum of 1.
+        up: int. `up - 1` zeros are inserted after each pixel. Defaults to 1.
         down: int. Defaults to 1.
-        padding: (before, after), zeros on each side, counted after `up`; negative ones crop. Defaults to none.
-        gain: float. Factor of the outputs; `up**2` keeps the brightness. Defaults to 1.
-        training: bool. Whether the gradient is a filter too, which CPUs compute faster than TensorFlow's. Defaults to
-            True. Exported functions have no gradient of their own.
+        padding: (before, after), the number of zeros on each side after `up`. Negative numbers crop. Defaults to none.
+        gain: float. Factor of the outputs. `up**2` keeps the brightness. Defaults to 1.
+        training: bool. Whether to use a custom gradient, which is faster on CPUs. Exported functions need False.
+            Defaults to True.
 
     Returns:
         A tensor of the dtype of `x`. A side of n pixels becomes
@@ -35,7 +35,7 @@ def upfirdn(x, taps, up=1, down=1, padding=(0, 0), gain=1.0, training=True):
 
 
 def _forward(x, taps, up, down, padding):
-    """As `upfirdn`, by taps as they are."""
+    """As `upfirdn`, but without scaling the taps."""
     _, height, width, channels = x.shape
     if up > 1:
         x = tf.pad(x[:, :, None, :, None], [[0, 0], [0, 0], [0, up - 1], [0, 0], [0, up - 1], [0, 0]])
@@ -49,7 +49,7 @@ def _forward(x, taps, up, down, padding):
 
 
 def _filtered(x, taps, up, down, padding):
-    """As `_forward`, with a gradient that is a filter too."""
+    """As `_forward`, with a custom gradient that is also computed by filtering."""
     _, height, width, _ = x.shape
 
     @tf.custom_gradient
@@ -57,7 +57,7 @@ def _filtered(x, taps, up, down, padding):
         outputs = _forward(x, taps, up, down, padding)
 
         def gradient(upstream):
-            upstream = tf.ensure_shape(upstream, outputs.shape)  # a tape does not say
+            upstream = tf.ensure_shape(upstream, outputs.shape)  # the tape may not know the shape
             back = []
             for size, made, (before, _) in zip((height, width), outputs.shape[1:3], padding):
                 after = size * up - made * down + before - up + 1
@@ -73,12 +73,12 @@ def _filtered(x, taps, up, down, padding):
 class Resample(keras.layers.Layer):
     """Doubles or halves the size of images with a binomial filter (Karras et al. 2020, section 4; Zhang 2019).
 
-    https://arxiv.org/abs/1912.04958. Outside of the image are zeros.
+    https://arxiv.org/abs/1912.04958. The image is padded with zeros.
 
     Args:
         up: int, 1 or 2. Defaults to 1.
-        down: int, 1 or 2. Defaults to 1; with `up=1` too, the layer blurs.
-        taps: tuple of floats, the filter. Defaults to (1, 3, 3, 1), that of StyleGAN2.
+        down: int, 1 or 2. Defaults to 1. With `up=1` and `down=1`, the layer blurs.
+        taps: tuple of floats, the filter. Defaults to (1, 3, 3, 1), as in StyleGAN2.
 
     Input (batch, height, width, channels), output (batch, height up / down, width up / down, channels).
     """

@@ -1,4 +1,4 @@
-"""What maps of instances say: where one object ends, and what its pixels have in common."""
+"""Boundaries and mean features of instances."""
 
 import keras
 import tensorflow as tf
@@ -30,13 +30,13 @@ def instance_boundaries(instances):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class InstanceMean(keras.layers.Layer):
-    """Gives each pixel the mean of the features over its instance (Wang et al. 2018, section 3.4).
+    """Replaces the features of each pixel by their mean over its instance (Wang et al. 2018, section 3.4).
 
-    https://arxiv.org/abs/1711.11585, where it is called instance-wise average pooling. Instances of different images
-    are different ones, whatever their numbers. The arithmetic is in float32 under mixed precision, too.
+    https://arxiv.org/abs/1711.11585, which calls it instance-wise average pooling. Instances are separate for each
+    image, even if their numbers are equal. The arithmetic is in float32, also under mixed precision.
 
-    Called on [features (batch, height, width, channels), instances int (batch, height, width)], where the numbers of
-    instances may be any; output like the features.
+    Call it on [features (batch, height, width, channels), instances int (batch, height, width)]. Instances may have any
+    numbers. The output has the shape of the features.
 
     Example:
 
@@ -63,7 +63,7 @@ class InstanceMean(keras.layers.Layer):
 
 
 def _numbered(instances):
-    """Numbers the instances of each row (batch, pixels) anew from 0, by sorting: so every shape is known to XLA."""
+    """Renumbers the instances of each row (batch, pixels) from 0. Sorting keeps all shapes static for XLA."""
     order = tf.argsort(instances, stable=True)
     ordered = tf.gather(instances, order, batch_dims=1)
     begins = tf.cast(ordered[:, 1:] != ordered[:, :-1], tf.int32)
@@ -72,13 +72,13 @@ def _numbered(instances):
 
 
 def _segment_means(segments, count):
-    """Returns the function that gives each row of (rows, channels) the mean of its segment."""
+    """Returns the function that replaces each row of (rows, channels) by the mean of its segment."""
     sizes = tf.math.unsorted_segment_sum(tf.ones_like(segments), segments, count)
 
     @tf.custom_gradient
     def means(rows):
         sums = tf.math.unsorted_segment_sum(rows, segments, count)
         averages = sums / tf.cast(tf.maximum(sizes, 1), rows.dtype)[:, None]
-        return tf.gather(averages, segments), means  # the matrix of means is symmetric: it is its own gradient
+        return tf.gather(averages, segments), means  # the matrix of the means is symmetric, so it is its own gradient
 
     return means

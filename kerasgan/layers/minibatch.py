@@ -1,4 +1,4 @@
-"""Layers with which a discriminator compares the images of a batch."""
+"""Layers that compare the images of a batch in a discriminator."""
 
 import keras
 import tensorflow as tf
@@ -12,14 +12,14 @@ from kerasgan.layers.arithmetic import wide
 class MinibatchStdDev(keras.layers.Layer):
     """Adds the standard deviation within a group of images as a feature map (Karras et al. 2018, section 3).
 
-    https://arxiv.org/abs/1710.10196. The standard deviation over a group of each feature at each position, averaged to
-    one number, is joined to the group's features as one more, constant, channel. The paper has it near the end of D.
-    Groups are rows that follow each other, so that devices with whole groups train as one device does. Computed in
-    float32.
+    https://arxiv.org/abs/1710.10196. The layer computes the standard deviation of each feature at each position over a
+    group, averages these to one number, and appends it to the features of the group as a constant channel. The paper
+    uses it near the end of D. Groups are consecutive rows, so several devices with whole groups train as one device
+    does. The arithmetic is in float32.
 
     Args:
-        group_size: int. Rows a group; where they do not divide the batch, the largest number below that does. Defaults
-            to 4, that of the authors' code.
+        group_size: int. Rows per group. If it does not divide the batch size, the largest smaller divisor is used.
+            Defaults to 4, as in the authors' code.
 
     Input (batch, ..., channels), output (batch, ..., channels + 1).
 
@@ -41,7 +41,7 @@ class MinibatchStdDev(keras.layers.Layer):
 
     def call(self, inputs):
         rows = keras.ops.shape(inputs)[0]
-        if isinstance(rows, int):  # XLA needs shapes that are known
+        if isinstance(rows, int):  # XLA needs static shapes
             group = max(size for size in range(1, self.group_size + 1) if rows % size == 0) if rows else 1
         else:
             sizes = tf.range(1, self.group_size + 1)
@@ -66,12 +66,12 @@ class MinibatchDiscrimination(keras.layers.Layer):
     """Lets the discriminator compare each image with all others of its batch (Salimans et al. 2016, section 3.2).
 
     https://arxiv.org/abs/1606.03498. With M_i = f(x_i) T, a matrix of `num_kernels` rows, and
-    c_b(x_i, x_j) = exp(-|M_i,b - M_j,b|_1), the features of x_i are joined by o(x_i)_b = sum_j c_b(x_i, x_j), over the
-    images j of the batch, those of all devices, x_i among them. Computed in float32.
+    c_b(x_i, x_j) = exp(-|M_i,b - M_j,b|_1), the layer appends o(x_i)_b = sum_j c_b(x_i, x_j) to the features of x_i.
+    The sum is over all images j of the batch on all devices, including x_i. The arithmetic is in float32.
 
     Args:
-        num_kernels: int, B in the paper. Defaults to 50, that of the authors' code.
-        kernel_dim: int, C in the paper. Defaults to 5, that of the authors' code.
+        num_kernels: int, B in the paper. Defaults to 50, as in the authors' code.
+        kernel_dim: int, C in the paper. Defaults to 5, as in the authors' code.
 
     Input (batch, n), output (batch, n + num_kernels).
 
@@ -117,14 +117,14 @@ class MinibatchDiscrimination(keras.layers.Layer):
 class Pack(keras.layers.Layer):
     """Concatenates images along channels, so that the discriminator judges several at once: PacGAN (Lin et al. 2018).
 
-    https://arxiv.org/abs/1712.04086, section 2. m images of one class, all real or all generated, get one logit:
-    D(x_1, ..., x_m). A generator that lacks modes is found out, as its packs are less varied than those of the data.
-    As the first layer of a discriminator for m times the channels it turns any model into its paper's PacGAN m;
-    the batch is m times as large for as many logits. Rows that do not fill a pack, of a last batch in `evaluate`, are
-    left out. Gradient penalties stay those of each image.
+    https://arxiv.org/abs/1712.04086, section 2. m images, all real or all generated, get one logit D(x_1, ..., x_m).
+    D can then detect missing modes, as packs of generated images are less varied than packs of real ones. Use the layer
+    as the first layer of a discriminator with m times the channels. The same number of logits needs a batch that is m
+    times as large. Rows that do not fill a pack, in the last batch of `evaluate`, are dropped. Gradient penalties are
+    computed per image.
 
     Args:
-        num_images: int, m. Defaults to 2, the paper's for most experiments.
+        num_images: int, m. Defaults to 2, as in most experiments of the paper.
 
     Input (batch, height, width, channels), output (batch / m, height, width, m channels).
 

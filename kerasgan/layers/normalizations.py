@@ -11,12 +11,12 @@ from kerasgan.layers.arithmetic import normalize, wide
 class BatchNormalization(keras.layers.BatchNormalization):
     """Keras's `BatchNormalization` (Ioffe and Szegedy 2015, algorithm 1) with TensorFlow's fused kernel in training.
 
-    https://arxiv.org/abs/1502.03167. Keras computes and applies the moments by separate operations in float32: two to
-    three times the work, and more memory under mixed precision. With several replicas, which average their statistics,
-    and for what the kernel does not support (masks, renorm, float64), this layer uses Keras's arithmetic, except for
-    the variance over replicas: it is the mean squared deviation, because Keras's difference of two means loses
-    precision if a channel varies little. All paths agree within rounding. Their second gradients, which gradient
-    penalties need, are exact; Keras's lack a term.
+    https://arxiv.org/abs/1502.03167. Keras computes and applies the moments by separate operations in float32, which
+    takes two to three times the work, and more memory under mixed precision. This layer uses Keras's arithmetic with
+    several replicas, which average their statistics, and for options that the kernel does not support (masks, renorm,
+    float64). The variance over replicas is the mean squared deviation, as Keras's difference of two means loses
+    precision if a channel varies little. All paths agree up to rounding. The second gradients, which gradient penalties
+    need, are exact; those of Keras lack a term.
 
     Args:
         **kwargs: as of `keras.layers.BatchNormalization`.
@@ -39,7 +39,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
             variance=[],
             epsilon=self.epsilon,
         )
-        # The kernel answers with the unbiased variance.
+        # The kernel returns the unbiased variance.
         count = tf.cast(tf.size(inputs) / tf.shape(inputs)[-1], tf.float32)
         variance *= (count - 1) / count
         for moving, value in ((self.moving_mean, mean), (self.moving_variance, variance)):
@@ -60,10 +60,10 @@ class BatchNormalization(keras.layers.BatchNormalization):
 class InstanceNormalization(keras.layers.Layer):
     """Normalizes each channel of each image by its own mean and variance (Ulyanov et al. 2016).
 
-    https://arxiv.org/abs/1607.08022, equation 7. The arithmetic is in float32 under mixed precision, too.
+    https://arxiv.org/abs/1607.08022, equation 7. The arithmetic is in float32, also under mixed precision.
 
     Args:
-        epsilon: float, added to the variance. Defaults to 1e-5, the paper's.
+        epsilon: float, added to the variance. Defaults to 1e-5, as in the paper.
         center: bool. Adds a learned shift per channel. Defaults to True.
         scale: bool. Multiplies by a learned factor per channel. Defaults to True.
 
@@ -94,8 +94,8 @@ class InstanceNormalization(keras.layers.Layer):
 class GroupNormalization(keras.layers.GroupNormalization):
     """Keras's `GroupNormalization` (Wu and He 2018) with exact second gradients, which gradient penalties need.
 
-    https://arxiv.org/abs/1803.08494, equation 7. `groups=1` is layer normalisation over a whole image, with a scale and
-    an offset a channel. Arguments, weights and arithmetic are those of `keras.layers.GroupNormalization`.
+    https://arxiv.org/abs/1803.08494, equation 7. `groups=1` is layer normalization over a whole image, with a scale and
+    an offset per channel. Arguments, weights and arithmetic are those of `keras.layers.GroupNormalization`.
 
     Args:
         **kwargs: as of `keras.layers.GroupNormalization`.
@@ -131,7 +131,7 @@ class LayerNormalization(keras.layers.LayerNormalization):
     """
 
     def call(self, inputs):
-        if getattr(self, "rms_scaling", False):  # no mean, so nothing is amiss
+        if getattr(self, "rms_scaling", False):  # without a mean, Keras's gradients are correct
             return super().call(inputs)
         axes = self.axis if isinstance(self.axis, (list, tuple)) else [self.axis]
         axes = [axis % len(inputs.shape) for axis in axes]
@@ -144,15 +144,16 @@ class LayerNormalization(keras.layers.LayerNormalization):
 class ConditionalBatchNormalization(keras.layers.Layer):
     """Batch normalization with a scale and shift for each class (Dumoulin et al. 2017, equation 5).
 
-    https://arxiv.org/abs/1610.07629. Scales start at 1, shifts at 0; the batch's statistics are those of all classes
-    and, under `tf.distribute`, of all replicas.
+    https://arxiv.org/abs/1610.07629. Scales start at 1 and shifts at 0. The statistics are those of the whole batch,
+    over all classes and, under `tf.distribute`, over all replicas.
 
     Args:
         num_classes: int.
-        momentum: float. Of the moving statistics. Defaults to 0.9.
+        momentum: float. Momentum of the moving statistics. Defaults to 0.9.
         epsilon: float, added to the variance. Defaults to 1e-5.
 
-    Called on [features (batch, height, width, channels), labels int (batch,)]; output like the features.
+    Call it on [features (batch, height, width, channels), labels int (batch,)]. The output has the shape of the
+    features.
     """
 
     def __init__(self, num_classes, momentum=0.9, epsilon=1e-5, **kwargs):
@@ -173,7 +174,7 @@ class ConditionalBatchNormalization(keras.layers.Layer):
     def call(self, inputs, training=False):
         features, labels = inputs
         x = self.norm(features, training=training)
-        # A product of matrices: the gradient of a look-up is sparse, which costs more than it saves here.
+        # A matrix product, as the sparse gradient of a look-up is slower here.
         classes = tf.one_hot(labels, self.num_classes, dtype=x.dtype)
         gamma, beta = (tf.matmul(classes, tf.cast(w, x.dtype))[:, None, None, :] for w in (self.gamma, self.beta))
         return x * gamma + beta

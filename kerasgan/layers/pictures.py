@@ -1,4 +1,4 @@
-"""The first and the last layer of a generator without a normalisation."""
+"""First and last layers of generators without normalization."""
 
 import keras
 import tensorflow as tf
@@ -8,10 +8,10 @@ from kerasgan.shapes import as_size
 
 @keras.saving.register_keras_serializable("kerasgan")
 class LearnedBasis(keras.layers.Layer):
-    """Spreads features over a small image: each channel has a learned picture, which its feature scales.
+    """Turns features into a small image: each channel is a learned picture scaled by its feature.
 
     Args:
-        size: int or (height, width), of the image.
+        size: int or (height, width), the size of the image.
 
     Input (batch, channels), output (batch, height, width, channels).
     """
@@ -37,7 +37,7 @@ class LearnedBasis(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class ClippedSamples(keras.layers.Layer):
-    """Images come from a linear layer: free while G learns, cut to [-1, 1] when they are looked at."""
+    """Clips images to [-1, 1] in inference, and returns them unchanged in training."""
 
     def call(self, inputs, training=False):
         return inputs if training else tf.clip_by_value(inputs, -1.0, 1.0)

@@ -7,31 +7,31 @@ from kerasgan.arguments import positive_int
 
 
 def _sides(x):
-    """Height and width, ints where they are known."""
+    """Returns height and width, as ints if they are static."""
     return [x.shape[i] if x.shape[i] is not None else tf.shape(x)[i] for i in (1, 2)]
 
 
 def _at(places, size):
-    """Which pixel of its window each place is: bools (batch, height, width, size^2, channels)."""
+    """Returns the places as one-hot bools (batch, height, width, size^2, channels)."""
     return places[..., None, :] == tf.range(size**2, dtype=places.dtype)[:, None]
 
 
 @keras.saving.register_keras_serializable("kerasgan")
 class MaxPoolingWithIndices(keras.layers.Layer):
-    """Max pooling of windows that do not overlap; also returns the positions of the maxima.
+    """Max pooling over non-overlapping windows. It also returns the positions of the maxima.
 
-    The positions are the switches of Zeiler & Fergus (2014, https://arxiv.org/abs/1311.2901, section 2.1), which
-    `Unpooling` takes. Of equal values in a window, the first counts.
+    The positions are the switches of Zeiler & Fergus (2014, https://arxiv.org/abs/1311.2901, section 2.1), the input of
+    `Unpooling`. Of equal values in a window, the first one is the maximum.
 
     Args:
         pool_size: int, height and width of a window. Defaults to 2.
 
-    Input (batch, height, width, channels), whose height and width are multiples of `pool_size`. Output: the maxima
+    Input (batch, height, width, channels), with height and width multiples of `pool_size`. Output: the maxima
     (batch, height / pool_size, width / pool_size, channels), and int32 places of this shape, in [0, pool_size^2), which
-    count the pixels of a window row by row.
+    number the pixels of a window row by row.
 
     Raises:
-        ValueError: if the height or the width is no multiple of `pool_size`.
+        ValueError: if the height or the width is not a multiple of `pool_size`.
 
     Example:
 
@@ -51,7 +51,7 @@ class MaxPoolingWithIndices(keras.layers.Layer):
         windows = tf.reshape(depth, (-1, *_sides(depth), size**2, inputs.shape[-1]))
         places = tf.argmax(windows, axis=3, output_type=tf.int32)
         chosen = _at(places, size)
-        # A maximum would share its gradient among equal values.
+        # `reduce_max` would share its gradient among equal values.
         return [tf.reduce_sum(tf.where(chosen, windows, tf.zeros((), windows.dtype)), axis=3), places]
 
     def compute_output_shape(self, input_shape):
@@ -59,7 +59,7 @@ class MaxPoolingWithIndices(keras.layers.Layer):
         for side in (height, width):
             if side is not None and side % self.pool_size:
                 raise ValueError(
-                    f"Height and width must be multiples of the windows' {self.pool_size}. "
+                    f"Height and width must be multiples of the window size {self.pool_size}. "
                     f"Received: {tuple(input_shape)}"
                 )
         shrink = lambda side: None if side is None else side // self.pool_size  # noqa: E731
@@ -78,14 +78,14 @@ class MaxPoolingWithIndices(keras.layers.Layer):
 class Unpooling(keras.layers.Layer):
     """Enlarges features: each value is placed at one pixel of its window, and the other pixels are 0.
 
-    With remembered places it takes `[features, places]`, as `MaxPoolingWithIndices` returns them (Zeiler & Fergus 2014,
-    https://arxiv.org/abs/1311.2901, section 2.1). Of features alone the place is the upper left pixel (Dosovitskiy et
-    al. 2015, https://arxiv.org/abs/1411.5928, section 3.1).
+    Call it on `[features, places]`, the outputs of `MaxPoolingWithIndices` (Zeiler & Fergus 2014,
+    https://arxiv.org/abs/1311.2901, section 2.1), or on features alone. The place is then the upper left pixel
+    (Dosovitskiy et al. 2015, https://arxiv.org/abs/1411.5928, section 3.1).
 
     Args:
         pool_size: int, height and width of a window. Defaults to 2.
 
-    Input (batch, height, width, channels), or a list of these and of int places of this shape. Output (batch,
+    Input (batch, height, width, channels), or a list of this and of int places of the same shape. Output (batch,
     pool_size height, pool_size width, channels).
 
     Raises:
@@ -119,7 +119,7 @@ class Unpooling(keras.layers.Layer):
             features, places = (tuple(shape) for shape in input_shape)
             differ = (None not in pair and pair[0] != pair[1] for pair in zip(features, places))
             if len(features) != len(places) or any(differ):
-                raise ValueError(f"Features and places must have one shape. Received: {features} and {places}")
+                raise ValueError(f"Features and places must have the same shape. Received: {features} and {places}")
             input_shape = features
         batch, height, width, channels = input_shape
         grow = lambda side: None if side is None else side * self.pool_size  # noqa: E731

@@ -10,7 +10,7 @@ class ReflectionPadding2D(keras.layers.Layer):
     """Pads height and width by reflection, without repeating the edge.
 
     Args:
-        padding: int, pixels on each side, less than the image's. Defaults to 1.
+        padding: int, pixels on each side. It must be less than the size of the image. Defaults to 1.
 
     Input (batch, height, width, channels), output (batch, height + 2 padding, width + 2 padding, channels).
     """
@@ -39,7 +39,7 @@ class PixelShuffle(keras.layers.Layer):
     https://arxiv.org/abs/1609.05158, equation 4.
 
     Args:
-        scale: int, by which height and width grow. Defaults to 2.
+        scale: int, the factor of height and width. Defaults to 2.
 
     Input (batch, height, width, scale^2 channels), output (batch, scale height, scale width, channels).
     """
@@ -61,13 +61,13 @@ class PixelShuffle(keras.layers.Layer):
 
 
 def _doubling(size):
-    """The matrix (2 size, size) that doubles an axis by [1, 3, 3, 1] / 4; beyond its ends there is 0."""
-    places = np.arange(2 * size)[:, None] - 2 * np.arange(size)[None]  # from -1 to 2 where the kernel lies
+    """Returns the matrix (2 size, size) that doubles an axis with the kernel [1, 3, 3, 1] / 4 and zero padding."""
+    places = np.arange(2 * size)[:, None] - 2 * np.arange(size)[None]  # from -1 to 2 within the kernel
     return np.select([(places == -1) | (places == 2), (places == 0) | (places == 1)], [0.25, 0.75], 0.0)
 
 
 def _along_axes(x, rows, columns):
-    """Multiplies height and width of images by matrices: of the ways to filter, the fastest on CPUs."""
+    """Multiplies height and width of images by matrices, the fastest way to filter on CPUs."""
     height, width, channels = x.shape[1:]
     x = tf.matmul(tf.constant(rows, x.dtype), tf.reshape(x, (-1, height, width * channels)))
     x = tf.matmul(tf.constant(columns, x.dtype), tf.reshape(x, (-1, width, channels)))
@@ -76,10 +76,10 @@ def _along_axes(x, rows, columns):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class SmoothUpSampling2D(keras.layers.Layer):
-    """Doubles height and width by the kernel [1, 3, 3, 1] / 4, as R3GAN and the StyleGANs do.
+    """Doubles height and width with the kernel [1, 3, 3, 1] / 4, as in R3GAN and the StyleGANs.
 
-    Inside, that is bilinear interpolation between pixel centres. Beyond the edges of the image there is 0, where
-    `keras.layers.UpSampling2D` repeats them.
+    Inside the image, this is bilinear interpolation between pixel centres. The image is padded with zeros, while
+    `keras.layers.UpSampling2D` repeats its edges.
 
     Input (batch, height, width, channels), output (batch, 2 height, 2 width, channels).
     """
@@ -94,7 +94,7 @@ class SmoothUpSampling2D(keras.layers.Layer):
 
 
 def _stretching(size):
-    """The matrix (2 size, size) of linear interpolation whose ends lie on the ends of the axis."""
+    """Returns the matrix (2 size, size) of linear interpolation with aligned ends."""
     places = np.linspace(0, size - 1, 2 * size)[:, None]
     return np.maximum(1 - np.abs(places - np.arange(size)[None]), 0.0)
 
@@ -117,10 +117,9 @@ class AlignedUpSampling2D(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class SmoothDownSampling2D(keras.layers.Layer):
-    """Halves height and width by the kernel [1, 3, 3, 1] / 8, the transpose of `SmoothUpSampling2D` over 4.
+    """Halves height and width with the kernel [1, 3, 3, 1] / 8, the transpose of `SmoothUpSampling2D` over 4.
 
-    Its low-pass filter lets less of the fine texture through as false coarse one than the mean of 2x2 pixels. Beyond
-    the edges of the image there is 0.
+    Its low-pass filter causes less aliasing than the mean of 2x2 pixels. The image is padded with zeros.
 
     Input (batch, height, width, channels) of even height and width, output (batch, height / 2, width / 2, channels).
     """

@@ -10,10 +10,10 @@ from kerasgan.layers.arithmetic import output_axis
 class SpectralNormalization(keras.layers.Wrapper):
     """Divides a layer's kernel by its largest singular value (Miyato et al. 2018, equation 8).
 
-    https://arxiv.org/abs/1802.05957. The optimizer trains the layer's own kernel W, and each call computes
-    W / sigma(W), so the gradient includes the term through sigma (equation 12), with u and v constant in
-    sigma = u^T W v. A call makes one power iteration from the saved u (algorithm 1), in float32; training calls save
-    its result. W is reshaped to a matrix of output channels by everything else.
+    https://arxiv.org/abs/1802.05957. The optimizer trains the kernel W of the layer, and each call computes
+    W / sigma(W). The gradient includes the term through sigma (equation 12), with u and v constant in sigma = u^T W v.
+    Each call makes one power iteration from the stored u (algorithm 1), in float32. Training calls store its result. W
+    is reshaped to a matrix with one row per output channel.
 
     Args:
         layer: a `keras.layers.Layer` with a `kernel` or `embeddings`: `Conv2D`, `Conv2DTranspose`, `Dense`,
@@ -29,7 +29,7 @@ class SpectralNormalization(keras.layers.Wrapper):
     """
 
     def __init__(self, layer, **kwargs):
-        # Without casting here, the kernel is read in full precision; `layer` itself casts as its policy says.
+        # No cast here, so the kernel is read in full precision. `layer` casts according to its policy.
         super().__init__(layer, autocast=False, **kwargs)
 
     def build(self, input_shape):
@@ -45,7 +45,7 @@ class SpectralNormalization(keras.layers.Wrapper):
 
     @property
     def kernel(self):
-        """The kernel W, which the optimizer moves; a property, as Keras would save an attribute a second time."""
+        """The kernel W, which the optimizer trains. It is a property, as Keras would save an attribute twice."""
         return next(variable for variable in self.layer.weights if variable.name in ("kernel", "embeddings"))
 
     def _singular(self):
@@ -59,7 +59,7 @@ class SpectralNormalization(keras.layers.Wrapper):
         return tf.tensordot(u, tf.linalg.matvec(matrix, v), 1), u
 
     def effective_kernel(self):
-        """Returns the kernel that `layer` is called with, W / sigma(W)."""
+        """Returns the kernel used by `layer`, W / sigma(W)."""
         return tf.convert_to_tensor(self.kernel) / tf.maximum(self._singular()[0], 1e-12)
 
     def call(self, inputs, training=False):

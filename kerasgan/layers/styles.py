@@ -14,11 +14,11 @@ from kerasgan.shapes import as_size
 class Noise(keras.layers.Layer):
     """Adds single-channel noise, scaled by a learned strength (Karras et al. 2019, section 2).
 
-    https://arxiv.org/abs/1812.04948. In training the noise is drawn anew for each image; otherwise it is one fixed
-    picture, a weight that is not trained, so that a latent has one image.
+    https://arxiv.org/abs/1812.04948. In training, new noise is drawn for each image. In inference, the noise is a fixed
+    non-trainable weight, so each latent gives one image.
 
     Args:
-        per_channel: bool. Whether each channel has its own strength, as in StyleGAN, or all have one, as in StyleGAN2.
+        per_channel: bool. Whether each channel has its own strength, as in StyleGAN, or all share one, as in StyleGAN2.
             Strengths start at 0. Defaults to False.
         gain: float. Factor of the noise. Defaults to 1.
 
@@ -56,22 +56,22 @@ class Noise(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class ModulatedConv2D(Equalized):
-    """A convolution whose kernel is modulated for each image: the style scales its input channels (Karras et al. 2020).
+    """A modulated convolution: the style of each image scales the input channels of the kernel (Karras et al. 2020).
 
     https://arxiv.org/abs/1912.04958. With styles s = A(w), the kernel is w'_ijk = s_i w_ijk (equation 1), divided by
-    sqrt(sum_ik w'_ijk^2 + 1e-8) (equation 3), so that inputs of unit variance give outputs of unit variance. To scale
-    the inputs by s, and the outputs by that root, is the same as to have a kernel for each image, without
-    convolutions in groups.
+    sqrt(sum_ik w'_ijk^2 + 1e-8) (equation 3), so that inputs of unit variance give outputs of unit variance. The layer
+    scales the inputs by s and divides the outputs by the root, which is equivalent and needs no grouped convolution.
 
     Args:
         filters: int. Channels of the output.
         kernel_size: int, odd. Defaults to 3.
-        up: int, 1 or 2: doubles the image by zeros between the pixels and a binomial filter. Defaults to 1.
+        up: int, 1 or 2. With 2, the image is doubled with zeros between the pixels and a binomial filter. Defaults to
+            1.
         demodulate: bool. Whether to divide by the root. Defaults to True.
         noise: bool. Whether noise is added before the bias. Defaults to True.
         activate, gain, use_bias, bias_start, rate: see `Equalized`.
 
-    Called on [features (batch, height, width, channels), w (batch, style_dim)]; output
+    Call it on [features (batch, height, width, channels), w (batch, style_dim)]. Output
     (batch, height up, width up, filters).
     """
 
@@ -101,7 +101,7 @@ class ModulatedConv2D(Equalized):
         return self.finish(x, training)
 
     def convolve(self, x, styles, training=True):
-        """Returns the modulated convolution of `x`, with the factor of the outputs and without a bias.
+        """Returns the modulated convolution of `x`, including the factor of the outputs, without the bias.
 
         Args:
             x: (batch, height, width, channels).
@@ -123,7 +123,7 @@ class ModulatedConv2D(Equalized):
         _, height, width, _ = x.shape
         size, pad = self.kernel_size, self.kernel_size // 2
         shape = (tf.shape(x)[0], self.up * (height - 1) + size, self.up * (width - 1) + size, self.filters)
-        # Transposed, so that no product with the zeros between the pixels is computed; the filter may come last.
+        # A transposed convolution avoids products with the zeros between the pixels. The filter can be applied last.
         kernel = tf.transpose(kernel[::-1, ::-1], (0, 1, 3, 2))
         x = tf.nn.conv2d_transpose(x, kernel, shape, self.up, "VALID")
         return upfirdn(x, BINOMIAL, padding=(2 - pad, 2 - pad), gain=self.up**2, training=training)
@@ -137,9 +137,10 @@ class ModulatedConv2D(Equalized):
 class StyleModulation(keras.layers.Layer):
     """Scales and shifts each channel by the style, (1 + y_s) x + y_b with y = A(w) (Karras et al. 2019, equation 1).
 
-    https://arxiv.org/abs/1812.04948. Behind an instance normalisation it is the paper's AdaIN.
+    https://arxiv.org/abs/1812.04948. After an instance normalization, it is the AdaIN of the paper.
 
-    Called on [features (batch, height, width, channels), w (batch, style_dim)]; output like the features.
+    Call it on [features (batch, height, width, channels), w (batch, style_dim)]. The output has the shape of the
+    features.
     """
 
     def build(self, input_shape):
@@ -163,9 +164,9 @@ class LearnedConstant(keras.layers.Layer):
     """Returns the same learned feature maps for every w (Karras et al. 2019, section 2).
 
     Args:
-        size: int or (height, width), of the picture.
+        size: int or (height, width), the size of the feature maps.
         channels: int.
-        initializer: as in Keras. Defaults to ones, StyleGAN's.
+        initializer: as in Keras. Defaults to ones, as in StyleGAN.
 
     Input (batch, ...), output (batch, height, width, channels).
     """
@@ -181,7 +182,7 @@ class LearnedConstant(keras.layers.Layer):
 
     def call(self, inputs):
         picture = tf.cast(self.picture, self.compute_dtype)[None]
-        # XLA does not compile the gradient of `tf.tile`.
+        # XLA cannot compile the gradient of `tf.tile`.
         return picture * tf.ones((keras.ops.shape(inputs)[0], 1, 1, 1), picture.dtype)
 
     def compute_output_shape(self, input_shape):
@@ -194,7 +195,7 @@ class LearnedConstant(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class PixelNormalization(keras.layers.Layer):
-    """Divides each vector by the root of its mean square (Karras et al. 2018, section 4.2).
+    """Divides each vector by its root mean square (Karras et al. 2018, section 4.2).
 
     https://arxiv.org/abs/1710.10196. Input and output (..., channels).
     """
@@ -208,10 +209,10 @@ class PixelNormalization(keras.layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class TrackedMean(keras.layers.Layer):
-    """Returns its inputs unchanged and tracks their moving mean in training, the centre of truncation.
+    """Returns its inputs unchanged. In training, it tracks their moving average, the centre of truncation.
 
     Args:
-        decay: float. Defaults to 0.995, that of the authors of StyleGAN.
+        decay: float. Defaults to 0.995, as in the authors' code of StyleGAN.
 
     Input and output (batch, n). `mean` (n,) starts at 0.
     """

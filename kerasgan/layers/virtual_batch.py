@@ -15,12 +15,12 @@ def _rows(rows):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class ReferenceBatch(keras.layers.Layer):
-    """Prepends a fixed reference batch, drawn once, to each batch, for `VirtualBatchNormalization`.
+    """Prepends a fixed random reference batch to each batch, for `VirtualBatchNormalization`.
 
     Args:
         rows: int. Rows of the reference batch. Defaults to 64.
-        prior: `"normal"` or `"uniform"` on [-1, 1): what it is drawn from, as the model draws its latents. Defaults to
-            `"normal"`.
+        prior: `"normal"` or `"uniform"` on [-1, 1), the distribution of the reference batch. Use the prior of the
+            model. Defaults to `"normal"`.
         seed: int. Defaults to a random one.
 
     Input (batch, n), latents; output (rows + batch, n).
@@ -55,17 +55,18 @@ class ReferenceBatch(keras.layers.Layer):
 class VirtualBatchNormalization(keras.layers.Layer):
     """Normalizes each example by the statistics of a reference batch and of itself (Salimans et al. 2016).
 
-    https://arxiv.org/abs/1606.03498, section 3.5. No example depends on the others of its batch, in training or
-    afterwards. The reference batch of m rows is normalized by its own mean and mean square; those of an example x are
+    https://arxiv.org/abs/1606.03498, section 3.5. No example depends on the other examples of its batch, neither in
+    training nor in inference. The reference batch of m rows is normalized by its own mean and mean square. For an
+    example x, these are
 
         m / (m + 1) reference + 1 / (m + 1) x,
 
-    where the statistics of x are over its pixels. It costs the pass of the reference batch through the network, so the
-    paper has it in G only.
+    where the statistics of x are over its pixels. The reference batch must pass through the network, so the paper uses
+    the layer only in G.
 
     Args:
-        rows: int, m: the first rows of the input are the reference batch, which `ReferenceBatch(rows)` puts there and
-            `DropReference(rows)` takes away behind the last normalization. Defaults to 64.
+        rows: int, m. The first rows of the input are the reference batch. `ReferenceBatch(rows)` prepends it, and
+            `DropReference(rows)` removes it after the last normalization. Defaults to 64.
         epsilon: float, added to the variance. Defaults to 1e-5.
 
     Input and output (rows + batch, channels) or (rows + batch, height, width, channels).
@@ -92,7 +93,7 @@ class VirtualBatchNormalization(keras.layers.Layer):
 
     def call(self, inputs):
         x, pixels = wide(inputs), list(range(1, len(inputs.shape) - 1))
-        means = [tf.reduce_mean(values, pixels, keepdims=True) for values in (x, x**2)]  # of each row by itself
+        means = [tf.reduce_mean(values, pixels, keepdims=True) for values in (x, x**2)]  # per row
         share = 1 / (self.rows + 1)
         mixed = []
         for mean in means:

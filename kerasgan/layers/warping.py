@@ -1,18 +1,18 @@
-"""Images moved by a field of vectors."""
+"""Warps images by optical flow."""
 
 import keras
 import tensorflow as tf
 
 
 def warp(images, flow):
-    """Moves images by backward flow, with bilinear interpolation.
+    """Warps images by backward flow, with bilinear interpolation.
 
-    The result at the place (x, y) is the image at (x, y) + flow. Of places outside, the nearest pixel of the border
-    is taken. Gradients reach both the images and the flow.
+    The result at position (x, y) is the image at (x, y) + flow. Outside the image, the nearest pixel of the border is
+    used. The result has gradients with respect to both the images and the flow.
 
     Args:
         images: (batch, height, width, channels), of any floating-point type.
-        flow: (batch, height, width, 2), in pixels: to the right, and down.
+        flow: (batch, height, width, 2), in pixels to the right and down.
 
     Returns:
         A tensor of the shape of `images`, in float32.
@@ -29,7 +29,7 @@ def warp(images, flow):
     last_column, last_row = (tf.cast(side - 1, tf.float32) for side in (width, height))
     x = tf.clip_by_value(flow[..., 0] + tf.cast(tf.range(width), tf.float32), 0.0, last_column)
     y = tf.clip_by_value(flow[..., 1] + tf.cast(tf.range(height), tf.float32)[:, None], 0.0, last_row)
-    # A pixel of the last column or row is the second of its pair, so that its neighbour exists.
+    # In the last column or row, the pixel is the second of the pair, so that both pixels exist.
     left = tf.minimum(tf.floor(x), tf.maximum(last_column - 1, 0.0))
     top = tf.minimum(tf.floor(y), tf.maximum(last_row - 1, 0.0))
     right_share, lower_share = (x - left)[..., None], (y - top)[..., None]
@@ -45,13 +45,13 @@ def warp(images, flow):
 
 
 def follow(flow, then):
-    """Returns the backward flow over two steps: from a frame to the one before, and from there by `then`.
+    """Composes two steps of backward flow: from a frame to the previous one, and from there by `then`.
 
     Args:
         flow: (batch, height, width, 2), backward flow from a frame t to t - 1.
         then: (batch, height, width, 2), backward flow from t - 1 to an earlier frame.
 
     Returns:
-        float32 (batch, height, width, 2), from t to that frame, exact where nothing is occluded.
+        float32 (batch, height, width, 2), the flow from t to the earlier frame. It is exact without occlusion.
     """
     return tf.cast(flow, tf.float32) + warp(then, flow)

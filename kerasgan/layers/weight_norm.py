@@ -10,8 +10,8 @@ from kerasgan.layers.arithmetic import output_axis
 class WeightNormalization(keras.layers.Wrapper):
     """Reparameterizes each kernel of a layer as a direction and a length (Salimans & Kingma 2016, equation 2).
 
-    https://arxiv.org/abs/1602.07868. An output's weights are w = g v / |v|. The optimizer moves the layer's kernel v
-    and the lengths g, which start at 1. See `initialize_by_data`.
+    https://arxiv.org/abs/1602.07868. The weights of each output are w = g v / |v|. The optimizer trains the kernel v of
+    the layer and the lengths g, which start at 1. See `initialize_by_data`.
 
     Args:
         layer: a `Conv2D`, `Conv2DTranspose` or `Dense` with a bias and without an activation.
@@ -30,7 +30,7 @@ class WeightNormalization(keras.layers.Wrapper):
     """
 
     def __init__(self, layer, trainable_lengths=True, **kwargs):
-        # Without casting here, the kernel is read in full precision; `layer` itself casts as its policy says.
+        # No cast here, so the kernel is read in full precision. `layer` casts according to its policy.
         super().__init__(layer, autocast=False, **kwargs)
         self.trainable_lengths = trainable_lengths
         self._initializing = False
@@ -52,7 +52,7 @@ class WeightNormalization(keras.layers.Wrapper):
         self.built = True
 
     def effective_kernel(self):
-        """Returns the kernel that `layer` is called with, g v / |v|."""
+        """Returns the kernel used by `layer`, g v / |v|."""
         kernel = tf.convert_to_tensor(self.layer.kernel)
         axes = [axis for axis in range(len(kernel.shape)) if axis != self.output_axis]
         lengths = tf.convert_to_tensor(self.lengths)
@@ -67,7 +67,7 @@ class WeightNormalization(keras.layers.Wrapper):
         return self._initialized(outputs) if self._initializing else outputs
 
     def _initialized(self, outputs):
-        """Sets lengths and bias so that each output has mean 0 and variance 1 over `outputs`; returns these anew."""
+        """Sets lengths and biases so that each output has mean 0 and variance 1. Returns the normalized outputs."""
         mean, variance = tf.nn.moments(tf.cast(outputs, tf.float32), list(range(len(outputs.shape) - 1)))
         scale = tf.math.rsqrt(variance + 1e-10)
         self.lengths.assign(self.lengths * scale)
@@ -84,19 +84,19 @@ class WeightNormalization(keras.layers.Wrapper):
 def initialize_by_data(network, inputs):
     """Sets lengths and biases of all `WeightNormalization` layers so that their outputs have mean 0 and variance 1.
 
-    Each of them then puts out mean 0 and variance 1 over `inputs` (Salimans & Kingma 2016, section 3), the layers
-    before it being initialized so already.
+    The statistics are over `inputs` (Salimans & Kingma 2016, section 3). Layers are initialized in order, each after
+    the layers before it.
 
     Args:
-        network: `keras.Model` with layers of that kind.
-        inputs: what the network is called on, with `training=True`: some hundred rows.
+        network: `keras.Model` with `WeightNormalization` layers.
+        inputs: a batch of some hundred rows. The network is called on it with `training=True`.
 
     Raises:
         ValueError: if the network has no such layer.
     """
     found = [layer for layer in network._flatten_layers() if isinstance(layer, WeightNormalization)]
     if not found:
-        raise ValueError(f"`network` must hold layers `WeightNormalization`. Received: {network.name!r}, with none")
+        raise ValueError(f"`network` must contain `WeightNormalization` layers. Received: {network.name!r}, with none")
     for layer in found:
         layer._initializing = True
     try:

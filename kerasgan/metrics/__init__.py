@@ -1,4 +1,4 @@
-"""Scores of generated images: plain functions on features, streaming Keras metrics, and scores with their protocol."""
+"""Scores of generated images: functions on features, streaming Keras metrics, and scores with their protocol."""
 
 from kerasgan.metrics.features import Extractor, extract_features, get_classifier, get_extractor, weights_hash
 from kerasgan.metrics.frechet import FrechetDistance, frechet_distance, frechet_distance_from_features

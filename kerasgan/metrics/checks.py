@@ -3,12 +3,12 @@
 import numpy as np
 import tensorflow as tf
 
-# how far rounding may carry an image beyond [-1, 1]
+# tolerance for rounding errors at the limits of [-1, 1]
 TOLERANCE = 1e-3
 
 
 def check_images(images, name, clip=False):
-    """Float32 tensor (n, height, width, channels) in [-1, 1]; `clip` clips instead of refusing what lies outside."""
+    """Returns a float32 tensor (n, height, width, channels) in [-1, 1]. With `clip`, values outside are clipped."""
     if not tf.is_tensor(images):
         images = np.asarray(images)
     dtype = tf.as_dtype(images.dtype)
@@ -19,7 +19,7 @@ def check_images(images, name, clip=False):
     if len(images.shape) != 4:
         raise ValueError(f"`{name}` must have shape (n, height, width, channels). Received: {tuple(images.shape)}")
     images = tf.cast(images, tf.float32)
-    # values are known only outside a graph; streaming metrics count them instead
+    # values can be checked only outside a graph; streaming metrics count invalid ones instead
     if tf.executing_eagerly() and tf.size(images) > 0:
         low, high = float(tf.reduce_min(images)), float(tf.reduce_max(images))
         if not (np.isfinite(low) and np.isfinite(high)):
@@ -33,7 +33,7 @@ def check_images(images, name, clip=False):
 
 
 def check_features(features, name, minimum=2):
-    """Float64 array (n, d) with n >= minimum, finite."""
+    """Returns a finite float64 array (n, d) with n >= minimum."""
     features = np.asarray(features)
     if features.ndim != 2 or features.dtype.kind not in "fiu":
         raise ValueError(
@@ -59,7 +59,7 @@ def check_same_width(real, fake):
 
 
 def check_probabilities(probabilities, name, minimum=2, ranks=(2,)):
-    """Float64 array (n, classes) whose rows sum to 1."""
+    """Returns a float64 array (n, classes) with rows that sum to 1."""
     probabilities = np.asarray(probabilities)
     if probabilities.ndim not in ranks or probabilities.dtype.kind not in "fiu" or len(probabilities) < minimum:
         raise ValueError(

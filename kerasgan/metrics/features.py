@@ -1,4 +1,4 @@
-"""Feature extractors, and batched extraction."""
+"""Feature extractors and batched feature extraction."""
 
 import hashlib
 import re
@@ -12,7 +12,7 @@ from kerasgan.metrics.checks import check_images
 
 
 class Extractor:
-    """A feature extractor with the facts that a score must state: its name, its weights, its resize rule.
+    """A feature extractor, with the facts that a score states: its name, its weights and its resize rule.
 
     Args:
         function: a keras.Model or a callable, images (n, height, width, channels) in [-1, 1] -> features (n, d).
@@ -21,14 +21,14 @@ class Extractor:
         size: (height, width) that images are resized to. Default None: the model's fixed input size, else no resizing.
         method: a `tf.image.resize` method. Default "bilinear".
         antialias: bool, for `tf.image.resize`. Default False.
-        num_features: int; needed only for callables that are compiled under a distribution strategy.
-        rule: str, the resize rule in words where `function` resizes by itself.
-        preprocess: callable, what `function` expects done to images in [0, 255], such as
-            `keras.applications.resnet50.preprocess_input`; it follows the resizing and is named in scores. Default
-            None: `function` takes images in [-1, 1].
+        num_features: int, needed only for callables that are compiled under a distribution strategy.
+        rule: str, a description of the resize rule, if `function` itself resizes.
+        preprocess: callable, applied after resizing to images in [0, 255], such as
+            `keras.applications.resnet50.preprocess_input`. Scores state its name. Default None: `function` takes images
+            in [-1, 1].
 
     Raises:
-        ValueError: when `function` or `preprocess` is not callable.
+        ValueError: if `function` or `preprocess` is not callable.
 
     Example:
 
@@ -73,7 +73,7 @@ class Extractor:
 
     @property
     def resize(self):
-        """The resize rule in words, e.g. "bilinear 224x224", and the preprocessing that follows it."""
+        """A description of the resizing and the preprocessing, e.g. "bilinear 224x224"."""
         rule = self.rule or "none"
         if self.size is not None and not self.rule:
             rule = f"{self.method}{' antialias' if self.antialias else ''} {self.size[0]}x{self.size[1]}"
@@ -86,7 +86,7 @@ class Extractor:
 
     @property
     def weights_hash(self):
-        """SHA-256 of the model's weights as they are now; None for a plain callable, whose weights cannot be seen."""
+        """SHA-256 of the model's current weights, or None for a plain callable."""
         return None if self.model is None else weights_hash(self.model)
 
     @property
@@ -96,7 +96,7 @@ class Extractor:
 
     @property
     def protocol(self):
-        """What a `Score` states of the extractor, as its arguments."""
+        """Returns the arguments of a `Score` that describe the extractor."""
         return {
             "extractor": self.name,
             "weights_hash": self.weights_hash,
@@ -118,18 +118,18 @@ class Extractor:
         features = tf.convert_to_tensor(features)
         if features.shape.rank == 4:
             features = tf.reduce_mean(features, axis=[1, 2])
-        # class probabilities come in float64, where sure images do not tie at 1
+        # class probabilities are float64, as in float32 many confident ones round to 1
         return features if features.dtype == tf.float64 else tf.cast(features, tf.float32)
 
 
 def get_extractor(extractor):
-    """The `Extractor` for a name, a keras.Model, a callable, or an `Extractor`.
+    """Returns the `Extractor` for a name, a keras.Model, a callable, or an `Extractor`.
 
     Args:
         extractor: "mnist", "fashion_mnist" or "glyphs" (penultimate features of the zoo's classifiers),
             "efficientnet_lite0" and "efficientnet_lite1" (1,280 features, ImageNet), "inception_v3_2015" (2,048
-            features, that of published FIDs), a keras.Model, a callable, or an `Extractor`. A network of
-            keras.applications is `Extractor(network, preprocess=...)` with the function that stands beside it.
+            features, used by published FIDs), a keras.Model, a callable, or an `Extractor`. For a network of
+            keras.applications, use `Extractor(network, preprocess=...)` with its `preprocess_input`.
 
     Returns:
         An `Extractor`.
@@ -147,13 +147,13 @@ def get_extractor(extractor):
 
 
 def get_classifier(classifier):
-    """The same as `get_extractor` for class probabilities: names give the probabilities of that classifier.
+    """Returns an `Extractor` of class probabilities. A name selects the probabilities of that classifier.
 
     Args:
         classifier: a name of `get_extractor`, or a keras.Model, callable or `Extractor` that returns probabilities.
 
     Returns:
-        An `Extractor` whose features are class probabilities.
+        An `Extractor` that returns class probabilities.
 
     Raises:
         ValueError: for an unknown name.
@@ -178,7 +178,7 @@ def _resolve(spec, part):
 
 
 def check_name(name):
-    """Raises where `get_extractor` does not know the name; nothing is loaded."""
+    """Raises an error if `get_extractor` does not know the name. Loads nothing."""
     if name not in NAMED:
         raise ValueError(
             f"`extractor` must be one of {sorted(NAMED)}, a keras.Model or a callable. Received: {name!r}."
@@ -195,7 +195,7 @@ def _zoo_classifier(name):
 def _efficientnet(name):
     from kerasgan.networks.efficientnet import efficientnet_lite
 
-    # photographs are shrunk: without antialiasing the features see ringing (Parmar et al. 2022)
+    # with antialias, as otherwise the downsampling of photographs causes artifacts (Parmar et al. 2022)
     return _parts(efficientnet_lite(name), name, antialias=True)
 
 
@@ -205,20 +205,20 @@ def _inception(name):
     model = inception_v3()
     rule = "8 bits, TensorFlow 1 bilinear 299x299"
     features = keras.Model(model.inputs, model.output["2048"])
-    # the Inception Score is defined on the logits without the bias (Salimans et al. 2016, the authors' code)
+    # the Inception Score uses the logits without the bias (Salimans et al. 2016, the authors' code)
     probabilities = keras.Model(model.inputs, keras.layers.Softmax(dtype="float64")(model.output["logits_unbiased"]))
     return Extractor(features, f"{name} 2048", rule=rule), Extractor(probabilities, name, rule=rule)
 
 
 def _parts(model, name, **options):
-    """The extractors of a classifier's layer "features" and of its probabilities."""
+    """Returns the extractors of a classifier's layer "features" and of its probabilities."""
     features = keras.Model(model.inputs, model.get_layer("features").output)
-    # float64: sure images must not tie at 1
+    # float64: in float32, many confident probabilities round to 1
     probabilities = keras.Model(model.inputs, keras.layers.Softmax(dtype="float64")(model.outputs[0]))
     return Extractor(features, f"{name} features", **options), Extractor(probabilities, name, **options)
 
 
-# name -> a function that builds (feature extractor, classifier) when asked
+# name -> a function that builds (feature extractor, classifier)
 NAMED = {
     "mnist": _zoo_classifier,
     "fashion_mnist": _zoo_classifier,
@@ -230,12 +230,12 @@ NAMED = {
 
 
 def extract_features(images, extractor, batch_size=64, verbose=0):
-    """Features of many images, batch by batch.
+    """Extracts the features of images, batch by batch.
 
     Args:
         images: float array (n, height, width, channels) in [-1, 1], or an iterable of such batches (a
-            `tf.data.Dataset`; of tuples the first entry is taken).
-        extractor: anything `get_extractor` takes.
+            `tf.data.Dataset`; if its elements are tuples, the first entry is used).
+        extractor: anything that `get_extractor` accepts.
         batch_size: int, for arrays. Default 64.
         verbose: 1 shows a progress bar. Default 0.
 
@@ -243,8 +243,8 @@ def extract_features(images, extractor, batch_size=64, verbose=0):
         Array (n, d), float32 (float64 for class probabilities).
 
     Raises:
-        ValueError: for integer images, values that are not finite or outside [-1, 1], sets that look like [0, 1], or no
-            images.
+        ValueError: for integer images, values that are not finite or outside [-1, 1], images that seem to be in [0, 1],
+            or no images.
 
     Example:
 
@@ -257,7 +257,7 @@ def extract_features(images, extractor, batch_size=64, verbose=0):
 
 
 def features_and_sizes(images, extractor, batch_size=64, verbose=0):
-    """Returns what `extract_features` does, and the set of (height, width) of the images."""
+    """Returns the result of `extract_features`, and the set of (height, width) of the images."""
     extractor = get_extractor(extractor)
     batches, total = batches_of(images, batch_size)
     bar = keras.utils.Progbar(total, unit_name="batch") if verbose else None
@@ -280,7 +280,7 @@ def features_and_sizes(images, extractor, batch_size=64, verbose=0):
 
 
 def batches_of(images, batch_size):
-    """The batches of an array or an iterable, and their number or None."""
+    """Returns the batches of an array or an iterable, and their number if it is known, else None."""
     if hasattr(images, "shape"):
         starts = range(0, len(images), batch_size)
         return (images[start : start + batch_size] for start in starts), len(starts)
@@ -291,10 +291,10 @@ def batches_of(images, batch_size):
 
 
 def weights_hash(model):
-    """SHA-256 over names, shapes, dtypes and bytes of a model's weights.
+    """Returns the SHA-256 of the names, shapes, dtypes and bytes of a model's weights.
 
-    The numbers that Keras appends to make names unique in a process are left out, so loading a model twice gives one
-    hash.
+    The numbers that Keras appends to make names unique in a process are ignored, so the hash is the same each time the
+    model is loaded.
 
     Args:
         model: a built keras.Model.

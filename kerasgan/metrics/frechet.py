@@ -1,4 +1,4 @@
-"""Fréchet distance between two sets of features, read as Gaussians (Heusel et al. 2017)."""
+"""Fréchet distance between Gaussians fitted to two sets of features (Heusel et al. 2017)."""
 
 import keras
 import numpy as np
@@ -11,10 +11,11 @@ EPSILON = np.finfo(np.float64).eps
 
 
 def frechet_distance(mean1, cov1, mean2, cov2):
-    """Squared Fréchet distance of two Gaussians, eq. 6 of Heusel et al. 2017 (eq. 4 of Dowson and Landau 1982).
+    """Returns the squared Fréchet distance of two Gaussians.
 
-    `|m1 - m2|^2 + tr(C1 + C2 - 2 (C1^1/2 C2 C1^1/2)^1/2)` in float64. Only symmetric matrices are decomposed, so the
-    result is real and finite for singular covariances too.
+    This is `|m1 - m2|^2 + tr(C1 + C2 - 2 (C1^1/2 C2 C1^1/2)^1/2)` in float64: eq. 6 of Heusel et al. 2017, eq. 4 of
+    Dowson and Landau 1982. Only symmetric matrices are decomposed, so the result is real and finite also for singular
+    covariances.
 
     Args:
         mean1: array (d,), the mean of the first Gaussian.
@@ -26,7 +27,7 @@ def frechet_distance(mean1, cov1, mean2, cov2):
         A float >= 0.
 
     Raises:
-        ValueError: when shapes disagree, a value is not finite, or a covariance is not symmetric and positive
+        ValueError: if the shapes do not match, a value is not finite, or a covariance is not symmetric and positive
             semi-definite.
 
     Example:
@@ -51,11 +52,11 @@ def frechet_distance(mean1, cov1, mean2, cov2):
 
 
 def frechet_distance_from_features(real, fake):
-    """Squared Fréchet distance of the Gaussians fitted to two feature sets (unbiased covariances, as `np.cov`).
+    """Returns the squared Fréchet distance of the Gaussians fitted to two sets of features.
 
-    With fewer samples than dimensions the centred features themselves serve as the covariance's factor, so nothing is
-    lost to a numerically singular matrix. The estimate is biased upwards for small sets (Chong and Forsyth 2020):
-    compare numbers of equal set sizes only.
+    Covariances are unbiased, as in `np.cov`. If there are fewer samples than dimensions, the centred features are used
+    as the factor of the covariance, which avoids the decomposition of a singular matrix. The estimate is biased upwards
+    for small sets (Chong and Forsyth 2020), so compare only distances of sets of equal size.
 
     Args:
         real: array (n, d), n >= 2, the features of real images.
@@ -107,7 +108,7 @@ def _check_gaussian(mean, cov, which):
 
 
 def _factor(cov, name):
-    """A matrix A with A A^T = cov, with as many columns as the covariance has rank."""
+    """Returns a matrix A with A A^T = cov. Its number of columns is the rank of the covariance."""
     largest = np.diagonal(cov).max(initial=0.0)
     floor = len(cov) * EPSILON * largest
     try:
@@ -118,7 +119,7 @@ def _factor(cov, name):
         pass
     values, vectors = np.linalg.eigh(cov)
     top = values.max(initial=0.0)
-    # 1e-4: statistics that were accumulated in float32 are negative by that much at worst
+    # 1e-4: statistics accumulated in float32 can have negative eigenvalues of this relative size
     if values.min(initial=0.0) < -1e-4 * top or top < 0.0:
         raise ValueError(
             f"`{name}` must be positive semi-definite. Received eigenvalues from {values.min():.3g} to {top:.3g}"
@@ -128,7 +129,7 @@ def _factor(cov, name):
 
 
 def _trace_of_root(factor1, factor2):
-    """tr (C1^1/2 C2 C1^1/2)^1/2 = the sum of the singular values of A1^T A2, for C = A A^T."""
+    """Returns tr (C1^1/2 C2 C1^1/2)^1/2, the sum of the singular values of A1^T A2 for C = A A^T."""
     product = factor1.T @ factor2
     if product.size == 0:
         return 0.0
@@ -140,23 +141,23 @@ def _trace_of_root(factor1, factor2):
         roots = np.sqrt(squares)
         if noise * np.sum(1.0 / roots) < 1e-9 * np.sum(roots):
             return float(np.sum(roots))
-    # small singular values drown when they are squared: the slower decomposition keeps them
+    # an SVD is slower than the eigenvalues of the squared matrix, but keeps small singular values
     return float(np.sum(np.linalg.svd(product, compute_uv=False)))
 
 
 @keras.saving.register_keras_serializable("kerasgan")
 class FrechetDistance(FeatureMetric):
-    """Streaming Fréchet distance: counts, sums and outer products in float64, so memory does not grow with the images.
+    """Streaming Fréchet distance, eq. 6 of Heusel et al. 2017.
 
-    Heusel et al. 2017, eq. 6. The sums are taken about the features of a mid-grey image, which keeps digits when
-    features lie far from zero.
+    The metric stores counts, sums and sums of outer products in float64, so its memory does not grow with the number
+    of images. The features of a mid-grey image are subtracted first, which keeps precision if features are far from 0.
 
     Args:
-        extractor: anything `get_extractor` takes; see there.
+        extractor: anything that `get_extractor` accepts.
         name: str, default "frechet_distance".
 
     Raises:
-        ValueError: from `result()`, for fewer than two images a set, or images that are not finite or not in [-1, 1].
+        ValueError: from `result()`, for sets of fewer than two images, or images that are not finite or not in [-1, 1].
 
     Example:
 
@@ -197,7 +198,7 @@ class FrechetDistance(FeatureMetric):
                 raise ValueError(f"`{self.name}` needs at least 2 {which} images. Received: {int(count)}")
             mean = total / count
             cov = (product - np.outer(total, mean)) / (count - 1.0)
-            # a variance below the rounding of its sums is that of a constant
+            # a variance below the rounding error of its sums is taken as 0
             constant = np.diagonal(cov) <= 64.0 * EPSILON * np.diagonal(product) / count
             cov[constant, :] = cov[:, constant] = 0.0
             gaussians += [mean, cov]

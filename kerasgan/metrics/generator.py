@@ -1,4 +1,4 @@
-"""Scores of the generator itself: perceptual path length, and classification accuracy score."""
+"""Scores of a generator: perceptual path length and classification accuracy score."""
 
 import keras
 import numpy as np
@@ -11,30 +11,32 @@ from kerasgan.metrics.streaming import StampedMetric
 def perceptual_path_length(
     generate, latent_dim, distance, num_samples=1000, epsilon=1e-4, batch_size=50, trim=0.01, seed=0, mapping=None
 ):
-    """Perceptual path length, section 4.1 of Karras et al. 2019: how much the image changes per latent step.
+    """Returns the perceptual path length, section 4.1 of Karras et al. 2019.
 
-    Both ends of a path are directions on the sphere of radius sqrt(latent_dim), where Gaussian latents lie; a step of
-    `epsilon` along the great circle gives the distance divided by epsilon squared (equation 2). With a `mapping` to w
-    the path is the straight line between the ends' w (equation 3).
+    It measures how much the image changes per step in the latent space. Both ends of a path are random points on the
+    sphere of radius sqrt(latent_dim), and the path is the great circle between them. The result is the mean distance
+    between images that are a step of `epsilon` apart, divided by epsilon squared (equation 2). With a `mapping`, the
+    path is the straight line between the w of both ends (equation 3).
 
     Args:
-        generate: callable, latents (n, latent_dim), or w, -> images (n, height, width, channels) in [-1, 1].
+        generate: callable, latents (n, latent_dim) or w (n, style_dim) -> images (n, height, width, channels) in
+            [-1, 1].
         latent_dim: int.
         distance: callable, (images, images) -> (n,) squared perceptual distances (the paper: LPIPS).
-        num_samples: int, paths. Default 1000 (the paper: 100,000).
-        epsilon: float, step. Default 1e-4, as in the paper.
+        num_samples: int, the number of paths. Default 1000 (the paper: 100,000).
+        epsilon: float, the step. Default 1e-4, as in the paper.
         batch_size: int, default 50.
         trim: float in [0, 0.5), the share of the lowest and of the highest values that is dropped. Default 0.01, as in
             the authors' code.
-        seed: int, of the paths.
-        mapping: callable, latents (n, latent_dim) -> w (n, style_dim), such as `model.map` of a StyleGAN, whose
-            `model.synthesize` is `generate`. Default None: the path lies in z.
+        seed: int, the seed of the paths.
+        mapping: callable, latents (n, latent_dim) -> w (n, style_dim). For a StyleGAN, use `mapping=model.map` and
+            `generate=model.synthesize`. Default None: the path is in z.
 
     Returns:
         A float >= 0.
 
     Raises:
-        ValueError: when a distance is not finite or has a wrong shape, or for a bad number.
+        ValueError: if a distance is not finite or has a wrong shape, or an argument is out of range.
 
     Example:
 
@@ -56,7 +58,7 @@ def perceptual_path_length(
     values = []
     for start in range(0, num_samples, batch_size):
         count = min(batch_size, num_samples - start)
-        # drawn path by path, so that the paths do not depend on the batches
+        # drawn path by path, so that the paths do not depend on the batch size
         ends = random.normal(size=(count, 2, latent_dim)).transpose(1, 0, 2)
         ends = ends / np.linalg.norm(ends, axis=-1, keepdims=True)
         place = places.uniform(size=(count, 1))
@@ -74,7 +76,7 @@ def perceptual_path_length(
 
 
 def _on_paths(ends, shares, latent_dim, mapping):
-    """Returns the points at each of `shares` of the way between the two `ends`, which are directions."""
+    """Returns the points at `shares` of the way between two directions `ends`."""
     if mapping is not None:
         first, last = (np.asarray(mapping((end * np.sqrt(latent_dim)).astype("float32")), "float64") for end in ends)
         return [(1.0 - share) * first + share * last for share in shares]
@@ -86,10 +88,10 @@ def _on_paths(ends, shares, latent_dim, mapping):
 def classification_accuracy_score(
     fake_images, fake_labels, real_images, real_labels, num_classes, classifier=None, epochs=5, batch_size=64, seed=0
 ):
-    """Accuracy on real images of a classifier trained on generated ones, Ravuri and Vinyals 2019.
+    """Returns the accuracy on real images of a classifier trained on generated images (Ravuri and Vinyals 2019).
 
     Args:
-        fake_images: float array (n, height, width, channels) in [-1, 1], generated.
+        fake_images: float array (n, height, width, channels) in [-1, 1], generated images.
         fake_labels: int array (n,), the labels they were generated for.
         real_images: float array (m, height, width, channels) in [-1, 1], real test images.
         real_labels: int array (m,).
@@ -98,7 +100,7 @@ def classification_accuracy_score(
             network, built here (the paper: ResNet-50).
         epochs: int, default 5.
         batch_size: int, default 64.
-        seed: int, of the default network's weights and of the order of the images.
+        seed: int, the seed of the default network's weights and of the order of the images.
 
     Returns:
         A float in [0, 1].
@@ -134,7 +136,7 @@ def classification_accuracy_score(
         optimizer=keras.optimizers.Adam(1e-3),
         loss=keras.losses.SparseCategoricalCrossentropy(from_logits=True),
     )
-    # a seeded order: fit's own shuffling would depend on the global seed
+    # a seeded order, as the shuffling of `fit` depends on the global seed
     order = np.random.default_rng(seed)
     images, labels = sets[0]
     for _ in range(epochs):
@@ -158,18 +160,18 @@ def _small_classifier(shape, num_classes, seed):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class GeneratorScore(StampedMetric):
-    """A score of the generator and not of the images shown, among the metrics of `compile` and `ScoreMonitor`.
+    """A metric that calls a function, for scores that do not depend on the images of the batch.
 
-    Its function is called once when the value is asked for, outside any graph: once per `evaluate`.
+    It can be used in `compile` and in `ScoreMonitor`. The function is called outside any graph, once per `evaluate`.
 
     Args:
-        function: callable without arguments that returns a number, such as a `perceptual_path_length` or a
+        function: callable without arguments that returns a number, such as the `perceptual_path_length` or the
             `classification_accuracy_score` of a model.
         name: str.
-        settings: dict, what a score must state, e.g. {"epsilon": 1e-4}. Default: nothing.
+        settings: dict, settings that a score states, e.g. {"epsilon": 1e-4}. Default: none.
 
     Raises:
-        ValueError: when `function` is not callable; from `result()`, when the number is not finite.
+        ValueError: if `function` is not callable; from `result()`, if the number is not finite.
 
     Example:
 
@@ -193,10 +195,10 @@ class GeneratorScore(StampedMetric):
         return self._settings
 
     def update_state(self, real_images, generated_images, sample_weight=None):
-        """Nothing: the score does not depend on these images."""
+        """Does nothing, as the score does not depend on these images."""
 
     def reset_state(self):
-        """Nothing is kept."""
+        """Does nothing, as the metric has no state."""
 
     def result(self):
         if not tf.executing_eagerly():

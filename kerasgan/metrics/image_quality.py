@@ -1,4 +1,4 @@
-"""Image quality against references (super-resolution, translation): images in [-1, 1], one value per image."""
+"""Image quality against reference images, for super-resolution and translation: one value per image."""
 
 import inspect
 
@@ -11,11 +11,11 @@ from kerasgan.metrics.streaming import ImageMetric
 
 
 def l1(real, fake):
-    """Mean absolute error per image, in units of the range [-1, 1].
+    """Returns the mean absolute error of each image.
 
     Args:
-        real: float array (n, height, width, channels) in [-1, 1].
-        fake: the same shape, the images compared to `real`.
+        real: float array (n, height, width, channels) in [-1, 1], the reference images.
+        fake: float array of the same shape.
 
     Returns:
         float32 tensor (n,), from 0 to 2.
@@ -35,14 +35,15 @@ def l1(real, fake):
 
 
 def psnr(real, fake, channel="rgb", border=0):
-    """Peak signal-to-noise ratio in decibels.
+    """Returns the peak signal-to-noise ratio of each image in decibels.
 
     Args:
-        real: float array (n, height, width, channels) in [-1, 1].
-        fake: the same shape; values outside [-1, 1] are clipped, as a viewer does.
-        channel: "rgb" (all channels) or "y" (the BT.601 luma of RGB images, 16 to 235 of 255, as the
-            super-resolution papers score).
-        border: int, pixels cut from each side first (super-resolution: the scale factor). Default 0.
+        real: float array (n, height, width, channels) in [-1, 1], the reference images.
+        fake: float array of the same shape. Values outside [-1, 1] are clipped.
+        channel: "rgb" (all channels) or "y" (the BT.601 luma of RGB images, 16 to 235 of 255, as in papers on
+            super-resolution).
+        border: int, the number of pixels that are first cut from each side (super-resolution: the scale factor).
+            Default 0.
 
     Returns:
         float32 tensor (n,); infinite for equal images.
@@ -61,13 +62,16 @@ def psnr(real, fake, channel="rgb", border=0):
 
 
 def ssim(real, fake, channel="rgb", border=0):
-    """Structural similarity, eq. 13 of Wang et al. 2004: 11x11 Gaussian window, sigma 1.5, K1 0.01, K2 0.03.
+    """Returns the structural similarity of each image, eq. 13 of Wang et al. 2004.
+
+    The window is an 11x11 Gaussian of sigma 1.5, with K1 = 0.01 and K2 = 0.03.
 
     Args:
-        real: float array (n, height, width, channels) in [-1, 1], at least 11 pixels a side after cropping.
-        fake: the same shape; values outside [-1, 1] are clipped.
+        real: float array (n, height, width, channels) in [-1, 1]. Each side must have at least 11 pixels after
+            cropping.
+        fake: float array of the same shape. Values outside [-1, 1] are clipped.
         channel: "rgb" or "y", as in `psnr`.
-        border: int, pixels cut from each side first. Default 0.
+        border: int, as in `psnr`. Default 0.
 
     Returns:
         float32 tensor (n,), at most 1; 1 for equal images.
@@ -89,13 +93,14 @@ def ssim(real, fake, channel="rgb", border=0):
 
 
 def ms_ssim(real, fake):
-    """Multi-scale structural similarity, eq. 7 of Wang et al. 2003, five scales.
+    """Returns the multi-scale structural similarity of each image, eq. 7 of Wang et al. 2003, with five scales.
 
-    Between random pairs of generated images it measures how little they differ (Odena et al. 2017, section 4.3).
+    Its mean over random pairs of generated images measures their diversity: lower is more diverse (Odena et al. 2017,
+    section 4.3).
 
     Args:
-        real: float array (n, height, width, channels) in [-1, 1], at least 176 pixels a side.
-        fake: the same shape; values outside [-1, 1] are clipped.
+        real: float array (n, height, width, channels) in [-1, 1]. Each side must have at least 176 pixels.
+        fake: float array of the same shape. Values outside [-1, 1] are clipped.
 
     Returns:
         float32 tensor (n,), in [0, 1]; 1 for equal images.
@@ -112,25 +117,26 @@ def ms_ssim(real, fake):
     1.0
     """
     pair = _unit_pair(real, fake, "rgb", 0)
-    # the window of 11 must fit after four halvings
+    # the window of 11 pixels must fit after four halvings
     _check_side(pair[0], 176, "ms_ssim")
     return tf.image.ssim_multiscale(*pair, max_val=1.0)
 
 
 def perceptual_distance(real, fake, features):
-    """How far images are apart in the features of a network: equation 1 of Zhang et al. 2018, all weights 1, one layer.
+    """Returns the distance of each pair of images in the features of a network.
 
-    The mean over places of |f - g|^2, where f and g are the two feature vectors at a place, scaled to length 1. LPIPS
-    itself sums several layers with weights fitted to people's judgement: the values of the two do not compare.
+    This is equation 1 of Zhang et al. 2018 for one layer with all weights 1: the mean over positions of |f - g|^2,
+    where f and g are the feature vectors of the two images, scaled to length 1. LPIPS sums several layers with weights
+    fitted to human judgements, so its values cannot be compared with these.
 
     Args:
         real: float array (n, height, width, channels) in [-1, 1].
-        fake: the same shape; values outside [-1, 1] are clipped.
-        features: callable, images to (n, rows, columns, channels), such as `SRGAN.features` of a compiled model or
-            `kerasgan.networks.vgg_features("vgg16_33")`.
+        fake: float array of the same shape. Values outside [-1, 1] are clipped.
+        features: callable, images -> features (n, rows, columns, channels), such as `SRGAN.features` of a compiled
+            model or `kerasgan.networks.vgg_features("vgg16_33")`.
 
     Returns:
-        float32 tensor (n,), from 0 to 4; at most 2 for features that are never negative.
+        float32 tensor (n,), from 0 to 4; at most 2 for non-negative features.
 
     Raises:
         ValueError: for shapes that differ, integer images, values outside [-1, 1], or features of another rank.
@@ -153,7 +159,7 @@ def perceptual_distance(real, fake, features):
 
 
 def luma(images):
-    """BT.601 luma of RGB images: 16 + 65.481 R + 128.553 G + 24.966 B for R, G, B in [0, 1].
+    """Returns the BT.601 luma of RGB images: 16 + 65.481 R + 128.553 G + 24.966 B for R, G, B in [0, 1], over 255.
 
     Args:
         images: float tensor (..., 3) in [0, 1].
@@ -208,15 +214,15 @@ MEASURES = {"l1": l1, "psnr": psnr, "ssim": ssim, "ms_ssim": ms_ssim}
 class ImageQuality(ImageMetric):
     """Streaming mean of `l1`, `psnr`, `ssim` or `ms_ssim` over pairs of images, in float64.
 
-    For models whose generated images have a truth each: translation and super-resolution.
+    It is meant for models with a target for each generated image, such as translation and super-resolution.
 
     Args:
         measure: "l1", "psnr", "ssim" or "ms_ssim".
-        name: str. Default: that of the measure.
+        name: str. Default: the name of the measure.
         **settings: further arguments of the measure, such as `channel="y"` and `border=4`.
 
     Raises:
-        ValueError: for an unknown measure; from `result()`, for no images, or images that are not finite or not in
+        ValueError: for an unknown measure; from `result()`, if there are no images, or images are not finite or not in
             [-1, 1].
 
     Example:
@@ -245,15 +251,15 @@ class ImageQuality(ImageMetric):
         return dict(self._settings)
 
     def update_state(self, real_images, generated_images, sample_weight=None):
-        """Add a batch.
+        """Adds a batch.
 
         Args:
-            real_images: float tensor (n, height, width, channels) in [-1, 1], the truths.
-            generated_images: the same shape, in the same order; values outside [-1, 1] are clipped.
+            real_images: float tensor (n, height, width, channels) in [-1, 1], the reference images.
+            generated_images: float tensor of the same shape and order. Values outside [-1, 1] are clipped.
             sample_weight: not supported.
         """
         real, fake = self._checked(real_images, generated_images, sample_weight)
-        # what is not finite is counted above and told by `result`
+        # values that are not finite are counted above and reported by `result`
         real, fake = (tf.where(tf.math.is_finite(images), images, 0.0) for images in (real, fake))
         values = MEASURES[self.measure](real, fake, **self._settings)
         self.count.assign_add(tf.cast(tf.shape(values)[0], tf.float64))

@@ -1,7 +1,7 @@
-"""The Inception-v3 of 2015 that every published FID uses, in Keras.
+"""The Inception-v3 network of 2015, used by published FIDs, in Keras.
 
-It is not `keras.applications.InceptionV3`: the weights are others (1,008 classes), images are resized as TensorFlow 1
-did, average pools leave out the padding, and the last block pools by the maximum.
+It differs from `keras.applications.InceptionV3`: it has other weights (1,008 classes), resizes images as TensorFlow 1
+did, ignores padding in average pooling, and uses max pooling in the last block.
 """
 
 import hashlib
@@ -18,14 +18,14 @@ from kerasgan.networks.torch_weights import read_torch_weights
 WEIGHTS_VARIABLE = "KERASGAN_INCEPTION_WEIGHTS"
 WEIGHTS_NAME = "weights-inception-2015-12-05-6726825d.pth"
 WEIGHTS_URL = f"https://github.com/toshas/torch-fidelity/releases/download/v0.2.0/{WEIGHTS_NAME}"
-# the customary name ends in the first digits of the file's SHA-256
+# the usual file name ends in the first digits of the file's SHA-256
 WEIGHTS_HASH = "6726825d"
-WEIGHTS_BYTES = 200 << 20  # more than twice what the file has
+WEIGHTS_BYTES = 200 << 20  # more than twice the size of the file
 
 
 @keras.saving.register_keras_serializable("kerasgan")
 class LegacyResize(keras.layers.Layer):
-    """Images in [-1, 1], rounded to 8 bits as files are, resized as TensorFlow 1 did: corners at corners, no antialias.
+    """Rounds images in [-1, 1] to 8 bits, as in files, and resizes them as TensorFlow 1 did, without antialiasing.
 
     Args:
         height: int.
@@ -53,16 +53,16 @@ def inception_v3(weights="fid"):
     """Inception-v3 (Szegedy et al. 2016) as converted in 2015, the network of Heusel et al. 2017.
 
     Args:
-        weights: "fid" (the file named by the environment variable KERASGAN_INCEPTION_WEIGHTS, or the customary one,
-            downloaded once into the folder KERASGAN_HOME and checked), the path of such a `.pth`, or None for random
-            weights.
+        weights: "fid", the path of such a `.pth` file, or None for random weights. For "fid", the file is named by the
+            environment variable KERASGAN_INCEPTION_WEIGHTS, or downloaded once into the folder KERASGAN_HOME, with a
+            check of its hash.
 
     Returns:
         keras.Model: images (n, height, width, 3) in [-1, 1] -> dict of "64", "192", "768" and "2048" (features averaged
         over height and width) and "logits_unbiased" (n, 1008).
 
     Raises:
-        ValueError: when the weights cannot be had, are damaged or do not fit.
+        ValueError: if the weights are not available, are damaged or do not fit.
 
     Example:
 
@@ -70,7 +70,7 @@ def inception_v3(weights="fid"):
     >>> inception_v3(weights=None).output["2048"].shape
     (None, 2048)
     """
-    # first, so that an absent file costs no time
+    # first, so that a missing file fails fast
     tensors = None if weights is None else read_torch_weights(_weights_file() if weights == "fid" else weights)
     images = keras.Input((None, None, 3), name="images")
     x = LegacyResize(299, 299)(images)
@@ -99,7 +99,7 @@ def inception_v3(weights="fid"):
     outputs["logits_unbiased"] = keras.layers.Dense(1008, use_bias=False, name="fc")(outputs["2048"])
     model = keras.Model(images, outputs, name="inception_v3_2015")
     if tensors is not None:
-        # the Inception Score leaves the bias out, and nothing else reads the logits
+        # without the bias, as only the Inception Score uses the logits
         assign_torch_weights(model, {name: value for name, value in tensors.items() if name != "fc.bias"})
     return model
 
@@ -160,7 +160,7 @@ def _block_a(x, name, pool_filters):
     double = _convolve(x, f"{name}.branch3x3dbl_1", 64, 1)
     double = _convolve(double, f"{name}.branch3x3dbl_2", 96, 3)
     double = _convolve(double, f"{name}.branch3x3dbl_3", 96, 3)
-    # TensorFlow leaves the padding out of the average
+    # TensorFlow excludes the padding from the average
     pool = keras.layers.AveragePooling2D(3, 1, "same")(x)
     return _join(one, five, double, _convolve(pool, f"{name}.branch_pool", pool_filters, 1))
 

@@ -11,11 +11,11 @@ from kerasgan.metrics.streaming import FeatureMetric
 
 
 def inception_score(probabilities, splits=10):
-    """exp of the mean KL(p(y|x) || p(y)), section 4 of Salimans et al. 2016, over the probabilities of any classifier.
+    """Returns the Inception Score, exp of the mean KL(p(y|x) || p(y)), section 4 of Salimans et al. 2016.
 
     Args:
-        probabilities: array (n, classes), rows that sum to 1, of generated images.
-        splits: int, the number of equal parts, in the order given, that are scored apart. Default 10, as in the paper.
+        probabilities: array (n, classes), class probabilities of generated images. Each row sums to 1.
+        splits: int, the number of equal parts that are scored separately. Default 10, as in the paper.
 
     Returns:
         `Estimate(mean, sd)` over the splits; each between 1 and the number of classes.
@@ -43,7 +43,7 @@ def inception_score(probabilities, splits=10):
 
 
 def negative_entropy(probabilities):
-    """sum p log p over the last axis, with 0 log 0 = 0."""
+    """Returns the sum of p log p over the last axis, with 0 log 0 = 0."""
     return np.sum(probabilities * np.log(np.where(probabilities > 0.0, probabilities, 1.0)), axis=-1)
 
 
@@ -54,14 +54,14 @@ def _score(probabilities):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class InceptionScore(FeatureMetric):
-    """Streaming Inception Score of the generated images, as one split, so the order of images does not matter.
+    """Streaming Inception Score of the generated images. It uses one split, so the order of the images does not matter.
 
     Args:
-        classifier: anything `get_classifier` takes; it returns class probabilities.
+        classifier: anything that `get_classifier` accepts. It returns class probabilities.
         name: str, default "inception_score".
 
     Raises:
-        ValueError: from `result()`, for fewer than two images, outputs that are no probabilities, or images that are
+        ValueError: from `result()`, for fewer than two images, outputs that are not probabilities, or images that are
             not finite.
 
     Example:

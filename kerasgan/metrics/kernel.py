@@ -12,25 +12,25 @@ BLOCK = 1024
 
 
 class Estimate(NamedTuple):
-    """A mean over subsets or splits, and the standard deviation among them."""
+    """The mean and the standard deviation over subsets or splits."""
 
     mean: float
     sd: float
 
 
 def kernel_distance(real, fake, subsets=100, subset_size=1000, seed=0):
-    """Kernel distance (KID): unbiased MMD^2 with the kernel (x.y/d + 1)^3, section 4 of Bińkowski et al. 2018.
+    """Returns the kernel distance (KID): unbiased MMD^2 with kernel (x.y/d + 1)^3, section 4 of Bińkowski et al. 2018.
 
-    Subsets are drawn without replacement by NumPy's legacy generator, whose stream is frozen, first of the generated
-    images, then of the real ones, as the authors' code does: implementations that follow it give the same value.
+    Subsets are drawn without replacement with NumPy's legacy generator, first of the generated images, then of the real
+    ones. The authors' code does the same, so implementations that follow it give the same value.
 
     Args:
         real: array (n, d), n >= 2, the features of real images.
         fake: array (m, d), m >= 2, the features of generated images.
-        subsets: int, how many pairs of subsets are averaged. Default 100, as in the authors' code.
-        subset_size: int >= 2, images in a subset. Default 1000, as in the authors' code. A set that is no larger is
-            used whole; when both are, there is one estimate and `sd` is 0.
-        seed: int, of the subsets.
+        subsets: int, the number of pairs of subsets. Default 100, as in the authors' code.
+        subset_size: int >= 2, the number of images in a subset. Default 1000, as in the authors' code. A smaller set is
+            used whole. If both sets are used whole, there is one estimate and `sd` is 0.
+        seed: int, the seed of the subsets.
 
     Returns:
         `Estimate(mean, sd)`: the average over the subsets and their standard deviation. The mean is unbiased, so it
@@ -72,7 +72,7 @@ def _kernel_sum(x, y, diagonal=True):
     for start in range(0, len(x), BLOCK):
         rows = x[start : start + BLOCK]
         kernel = rows @ y.T / x.shape[1] + 1.0
-        kernel *= kernel * kernel  # a power takes many times as long
+        kernel *= kernel * kernel  # much faster than a power
         if not diagonal:
             index = np.arange(len(rows))
             kernel[index, start + index] = 0.0
@@ -82,17 +82,17 @@ def _kernel_sum(x, y, diagonal=True):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class KernelDistance(FeatureBuffer):
-    """Streaming kernel distance: `kernel_distance` with each set used whole, so the order of images does not matter.
+    """Streaming `kernel_distance`, section 4 of Bińkowski et al. 2018.
 
-    Bińkowski et al. 2018, section 4. The features of all images are kept.
+    The features of all images are kept. Each set is used whole, so the order of the images does not matter.
 
     Args:
-        extractor: anything `get_extractor` takes; see there.
-        max_images: int, how many images of a set are kept at most. Default 10,000.
+        extractor: anything that `get_extractor` accepts.
+        max_images: int, the maximum number of images of a set. Default 10,000.
         name: str, default "kernel_distance".
 
     Raises:
-        ValueError: from `result()`, for fewer than two images a set, or images that are not finite or not in [-1, 1].
+        ValueError: from `result()`, for sets of fewer than two images, or images that are not finite or not in [-1, 1].
 
     Example:
 

@@ -1,4 +1,4 @@
-"""Scores by a classifier: modes found, classes drawn, recognizable images."""
+"""Scores from class probabilities: mode count, class histogram, and recognizability."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from kerasgan.metrics.streaming import FeatureMetric
 
 
 class Modes(NamedTuple):
-    """`modes`: classes found; `kl`: KL(generated || reference) in nats; `shares`: share of the images per mode."""
+    """`modes`: number of modes found; `kl`: KL(generated || reference) in nats; `shares`: share of images per mode."""
 
     modes: int
     kl: float
@@ -20,7 +20,7 @@ class Modes(NamedTuple):
 
 
 class Recognizability(NamedTuple):
-    """`share`: recognised images; `threshold`: the probability needed; `class_shares`: all images, by class."""
+    """`share`: recognised images; `threshold`: minimum probability; `class_shares`: share of images per class."""
 
     share: float
     threshold: float
@@ -28,16 +28,18 @@ class Recognizability(NamedTuple):
 
 
 def mode_count(probabilities, reference=None, minimum=1):
-    """Modes found and the KL divergence of the class histogram, section 3.3.1 of Metz et al. 2017 (stacked MNIST).
+    """Counts the modes found, and computes the KL divergence of the histogram of modes.
+
+    See section 3.3.1 of Metz et al. 2017 (stacked MNIST).
 
     Args:
-        probabilities: array (n, classes), class probabilities of generated images; or (n, digits, classes), when an
-            image shows several digits (stacked MNIST: three channels, 10^3 modes).
+        probabilities: array (n, classes), class probabilities of generated images; or (n, digits, classes) if an image
+            shows several digits (stacked MNIST: three channels, 10^3 modes).
         reference: array (modes,), positive shares or counts of the modes among real images. Default None: uniform.
-        minimum: int, images that make a mode count as found. Default 1, as in the paper.
+        minimum: int, the number of images for a mode to count as found. Default 1, as in the paper.
 
     Returns:
-        `Modes(modes, kl, shares)`; `kl` is 0 when the shares equal the reference.
+        `Modes(modes, kl, shares)`; `kl` is 0 if the shares equal the reference.
 
     Raises:
         ValueError: for rows that are not probabilities, or a reference of another length or with empty modes.
@@ -59,7 +61,7 @@ def mode_count(probabilities, reference=None, minimum=1):
 
 
 def _reference(reference, modes):
-    """The reference's counts, one for each mode."""
+    """Returns the counts of the reference, one per mode."""
     reference = np.ones(modes) if reference is None else np.asarray(reference, np.float64)
     if reference.shape != (modes,) or not (np.isfinite(reference).all() and (reference > 0.0).all()):
         raise ValueError(
@@ -79,17 +81,17 @@ def _modes(counts, reference, minimum):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class ModeCount(FeatureMetric):
-    """Streaming `mode_count` of the generated images: a count per mode, whatever the number of images.
+    """Streaming `mode_count` of the generated images, section 3.3.1 of Metz et al. 2017.
 
-    Metz et al. 2017, section 3.3.1. The result is a dict of "modes" and "mode_kl".
+    The metric keeps one count per mode. The result is a dict of "modes" and "mode_kl".
 
     Args:
-        classifier: anything `get_classifier` takes; it returns class probabilities (n, classes), or
+        classifier: anything that `get_classifier` accepts. It returns class probabilities (n, classes), or
             (n, digits, classes).
-        digits: int, how many digits an image shows. Default 1; stacked MNIST has 3.
+        digits: int, the number of digits in an image. Default 1; stacked MNIST has 3.
         reference: array (classes ** digits,), positive shares or counts of the modes among real images. Default None:
             uniform.
-        minimum: int, images that make a mode count as found. Default 1, as in the paper.
+        minimum: int, the number of images for a mode to count as found. Default 1, as in the paper.
         name: str, default "mode_count".
 
     Raises:
@@ -131,7 +133,10 @@ class ModeCount(FeatureMetric):
     def _add(self, real, fake):
         classes = fake.shape[-1]
         if (fake.shape[1] if fake.shape.rank == 3 else 1) != self.digits:
-            raise ValueError(f"`classifier` must tell the classes of {self.digits} digits. Received: {fake.shape}")
+            raise ValueError(
+                f"`classifier` must return probabilities of {self.digits} digits, (n, {self.digits}, classes). "
+                f"Received: {fake.shape}"
+            )
         labels = tf.reshape(tf.argmax(fake, axis=-1), [-1, self.digits])
         modes = tf.reduce_sum(labels * [classes**power for power in range(self.digits - 1, -1, -1)], axis=1)
         self.counts.assign_add(tf.reduce_sum(tf.one_hot(modes, classes**self.digits, dtype=tf.float64), axis=0))
@@ -155,21 +160,21 @@ class ModeCount(FeatureMetric):
 
 
 def recognizability(real_probabilities, fake_probabilities, level=0.95):
-    """The share of generated images that a classifier is as sure of as it is of `level` of the real ones.
+    """Returns the share of generated images with a top class probability at or above a threshold.
 
-    The threshold is the top probability that `level` of the real test images reach, so real data scores `level` by
-    construction. Compute the probabilities in float64: in float32 many sure images tie at 1.
+    The threshold is the top probability that a share `level` of the real test images reaches, so real data scores
+    `level` by construction. Compute the probabilities in float64, as in float32 many of them round to 1.
 
     Args:
-        real_probabilities: array (n, classes), of real images that the classifier was not trained on.
-        fake_probabilities: array (m, classes), of generated images.
-        level: float in (0, 1], the share of real images that passes. Default 0.95.
+        real_probabilities: array (n, classes), probabilities of real images that the classifier was not trained on.
+        fake_probabilities: array (m, classes), probabilities of generated images.
+        level: float in (0, 1], the share of real images above the threshold. Default 0.95.
 
     Returns:
         `Recognizability(share, threshold, class_shares)`; `class_shares` covers all generated images and sums to 1.
 
     Raises:
-        ValueError: for rows that are not probabilities, different class counts, or a level outside (0, 1].
+        ValueError: for rows that are not probabilities, different numbers of classes, or a level outside (0, 1].
 
     Example:
 
@@ -188,7 +193,7 @@ def recognizability(real_probabilities, fake_probabilities, level=0.95):
     if not 0.0 < level <= 1.0:
         raise ValueError(f"`level` must be in (0, 1]. Received: {level!r}")
     sureness = np.sort(real.max(axis=1))
-    # at least `level` of the real images are at or above this one; the rounding keeps 1 - 0.95 from being 0.05000...4
+    # at least `level` of the real images are at or above this one; the rounding avoids 1 - 0.95 = 0.05000...4
     threshold = sureness[int(np.floor(round((1.0 - level) * len(sureness), 9)))]
     shares = np.bincount(fake.argmax(axis=1), minlength=fake.shape[1]) / len(fake)
     return Recognizability(float((fake.max(axis=1) >= threshold).mean()), float(threshold), shares)

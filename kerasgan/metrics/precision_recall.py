@@ -1,4 +1,4 @@
-"""Precision and recall, density and coverage: fidelity and diversity from nearest neighbours of features."""
+"""Fidelity and diversity from nearest neighbours of features: precision and recall, density and coverage."""
 
 from typing import NamedTuple
 
@@ -26,12 +26,12 @@ class DensityAndCoverage(NamedTuple):
 
 
 def precision_recall(real, fake, k=3):
-    """Improved precision and recall, eqs. 1 and 2 of Kynkäänniemi et al. 2019.
+    """Returns improved precision and recall, eqs. 1 and 2 of Kynkäänniemi et al. 2019.
 
     Args:
         real: array (n, d), n > k, the features of real images.
         fake: array (m, d), m > k, the features of generated images.
-        k: int, the neighbour whose distance is a sample's radius. Default 3, as in the paper.
+        k: int. The radius of a sample is the distance to its k-th nearest neighbour. Default 3, as in the paper.
 
     Returns:
         `PrecisionAndRecall(precision, recall)`: the share of generated images within the real manifold, and the share
@@ -60,12 +60,12 @@ def precision_recall(real, fake, k=3):
 
 
 def density_coverage(real, fake, k=5):
-    """Density and coverage, eqs. 5 and 6 of Naeem et al. 2020, with open balls as in the authors' code.
+    """Returns density and coverage, eqs. 5 and 6 of Naeem et al. 2020, with open balls as in the authors' code.
 
     Args:
         real: array (n, d), n > k, the features of real images, not all equal.
         fake: array (m, d), the features of generated images.
-        k: int, the neighbour whose distance is a real sample's radius. Default 5, as in the paper.
+        k: int. The radius of a real sample is the distance to its k-th nearest neighbour. Default 5, as in the paper.
 
     Returns:
         `DensityAndCoverage(density, coverage)`.
@@ -85,8 +85,8 @@ def density_coverage(real, fake, k=5):
     radii = _squared_radii(real, k)
     if not radii.any():
         raise ValueError(
-            f"`real` must hold features that differ. Received {len(real)} rows whose {k} nearest neighbours are equal "
-            "to them: check that the images are not constant."
+            f"`real` must hold different features. Received {len(real)} rows that equal their {k} nearest neighbours: "
+            "check that the images are not constant."
         )
     inside = covered = 0
     for start, squares in _blocks(real, fake):
@@ -103,7 +103,7 @@ def _check(real, fake, k):
 
 
 def _blocks(x, y):
-    """Squared distances of blocks of x's rows to all of y; equal rows are exactly 0 apart."""
+    """Yields the squared distances of blocks of rows of x to all rows of y. Equal rows have distance exactly 0."""
     centre = x.mean(axis=0)
     x, y = x - centre, y - centre
     norms = np.einsum("nd,nd->n", y, y)
@@ -111,18 +111,18 @@ def _blocks(x, y):
         rows = x[start : start + BLOCK]
         sums = np.einsum("nd,nd->n", rows, rows)[:, None] + norms[None, :]
         squares = sums - 2.0 * (rows @ y.T)
-        # below the rounding of the three terms two rows are one
+        # distances below the rounding error of the three terms are 0
         squares[squares < 16.0 * np.finfo(np.float64).eps * sums] = 0.0
         yield start, squares
 
 
 def _squared_radii(features, k):
-    """The squared distance of each row to its k-th nearest other row."""
+    """Returns the squared distance of each row to its k-th nearest other row."""
     return np.concatenate([np.partition(squares, k, axis=1)[:, k] for _, squares in _blocks(features, features)])
 
 
 class _NearestNeighbors(FeatureBuffer):
-    """A comparison of all features by the balls to their k-th nearest neighbours, which `compare` makes."""
+    """Base of metrics that compare all features with nearest neighbours. `compare` computes the result."""
 
     def __init__(self, extractor, k, max_images, name):
         self.k = k
@@ -141,12 +141,12 @@ class _NearestNeighbors(FeatureBuffer):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class PrecisionRecall(_NearestNeighbors):
-    """Streaming `precision_recall`: the features of all images are kept and compared at the end.
+    """Streaming `precision_recall`. The features of all images are kept and compared at the end.
 
     Args:
-        extractor: anything `get_extractor` takes; see there.
+        extractor: anything that `get_extractor` accepts.
         k: int, default 3, as in Kynkäänniemi et al. 2019.
-        max_images: int, how many images of a set are kept at most. Default 10,000.
+        max_images: int, the maximum number of images of a set. Default 10,000.
         name: str, default "precision_recall".
 
     Raises:
@@ -172,12 +172,12 @@ class PrecisionRecall(_NearestNeighbors):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class DensityCoverage(_NearestNeighbors):
-    """Streaming `density_coverage`: the features of all images are kept and compared at the end.
+    """Streaming `density_coverage`. The features of all images are kept and compared at the end.
 
     Args:
-        extractor: anything `get_extractor` takes; see there.
+        extractor: anything that `get_extractor` accepts.
         k: int, default 5, as in Naeem et al. 2020.
-        max_images: int, how many images of a set are kept at most. Default 10,000.
+        max_images: int, the maximum number of images of a set. Default 10,000.
         name: str, default "density_coverage".
 
     Raises:

@@ -1,4 +1,4 @@
-"""Scores that state their protocol, so that numbers of different protocols are never compared by mistake."""
+"""Scores with their protocol, so that numbers of different protocols are not compared by mistake."""
 
 import dataclasses
 import functools
@@ -6,18 +6,18 @@ import json
 import platform
 from importlib import metadata
 
-# a seed draws another sample of the same quantity, and versions are where to look when numbers still differ
+# scores with different seeds or versions measure the same quantity, so these may differ
 NOT_PROTOCOL = ("value", "sd", "seed", "versions")
 
 
 def library_versions():
-    """The versions that a score depends on, by library."""
+    """Returns the versions of the libraries that a score depends on."""
     names = ("kerasgan", "tensorflow", "keras", "numpy")
     return {"python": platform.python_version(), **{name: metadata.version(name) for name in names}}
 
 
 def size_in_words(generated, real=()):
-    """Returns `Score.image_size` for sets of (height, width) of generated and of real images."""
+    """Returns `Score.image_size` for the sets of (height, width) of generated and real images."""
     words = lambda sizes: ", ".join(f"{h or 'any'}x{w or 'any'}" for h, w in sorted(sizes, key=str))  # noqa: E731
     if not generated:
         return None
@@ -27,29 +27,29 @@ def size_in_words(generated, real=()):
 @functools.total_ordering
 @dataclasses.dataclass(frozen=True, eq=False)
 class Score:
-    """A number and the protocol it was measured under.
+    """A number with the protocol of its measurement.
 
-    Subtracting, ordering or comparing scores of different protocols is an error that names the differing fields. `seed`
-    and `versions` are stated but may differ.
+    Scores of different protocols cannot be subtracted, ordered or compared: the error names the fields that differ.
+    `seed` and `versions` may differ.
 
     Args:
         value: float.
         metric: str, e.g. "frechet_distance".
-        extractor: str, the extractor's name; None for metrics of pixels.
-        weights_hash: str, SHA-256 of its weights (`weights_hash`); None when they cannot be seen.
+        extractor: str, the name of the extractor; None for metrics of pixels.
+        weights_hash: str, SHA-256 of its weights (`weights_hash`); None if they are unknown.
         resize: str, the resize rule.
-        image_size: str, height and width of the generated images before they are resized, such as "64x64", and of the
-            real ones where they differ; None where no images are shown. Smaller images are easier to make.
-        num_real: int, real images; 0 for metrics that use none.
-        num_generated: int, generated images.
-        dataset: str, the real images' data set.
-        split: str, their split.
-        seed: int, of the generated images.
-        truncation: float, the truncation of the latents; None when not truncated.
+        image_size: str, height and width of the generated images before resizing, such as "64x64". The size of the real
+            images is added if it differs. None if the metric uses no images.
+        num_real: int, the number of real images; 0 for metrics that use none.
+        num_generated: int, the number of generated images.
+        dataset: str, the data set of the real images.
+        split: str, the split of the data set.
+        seed: int, the seed of the generated images.
+        truncation: float, the truncation of the latents; None without truncation.
         precision: str, the dtype policy of the extractor.
-        sd: float, the standard deviation over subsets, splits or repetitions; None when there is one value.
-        settings: dict of the metric's own settings, e.g. {"k": 3}.
-        versions: dict, library -> version. Default: those in use.
+        sd: float, the standard deviation over subsets, splits or repetitions; None for a single value.
+        settings: dict of further settings of the metric, e.g. {"k": 3}.
+        versions: dict, library -> version. Default: the installed versions.
 
     Example:
 
@@ -78,7 +78,7 @@ class Score:
     versions: dict = dataclasses.field(default_factory=library_versions)
 
     def protocol(self):
-        """The fields that two scores must share to be compared, as a dict."""
+        """Returns a dict of the fields that must be equal to compare two scores."""
         fields = dataclasses.asdict(self)
         return {name: value for name, value in fields.items() if name not in NOT_PROTOCOL}
 
@@ -86,7 +86,7 @@ class Score:
         mine, theirs = self.protocol(), other.protocol()
         differing = [f"{name}: {mine[name]!r} != {theirs[name]!r}" for name in mine if mine[name] != theirs[name]]
         if differing:
-            raise ValueError(f"Scores must have one protocol to be compared. They differ in {'; '.join(differing)}")
+            raise ValueError(f"Compared scores must have the same protocol. They differ in {'; '.join(differing)}")
 
     def __float__(self):
         return float(self.value)
@@ -129,19 +129,19 @@ class Score:
         return " | ".join(part for part in parts if part)
 
     def to_json(self):
-        """One line of JSON with every field."""
+        """Returns one line of JSON with every field."""
         return json.dumps(dataclasses.asdict(self), sort_keys=True)
 
     @classmethod
     def from_json(cls, text):
-        """The score that `to_json` wrote; `image_size` may be missing.
+        """Returns the score written by `to_json`. `image_size` may be missing.
 
         Raises:
-            ValueError: for text that is no JSON object, or fields that are missing or unknown.
+            ValueError: if the text is not a JSON object, or if fields are missing or unknown.
         """
         fields = json.loads(text)
         known = {field.name for field in dataclasses.fields(cls)}
-        # Scores of before the size was stated lack it.
+        # Scores of older versions have no image size.
         if not isinstance(fields, dict) or set(fields) | {"image_size"} != known:
             raise ValueError(
                 f"A score must hold the fields {sorted(known)}. Received: "

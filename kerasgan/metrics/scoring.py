@@ -1,4 +1,4 @@
-"""Scores of generated against real images by several metrics, each with its protocol."""
+"""Scores generated against real images with several metrics. Each score states its protocol."""
 
 import numpy as np
 
@@ -12,7 +12,7 @@ from kerasgan.metrics.precision_recall import density_coverage, precision_recall
 from kerasgan.metrics.score import Score, size_in_words
 
 SUBSET = 1000
-LEVEL = 0.95  # of real images; see `recognizability`
+LEVEL = 0.95  # `level` of `recognizability`
 
 
 def _fd(real, fake):
@@ -21,7 +21,7 @@ def _fd(real, fake):
 
 def _kd(real, fake):
     mean, sd = kernel_distance(real, fake, subset_size=SUBSET)
-    if max(len(real), len(fake)) <= SUBSET:  # both sets whole: one estimate, and nothing that it deviates from
+    if max(len(real), len(fake)) <= SUBSET:  # both sets are used whole: one estimate, without a standard deviation
         return {"kernel_distance": (mean, None, {"subsets": 1})}
     settings = {"subsets": 100, "subset_size": SUBSET, "subset_seed": 0}
     return {"kernel_distance": (mean, sd, settings)}
@@ -66,7 +66,7 @@ NAMES = {
     "pr": "Precision and recall",
     "dc": "Density and coverage",
 }
-# the fewest images of a set that each can be computed of
+# the minimum number of images for each metric
 FEWEST = {"fd": 2, "kd": 2, "pr": 4, "dc": 6, "is": 20, "rec": 2, "acc": 2}
 
 
@@ -84,23 +84,24 @@ def score_images(
     verbose=0,
     labels=None,
 ):
-    """Score generated images against real ones and stamp each score with its protocol.
+    """Scores generated images against real images. Each score states its protocol.
 
     Args:
-        real: images as in `extract_features`, in [-1, 1].
-        fake: images as in `extract_features`, in [-1, 1]; values outside are clipped when an array is given.
-        metrics: names among "fd" (Fréchet distance), "kd" (kernel distance), "pr" (precision and recall), "dc" (density
-            and coverage), "is" (Inception Score), "rec" (see `recognizability`) and "acc" (label accuracy: the share of
-            `fake` that the classifier finds in the class of `labels`).
-        extractor: anything `get_extractor` takes; needed for all but "is".
-        classifier: anything `get_classifier` takes, for "is", "rec" and "acc". Default: that of the extractor's name.
+        real: images in [-1, 1], as in `extract_features`.
+        fake: images in [-1, 1], as in `extract_features`. Values outside are clipped if it is an array.
+        metrics: list of "fd" (Fréchet distance), "kd" (kernel distance), "pr" (precision and recall), "dc" (density and
+            coverage), "is" (Inception Score), "rec" (see `recognizability`) and "acc" (label accuracy: the share of
+            `fake` that the classifier assigns to the class in `labels`).
+        extractor: anything that `get_extractor` accepts. Required for "fd", "kd", "pr" and "dc".
+        classifier: anything that `get_classifier` accepts, for "is", "rec" and "acc". Default: the classifier with the
+            extractor's name.
         batch_size: int, default 64.
-        dataset: str, the real images' data set, for the stamp.
-        split: str, their split, for the stamp.
-        seed: int, of the generated images, for the stamp.
-        truncation: float, of the latents, for the stamp.
+        dataset: str, the data set of the real images, stated in the scores.
+        split: str, its split, stated in the scores.
+        seed: int, the seed of the generated images, stated in the scores.
+        truncation: float, the truncation of the latents, stated in the scores.
         verbose: 1 shows progress bars. Default 0.
-        labels: int array (n,), the classes that `fake` shall show, in the classifier's numbering; for "acc".
+        labels: int array (n,), for "acc": the requested classes of `fake`, in the numbering of the classifier.
 
     Returns:
         dict of `Score`s by metric: "frechet_distance", "kernel_distance", "precision", "recall", "density", "coverage",
@@ -108,7 +109,7 @@ def score_images(
 
     Raises:
         ValueError: for an unknown metric, a missing extractor, too few images, or images that `extract_features`
-            refuses.
+            does not accept.
 
     Example:
 

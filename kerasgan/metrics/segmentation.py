@@ -1,4 +1,4 @@
-"""What a segmentation network reads in painted label maps: the FCN score of the pix2pix paper."""
+"""Segmentation scores of images painted from label maps: the FCN score of the pix2pix paper."""
 
 from typing import NamedTuple
 
@@ -11,7 +11,7 @@ from kerasgan.metrics.checks import check_images
 
 
 class SegmentationScores(NamedTuple):
-    """What `segmentation_scores` returns: floats in [0, 1], and in `ious` one a class, NaN where it is absent."""
+    """The result of `segmentation_scores`: floats in [0, 1]. `ious` has one value per class, NaN for absent classes."""
 
     mean_iou: float
     pixel_accuracy: float
@@ -22,26 +22,26 @@ class SegmentationScores(NamedTuple):
 def segmentation_scores(labels, predicted, num_classes, void=None):
     """Compares predicted with true label maps (Long et al. 2015, https://arxiv.org/abs/1411.4038, section 5).
 
-    With n_ij the number of pixels of class i that are taken for class j, over all maps together: `pixel_accuracy` is
-    the share of pixels that are right, `class_accuracy` the mean over classes of n_ii / sum_j n_ij, and `mean_iou` the
-    mean over classes of n_ii / (sum_j n_ij + sum_j n_ji - n_ii). Classes without a true pixel have no accuracy, and
-    those without a true or predicted one no IoU; the means leave them out.
+    Let n_ij be the number of pixels of class i that are predicted as class j, over all maps. `pixel_accuracy` is the
+    share of correct pixels, `class_accuracy` the mean over classes of n_ii / sum_j n_ij, and `mean_iou` the mean over
+    classes of n_ii / (sum_j n_ij + sum_j n_ji - n_ii). The means leave out classes without a true pixel, and for the
+    IoU classes without a true or predicted pixel.
 
-    Predicted by a network that learned on real photos, of painted label maps, these are the FCN scores of Isola et al.
-    (2017, https://arxiv.org/abs/1611.07004, section 4.1): `labels` are what was painted. Beside them belong those of
-    the real photos.
+    These are the FCN scores of Isola et al. (2017, https://arxiv.org/abs/1611.07004, section 4.1) if `labels` are the
+    maps given to a generator, and `predicted` comes from a segmentation network that was trained on real photos and
+    applied to the generated ones. Compare them with the scores of the real photos.
 
     Args:
         labels: int array (n, height, width), classes in [0, num_classes).
         predicted: int array of the same shape.
         num_classes: int.
-        void: int, the class of pixels that do not count. Default None.
+        void: int, the class of pixels that are ignored. Default None.
 
     Returns:
         A `SegmentationScores`.
 
     Raises:
-        ValueError: for other shapes, or classes out of range.
+        ValueError: for wrong shapes, or classes out of range.
 
     Example:
 
@@ -53,7 +53,7 @@ def segmentation_scores(labels, predicted, num_classes, void=None):
     labels, predicted = np.asarray(labels), np.asarray(predicted)
     if labels.shape != predicted.shape or labels.ndim != 3:
         raise ValueError(
-            "`labels` and `predicted` must have one shape (n, height, width). Received: "
+            "`labels` and `predicted` must have the same shape (n, height, width). Received: "
             f"{labels.shape} and {predicted.shape}"
         )
     for name, maps in (("labels", labels), ("predicted", predicted)):
@@ -65,7 +65,7 @@ def segmentation_scores(labels, predicted, num_classes, void=None):
     pairs = labels[counted].astype("int64") * num_classes + predicted[counted]
     table = np.bincount(pairs, minlength=num_classes**2).reshape(num_classes, num_classes)
     right, of_class, taken_for = np.diag(table), table.sum(axis=1), table.sum(axis=0)
-    with np.errstate(invalid="ignore"):  # 0 / 0 is what absent classes have
+    with np.errstate(invalid="ignore"):  # absent classes give 0 / 0
         ious, accuracies = right / (of_class + taken_for - right), right / of_class
     if void is not None:
         ious[void] = np.nan
@@ -77,33 +77,33 @@ def segmentation_scores(labels, predicted, num_classes, void=None):
 def train_segmenter(
     images, labels, num_classes, void=None, width=32, epochs=60, batch_size=4, learning_rate=1e-3, seed=0, verbose=0
 ):
-    """Trains a small segmentation network on real photos, which `segmentation_scores` then asks about painted ones.
+    """Trains a small segmentation network on real photos, for `segmentation_scores` of generated photos.
 
-    Four halvings, each after two 3x3 convolutions with batch normalization, and the way back with skips, as the U-Net
-    of Ronneberger et al. (2015, https://arxiv.org/abs/1505.04597) has them. Adam's rate falls to 0 along half a cosine
-    wave, and half of the batches are mirrored. Scores compare only where data, arguments and seed are the same.
+    The network is a U-Net (Ronneberger et al. 2015, https://arxiv.org/abs/1505.04597) with four halvings, each after
+    two 3x3 convolutions with batch normalization. Adam's learning rate has a cosine decay to 0. Half of the batches are
+    mirrored. Scores can be compared only if the data, the arguments and the seed are the same.
 
     Args:
-        images: float array (n, height, width, channels) in [-1, 1], sides multiples of 16.
+        images: float array (n, height, width, channels) in [-1, 1]. Height and width are multiples of 16.
         labels: int array (n, height, width).
         num_classes: int.
-        void: int, the class of pixels that are not learnt. Default None.
+        void: int, the class of pixels that are ignored. Default None.
         width: int, channels of the first convolution. Default 32.
         epochs, batch_size: int, default 60 and 4.
-        learning_rate: float, at the start. Default 1e-3.
-        seed: int, of the weights, the order of the photos and the mirrors.
+        learning_rate: float, the initial rate. Default 1e-3.
+        seed: int, the seed of the weights, the order of the photos and the mirroring.
         verbose: as in `keras.Model.fit`. Default 0.
 
     Returns:
         A `keras.Model`, images -> logits (n, height, width, num_classes).
 
     Raises:
-        ValueError: for images and labels that do not go together.
+        ValueError: if the shapes of images and labels do not match.
     """
     images, labels = np.asarray(check_images(images, "images"), "float32"), np.asarray(labels)
     if labels.shape != images.shape[:3] or labels.dtype.kind not in "iu" or any(side % 16 for side in labels.shape[1:]):
         raise ValueError(
-            "`labels` must be integers (n, height, width) of the images, whose sides are multiples of 16. Received: "
+            "`labels` must be integers (n, height, width) as the images, and sides multiples of 16. Received: "
             f"{labels.dtype} {labels.shape} for images {images.shape}"
         )
     network = _segmenter(images.shape[-1], num_classes, width, seed)
@@ -119,7 +119,7 @@ def train_segmenter(
 
 
 def _turn(batch, draw):
-    """Mirrors a batch for an even number."""
+    """Mirrors a batch if the drawn number is even."""
     return tuple(tf.where(draw % 2 == 0, part[:, :, ::-1], part) for part in batch)
 
 

@@ -1,4 +1,4 @@
-"""Mean and covariance of features: fitting, caching, reading and writing."""
+"""Fits, caches, reads and writes the mean and covariance of features."""
 
 import hashlib
 import os
@@ -13,7 +13,7 @@ from kerasgan.metrics.features import batches_of, extract_features, get_extracto
 
 
 class Statistics(NamedTuple):
-    """The Gaussian fitted to a feature set: `mean` (d,), `cov` (d, d), and the number of images `count`."""
+    """The Gaussian fitted to a set of features: `mean` (d,), `cov` (d, d), and the number of images `count`."""
 
     mean: np.ndarray
     cov: np.ndarray
@@ -21,11 +21,11 @@ class Statistics(NamedTuple):
 
 
 def images_hash(images, batch_size=64):
-    """SHA-256 over the shape, dtype and bytes of a set of images, in order; the same for every batch size.
+    """Returns the SHA-256 of the shape, dtype and bytes of a set of images. It does not depend on the batch size.
 
     Args:
         images: array (n, height, width, channels), or an iterable of batches.
-        batch_size: int, images read at a time from an array. Default 64.
+        batch_size: int, the number of images read from an array at a time. Default 64.
 
     Returns:
         A hexadecimal str of 64 characters.
@@ -48,16 +48,16 @@ def images_hash(images, batch_size=64):
 
 
 def reference_statistics(images, extractor, batch_size=64, cache_dir=None, verbose=0):
-    """Mean and covariance of the features of a set, kept on disk when `cache_dir` is given.
+    """Returns the mean and covariance of the features of a set of images. With `cache_dir`, they are kept on disk.
 
-    The file's name holds the hash of the images and that of the extractor's weights, architecture and resize rule:
-    another image or another weight gives another file.
+    The name of the cache file contains the hash of the images and the hash of the extractor's weights, architecture and
+    resize rule, so different images or weights give different files.
 
     Args:
-        images: as in `extract_features`; an iterable is read twice when cached.
-        extractor: anything `get_extractor` takes; to be cached it must be a keras.Model or a name.
+        images: as in `extract_features`. With a cache, an iterable is read twice.
+        extractor: anything that `get_extractor` accepts. With a cache, it must be a keras.Model or a name.
         batch_size: int, default 64.
-        cache_dir: path of a folder, made when absent. Default None: nothing is kept.
+        cache_dir: path of a folder, which is created if it is missing. Default None: no cache.
         verbose: 1 shows a progress bar. Default 0.
 
     Returns:
@@ -79,7 +79,7 @@ def reference_statistics(images, extractor, batch_size=64, cache_dir=None, verbo
     if cache_dir is not None:
         if extractor.model is None:
             raise ValueError(
-                "`cache_dir` needs an extractor whose weights can be hashed: a keras.Model or a name. "
+                "`cache_dir` needs an extractor with known weights: a keras.Model or a name. "
                 f"Received: the callable {extractor.name!r}"
             )
         model = f"{extractor.weights_hash} {_architecture(extractor.model)}"
@@ -88,7 +88,7 @@ def reference_statistics(images, extractor, batch_size=64, cache_dir=None, verbo
         try:
             return _read(path, with_count=True)
         except (OSError, ValueError):
-            pass  # absent, or damaged and written anew below
+            pass  # missing or damaged; it is written below
     features = check_features(extract_features(images, extractor, batch_size, verbose), "features")
     statistics = Statistics(features.mean(axis=0), np.atleast_2d(np.cov(features, rowvar=False)), len(features))
     if path is not None:
@@ -97,28 +97,28 @@ def reference_statistics(images, extractor, batch_size=64, cache_dir=None, verbo
 
 
 def _architecture(model):
-    """What a model computes, in words that do not depend on the process: weights alone do not tell it."""
+    """Returns a description of the model's architecture that does not depend on the process."""
     try:
         text = model.to_json()
     except (NotImplementedError, TypeError, ValueError):
-        text = f"{type(model).__module__}.{type(model).__qualname__}"  # written by hand: its class stands for it
-    # the numbers that make names unique
+        text = f"{type(model).__module__}.{type(model).__qualname__}"  # a subclassed model is described by its class
+    # removes the numbers that make names unique
     return re.sub(r"_\d+(?=\")", "", text)
 
 
 def read_statistics(path):
-    """Read stored statistics in the customary `.npz` form with `mu` and `sigma`.
+    """Reads statistics from an `.npz` file with `mu` and `sigma`, the usual format of FID statistics.
 
     Args:
-        path: the file's path.
+        path: the path of the file.
 
     Returns:
         `(mean, cov)`, float64 arrays (d,) and (d, d), for `frechet_distance`.
 
     Raises:
-        ValueError: when the file lacks `mu` or `sigma`, holds other shapes or numbers that are not finite, or declares
-            more than it holds; it names the file.
-        OSError: when the file cannot be read.
+        ValueError: if `mu` or `sigma` is missing, has a wrong shape or is not finite, or if the file is truncated. The
+            message names the file.
+        OSError: if the file cannot be read.
     """
     mean, cov, _ = _read(path)
     return mean, cov
@@ -134,20 +134,20 @@ def _read(path, with_count=False):
     if mean.ndim != 1 or cov.shape != (mean.size, mean.size) or count.shape != ():
         raise ValueError(f"{path} must hold `mu` (d,) and `sigma` (d, d). Received: {mean.shape} and {cov.shape}")
     if not (np.isfinite(mean).all() and np.isfinite(cov).all()) or with_count and count < 2:
-        raise ValueError(f"{path} must hold finite statistics of at least two images. Received: others")
+        raise ValueError(f"{path} must hold finite statistics of at least two images")
     return Statistics(np.asarray(mean, np.float64), np.asarray(cov, np.float64), int(count))
 
 
 def write_statistics(path, mean, cov):
-    """Write statistics in the customary `.npz` form (`mu`, `sigma`); an existing file is replaced whole or not at all.
+    """Writes statistics to an `.npz` file with `mu` and `sigma`. An existing file is replaced atomically.
 
     Args:
-        path: the file's path, ending in ".npz".
+        path: the path of the file, ending in ".npz".
         mean: array (d,).
         cov: array (d, d).
 
     Raises:
-        ValueError: for another ending.
+        ValueError: if the path has another ending.
     """
     if not os.fspath(path).endswith(".npz"):
         raise ValueError(f"`path` must end in '.npz'. Received: {os.fspath(path)!r}")

@@ -11,18 +11,18 @@ from kerasgan.metrics.score import Score, size_in_words
 
 
 class StampedMetric(KnowsItsArguments, keras.metrics.Metric):
-    """A metric that knows the protocol of its numbers."""
+    """A metric that states the protocol of its results."""
 
     extractor = None
     sizes = (frozenset(),)  # (height, width) of the generated images, and of the real ones
 
     @property
     def settings(self):
-        """What a score must state besides the extractor, as a dict."""
+        """Returns a dict of the settings that a score states besides the extractor."""
         return {}
 
     def stamps(self, numbers, **about):
-        """The numbers of a result, a dict, as a dict of `Score`s; `about` holds further fields of `Score`."""
+        """Converts a dict of results to a dict of `Score`s. `about` holds further fields of `Score`."""
         if self.extractor is not None:
             about |= self.extractor.protocol
         about |= {"image_size": size_in_words(*self.sizes)}
@@ -30,20 +30,20 @@ class StampedMetric(KnowsItsArguments, keras.metrics.Metric):
 
 
 class ImageMetric(StampedMetric):
-    """What streaming metrics of images share: counts of images that no score can be computed of, told by `result()`.
+    """Base of streaming metrics of images. It counts invalid images, which `result()` reports.
 
-    Within a `tf.function`, `result()` is NaN, "not computed yet": Keras asks for it after every batch, and at 2,048
-    features one answer takes seconds. `evaluate()` reads the value once, outside the graph, when all images are seen.
+    Within a `tf.function`, `result()` returns NaN, which means "not computed yet". Keras calls it after every batch,
+    and with 2,048 features a call takes seconds. `evaluate()` reads the value once, outside the graph, at the end.
     """
 
-    # the names of the numbers, where `result()` is a dict of several
+    # the keys of `result()`, if it is a dict
     parts = ()
 
     def __init__(self, name):
         super().__init__(name=name)
         # real not finite, fake not finite, real outside [-1, 1], real with negatives, real that varies within [0, 1]
         self.faults = self.add_variable((5,), "zeros", dtype="float64", name="faults")
-        # Kept from Keras's tracking, which knows no sets.
+        # Hidden from Keras's tracking, which does not support sets.
         object.__setattr__(self, "sizes", (set(), set()))
 
     def result(self):
@@ -67,9 +67,9 @@ class ImageMetric(StampedMetric):
         return self._result()
 
     def _checked(self, real_images, generated_images, sample_weight):
-        """Both batches in float32 and within [-1, 1]; what is wrong with them is counted."""
+        """Returns both batches as float32 in [-1, 1]. Invalid images are counted."""
         if sample_weight is not None:
-            raise ValueError(f"`sample_weight` must be None: a set has no weights. Received: {sample_weight!r}")
+            raise ValueError(f"`sample_weight` must be None: it is not supported. Received: {sample_weight!r}")
         for sizes, images in zip(self.sizes, (generated_images, real_images)):
             sizes.add(tuple(images.shape[1:3]))
         return self._check(real_images, 0), self._check(generated_images, 1)
@@ -96,7 +96,7 @@ class ImageMetric(StampedMetric):
 
 
 class FeatureMetric(ImageMetric):
-    """What streaming metrics of features share: the extractor and the config. Subclasses add sums."""
+    """Base of streaming metrics of features, with the extractor and the config. Subclasses add their state."""
 
     _argument, _resolve = "extractor", staticmethod(get_extractor)
 
@@ -110,11 +110,11 @@ class FeatureMetric(ImageMetric):
             self._ready = True
 
     def update_state(self, real_images, generated_images, sample_weight=None):
-        """Add a batch.
+        """Adds a batch.
 
         Args:
             real_images: float tensor (n, height, width, channels) in [-1, 1].
-            generated_images: float tensor (m, height, width, channels); values outside [-1, 1] are clipped.
+            generated_images: float tensor (m, height, width, channels). Values outside [-1, 1] are clipped.
             sample_weight: not supported.
         """
         features = [self.extractor(images) for images in self._checked(real_images, generated_images, sample_weight)]
@@ -160,16 +160,16 @@ class FeatureMetric(ImageMetric):
             extractor = Extractor(function, **options)
             if extractor.weights_hash != stored["weights_hash"]:
                 raise ValueError(
-                    f"`{config.get('name')}` cannot be restored: a config holds no weights, and those of its extractor "
-                    f"{extractor.name!r} are not the ones it scored with. Load with compile=False and compile again "
-                    "with the extractor, or use a named one."
+                    f"`{config.get('name')}` cannot be restored: the config does not contain the weights of its "
+                    f"extractor {extractor.name!r}. Load with compile=False and compile again with the extractor, or "
+                    "use a named one."
                 )
             config[cls._argument] = extractor
         return cls(**config)
 
 
 class FeatureBuffer(FeatureMetric):
-    """Keeps every feature: for metrics that compare each image with all others."""
+    """Base of metrics that compare each image with all others. It keeps all features."""
 
     def __init__(self, extractor, name, max_images):
         if max_images < 2:
@@ -181,7 +181,7 @@ class FeatureBuffer(FeatureMetric):
         def zeros(shape, dtype, name):
             return self.add_variable(shape, "zeros", dtype=dtype, name=name)
 
-        # as the extractor gives them: most are float32, and twice the memory would hold no more of them
+        # in the extractor's dtype: float64 would double the memory without more precision
         outputs = getattr(self.extractor.model, "outputs", None)
         dtype = "float32" if outputs and outputs[0].dtype != "float64" else "float64"
         self.counts = [zeros((), "float64", f"{which}_count") for which in ("real", "fake")]
@@ -194,7 +194,7 @@ class FeatureBuffer(FeatureMetric):
         replica = context.replica_id_in_sync_group if context else 0
         for which, features in enumerate((real, fake)):
             size = tf.shape(features)[0]
-            # replicas write to rows of their own, so that the sum over replicas puts the sets together
+            # each replica writes to its own rows, so the sum over replicas joins the sets
             first = tf.cast(tf.convert_to_tensor(self.counts[which]), tf.int32)
             rows = (first + tf.range(size)) * replicas + replica
             room = tf.debugging.assert_less(
@@ -212,7 +212,7 @@ class FeatureBuffer(FeatureMetric):
             self.counts[which].assign_add(tf.cast(size, tf.float64))
 
     def features(self):
-        """(real, fake): arrays (n, d) of what was added since the last reset."""
+        """Returns (real, fake), arrays (n, d) of the features added since the last reset."""
         filled = [keras.ops.convert_to_numpy(value) > 0 for value in self.filled]
         return [keras.ops.convert_to_numpy(value)[rows] for value, rows in zip(self.stored, filled)]
 

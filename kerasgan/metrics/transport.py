@@ -1,4 +1,4 @@
-"""The Wasserstein-1 distance, exactly: by sorting on a line, by the optimal plan elsewhere (Arjovsky et al. 2017)."""
+"""Exact Wasserstein-1 distances: by sorting in one dimension, by optimal transport in several."""
 
 from typing import NamedTuple
 
@@ -6,21 +6,21 @@ import numpy as np
 
 from kerasgan.metrics.checks import check_features, check_same_width
 
-LARGEST_PLAN = 4_000_000  # cells of a plan, for which the solver takes some GB of memory
+LARGEST_PLAN = 4_000_000  # entries of a plan, for which the solver needs some GB of memory
 
 
 class Transport(NamedTuple):
-    """`cost`: the earth mover's distance; `plan`: (n, m) mass moved from row i of the one set to row j of the other."""
+    """`cost`: the earth mover's distance; `plan` (n, m): the mass moved from point i of `real` to point j of `fake`."""
 
     cost: float
     plan: np.ndarray
 
 
 def wasserstein_1d(real, fake, real_weights=None, fake_weights=None):
-    """Wasserstein-1 distance of two sets of numbers: the area between their distribution functions.
+    """Returns the Wasserstein-1 distance of two sets of numbers: the area between their distribution functions.
 
-    On a line the optimal plan keeps the order, so that W(P, Q) = integral |F(t) - G(t)| dt (Vallender 1974). This is
-    the number that the critic of a WGAN estimates (Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875, equation 2).
+    In one dimension, W(P, Q) = integral |F(t) - G(t)| dt (Vallender 1974). The critic of a WGAN estimates this distance
+    (Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875, equation 2).
 
     Args:
         real: array (n,), n >= 1.
@@ -32,7 +32,7 @@ def wasserstein_1d(real, fake, real_weights=None, fake_weights=None):
         A float >= 0, in the unit of the numbers.
 
     Raises:
-        ValueError: for arrays of another shape, values that are not finite, or weights that are no masses.
+        ValueError: for arrays of another shape, values that are not finite, or invalid weights.
 
     Example:
 
@@ -49,27 +49,27 @@ def wasserstein_1d(real, fake, real_weights=None, fake_weights=None):
 
 
 def earth_movers_distance(real, fake, real_weights=None, fake_weights=None):
-    """Earth mover's distance of two small sets of points, and a plan that attains it.
+    """Returns the earth mover's distance of two small sets of points, and an optimal transport plan.
 
     W(P, Q) = min over plans gamma of sum_ij gamma_ij |x_i - y_j|, where row i of a plan sums to the mass at x_i and
-    column j to that at y_j (Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875, equation 1; distances are
-    Euclidean). Equal masses of as many points are an assignment, any others a linear programme, both of which SciPy
-    solves exactly. The time grows faster than the square of the points: 500 of each take about a second as an
-    assignment, and some tens of seconds as a programme.
+    column j to the mass at y_j (Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875, equation 1; distances are
+    Euclidean). SciPy solves the problem exactly: as an assignment if both sets have the same number of points with
+    equal masses, otherwise as a linear programme. The time grows faster than the square of the number of points: sets
+    of 500 take about a second as an assignment, and some tens of seconds as a linear programme.
 
     Args:
         real: array (n, d), n >= 1, points or features.
         fake: array (m, d), m >= 1; n m is at most four million.
-        real_weights: array (n,), the mass at each point, at least 0; only their ratios count. Default None: equal.
+        real_weights: array (n,), the mass at each point, at least 0. Only the ratios matter. Default None: equal.
         fake_weights: array (m,), as `real_weights`.
 
     Returns:
         `Transport(cost, plan)`. The cost is in the unit of the points; the plan sums to 1.
 
     Raises:
-        ValueError: for points of different width, values that are not finite, weights that are no masses, or sets that
-            are too large.
-        ImportError: without SciPy.
+        ValueError: for points of different width, values that are not finite, invalid weights, or sets that are too
+            large.
+        ImportError: if SciPy is not installed.
 
     Example:
 
@@ -99,7 +99,7 @@ def earth_movers_distance(real, fake, real_weights=None, fake_weights=None):
 
 
 def _programme(optimize, costs, sources, targets):
-    """The plan of least cost for masses that may differ, by a linear programme."""
+    """Returns the optimal plan for arbitrary masses, found by a linear programme."""
     from scipy import sparse
 
     n, m = costs.shape
@@ -108,7 +108,7 @@ def _programme(optimize, costs, sources, targets):
     sums = sparse.vstack([rows, columns], format="csr")
     solved = optimize.linprog(costs.ravel(), A_eq=sums, b_eq=np.concatenate([sources, targets]), method="highs")
     if not solved.success:
-        raise ValueError(f"The linear programme of the plan must have a solution. Received: {solved.message}")
+        raise ValueError(f"SciPy found no optimal plan. Received: {solved.message}")
     return np.maximum(solved.x, 0.0).reshape(n, m)
 
 
@@ -122,7 +122,7 @@ def _numbers(values, name):
 
 
 def _masses(weights, points, name):
-    """Float64 array with a mass for each of `points`; they sum to 1."""
+    """Returns a float64 array with a mass for each of `points`. The masses sum to 1."""
     weights = np.ones(len(points)) if weights is None else np.asarray(weights, np.float64)
     if weights.shape != (len(points),) or not (np.isfinite(weights).all() and (weights >= 0).all() and weights.sum()):
         raise ValueError(

@@ -1,4 +1,4 @@
-"""How films hold together in time: errors of frames moved by flow, and changes of features from frame to frame."""
+"""Temporal consistency of films: warping error, and changes of features between frames."""
 
 import numpy as np
 
@@ -8,20 +8,21 @@ from kerasgan.metrics.features import extract_features
 
 
 def warping_error(films, flow, visible=None):
-    """Mean absolute difference of each frame to the one before, moved by known flow: what flickers has a large one.
+    """Returns the mean absolute difference between each frame and the previous frame moved by the flow.
 
-    As the temporal error of Lai et al. (2018, https://arxiv.org/abs/1808.00449, section 4.2), but of absolute instead
-    of squared differences, and by the flow of the data instead of an estimated one.
+    Flicker gives a large error. This is the temporal error of Lai et al. (2018, https://arxiv.org/abs/1808.00449,
+    section 4.2), but with absolute instead of squared differences, and with the flow of the data instead of an
+    estimate.
 
     Args:
-        films: float array (n, frames, height, width, channels) in [-1, 1], of at least 2 frames.
-        flow: float array (n, frames, height, width, 2), backward flow as of `kerasgan.layers.warp`; that of the first
-            frame is not looked at.
-        visible: bool array (n, frames, height, width), which points are in the frame before, too; others do not count.
-            Default: all.
+        films: float array (n, frames, height, width, channels) in [-1, 1], with at least 2 frames.
+        flow: float array (n, frames, height, width, 2), backward flow as in `kerasgan.layers.warp`. The flow of the
+            first frame is ignored.
+        visible: bool array (n, frames, height, width), True for points that the previous frame also shows. Other points
+            are ignored. Default: all.
 
     Returns:
-        float64 array (n,), from 0 to 2; NaN of a film in which nothing is visible.
+        float64 array (n,), from 0 to 2; NaN for a film without visible points.
 
     Raises:
         ValueError: for shapes that do not fit, integer frames, or values outside [-1, 1].
@@ -37,7 +38,7 @@ def warping_error(films, flow, visible=None):
     flow, counts = np.asarray(flow, "float32"), np.ones(films.shape[:-1], bool) if visible is None else visible
     for name, array, shape in (("flow", flow, (*films.shape[:-1], 2)), ("visible", counts, films.shape[:-1])):
         if np.shape(array) != shape:
-            raise ValueError(f"`{name}` must have the shape {shape}, that of the films. Received: {np.shape(array)}")
+            raise ValueError(f"`{name}` must have the shape {shape}, as the films. Received: {np.shape(array)}")
     errors = np.stack([np.abs(warp(film[:-1], of[1:]) - film[1:]).mean(-1) for film, of in zip(films, flow)])
     counts = np.asarray(counts, bool)[:, 1:]
     with np.errstate(invalid="ignore"):
@@ -45,16 +46,17 @@ def warping_error(films, flow, visible=None):
 
 
 def temporal_difference(real, fake, extractor):
-    """How much more, or less, features change from frame to frame in generated films than in real ones.
+    """Returns the difference between the change of features per frame in generated and in real films.
 
-    As tLP (Chu et al. 2020, https://arxiv.org/abs/1811.09393, section 5), |d(y_{t-1}, y_t) - d(x_{t-1}, x_t)|, the mean
-    over frames; d is the Euclidean distance of the features of two frames, over their mean length in the real film,
-    where tLP has the distance LPIPS. What moves as the real film does has 0; flicker has more, and so has a still.
+    It is the mean over frames of |d(y_{t-1}, y_t) - d(x_{t-1}, x_t)|, as tLP (Chu et al. 2020,
+    https://arxiv.org/abs/1811.09393, section 5). tLP uses LPIPS as d. Here, d is the Euclidean distance between the
+    features of two frames, divided by the mean length of the features of the real film. The result is 0 if a film
+    changes as much as the real one. Flicker and stills both increase it.
 
     Args:
-        real: float array (n, frames, height, width, channels) in [-1, 1], of at least 2 frames.
-        fake: the same shape.
-        extractor: as of `kerasgan.metrics.extract_features`.
+        real: float array (n, frames, height, width, channels) in [-1, 1], with at least 2 frames.
+        fake: float array of the same shape.
+        extractor: as in `kerasgan.metrics.extract_features`.
 
     Returns:
         float64 array (n,).

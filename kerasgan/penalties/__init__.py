@@ -44,7 +44,7 @@ __all__ = [
     "warn_of_inexact_norms",
 ]
 
-# Those that are no function of D and two batches of images.
+# Penalties that are not functions of D and two batches of images.
 OF_GAMES = (*OF_GENERATORS, LatentConsistency, HistoricalAveraging)
 NAMES = {
     "gradient_penalty": GradientPenalty,

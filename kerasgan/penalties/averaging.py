@@ -11,34 +11,34 @@ from kerasgan.penalties.gradients import check_weight
 class HistoricalAveraging(KnowsItsArguments, keras.layers.Layer):
     """Historical averaging (Salimans et al. 2016, https://arxiv.org/abs/1606.03498, section 3.3).
 
-    Each player's loss gains weight |theta - 1/t sum_i theta_i|^2, where theta_i are its parameters at its earlier
-    updates i = 1 .. t, the present one included. A player that runs in circles is drawn to their middle.
+    Adds weight |theta - 1/t sum_i theta_i|^2 to the loss of each network, where theta_i are the network's parameters
+    after its updates i = 1 .. t. The term damps parameters that oscillate.
 
-    The means are weights of this object, as many as both networks have, and are saved with the model: each model needs
-    an object of its own.
+    The means are weights of this object, as many as both networks have, and are saved with the model. Do not share the
+    object between models.
 
     Args:
-        weight: float. Defaults to 1: the paper names none.
+        weight: float. Defaults to 1. The paper gives no value.
     """
 
     def __init__(self, weight=1.0, **kwargs):
         super().__init__(**kwargs)
         check_weight(weight)
         self.weight = weight
-        object.__setattr__(self, "means", {})  # their weights are tracked already
+        object.__setattr__(self, "means", {})  # their weights are already tracked
 
     def remember(self, **players):
-        """Makes the means of each player's variables, called by its name; `compile` calls it.
+        """Creates the means of the variables of each network. `compile` calls it.
 
         Args:
-            **players: lists of variables.
+            **players: a list of variables for each name of a network.
         """
         fixed = {"trainable": False, "autocast": False, "initializer": "zeros"}
         for player, variables in players.items():
             if player in self.means:  # compiled again
                 if [tuple(m.shape) for m in self.means[player][1]] != [tuple(v.shape) for v in variables]:
                     raise ValueError(
-                        "A `HistoricalAveraging` belongs to one model. Received: other variables than before"
+                        "A `HistoricalAveraging` must belong to one model. Received: the variables of another model"
                     )
                 continue
             count = self.add_weight(shape=(), dtype="float32", name=f"{player}_updates", **fixed)
@@ -49,7 +49,7 @@ class HistoricalAveraging(KnowsItsArguments, keras.layers.Layer):
         self.built = True
 
     def penalize(self, player, variables):
-        """Returns the penalty of one player, a float32 scalar, and moves its means by one update."""
+        """Returns the penalty of one network, a float32 scalar, and updates its means."""
         count, means = self.means[player]
         count.assign_add(1.0)
         total = tf.zeros(())

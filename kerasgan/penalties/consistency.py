@@ -19,14 +19,14 @@ def squared_change(judge, a, b):
 class Consistency(Penalty):
     """Consistency regularization, CR (Zhang et al. 2020, https://arxiv.org/abs/1910.12027, equation 3).
 
-    weight E (D(x) - D(T(x)))^2 + fake_weight E (D(G(z)) - D(T(G(z))))^2, where T mirrors half of the images and shifts
-    each by up to 1/8 of its size. With both terms it is balanced CR, bCR (Zhao et al. 2021,
-    https://arxiv.org/abs/2002.04724, section 3.1), `penalty="bcr"`; without the second CR, `penalty="cr"`. What
-    `compile(augment=)` names is applied after T.
+    The penalty is weight E (D(x) - D(T(x)))^2 + fake_weight E (D(G(z)) - D(T(G(z))))^2, where T mirrors half of the
+    images and shifts each by up to 1/8 of its size. Without the second term it is CR, `penalty="cr"`. With both terms
+    it is balanced CR, bCR (Zhao et al. 2021, https://arxiv.org/abs/2002.04724, section 3.1), `penalty="bcr"`. The
+    augmentation of `compile(augment=)` is applied after T.
 
     Args:
-        weight: float, lambda. Defaults to 10, the papers'.
-        fake_weight: float, lambda_fake. Defaults to 0; bCR's is 10.
+        weight: float, lambda. Defaults to 10, as in the papers.
+        fake_weight: float, lambda_fake. Defaults to 0. bCR uses 10.
         every: int. See `Penalty`. Defaults to 1.
     """
 
@@ -50,10 +50,10 @@ class Consistency(Penalty):
 class LatentConsistency(KnowsItsArguments):
     """Latent consistency regularization, zCR (Zhao et al. 2021, https://arxiv.org/abs/2002.04724, section 3.2).
 
-    D's loss gains weight E (D(G(z)) - D(G(z + dz)))^2, so that D does not mind a small step dz in the space of latents;
-    G's loss loses g_weight E (G(z) - G(z + dz))^2, so that G does. dz is normal noise of the standard deviation
-    `stddev`. Together with bCR it is improved CR, ICR: `penalty=["bcr", "zcr"]`. It costs two more passes of both
-    networks for D, and of G for G.
+    The loss of D gains weight E (D(G(z)) - D(G(z + dz)))^2, which makes D insensitive to a small step dz in the latent
+    space. The loss of G gains -g_weight E (G(z) - G(z + dz))^2, which makes G sensitive to it. dz is normal noise of
+    standard deviation `stddev`. Together with bCR this is improved CR, ICR: `penalty=["bcr", "zcr"]`. It costs two more
+    passes of both networks in the update of D, and two more passes of G in the update of G.
 
     Args:
         weight: float, lambda_dis. Defaults to 20.
@@ -69,16 +69,16 @@ class LatentConsistency(KnowsItsArguments):
         self.weight, self.g_weight, self.stddev = weight, g_weight, stddev
 
     def _both(self, paint, latents, seed):
-        """Returns the images of latents, and of latents near by."""
+        """Returns the images of the latents, and of the latents with noise added."""
         return paint(latents), paint(latents + self.stddev * random.normal(keras.ops.shape(latents), seed))
 
     def on_discriminator(self, judge, paint, latents, seed):
-        """Returns D's term, a float32 scalar; `paint` makes images of latents."""
+        """Returns the term of D, a float32 scalar. `paint` maps latents to images."""
         images, near = map(tf.stop_gradient, self._both(paint, latents, seed))
         return self.weight * squared_change(judge, images, near)
 
     def on_generator(self, paint, latents, seed):
-        """Returns G's term, a float32 scalar."""
+        """Returns the term of G, a float32 scalar."""
         images, near = (tf.cast(each, tf.float32) for each in self._both(paint, latents, seed))
         return -self.g_weight * tf.reduce_mean((images - near) ** 2)
 
@@ -94,16 +94,17 @@ class LatentConsistency(KnowsItsArguments):
 class LeCam(KnowsItsArguments, keras.layers.Layer):
     """LeCam regularization for few images (Tseng et al. 2021, https://arxiv.org/abs/2104.03310, equation 5).
 
-    weight (E max(0, D(x) - a_F)^2 + E max(0, a_R - D(G(z)))^2), where a_R and a_F are moving means of the logits of
-    real and of generated images: each side is held near where the other side was. The maximum is that of the authors'
-    code. Until `start` updates of D the means are those of the last batch, and there is no penalty.
+    The penalty is weight (E max(0, D(x) - a_F)^2 + E max(0, a_R - D(G(z)))^2), where a_R and a_F are moving averages of
+    the logits of real and of generated images. It keeps the logits of each side near those of the other. The maximum
+    is taken from the authors' code. During the first `start` updates of D there is no penalty, and the averages are the
+    means of the last batch.
 
-    The moving means are weights of this object and are saved with the model: each model needs an object of its own.
+    The moving averages are weights of this object and are saved with the model. Do not share the object between models.
 
     Args:
-        weight: float, lambda. Defaults to 0.3, the authors'.
-        decay: float in [0, 1), gamma. Defaults to 0.99, the authors'.
-        start: int. Updates of D before the penalty begins. Defaults to 1000, the authors'.
+        weight: float, lambda. Defaults to 0.3, as in the authors' code.
+        decay: float in [0, 1), gamma. Defaults to 0.99, as in the authors' code.
+        start: int. Updates of D before the penalty starts. Defaults to 1000, as in the authors' code.
 
     Example:
 
@@ -138,7 +139,7 @@ class LeCam(KnowsItsArguments, keras.layers.Layer):
         total += over_outputs(lambda x: tf.reduce_mean(tf.nn.relu(real_mean - x) ** 2), logits[1])
         return tf.where(begun, self.weight * total, 0.0)
 
-    def __call__(self, judge, real, fake, seed):  # Keras's own would take the judge for an input
+    def __call__(self, judge, real, fake, seed):  # Keras's `__call__` would treat the judge as an input
         return self.call(judge, real, fake, seed)
 
     def get_config(self):

@@ -15,18 +15,18 @@ from kerasgan.penalties.gradients import check_weight, lazily
 class PathLength(KnowsItsArguments, keras.layers.Layer):
     """Path length regularization of a generator (Karras et al. 2020, https://arxiv.org/abs/1912.04958, equation 4).
 
-    weight * E (|J^T y| - a)^2, where J is the Jacobian of the image by the latent, y is normal noise, divided by the
-    root of the number of pixels as in the authors' code, and a is a moving mean of the lengths. Steps of one length in
-    the space of latents then change the image alike everywhere. The space is w for style-based models, where the
-    length is the root of the mean over the layers of the squared lengths, and z for the others.
+    The penalty is weight * E (|J^T y| - a)^2, where J is the Jacobian of the image with respect to the latent, y is
+    normal noise divided by the square root of the number of pixels (as in the authors' code), and a is a moving average
+    of the lengths. It makes equal steps in the latent space change the image equally. For style-based models, the
+    latent space is w, and the length is the root mean square of the lengths of the layers. For other models it is z.
 
-    The moving mean is a weight of this object and is saved with the model: each model needs an object of its own.
+    The moving average is a weight of this object and is saved with the model. Do not share the object between models.
 
     Args:
-        weight: float. Defaults to 2, that of the authors' code.
-        decay: float. Share of a new mean in the moving one. Defaults to 0.01, that of the authors' code.
-        every: int. See `Penalty`. Defaults to 4, the paper's.
-        share: float in (0, 1]. Part of the batch that is looked at. Defaults to 1/2, that of the authors' code.
+        weight: float. Defaults to 2, as in the authors' code.
+        decay: float. Weight of a new mean in the moving average. Defaults to 0.01, as in the authors' code.
+        every: int. See `Penalty`. Defaults to 4, as in the paper.
+        share: float in (0, 1]. Share of the batch that is used. Defaults to 1/2, as in the authors' code.
 
     Example:
 
@@ -46,23 +46,23 @@ class PathLength(KnowsItsArguments, keras.layers.Layer):
         self.built = True
 
     def rows(self, batch_size):
-        """Returns how many images of a batch are looked at."""
+        """Returns the number of images of a batch that are used."""
         if isinstance(batch_size, int):
             return max(1, int(batch_size * self.share))
         return tf.maximum(1, tf.cast(tf.cast(batch_size, tf.float32) * self.share, tf.int32))
 
     def penalize(self, paint, points, seed, step, variables, scale=1.0):
-        """Returns the penalty, a float32 scalar that holds the weight and the interval; moves the mean.
+        """Returns the penalty, a float32 scalar that includes the weight and the interval, and updates the average.
 
-        Each replica measures its lengths against the mean moved by its own, as in the authors' code; the mean that is
-        kept moves by those of all.
+        Each replica compares its lengths with the average updated by its own lengths, as in the authors' code. The
+        stored average is updated by the lengths of all replicas.
 
         Args:
             paint: callable, points -> images.
             points: (rows, latent_dim), or (rows, layers, style_dim).
             seed: `keras.random.SeedGenerator`.
-            step: int. The penalty is 0 where `every` does not divide it.
-            variables: list of variables, by which the penalty has gradients.
+            step: int. The penalty is 0 unless `every` divides it.
+            variables: list of variables to differentiate the penalty by.
             scale: float. See `lazily`.
         """
         old = tf.convert_to_tensor(self.mean)
@@ -95,7 +95,7 @@ def path_lengths(paint, points, seed):
     squares = tf.reduce_sum(tf.cast(tape.gradient(total, points), tf.float32) ** 2, axis=-1)
     if len(squares.shape) > 1:
         squares = tf.reduce_mean(squares, axis=1)
-    # The small number keeps the root's own gradient finite where the length is 0.
+    # The epsilon keeps the gradient of the square root finite at length 0.
     return tf.sqrt(squares + 1e-12)
 
 
@@ -103,12 +103,13 @@ def path_lengths(paint, points, seed):
 class Orthogonal(KnowsItsArguments):
     """Orthogonal regularization of the generators (Brock et al. 2019, https://arxiv.org/abs/1809.11096, equation 3).
 
-    weight * sum over the kernels W of |W^T W * (1 - I)|^2, the squared Frobenius norm: any two filters of a layer
-    become orthogonal, but keep their lengths, which equation 2 would bind too. Filters are the columns of W, flattened.
-    Embeddings, biases and normalisations are left alone. More generators then take truncation (section 3.1).
+    The penalty is weight * sum over the kernels W of |W^T W * (1 - I)|^2, with the squared Frobenius norm. It makes the
+    filters of a layer orthogonal, but does not constrain their lengths, as equation 2 would. Filters are the flattened
+    columns of W. Embeddings, biases and normalisations are excluded. The paper uses it to make generators amenable to
+    truncation (section 3.1).
 
     Args:
-        weight: float, beta in the paper. Defaults to 1e-4, the paper's. The authors' PyTorch code has half of it.
+        weight: float, beta in the paper. Defaults to 1e-4, as in the paper. The authors' PyTorch code uses half of it.
 
     Example:
 
@@ -134,7 +135,7 @@ class Orthogonal(KnowsItsArguments):
 
 
 def filters_of(network):
-    """Returns the trainable kernels of a network as matrices, float32, a column for each filter."""
+    """Returns the trainable kernels of a network as float32 matrices with one column per filter."""
     matrices = {}
     for layer in network._flatten_layers():
         for kernel in layer._trainable_variables:
@@ -147,10 +148,10 @@ def filters_of(network):
 
 
 def overlap(matrix):
-    """Returns |W^T W * (1 - I)|^2 of a matrix W: the sum of the squared products of all pairs of its columns."""
+    """Returns |W^T W * (1 - I)|^2 of a matrix W: the sum of the squared dot products of different columns."""
     products = tf.matmul(matrix, matrix, transpose_a=True)
     return tf.reduce_sum(tf.linalg.set_diag(products, tf.zeros(products.shape[0])) ** 2)
 
 
-# Terms of the loss of G; the others belong to that of D.
+# Terms of the loss of G. The other penalties are terms of the loss of D.
 OF_GENERATORS = (PathLength, Orthogonal)

@@ -11,7 +11,7 @@ from kerasgan.losses import entry
 
 
 class Recorded:
-    """A discriminator that caches its logits, so that a penalty on the same images needs no second pass.
+    """Wraps a discriminator and caches its logits, so that a penalty on the same images needs no second pass.
 
     Args:
         judge: callable, images -> logits (or a list of logits, or a dict with the entry `"logits"`).
@@ -24,21 +24,20 @@ class Recorded:
         return self.record(images)[0]
 
     def record(self, images):
-        """Returns the logits of `images` and the tape that knows how they depend on them."""
+        """Returns the logits of `images` and the tape that recorded their computation."""
         if id(images) not in self.memory:
             with tf.GradientTape(persistent=True) as tape:
                 tape.watch(images)
                 logits = self.judge(images)
-            self.memory[id(images)] = logits, tape, images  # kept, so that no other tensor gets its id
+            self.memory[id(images)] = logits, tape, images  # keeps the tensor, so that no other one gets its id
         return self.memory[id(images)][:2]
 
 
 def squared_gradient_norms(judge, images):
-    """Squared norm of the gradient of D's output at each image.
+    """Returns the squared norm of the gradient of D's output with respect to each image.
 
     Args:
-        judge: callable, images -> logits (or a list of logits, which are summed); a `Recorded` one is not called on
-            images that it knows.
+        judge: callable, images -> logits (or a list of logits, which are summed). A `Recorded` judge uses its cache.
         images: (batch, height, width, channels).
 
     Returns:
@@ -53,23 +52,23 @@ def squared_gradient_norms(judge, images):
 
 
 def lazily(step, every, compute, variables, points=None, outputs=1, scale=1.0):
-    """Computes a loss and its gradients in one step of `every` only.
+    """Computes a loss and its gradients only once every `every` steps.
 
-    The gradients are computed where the loss is, in a branch of the graph, and handed out with it: XLA compiles no
-    gradient of what has left a branch.
+    The gradients are computed in the same branch of the graph as the loss, as XLA cannot differentiate through the
+    result of a branch.
 
     Args:
-        step: int. The step is due where `every` divides it.
+        step: int. The loss is computed if `every` divides it.
         every: int.
-        compute: callable, () -> tuple of `outputs` float32 scalars, the loss first; it is given `points` where there
-            are any.
-        variables: list of variables, by which the loss has gradients.
-        points: tensor, by which it has gradients too, or None.
+        compute: callable, () -> tuple of `outputs` float32 scalars, with the loss first. It is called with `points`
+            unless they are None.
+        variables: list of variables to differentiate the loss by.
+        points: tensor to differentiate the loss by, or None.
         outputs: int. Number of scalars.
-        scale: float. Factor of the loss while its gradients are computed, for half precision.
+        scale: float. The loss is multiplied by it while gradients are computed, for half precision.
 
     Returns:
-        The tuple, in a step that is not due of zeros. Only the loss has gradients.
+        The tuple of `compute`, or zeros in the other steps. Only the loss has gradients.
     """
     sources = [tf.convert_to_tensor(variable) for variable in variables]
     sources += [] if points is None else [points]
@@ -98,7 +97,7 @@ def lazily(step, every, compute, variables, points=None, outputs=1, scale=1.0):
 
 
 def check_weight(weight, every=1):
-    """Raises where a weight or an interval is out of its range."""
+    """Raises an error if the weight or the interval is out of range."""
     if weight < 0:
         raise ValueError(f"`weight` of a penalty must be at least 0. Received: {weight!r}")
     if every != int(every) or every < 1:
@@ -106,13 +105,13 @@ def check_weight(weight, every=1):
 
 
 class Penalty(KnowsItsArguments):
-    """Base of the penalties: keeps the weight and the interval, serialises.
+    """Base class of penalties, with the weight and the interval.
 
     Args:
         weight: float.
-        every: int. In one step of `every` the model adds `every` times the penalty, and in the others nothing: lazy
-            regularization (Karras et al. 2020, https://arxiv.org/abs/1912.04958, section 3.1), nearly as good and
-            much cheaper. In such a step D judges the images once more, with augmentation and dropout drawn anew. See
+        every: int. Once every `every` steps, the model adds `every` times the penalty. This is lazy regularization
+            (Karras et al. 2020, https://arxiv.org/abs/1912.04958, section 3.1): nearly as good and much cheaper. In
+            such a step D sees the images a second time, with new augmentation and dropout. See
             `kerasgan.optimizers.lazy_adam`. Defaults to 1.
     """
 
@@ -132,11 +131,11 @@ class Penalty(KnowsItsArguments):
 class GradientPenalty(Penalty):
     """Gradient penalty of WGAN-GP (Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028, equation 3).
 
-    weight * E (|grad D(x^)| - target)^2, where x^ lies uniformly between a real and a fake image.
+    The penalty is weight * E (|grad D(x^)| - target)^2, where x^ is a random point between a real and a fake image.
 
     Args:
         weight: float, lambda in the paper. Defaults to 10.
-        target: float, the gradient's wanted norm. Defaults to 1.
+        target: float, the target of the gradient norm. Defaults to 1.
         every: int. See `Penalty`. Defaults to 1.
     """
 
@@ -148,7 +147,7 @@ class GradientPenalty(Penalty):
         real, fake = tf.cast(real, tf.float32), tf.cast(fake, tf.float32)
         share = random.uniform((keras.ops.shape(real)[0],) + (1,) * (len(real.shape) - 1), seed)
         between = share * real + (1 - share) * fake  # algorithm 1, line 6
-        # The small number keeps the root's own gradient finite where the norm is 0.
+        # The epsilon keeps the gradient of the square root finite at norm 0.
         norms = tf.sqrt(squared_gradient_norms(judge, between) + 1e-12)
         return self.weight * tf.reduce_mean((norms - self.target) ** 2)
 
@@ -160,7 +159,7 @@ class GradientPenalty(Penalty):
 class R1(Penalty):
     """Zero-centred penalty on real images (Mescheder et al. 2018, https://arxiv.org/abs/1801.04406, equation 9).
 
-    weight / 2 * E |grad D(x)|^2.
+    The penalty is weight / 2 * E |grad D(x)|^2.
 
     Args:
         weight: float, gamma in the paper. Defaults to 10, the paper's value for images.
@@ -178,7 +177,7 @@ class R1(Penalty):
 class R2(Penalty):
     """Zero-centred penalty on fake images (Mescheder et al. 2018, https://arxiv.org/abs/1801.04406, equation 10).
 
-    weight / 2 * E |grad D(G(z))|^2.
+    The penalty is weight / 2 * E |grad D(G(z))|^2.
 
     Args:
         weight: float, gamma in the paper. Defaults to 10.
@@ -196,8 +195,8 @@ class R2(Penalty):
 class DRAGAN(Penalty):
     """Gradient penalty around the data (Kodali et al. 2017, https://arxiv.org/abs/1705.07215, algorithm 1).
 
-    weight * E (|grad D(x + d)| - 1)^2 with d uniform, 0 to half a standard deviation of the batch, scaled by one
-    uniform share per image as in the authors' code.
+    The penalty is weight * E (|grad D(x + d)| - 1)^2. d is uniform from 0 to half the standard deviation of the batch,
+    and is scaled by one uniform number per image, as in the authors' code.
 
     Args:
         weight: float, lambda in the paper. Defaults to 10.
@@ -216,15 +215,15 @@ class DRAGAN(Penalty):
         return self.weight * tf.reduce_mean((norms - 1) ** 2)
 
 
-# Their second gradients lack a term: see `layers.moments`.
+# Second gradients of these layers lack a term: see `layers.moments`.
 INEXACT = ("BatchNormalization", "GroupNormalization", "LayerNormalization")
 
 
 def warn_of_inexact_norms(penalty, network):
-    """Warns of each layer of `network` whose second gradients are wrong, where the list `penalty` needs them.
+    """Warns about layers of `network` with wrong second gradients, if one of the penalties needs these.
 
-    These are Keras's normalisations by statistics of what they are called on. Its `BatchNormalization` is exact where
-    it is frozen or `synchronized`.
+    Such layers are Keras's normalizations with statistics of their input. Keras's `BatchNormalization` is exact if it
+    is frozen or `synchronized`.
 
     Args:
         penalty: list of penalties, as `get` returns it.
@@ -240,8 +239,8 @@ def warn_of_inexact_norms(penalty, network):
             if (batch and (layer.synchronized or not layer.trainable)) or getattr(layer, "rms_scaling", False):
                 continue
             warnings.warn(
-                f"The layer {layer.name!r} of the discriminator, a `keras.layers.{name}`, gives a gradient penalty "
-                "wrong gradients: the second gradient of its statistics lacks a term. Use "
+                f"The layer {layer.name!r} of the discriminator, a `keras.layers.{name}`, makes the gradients of a "
+                "gradient penalty wrong: the second gradient of its statistics lacks a term. Use "
                 f"`kerasgan.layers.{name}`, which takes the same arguments and weights.",
                 stacklevel=3,
             )

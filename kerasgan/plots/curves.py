@@ -8,7 +8,7 @@ import numpy as np
 from kerasgan.files import reading, replacing
 from kerasgan.plots.figures import figure_class
 
-# Okabe and Ito's palette: its hues stay apart for colour-blind readers.
+# The palette of Okabe and Ito, which colour-blind readers can distinguish.
 COLORS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 PROBABILITIES = {"d_real": "D(x)", "d_fake": "D(G(z))"}
 
@@ -16,20 +16,20 @@ PROBABILITIES = {"d_real": "D(x)", "d_fake": "D(G(z))"}
 def history(log, path=None):
     """Draws training curves: losses, probabilities, and one panel for every other logged value.
 
-    The panel of D(x) and D(G(z)) carries a line at 1/2, where both end when the generator's distribution equals that
-    of the data (Goodfellow et al. 2014, section 4.1). `val_` curves are dashed.
+    The panel of D(x) and D(G(z)) has a line at 1/2, the value at the optimum (Goodfellow et al. 2014, section 4.1).
+    `val_` curves are dashed.
 
     Args:
-        log: dict of name -> list with a value per epoch (`model.fit(...).history`; "epoch" may hold the epochs'
-            numbers), the `History` itself, or the path of a file that `keras.callbacks.CSVLogger` wrote. NaN marks an
-            epoch without a value.
-        path: where to write the picture (PNG, SVG or PDF by its ending), or None to write none.
+        log: dict of name -> list with a value per epoch (`model.fit(...).history`; "epoch" may hold the numbers of the
+            epochs), the `History` itself, or the path of a file of `keras.callbacks.CSVLogger`. NaN marks an epoch
+            without a value.
+        path: path of the figure (PNG, SVG or PDF by its ending), or None to write no file.
 
     Returns:
-        The `matplotlib.figure.Figure`; it belongs to no window and needs no closing.
+        The `matplotlib.figure.Figure`. It has no window and need not be closed.
 
     Raises:
-        ValueError: when there is nothing to draw.
+        ValueError: if there is nothing to draw.
 
     Example:
 
@@ -55,7 +55,7 @@ def history(log, path=None):
 
 
 def _panels(curves):
-    """Returns the names of the curves of each panel, by its title."""
+    """Returns a dict of panel titles -> names of curves."""
     panels = {"losses": [], "probabilities": []}
     for name in curves:
         plain = name.removeprefix("val_")
@@ -98,22 +98,22 @@ def _draw_panel(axes, title, epochs, curves):
 
 
 def read_log(log):
-    """Reads a training's log, as `history` takes it.
+    """Reads the log of a training.
 
     Args:
         log: see `history`.
 
     Returns:
-        float array of the epochs' numbers (the first is 1), and a dict of the curves that have a finite value: arrays
-        with a value per epoch, NaN where there is none.
+        float array of the numbers of the epochs (the first is 1), and a dict of the curves that have a finite value:
+        arrays with a value per epoch, NaN for epochs without a value.
     """
     if isinstance(log, (str, Path)):
         import csv
 
-        with reading(log, "what `keras.callbacks.CSVLogger` writes"):
+        with reading(log, "a file of `keras.callbacks.CSVLogger`"):
             with open(log, newline="", encoding="utf-8") as file:
                 rows = list(csv.DictReader(file))
-            if rows and None in rows[-1].values():  # the process was killed while it wrote it
+            if rows and None in rows[-1].values():  # the process was killed while writing
                 rows.pop()
             log = {name: [row[name] for row in rows] for name in (rows[0] if rows else ()) if name is not None}
             epochs = [float(epoch) + 1 for epoch in log.pop("epoch", range(len(rows)))]
@@ -130,7 +130,7 @@ def read_log(log):
 
 
 def number(value):
-    """Returns what a cell of a log holds as a float, NaN where it is no number."""
+    """Returns the content of a cell as a float, or NaN if it is not a number."""
     try:
         return float(value)
     except (TypeError, ValueError):

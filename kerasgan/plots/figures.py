@@ -1,4 +1,4 @@
-"""matplotlib's figures, without windows."""
+"""Figures of matplotlib without windows."""
 
 import functools
 import io
@@ -6,7 +6,7 @@ import io
 
 @functools.cache
 def figure_class():
-    """Returns matplotlib's figure with what notebooks ask for: they know the plain one only after pyplot's import."""
+    """Returns a figure class that notebooks can display. Without pyplot, they do not display matplotlib's own."""
     import matplotlib.figure
 
     class Figure(matplotlib.figure.Figure):

@@ -11,18 +11,18 @@ from kerasgan.plots.pictures import as_picture, image_grid
 
 
 def animation(frames, path, seconds_per_frame=0.2, rest=8):
-    """Writes frames as an endless animation or a video that pauses on its last frame.
+    """Writes frames as a looping animation or as a video, with a pause at the last frame.
 
     Args:
-        frames: sequence of uint8 arrays (height, width, 1 or 3), or of image files, all of one size.
-        path: where to write; `.gif`, `.webp` or `.mp4` decides the format. An .mp4 is H.264, whose sides are even: an
-            odd one grows by a pixel that repeats the edge. Players show it once, unless they are told to repeat it.
+        frames: sequence of uint8 arrays (height, width, 1 or 3), or of image files, all of the same size.
+        path: path of the file. The ending `.gif`, `.webp` or `.mp4` selects the format. An .mp4 is H.264, which needs
+            even sides: odd sides are extended by repeating the edge. An .mp4 does not loop by itself.
         seconds_per_frame: float. Default 0.2.
-        rest: float, how many times as long the last frame stays, of an .mp4 rounded to whole frames. Default 8; 1 for
-            films that end where they begin.
+        rest: float, the duration of the last frame in frames (rounded for .mp4). Default 8. Use 1 for films that loop
+            smoothly.
 
     Raises:
-        ValueError: for no frames or another ending.
+        ValueError: if there are no frames, or the path has another ending.
         ImportError: for an .mp4 without PyAV: `pip install 'kerasgan[film]'`.
 
     Example:
@@ -37,7 +37,7 @@ def animation(frames, path, seconds_per_frame=0.2, rest=8):
         raise ValueError(f"`path` must end in .gif, .webp or .mp4. Received: {str(path)!r}")
     if not frames:
         raise ValueError("`frames` must hold at least one frame. Received: none")
-    # A generator: a long run's frames need not lie in memory together.
+    # A generator, so that the frames of a long run are not in memory at the same time.
     pictures = (as_picture(frame) for frame in frames)
     if kind == ".mp4":
         _video(pictures, path, seconds_per_frame, max(1, round(rest)))
@@ -55,7 +55,7 @@ def animation(frames, path, seconds_per_frame=0.2, rest=8):
 
 
 def _video(pictures, path, seconds_per_frame, rest):
-    """Writes pictures as H.264, the last one `rest` times."""
+    """Writes images as H.264, the last one `rest` times."""
     try:
         import av
     except ImportError as error:
@@ -65,7 +65,7 @@ def _video(pictures, path, seconds_per_frame, rest):
         rate = fractions.Fraction(1 / seconds_per_frame).limit_denominator(1000)
         stream = video.add_stream("libx264", rate=rate, options={"crf": "16"})
         stream.width, stream.height = (side + side % 2 for side in first.size)
-        stream.pix_fmt = "yuv420p"  # the only one that all browsers play
+        stream.pix_fmt = "yuv420p"  # the only format that all browsers play
 
         for picture in itertools.chain([first], pictures):
             pixels = np.asarray(picture.convert("RGB"))
@@ -74,18 +74,18 @@ def _video(pictures, path, seconds_per_frame, rest):
             video.mux(stream.encode(frame))
         for _ in range(rest - 1):
             video.mux(stream.encode(av.VideoFrame.from_ndarray(pixels, format="rgb24")))
-        video.mux(stream.encode(None))  # what the encoder still holds
+        video.mux(stream.encode(None))  # flushes the encoder
 
 
 def film(images, path, seconds_per_frame=0.05, scale=1):
-    """Writes images as an animation or a video without a pause, such as those of a `latent.walk`.
+    """Writes images as an animation or a video without a pause, for example the images of a `latent.walk`.
 
     Args:
-        images: float array in [-1, 1], (n, height, width, channels); or (n, rows, columns, height, width, channels),
-            whose every frame is a grid.
-        path: where to write; `.gif`, `.webp` or `.mp4` decides the format, as `animation` has it.
+        images: float array in [-1, 1], (n, height, width, channels), or (n, rows, columns, height, width, channels) for
+            frames with grids.
+        path: path of the file. The ending selects the format, as in `animation`.
         seconds_per_frame: float. Default 0.05. Browsers show GIFs no faster than 0.02.
-        scale: int, the side of a pixel in the film. Default 1.
+        scale: int, the factor by which images are enlarged. Default 1.
 
     Example:
 

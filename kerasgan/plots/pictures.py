@@ -1,4 +1,4 @@
-"""Image grids, with or without captions, and image files."""
+"""Image grids and image files."""
 
 import math
 from pathlib import Path
@@ -10,7 +10,7 @@ from kerasgan.plots.figures import figure_class
 
 
 def visible(images):
-    """Returns what a picture can show of images of any channels: all of 1 or 3, else the first, or the first three.
+    """Returns the channels that can be shown: all of 1 or 3, the first of 2, or the first three of more.
 
     Example:
 
@@ -21,7 +21,7 @@ def visible(images):
 
 
 def shown_channels(channels):
-    """Returns what a caption says where `visible` leaves channels out, else "".
+    """Returns a caption if `visible` leaves out channels, else "".
 
     Example:
 
@@ -32,13 +32,13 @@ def shown_channels(channels):
 
 
 def color_labels(labels):
-    """Shows label maps in the colours of the PASCAL VOC: class 0 is black, and each class has a colour of its own.
+    """Colours label maps with the palette of PASCAL VOC, where class 0 is black.
 
     Args:
         labels: int array (n, height, width), classes from 0 to 255.
 
     Returns:
-        float32 array (n, height, width, 3) in [-1, 1], as `image_grid` takes it.
+        float32 array (n, height, width, 3) in [-1, 1], for `image_grid`.
 
     Example:
 
@@ -46,7 +46,7 @@ def color_labels(labels):
     >>> ((color_labels(np.array([[[0, 1, 2]]])) + 1) * 127.5).astype(int)[0, 0].tolist()
     [[0, 0, 0], [128, 0, 0], [0, 128, 0]]
     """
-    # Bits 0, 3 and 6 of a number make the red, from the highest bit down; 1, 4, 7 the green, and 2, 5, 8 the blue.
+    # Bits 0, 3 and 6 of a class are the highest bits of red, bits 1, 4 and 7 of green, and bits 2, 5 and 8 of blue.
     bits = [[(np.arange(256) >> 3 * i + channel & 1) << 7 - i for i in range(3)] for channel in range(3)]
     palette = np.array(bits).sum(axis=1).T
     return (palette[np.asarray(labels)] / 127.5 - 1).astype("float32")
@@ -56,11 +56,12 @@ def image_grid(images, columns=None, padding=2):
     """Arranges images in a grid.
 
     Args:
-        images: float array in [-1, 1], (n, height, width, channels), filled row by row, or
-            (rows, columns, height, width, channels). Of other channels than 1 or 3, those of `visible` are drawn.
-            Values outside are clipped, NaN is drawn grey.
-        columns: int, images in a row. Default: the smallest square that holds all; not allowed with a 5-D array.
-        padding: int, white pixels around each image. Default 2.
+        images: float array in [-1, 1], (n, height, width, channels), arranged row by row, or
+            (rows, columns, height, width, channels). With other than 1 or 3 channels, those of `visible` are drawn.
+            Values outside are clipped, NaN is grey.
+        columns: int, the number of images in a row. Default: the smallest square that holds all. Not allowed with a
+            5-D array.
+        padding: int, the number of white pixels around each image. Default 2.
 
     Returns:
         uint8 array (height of the grid, width of the grid, 1 or 3).
@@ -87,7 +88,7 @@ def image_grid(images, columns=None, padding=2):
     images = visible(images)
     if images.ndim == 5:
         if columns is not None:
-            raise ValueError(f"`columns` comes from the shape of a 5-D array. Received: columns={columns!r}")
+            raise ValueError(f"`columns` must be None for a 5-D array. Received: columns={columns!r}")
         columns = images.shape[1]
         images = images.reshape(-1, *images.shape[2:])
     n, height, width, channels = images.shape
@@ -109,15 +110,15 @@ def image_grid(images, columns=None, padding=2):
 
 
 def save_png(path, array, caption=""):
-    """Writes a uint8 array as a PNG; an older file at `path` is replaced at once or stays whole.
+    """Writes a uint8 array as a PNG. An existing file is replaced atomically.
 
     Args:
-        path: where to write; missing folders are made.
-        array: uint8 array (height, width, 1 or 3), as `image_grid` returns it.
-        caption: str, kept in the file, where programs show it as its description. Default: none.
+        path: path of the file. Missing folders are created.
+        array: uint8 array (height, width, 1 or 3), as returned by `image_grid`.
+        caption: str, stored in the file as its description. Default: none.
 
     Raises:
-        ValueError: for anything else; a figure, as `labelled_grid` returns it, is written by its own `savefig`.
+        ValueError: if `array` is anything else. For a figure, such as that of `labelled_grid`, use its `savefig`.
 
     Example:
 
@@ -126,7 +127,7 @@ def save_png(path, array, caption=""):
     """
     if not isinstance(array, np.ndarray) or array.dtype != np.uint8:
         raise ValueError(
-            "`array` must be a uint8 array, as `image_grid` returns it (a figure has `savefig`). Received: "
+            "`array` must be a uint8 array, as returned by `image_grid` (a figure has `savefig`). Received: "
             f"{array.dtype if isinstance(array, np.ndarray) else type(array).__name__}"
         )
     from PIL.PngImagePlugin import PngInfo
@@ -142,20 +143,20 @@ FORMATS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 
 
 def save_images(images, path, names=None, columns=None):
-    """Writes images where `path` says: each as a PNG of its own into a folder, or all as a grid into one file.
+    """Writes images as separate PNGs into a folder, or as a grid into one file.
 
     Args:
-        images: float array in [-1, 1], as for `image_grid`; of a folder (n, height, width, channels), or a list of
+        images: float array in [-1, 1], as in `image_grid`. For a folder, (n, height, width, channels), or a list of
             images of different sizes.
-        path: without an ending a folder, which is made; else a file that ends in .png, .jpg, .jpeg or .webp.
-        names: list of the files' names in the folder, without an ending. Default: 0000, 0001 ...
-        columns: int, images in a row of the grid. Default as in `image_grid`.
+        path: a folder (no ending), which is created, or a file that ends in .png, .jpg, .jpeg or .webp.
+        names: list of names of the files in the folder, without ending. Default: 0000, 0001 ...
+        columns: int, the number of images in a row of the grid. Default as in `image_grid`.
 
     Returns:
-        list of the paths that were written.
+        list of the paths of the files.
 
     Raises:
-        ValueError: for another ending, or another number of names than images.
+        ValueError: if the path has another ending, or the numbers of names and images differ.
 
     Example:
 
@@ -183,16 +184,16 @@ def labelled_grid(images, rows=None, columns=None, captions=None, path=None):
     """Draws a grid of images with captions for rows and columns.
 
     Args:
-        images: float array in [-1, 1], (rows, columns, height, width, channels), as for `image_grid`.
-        rows, columns: lists of what to write beside each row and above each column. Default: nothing.
-        captions: lists of rows of what to write below each image. Default: nothing.
-        path: where to write the picture (PNG, SVG or PDF by its ending), or None to write none.
+        images: float array in [-1, 1], (rows, columns, height, width, channels), as in `image_grid`.
+        rows, columns: lists of labels beside each row and above each column. Default: none.
+        captions: list of rows of captions below the images. Default: none.
+        path: path of the figure (PNG, SVG or PDF by its ending), or None to write no file.
 
     Returns:
-        The `matplotlib.figure.Figure`; it belongs to no window and needs no closing.
+        The `matplotlib.figure.Figure`. It has no window and need not be closed.
 
     Raises:
-        ValueError: when the words do not fit the grid.
+        ValueError: if the labels or captions do not match the grid.
 
     Example:
 
@@ -230,7 +231,7 @@ def labelled_grid(images, rows=None, columns=None, captions=None, path=None):
 
 
 def as_picture(frame):
-    """Returns Pillow's picture of a uint8 array, as `image_grid` returns it, or of an image file."""
+    """Returns a Pillow image of a uint8 array (as returned by `image_grid`) or of an image file."""
     from PIL import Image
 
     if isinstance(frame, np.ndarray):

@@ -332,7 +332,7 @@ def remove(path):
 )
 def test_a_damaged_newest_falls_back(tmp_path, make_model, trained, file, damage):
     damage(tmp_path / "step_00000010" / file)
-    with pytest.warns(UserWarning, match="step_00000010.*is damaged; trying the one before"):
+    with pytest.warns(UserWarning, match="step_00000010.*is damaged; trying the previous one"):
         assert Checkpoint.latest(tmp_path) == tmp_path / "step_00000005"
     model = make_model()
     with pytest.warns(UserWarning, match="step_00000010.*is damaged"):
@@ -485,7 +485,7 @@ def test_fit_goes_on_in_the_same_process(tmp_path, make_model, make_dataset):
 def test_never_goes_back_behind_the_model(tmp_path, make_model, trained):
     model = make_model()
     model.step.assign(15)
-    with pytest.raises(ValueError, match="The model is at step 15, beyond the newest checkpoint"):
+    with pytest.raises(ValueError, match="The model is at step 15, after the newest checkpoint"):
         Checkpoint(tmp_path).restore_into(model)
 
 

@@ -195,7 +195,7 @@ def test_files_that_change_under_way_end_the_training_and_it_can_go_on(
         assert int(model.step) == 16
         return
     # The data are read ahead, so that the change is met within some batches.
-    with pytest.raises(tf.errors.OpError, match="(?s)data have changed.*05.png"):
+    with pytest.raises(tf.errors.OpError, match="(?s)file has changed.*05.png"):
         model.fit(load(photos), epochs=100, verbose=0, callbacks=callbacks)
     victim.write_bytes(good)
     done = int(Checkpoint.latest(tmp_path / "run").name[5:])

@@ -169,10 +169,10 @@ def test_a_metric_that_fails_is_recorded_and_training_goes_on(tmp_path, make_mod
     model = make_model()
     with pytest.warns(UserWarning) as caught:
         log = model.fit(make_dataset(), epochs=3, verbose=0, callbacks=[monitor, Checkpoint(tmp_path / "c")]).history
-    messages = [str(warning.message) for warning in caught if "Training goes on" in str(warning.message)]
+    messages = [str(warning.message) for warning in caught if "Training continues" in str(warning.message)]
     assert messages == [
-        "Epoch 1: no bad, because of RuntimeError: no memory. Training goes on.",
-        "Epoch 2: no bad, because of ValueError: bad is nan. Training goes on.",
+        "Epoch 1: no bad, because of RuntimeError: no memory. Training continues.",
+        "Epoch 2: no bad, because of ValueError: bad is nan. Training continues.",
     ]
     assert int(model.step) == 15
     assert log["good"] == [1.0, 2.0, 3.0]

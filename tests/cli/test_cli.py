@@ -155,16 +155,16 @@ def test_a_dry_run_tells_what_a_training_would_be_and_writes_nothing(folder, tmp
 
     model = kerasgan.DCGAN(image_size=16, channels=1, width=2)
     sizes = [f"{network.count_params():,} parameters" for network in (model.generator, model.discriminator)]
-    assert f"DCGAN: generator of {sizes[0]}, discriminator of {sizes[1]}, 3 steps an epoch" in result.output
+    assert f"DCGAN: generator of {sizes[0]}, discriminator of {sizes[1]}, 3 steps per epoch" in result.output
     assert '"width": 2' in result.output and not list(tmp_path.iterdir())
 
 
 def test_each_update_of_d_has_64_images_by_default(tmp_path):
     for model, steps in (("dcgan", 10_000 // 64), ("wgan", 10_000 // (5 * 64))):
         result = run("train", model, "--image-size", 16, "--width", 2, "--dry-run")
-        assert f"{steps} steps an epoch" in result.output, result.output
+        assert f"{steps} steps per epoch" in result.output, result.output
     asked = run("train", "wgan", "--image-size", 16, "--width", 2, "--batch-size", 32, "--dry-run")
-    assert f"{10_000 // 32 // 5} steps an epoch" in asked.output
+    assert f"{10_000 // 32 // 5} steps per epoch" in asked.output
 
 
 def test_the_page_of_a_run(folder, tmp_path, monkeypatch):
@@ -202,7 +202,7 @@ def test_a_run_is_never_overwritten_and_resumes_only_with_its_own_options(folder
     refused = run("train", "dcgan", *options(root), "--epochs", 3)
     assert refused.exit_code == 1 and "--resume" in refused.output
     changed = run("train", "dcgan", *options(root), "--epochs", 3, "--resume", "--seed", 5)
-    assert changed.exit_code == 1 and "seed: 0 in the run, 5 asked for" in changed.output
+    assert changed.exit_code == 1 and "seed: 0 in the run, 5 received" in changed.output
     assert (root / "run" / "model.keras").read_bytes() == before
     told = json.loads((root / "run" / "options.json").read_text())
     resumed = run("train", "--resume", "--out", root / "run", "--epochs", 3)  # the others are the run's own
@@ -222,7 +222,7 @@ def test_a_run_is_never_overwritten_and_resumes_only_with_its_own_options(folder
         (["generate", "."], 1, "model.keras"),
         (["generate", "classifier_mnist"], 1, "must draw images"),
         (["evaluate", ".", "--against", "glyphs"], 1, "No PNG"),
-        (["evaluate", ".", "--against", "./"], 1, "--image-size must say"),
+        (["evaluate", ".", "--against", "./"], 1, "Two folders need --image-size"),
         (["evaluate", ".", "--against", "glyphs", "--metrics", "fid"], 2, "among fd, kd, is, pr, dc"),
         (["evaluate", ".", "--against", "glyphs", "--metrics", "is", "--num-images", "9"], 1, "at least 20 for is"),
         (["evaluate", ".", "--against", "glyphs", "--extractor", "resnet"], 1, "'efficientnet_lite0'"),

@@ -102,7 +102,7 @@ def test_texts_are_drawn_by_the_words_of_the_run(tmp_path):
     model.save(tmp_path / "model.keras")
     conditions.write_facts(tmp_path, None, words)
     fine("generate", tmp_path, "--text", "red", "--num-images", 2, "--out", tmp_path / "red.png")
-    assert "--text must say" in run("generate", tmp_path).output
+    assert "needs --text" in run("generate", tmp_path).output
     assert "must be one of ['blue', 'red']" in run("generate", tmp_path, "--text", "green").output
     (tmp_path / "encoder.json").unlink()
     assert "expected" in run("generate", tmp_path, "--text", "red").output
@@ -274,16 +274,16 @@ def test_label_maps_are_painted(maps):
         np.testing.assert_allclose(pixels(folder / "classes" / f"{i}.png"), painted(of_classes), atol=1)
         assert np.abs(with_own - of_classes).max() > 0.05
     given = ["translate", source, one, "--out", folder / "y"]
-    assert "--style is for models with styles. Received: 1" in refusal(*given, "--style", 1)
+    assert "--style needs a model with styles. Received: 1" in refusal(*given, "--style", 1)
     assert "--first is for a Vid2Vid" in refusal(*given, "--first", one)
     other = folder / "maps" / "instances" / "0.png"
     assert f"{other} must have the size of {one}, 20x17" in refusal(*given, "--instances", other)
     write_map(folder / "maps" / "labels" / "2.png", np.full((16, 24), 3))
     said = refusal("translate", source, folder / "maps", "--out", folder / "z")
-    assert "2.png cannot be read as a label map: labels [3] are beyond the 3 classes, 0 to 2" in said
+    assert "2.png cannot be read as a label map: labels [3] are not in the range of the 3 classes, 0 to 2" in said
     write_map(folder / "maps" / "labels" / "2.png", np.full((16, 24), 2))
     said = refusal("translate", source, folder / "maps", "--out", folder / "z")
-    assert "--instances must have a map for each label map." in said and "has none for 2.png" in said
+    assert "--instances must have a map for each label map." in said and "has no map for 2.png" in said
     assert not (folder / "y").exists() and not (folder / "z").exists()
 
 
@@ -331,11 +331,11 @@ def test_a_film_of_label_maps_is_painted(tmp_path):
         assert image.n_frames == 4 and image.size == (24, 16)
 
     given = ["translate", source, tmp_path / "A", "--out", tmp_path / "x"]
-    assert "--first must name the film's first two frames" in refusal(*given)
-    assert "--first must name the film's first two frames" in refusal(*given, "--first", two[0])
+    assert "--first must be the first two frames of the film" in refusal(*given)
+    assert "--first must be the first two frames of the film" in refusal(*given, "--first", two[0])
     assert "--instances and --style are for a Pix2PixHD" in refusal(*given, "--style", 0)
     write_map(tmp_path / "small.png", frames[0][:12])
-    assert "small.png 12x24" in refusal(*given, "--first", tmp_path / "small.png", "--first", two[0])
+    assert "small.png has 12x24" in refusal(*given, "--first", tmp_path / "small.png", "--first", two[0])
     for i in range(4):
         write_map(tmp_path / "A" / f"f{8 + i}.png", labels[i][:, :22])
         write_map(tmp_path / "B" / f"f{8 + i}.png", frames[i][:, :22])
@@ -343,7 +343,7 @@ def test_a_film_of_label_maps_is_painted(tmp_path):
     short = ["translate", source, *(write_map(tmp_path / f"{i}.png", labels[i]) for i in range(2)), "--out", "x"]
     for i in range(2):
         write_map(two[i], frames[i])
-    assert "IMAGES must be at least 3 label maps" in refusal(*short, "--first", two[0], "--first", two[1])
+    assert "IMAGES must be a film of at least 3 label maps" in refusal(*short, "--first", two[0], "--first", two[1])
 
 
 @pytest.mark.slow
@@ -443,7 +443,7 @@ def test_letters_are_scored_beside_the_data_itself(tmp_path):
         assert found["label_accuracy"]["value"] == accuracy and found["label_accuracy"]["floor"] > 0.98
         assert found["recognizability"]["floor"] == pytest.approx(0.95, abs=0.04)
         assert found["frechet_distance"]["dataset"] == "glyphs:AB" and found["frechet_distance"]["num_real"] == 200
-    assert any("(the data itself 0.9" in line for line in table(pairs))
+    assert any("(real data: 0.9" in line for line in table(pairs))
 
 
 def test_photographs_are_scored_by_a_network_that_the_model_was_not_trained_by(monkeypatch):

@@ -64,7 +64,7 @@ def test_a_folder_that_another_process_has_filled_meanwhile_is_refused(tmp_path,
     monkeypatch.setattr(locks, "FolderLock", Late)
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 1
-    assert "Error: run holds a run by now, of a process that began before this one" in result.output
+    assert "Error: run holds the run of a process that started earlier" in result.output
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["options.json"]
 
 

@@ -81,7 +81,7 @@ def test_a_file_gives_options_and_flags_win(data, tmp_path):
     assert result.exit_code == 0, result.output
     options = options_of(result.output)
     assert (options["seed"], options["width"], options["set"]) == (6, 2, {"latent_dim": 7})
-    assert "2 steps an epoch" in result.output
+    assert "2 steps per epoch" in result.output
     refused = run("train", "dcgan", "--data", data / "images", "--image-size", 16, "--dry-run")
     assert "Remedy: a smaller `--batch-size`.\n" in refused.output  # the library's second remedy is Python's
     assert f"{data / 'images'}: 4 images, 16x16 pixels" in result.output
@@ -164,15 +164,15 @@ def test_models_of_adaptation_learn_from_two_data_sets(model, words, data):
     common = ["train", model, "--image-size", 20, "--channels", 1, "--batch-size", 2, "--dry-run"]
     result = run(*common, "--data", both)
     assert result.exit_code == 0, result.output
-    assert f"{data / 'labels'}: 4 images an epoch of 2 classes, 20x20 pixels" in result.output
-    assert f"{data / 'images'}: 4 images an epoch, 20x20 pixels" in result.output
-    assert words in result.output and "2 steps an epoch" in result.output
+    assert f"{data / 'labels'}: 4 images per epoch of 2 classes, 20x20 pixels" in result.output
+    assert f"{data / 'images'}: 4 images per epoch, 20x20 pixels" in result.output
+    assert words in result.output and "2 steps per epoch" in result.output
     assert "two data sets, joined by a comma" in run(*common, "--data", data / "labels").output
     for option, value in (("--width", 4), ("--ema-decay", 0.9), ("--augment", "diffaugment")):
         refused = run(*common, "--data", both, option, value)
         assert refused.exit_code == 1 and f"takes no {option}. Received: {value}" in refused.output
     if model == "dann":
-        assert "falls by itself" in run(*common, "--data", both, "--learning-rate", 0.1).output
+        assert "learning rate schedule" in run(*common, "--data", both, "--learning-rate", 0.1).output
 
 
 def test_the_length_of_a_training_decides_where_falling_rates_end(data):
@@ -208,10 +208,10 @@ def test_a_training_begins_with_a_trained_model(data, saved):
     assert "images of 16x16 pixels and 3 channels" in result.output
     assert options_of(result.output)["source"] == str(saved / "dcgan")
     for more, message in (
-        (["--image-size", 32], "`--image-size` must be that of"),
-        (["--width", 4], "--width is that of the model"),
+        (["--image-size", 32], "`--image-size` must be 16, as in"),
+        (["--width", 4], "--width cannot be changed with --from"),
         (["--set", "latent_dim=4"], "argument of its compile(). Received: 'latent_dim'"),
-        (["--precision", "mixed_bfloat16"], "--precision must be that of"),
+        (["--precision", "mixed_bfloat16"], "--precision must be float32, as in"),
     ):
         refused = run(*common, *more)
         assert refused.exit_code == 1 and message in refused.output, refused.output
@@ -228,9 +228,9 @@ def test_the_second_stage_begins_with_the_first(data, saved):
     assert result.exit_code == 0, result.output
     assert "images of 32x32 pixels and 3 channels" in result.output and "StackGANStage2: generator of" in result.output
     assert "images of 64x64 pixels" in run(*common, "--from", saved / "stage1").output  # four times the first's
-    assert "refines a trained StackGANStage1: name its run by --from" in run(*common).output
+    assert "needs a trained StackGANStage1: name its run with --from" in run(*common).output
     assert "must name a StackGANStage2" in run(*common, "--from", saved / "dcgan").output
-    assert "two stages: stackganstage1, then stackganstage2 --from" in run("train", "stackgan").output
+    assert "two stages: stackganstage1, then stackganstage2 with --from" in run("train", "stackgan").output
 
 
 def test_a_rate_is_that_of_every_optimizer():
@@ -292,7 +292,7 @@ def test_broken_images_are_left_out_on_request(data, tmp_path):
     assert refused.exit_code == 1 and "broken.png" in refused.output and "`--skip-broken`" in refused.output
     with pytest.warns(UserWarning, match="broken.png"):
         skipped = run(*common, "--skip-broken", "--dry-run")
-    assert skipped.exit_code == 0 and "1 steps an epoch" in skipped.output
+    assert skipped.exit_code == 0 and "1 steps per epoch" in skipped.output
 
 
 def test_an_interrupted_run_prints_the_line_that_goes_on(tmp_path):
@@ -311,7 +311,7 @@ def test_an_interrupted_run_prints_the_line_that_goes_on(tmp_path):
 
     result = CliRunner().invoke(interrupted, [])
     assert result.exit_code == 130
-    assert f"Go on with: kerasgan train --resume --out '{out}'" in result.output
+    assert f"Continue with: kerasgan train --resume --out '{out}'" in result.output
 
 
 def test_resume_needs_a_run(tmp_path):

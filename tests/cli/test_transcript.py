@@ -40,7 +40,7 @@ def test_photos_of_mixed_sizes_become_a_model_separate_images_a_film_and_a_compa
     Path("photos/notes.txt").write_text("")
     small = "--data ./photos --image-size 16 --width 2 --batch-size 4 --epochs 1"
     said = kerasgan(f"train dcgan {small} --augment diffaugment --out a")
-    assert "./photos: 12 images, 40x20 to " in said and "left out: 1 .txt" in said and "3 steps an epoch" in said
+    assert "./photos: 12 images, 40x20 to " in said and "left out: 1 .txt" in said and "3 steps per epoch" in said
     assert "Warning" not in said
     kerasgan(f"train dcgan {small} --learning-rate 1e-3 --out b")
     kerasgan("generate a --seeds 0-99 --out drawn/")
@@ -61,7 +61,7 @@ def test_pairs_become_translations_of_another_size():
     said = kerasgan(
         "train pix2pix --data ./pairs --image-size 16 --width 2 --epochs 1 --out run --set receptive_field=16"
     )
-    assert "4 pairs, side by side" in said and "l1 " in said and "(the data itself " in said
+    assert "4 pairs, side by side" in said and "l1 " in said and "(real data: " in said
     kerasgan("translate run new --out translated/")
     assert Path("translated/0.png").exists()
 
@@ -102,7 +102,7 @@ def two_sets():
 def test_labels_of_one_data_set_serve_for_another(two_sets):
     kerasgan(f"train adda {two_sets} --set phase=source --out source")
     said = kerasgan(f"train adda {two_sets} --from source --out adapted")
-    assert "./here: 8 images an epoch of 2 classes, 20x20 pixels" in said and "2 steps an epoch" in said
+    assert "./here: 8 images per epoch of 2 classes, 20x20 pixels" in said and "2 steps per epoch" in said
     (score,) = json.loads(Path("adapted/score.json").read_text())["scores"]
     assert score["metric"] == "target_accuracy" and score["num_real"] == 8 and 0 <= score["value"] <= 1
     assert f"target_accuracy      {score['value']:.4g}" in said
@@ -115,7 +115,7 @@ def test_photos_are_coded():
     pictures("photos/test", 4, lambda number: (16, 16))
     small = "--image-size 16 --batch-size 4 --epochs 1 --set code=8"
     said = kerasgan(f"train autoencoder --data ./photos {small} --out run")
-    assert "l1 " in said and "frechet_distance" in said and "(the data itself " in said
+    assert "l1 " in said and "frechet_distance" in said and "(real data: " in said
 
 
 def test_two_stages_learn_from_captions_with_vectors():
@@ -164,9 +164,9 @@ def test_an_interrupted_run_says_how_it_goes_on_and_does():
             pass
         os.kill(process.pid, signal.SIGINT)
         assert process.wait() == 130
-    (line,) = [line for line in Path("said.txt").read_text().splitlines() if line.startswith("Go on with: ")]
+    (line,) = [line for line in Path("said.txt").read_text().splitlines() if line.startswith("Continue with: ")]
     before = json.loads(Path("run/options.json").read_text())
     rows = len(Path("run/log.csv").read_text().splitlines())
-    kerasgan(f"{line.removeprefix('Go on with: kerasgan ')} --epochs {rows}")
+    kerasgan(f"{line.removeprefix('Continue with: kerasgan ')} --epochs {rows}")
     assert json.loads(Path("run/options.json").read_text()) == before | {"epochs": rows}
     assert len(Path("run/log.csv").read_text().splitlines()) == rows + 1

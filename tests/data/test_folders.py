@@ -200,7 +200,7 @@ def test_paired_folder_directions_and_shapes(tmp_path):
     assert source.shape == target.shape == (3, 8, 8, 3) and source.dtype == "float32"
     assert (pixels(source)[:, 0, 0, 2] - pixels(target)[:, 0, 0, 0] == 100).all()
     save(tmp_path / "odd.png", 0, size=(31, 16))
-    with pytest.raises(ValueError, match="odd.png: 31x16 pixels are not two images of one width"):
+    with pytest.raises(ValueError, match="odd.png: 31x16 pixels are not two images of equal width"):
         data.paired_folder(tmp_path, 8)
     with pytest.raises(ValueError, match="direction"):
         data.paired_folder(tmp_path, 8, direction="right")

@@ -82,15 +82,15 @@ def test_what_cannot_be_used_is_named(folder):
         label_folder(train, None)
     message = str(refused.value)
     assert "3 of 3 images" in message
-    assert "images/0.png: labels [9] are beyond the 4 classes, 0 to 3" in message
-    assert "images/1.png: its pixels are colours (RGB), not one number each" in message
+    assert "images/0.png: labels [9] are not in the range of the 4 classes, 0 to 3" in message
+    assert "images/1.png: its pixels are colours (RGB), not numbers" in message
     assert "labels/2.png: no partner in 'images'" in message
 
 
 def test_maps_of_another_size_and_broken_names_are_refused(folder):
     train = folder / "train"
     write(train / "instances" / "1.png", np.zeros((4, 5)))
-    with pytest.raises(ValueError, match="images/1.png: the photo has 6x4 pixels, and its map in 'instances' 5x4"):
+    with pytest.raises(ValueError, match="images/1.png: the photo has 6x4 pixels, but its map in 'instances' has 5x4"):
         label_folder(train, (4, 6))
     with pytest.warns(UserWarning, match="They are skipped"):
         assert label_folder(train, (4, 6), on_error="skip").num_images == 2
@@ -126,7 +126,7 @@ def test_maps_are_read_in_the_order_of_their_numbers(tmp_path):
         (f"f{number}.png", "int32", SIZE, number) for number in (2, 9, 10)
     ]
     with pytest.raises(
-        ValueError, match=r"f9.png cannot be read as a label map: labels \[9\] are beyond the 9 classes"
+        ValueError, match=r"f9.png cannot be read as a label map: labels \[9\] are not in the range of the 9 classes"
     ):
         read_label_maps(tmp_path, num_classes=9)
     assert len(read_label_maps([tmp_path / "f2.png", tmp_path / "f9.png"], num_classes=10)) == 2

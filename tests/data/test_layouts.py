@@ -105,7 +105,7 @@ def test_a_name_chooses_letters_as_the_option_does():
         np.testing.assert_array_equal(one, other)
     letters = glyphs.attributes(16, characters="RK")["letter"]
     np.testing.assert_array_equal(np.array(["RK".index(glyphs.CHARACTERS[i]) for i in letters]), next(iter(named))[1])
-    with pytest.raises(ValueError, match="`characters` must be different names"):
+    with pytest.raises(ValueError, match="`characters` must be distinct names"):
         load("glyphs:aa")
 
 

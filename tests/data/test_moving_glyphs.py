@@ -116,7 +116,7 @@ def test_datasets_are_the_films_of_their_split_and_seed():
     [
         ({"split": "val"}, "`split` must be one of"),
         ({"channels": 1}, "`channels` of moving glyphs must be 3"),
-        ({"characters": "AÄ"}, "`characters` must be different names"),
+        ({"characters": "AÄ"}, "`characters` must be distinct names"),
         ({"frames": 0}, "`frames` must be an integer of at least 1"),
         ({"num_sequences": 0}, "`num_sequences` must be an integer"),
         ({"labels": True}, "`num_sequences` says how many"),

@@ -126,9 +126,9 @@ def test_what_is_damaged_is_named(photos, tmp_path):
 def test_other_sizes_and_tasks_are_refused(photos, tmp_path):
     data.prepare(photos, tmp_path / "out", image_size=(8, 12), verbose=False)
     data.load(tmp_path / "out", image_size=(8, 12), channels=3, batch_size=2)
-    with pytest.raises(ValueError, match=r"`image_size` must be that of the prepared data, \(8, 12\). Received: 8"):
+    with pytest.raises(ValueError, match=r"`image_size` must be \(8, 12\), as in the prepared data. Received: 8"):
         data.load(tmp_path / "out", image_size=8)
-    with pytest.raises(ValueError, match="`channels` must be that of the prepared data, 3. Received: 1"):
+    with pytest.raises(ValueError, match="`channels` must be 3, as in the prepared data. Received: 1"):
         data.load(tmp_path / "out", channels=1)
     with pytest.raises(ValueError, match="`task` must be one of"):
         data.prepare(photos, tmp_path / "other", task="captions")
@@ -146,7 +146,7 @@ def test_the_command_prepares_and_train_reads(photos, tmp_path):
     assert "7 elements prepared for labels, 16x16 pixels in" in result.output
     told = run("train", "cgan", "--data", out, "--batch-size", 2, "--set", "networks=conv", "--width", 2, "--dry-run")
     assert told.exit_code == 0, told.output
-    assert f"{out}: 7 elements prepared for labels" in told.output and "3 steps an epoch" in told.output
+    assert f"{out}: 7 elements prepared for labels" in told.output and "3 steps per epoch" in told.output
 
 
 def test_files_that_outgrow_memory_are_checked_by_their_headers(photos, monkeypatch):
@@ -160,7 +160,7 @@ def test_files_that_outgrow_memory_are_checked_by_their_headers(photos, monkeypa
     with pytest.raises(tf.errors.InvalidArgumentError, match="2.png cannot be read"):
         elements(dataset)
     _files._told.clear()
-    with pytest.warns(UserWarning, match="2.png cannot be read, and the next image takes its place"):
+    with pytest.warns(UserWarning, match="2.png cannot be read and is replaced by the next image"):
         (found,) = elements(data.image_folder(photos, 16, on_error="skip", **IN_ORDER))
     np.testing.assert_array_equal(found[1], found[2])
     assert len(found) == 7

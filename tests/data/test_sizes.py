@@ -63,7 +63,7 @@ def test_a_folder_keeps_its_own_size(tmp_path):
     np.testing.assert_array_equal(pixels(images), [stripes(6, 9) + i for i in range(3)])
     assert next(iter(data.load(tmp_path, batch_size=3))).shape == (3, 6, 9, 3)
     save(tmp_path / "more" / "large.png", stripes(8, 9))
-    with pytest.raises(ValueError, match=r"must have one size.*\n  9x6: 3, such as 0.png\n  9x8: 1, such as large.png"):
+    with pytest.raises(ValueError, match=r"the same size.*\n  9x6: 3, such as 0.png\n  9x8: 1, such as large.png"):
         data.image_folder(tmp_path, None)
 
 

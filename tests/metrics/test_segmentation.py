@@ -23,14 +23,14 @@ def test_scores_by_hand():
 def test_scores_refuse_what_they_cannot_compare():
     maps = np.zeros((1, 2, 2), int)
     for labels, predicted, message in (
-        (maps, maps[:, :1], "one shape"),
+        (maps, maps[:, :1], "must have the same shape"),
         (maps + 3, maps, r"`labels` must be integers in \[0, 3\).*3 to 3"),
         (maps, maps - 1, r"`predicted` must be integers in \[0, 3\)"),
         (maps, maps + 0.5, "`predicted` must be integers"),
     ):
         with pytest.raises(ValueError, match=message):
             segmentation_scores(labels, predicted, 3)
-    with pytest.raises(ValueError, match="sides are multiples of 16. Received: int64 .* for images"):
+    with pytest.raises(ValueError, match="sides multiples of 16. Received: int64 .* for images"):
         train_segmenter(np.zeros((1, 8, 16, 3)) - 1, np.zeros((1, 8, 16), int), 3)
 
 

@@ -145,7 +145,7 @@ def test_modes_of_stacked_digits():
         metric.update_state(batch - 1, batch)
     expected = mode_count(np.eye(2)[digits], minimum=2)
     assert metric.result() == {"modes": 1.0, "mode_kl": pytest.approx(expected.kl)}
-    with pytest.raises(ValueError, match="the classes of 1 digits"):
+    with pytest.raises(ValueError, match="probabilities of 1 digits"):
         ModeCount(classifier=lambda images: images[:, 0]).update_state(images - 1, images)
     with pytest.raises(ValueError, match="positive share for each of 8 modes. Received: shape .3,."):
         ModeCount(classifier=lambda images: images[:, 0], digits=3, reference=[1, 2, 1]).update_state(images, images)
@@ -286,7 +286,7 @@ def test_configs_round_trip_and_guard_the_weights():
     config = KernelDistance(extractor=model, max_images=12, name="kd").get_config()
     assert config["max_images"] == 12 and config["name"] == "kd"
     # a config holds no weights: fresh random ones would score differently without a word
-    with pytest.raises(ValueError, match="a config holds no weights.*compile=False"):
+    with pytest.raises(ValueError, match="the config does not contain the weights.*compile=False"):
         KernelDistance.from_config(config)
     pooling = keras.Sequential([keras.Input((8, 8, 1)), keras.layers.Flatten()])
     metric = PrecisionRecall(extractor=Extractor(pooling, size=(8, 8), method="area"), k=2, max_images=9)

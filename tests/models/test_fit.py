@@ -175,7 +175,7 @@ def test_validation_split_holds_out_the_last_rows():
     history = small_compiled(run_eagerly=True).fit(IMAGES, batch_size=10, validation_split=0.25, verbose=0).history
     assert {"val_g_loss", "g_loss"} <= set(history)
     for wrong in (1.0, -0.5, 0.999):
-        with pytest.raises(ValueError, match="`validation_split` must leave"):
+        with pytest.raises(ValueError, match="`validation_split` must be a share"):
             inputs.split(IMAGES[:2], wrong)
     with pytest.raises(ValueError, match="`validation_split` goes with arrays"):
         small_compiled().fit(tf.data.Dataset.from_tensors(IMAGES), validation_split=0.5)

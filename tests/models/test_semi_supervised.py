@@ -87,7 +87,7 @@ def test_initialization_makes_every_layer_put_out_mean_0_and_variance_1():
         if "seed" not in weight.path:
             np.testing.assert_array_equal(weight, average)
     assert not any(layer._initializing for layer in model.discriminator.layers if hasattr(layer, "_initializing"))
-    with pytest.raises(ValueError, match="must hold layers `WeightNormalization`. Received: 'generator', with none"):
+    with pytest.raises(ValueError, match="must contain `WeightNormalization` layers. Received: 'generator', with none"):
         initialize_by_data(kerasgan.GAN(image_size=8).generator, np.zeros((2, 100)))
 
 

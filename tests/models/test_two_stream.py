@@ -187,7 +187,7 @@ def test_chairs_are_a_dataset_of_known_views():
     for options, message in (
         ({"elevations": [90]}, "elevations in"),
         ({"split": "val"}, "`split`"),
-        ({"labels": True}, "always come with their classes"),
+        ({"labels": True}, "always has labels"),
         ({"channels": 2}, "`channels`"),
     ):
         with pytest.raises(ValueError, match=message):

@@ -331,7 +331,7 @@ def test_a_damaged_manifest_lets_the_checkpoint_before_be_taken(tmp_path):
     later.mkdir()
     for content in (b"null", b"[" * 100_000, b"{}", b"5", b"", b"\xff"):
         (later / "manifest.json").write_bytes(content)
-        with pytest.warns(UserWarning, match="step_00000900.*is damaged; trying the one before"):
+        with pytest.warns(UserWarning, match="step_00000900.*is damaged; trying the previous one"):
             assert Checkpoint.latest(tmp_path) == manifest.parent
 
 
@@ -350,16 +350,16 @@ def test_scores_that_a_kill_has_cut_are_told_in_the_report(tmp_path):
     path.write_text(SCORES[:-20])
     assert report.write(tmp_path) == page
     text = (tmp_path / "report.html").read_text()
-    assert "1 of the lines of scores.jsonl are no evaluations" in text and "frechet_distance" in text
+    assert "1 of the lines of scores.jsonl are invalid" in text and "frechet_distance" in text
 
 
 def test_a_log_that_a_kill_has_cut_is_told_in_the_report(tmp_path):
     path = write_run("log.csv", LOG + "3,1.2")(tmp_path)
     report.write(tmp_path)
     text = (tmp_path / "report.html").read_text()
-    assert "The last row of log.csv is cut" in text and "3 epochs" in text
+    assert "The last row of log.csv is incomplete" in text and "3 epochs" in text
     epochs, curves = plots.read_log(path)
     assert epochs.tolist() == [1, 2, 3] and {*curves} == {"d_loss", "g_loss"}
     path.write_text(LOG)
     report.write(tmp_path)
-    assert "is cut" not in (tmp_path / "report.html").read_text()
+    assert "is incomplete" not in (tmp_path / "report.html").read_text()

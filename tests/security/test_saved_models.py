@@ -46,7 +46,7 @@ def altered(folder, change):
 
 
 def refused(folder, *reasons):
-    with pytest.raises(ValueError, match="must do nothing but compute") as error:
+    with pytest.raises(ValueError, match="must only compute") as error:
         export.load(folder)
     assert str(error.value).splitlines()[1:] == [f"  {reason}" for reason in reasons]
 

@@ -1,7 +1,7 @@
-"""Glyphs, the built-in images: digits and capitals from the fonts that matplotlib ships, so nothing is downloaded.
+"""Glyphs, a built-in data set: digits and capitals in the fonts of matplotlib. Nothing is downloaded.
 
-Every image is a function of `(seed, split, index)` alone, and everything that made it is kept: its attributes give
-labels, real-valued conditions, captions, pairs (outline and filled), domains (serif and sans) and any image size.
+Every image depends only on `(seed, split, index)`. Its attributes are known, so they can be used as labels, real-valued
+conditions and captions. Glyphs also come as pairs (outline and filled) and domains (serif and sans), at any image size.
 """
 
 from kerasgan.data.glyphs.datasets import captioned, domains, load, pairs, super_resolution

@@ -1,4 +1,4 @@
-"""Glyphs as datasets: with labels, in pairs, in two domains, small and large, with captions."""
+"""Datasets of glyphs: with labels, pairs, two domains, super-resolution, and captions."""
 
 import functools
 
@@ -12,7 +12,7 @@ from kerasgan.data.glyphs.table import CHARACTERS, FAMILIES, NUM_IMAGES, attribu
 
 @functools.lru_cache(maxsize=4)
 def _rendered(image_size, channels, outline, fixed, options):
-    """Attributes and read-only images for hashable options; the last few sets stay in memory."""
+    """Returns attributes and read-only images for hashable options. The last few sets are cached."""
     table = attributes(**dict(options))
     table.update({name: np.full_like(table[name], value) for name, value in fixed})
     images = render(table, image_size, channels, outline=outline)
@@ -38,7 +38,7 @@ def load(
     drop_remainder=None,
     **options,
 ):
-    """The glyphs as a dataset: what `kerasgan.data.load("glyphs", ...)` calls; the arguments are described there."""
+    """Loads glyphs as a dataset. `kerasgan.data.load("glyphs", ...)` calls it and describes the arguments."""
     image_size, channels = image_size or 32, channels or 3
     table, images = _load(image_size, channels, {"split": split, "num_images": num_images, "seed": seed, **options})
     stored = _pipeline.on_cpu(images)
@@ -75,7 +75,7 @@ def pairs(
     drop_remainder=None,
     **options,
 ):
-    """Pairs for image-to-image models: a glyph's outline -> the filled glyph, same place and colours.
+    """Loads pairs for image-to-image models: the outline of a glyph and the filled glyph.
 
     Args:
         split: "train" (default) or "test".
@@ -122,12 +122,12 @@ def domains(
     drop_remainder=None,
     **options,
 ):
-    """Two domains for unpaired translation: serif (A) and sans (B), whose true partners are known.
+    """Loads two domains for unpaired translation: serif (A) and sans (B).
 
     Args:
         split: "train" (default) or "test".
-        paired: Bool. False (default): the domains hold different glyphs, so no image has its partner among the other
-            domain's. True: `(serif, sans)` of the same glyph, to score a translation.
+        paired: Bool. False (default): the domains hold different glyphs, so no image has a partner in the other domain.
+            True: `(serif, sans)` of the same glyph, to score translations.
         image_size: Int, default 64.
         channels: 3 (default) or 1.
         batch_size: Int, default 1.
@@ -146,7 +146,7 @@ def domains(
     stored = []
     for i, family in enumerate(("serif", "sans")):
         start = 0 if paired else i * (count or 0)
-        # One face a family, so that the partner of a sans glyph is one serif glyph.
+        # One face per family, so that each sans glyph has exactly one serif partner.
         _, images = _load(image_size, channels, {**options, "start": start}, family=FAMILIES.index(family), face=0)
         stored.append(_pipeline.on_cpu(images))
     if paired:
@@ -179,12 +179,12 @@ def super_resolution(
     drop_remainder=None,
     **options,
 ):
-    """Glyphs and their copies shrunk by `scale`, as `kerasgan.data.super_resolution` makes them of photos.
+    """Loads glyphs with copies shrunk by `scale`, as `kerasgan.data.super_resolution` does for photos.
 
     Args:
         split: "train" (default) or "test".
         scale: Int, default 4.
-        image_size: Int, default 96: the side of the large image, a multiple of `scale`.
+        image_size: Int, the side of the large image, a multiple of `scale`. Default 96.
         channels: 3 (default) or 1.
         batch_size: Int, default 16.
         shuffle, seed, num_images, drop_remainder: As in `kerasgan.data.load`.
@@ -227,24 +227,24 @@ def captioned(
     drop_remainder=None,
     **options,
 ):
-    """Glyphs with captions such as "a bold serif letter R in red on a white background".
+    """Loads glyphs with captions such as "a bold serif letter R in red on a white background".
 
     Args:
         split: "train" (default) or "test".
-        embeddings: Callable from a list of strings to an array `(n, dim)`; it is called once, with every different
-            caption. Default None: no vectors.
-        text: "embeddings", "strings" or "both"; default: embeddings if there are any, else strings.
-        labels: Bool, default False; True adds the int32 letter, last.
+        embeddings: Callable from a list of strings to an array `(n, dim)`. It is called once, with all different
+            captions. Default None: no vectors.
+        text: "embeddings", "strings" or "both". Default: embeddings if there are any, else strings.
+        labels: Bool, default False. True appends the letter as int32.
         image_size: Int, default 32.
         channels: 3 (default) or 1.
         batch_size: Int, default 64.
         shuffle, seed, num_images, drop_remainder: As in `kerasgan.data.load`.
-        **options: `characters`, `colors`, `backgrounds`, `families`, `held_out` of `attributes`. With `held_out` the
-            combinations of character and colours in "test" never occur in "train".
+        **options: `characters`, `colors`, `backgrounds`, `families`, `held_out` of `attributes`. With `held_out`, the
+            combinations of character and colours in "test" do not occur in "train".
 
     Returns:
-        A dataset of `(images, text_embeddings)`, float32 in [-1, 1] and float32 `(batch, dim)`; or with strings
-        `(batch,)` in the place of the vectors, or after them.
+        A dataset of `(images, text_embeddings)`, float32 in [-1, 1] and float32 `(batch, dim)`. With `text`, strings
+        `(batch,)` replace the vectors or follow them.
 
     Example:
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from kerasgan.data.glyphs.table import BACKGROUNDS, CHARACTERS, COLORS, FAMILIES, LUMA
 
-# (regular, bold) files of every face of a family.
+# The (regular, bold) files of every face of a family.
 _FACES = {
     "sans": (("DejaVuSans.ttf", "DejaVuSans-Bold.ttf"),),
     "serif": (("DejaVuSerif.ttf", "DejaVuSerif-Bold.ttf"), ("STIXGeneral.ttf", "STIXGeneralBol.ttf")),
@@ -18,7 +18,7 @@ _FACES = {
 
 @functools.lru_cache(maxsize=16)
 def _font(file, cap_height):
-    """The font whose capitals are `cap_height` pixels high."""
+    """Returns the font at the size where capitals are `cap_height` pixels high."""
     import matplotlib
     from PIL import ImageFont
 
@@ -30,7 +30,7 @@ def _font(file, cap_height):
 
 @functools.lru_cache(maxsize=2048)
 def _mask(file, character, cap_height, outline):
-    """The glyph (or a line around it) as an 8-bit mask with a margin, and the width and height of its ink."""
+    """Returns a glyph (or its outline) as an 8-bit mask with a margin, and the width and height of its ink."""
     from PIL import Image, ImageChops, ImageDraw
 
     font = _font(file, cap_height)
@@ -49,11 +49,11 @@ def _mask(file, character, cap_height, outline):
 
 
 def _draw(mask, letter, family, face, bold, slant, size, x, y, outline):
-    """Draws one glyph into `mask`, the share of its ink in each pixel of a square image, of 255."""
+    """Draws one glyph into `mask`, a square image with the coverage of each pixel from 0 to 255."""
     from PIL import Image
 
     image_size = len(mask)
-    # Drawing several times larger and averaging gives clean edges; the larger the image, the less it takes.
+    # Supersampling gives smooth edges. Larger images need a smaller factor.
     factor = 4 if image_size <= 64 else 3 if image_size <= 128 else 2
     canvas = factor * image_size
     cap_height = round(0.7 * canvas)
@@ -61,12 +61,12 @@ def _draw(mask, letter, family, face, bold, slant, size, x, y, outline):
     glyph, width, height = _mask(faces[face % len(faces)][bold], CHARACTERS[letter], cap_height, outline)
     shear = math.tan(math.radians(slant))
     wide = width + abs(shear) * height
-    # The widest letters shrink, so that none leaves the image.
+    # The widest letters are scaled down to fit into the image.
     scale = min(size * canvas / cap_height, 0.84 * canvas / max(wide, height))
     free_x, free_y = 0.46 - scale * wide / canvas / 2, 0.46 - scale * height / canvas / 2
     center_x = (0.5 + x * min(0.1, free_x)) * canvas
     center_y = (0.5 + y * min(0.1, free_y)) * canvas
-    # Only the cells that hold ink are drawn: a third of the work.
+    # Only cells with ink are drawn, about a third of all.
     reach_x, reach_y = (scale * side / 2 + 0.1 * scale * cap_height for side in (wide, height))
     left, top = (
         max(0, int((center - reach) // factor)) for center, reach in ((center_x, reach_x), (center_y, reach_y))
@@ -92,10 +92,10 @@ def render(attributes, image_size=32, channels=3, *, outline=False):
     """Draws glyphs, antialiased.
 
     Args:
-        attributes: A dict as returned by `attributes()`; any of its arrays may be replaced.
+        attributes: A dict as returned by `attributes()`. Its arrays may be replaced.
         image_size: Int, the side in pixels, default 32. The same attributes give the same picture at any size.
-        channels: 3 (default) or 1; grey is the luma of the colours.
-        outline: Bool; True draws a line around each glyph instead of filling it.
+        channels: 3 (default) or 1. Grey is the luma of the colours.
+        outline: Bool. True draws the outline of each glyph instead of filling it.
 
     Returns:
         uint8 array `(n, image_size, image_size, channels)`.
@@ -120,7 +120,7 @@ def render(attributes, image_size=32, channels=3, *, outline=False):
     if channels == 1:
         foreground, background = ((rgb @ LUMA.astype("float32"))[:, None] for rgb in (foreground, background))
     images = np.empty((*masks.shape, channels), np.uint8)
-    for first in range(0, len(masks), 1024):  # bounds the memory that the float images take
+    for first in range(0, len(masks), 1024):  # limits the memory of the float images
         part = slice(first, first + 1024)
         share = masks[part, :, :, None].astype("float32") / 255
         below, above = background[part, None, None], foreground[part, None, None]

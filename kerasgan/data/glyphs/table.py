@@ -1,8 +1,8 @@
-"""What glyphs look like: the attributes of every image, drawn from `(seed, split, index)` alone, and their captions."""
+"""Attributes of glyphs, drawn from `(seed, split, index)`, and captions."""
 
 import numpy as np
 
-# Digits come first, so that the label of a digit is the digit.
+# Digits are first, so that the label of a digit is the digit.
 CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 FAMILIES = ("sans", "serif", "mono")
 COLORS = {
@@ -29,7 +29,7 @@ MAX_SLANT = 20.0  # degrees, to either side
 SPLITS = ("train", "test")
 NUM_IMAGES = {"train": 10_000, "test": 2_000}
 LUMA = np.array([0.299, 0.587, 0.114])
-# Below this difference of luma (of 255) a letter is hard to read, and vanishes in grey.
+# With a smaller difference of luma (of 255), a letter is hard to read, and disappears in grey.
 _MIN_CONTRAST = 60
 LABELS = ("letter", "family", "bold", "color", "background", "slant")
 
@@ -43,7 +43,7 @@ def _mix(values):
 
 
 def _uniform(key, field, index):
-    """Uniform draws in [0, 1) that depend on (key, field, index) and on nothing else."""
+    """Returns uniform draws in [0, 1) that depend only on (key, field, index)."""
     return (_mix(_mix(key + _mix(field)) + _mix(index)) >> np.uint64(11)) * 2.0**-53
 
 
@@ -51,12 +51,12 @@ def choose(names, known, argument):
     names = tuple(known) if names is None else tuple([names] if isinstance(names, str) and names in known else names)
     unknown = [name for name in names if name not in known]
     if unknown or not names or len(set(names)) != len(names):
-        raise ValueError(f"`{argument}` must be different names out of {tuple(known)}. Received: {names!r}")
+        raise ValueError(f"`{argument}` must be distinct names among {tuple(known)}. Received: {names!r}")
     return names
 
 
 def _color_pairs(colors, backgrounds):
-    """All (color, background) of enough contrast, as indices into COLORS and BACKGROUNDS."""
+    """Returns all (color, background) with enough contrast, as indices into COLORS and BACKGROUNDS."""
     luma = {name: float(LUMA @ rgb) for table in (COLORS, BACKGROUNDS) for name, rgb in table.items()}
     color_names, background_names = list(COLORS), list(BACKGROUNDS)
     pairs = [
@@ -85,24 +85,25 @@ def attributes(
     families=None,
     held_out=0.0,
 ):
-    """Draws what the images `start` to `start + num_images` of a split look like.
+    """Draws the attributes of the images `start` to `start + num_images` of a split.
 
     Args:
-        num_images: Int; default 10,000 of "train", 2,000 of "test".
+        num_images: Int. Default 10,000 for "train", 2,000 for "test".
         split: "train" or "test": different images of the same kind.
         seed: Int, default 0.
-        start: Int, the index of the first image. An image depends on (seed, split, index) only.
-        characters: String, the characters to draw; default all 36.
-        colors: Names out of `COLORS`; default all.
-        backgrounds: Names out of `BACKGROUNDS`; default all. Combinations of too little contrast are never drawn.
-        families: Names out of `FAMILIES`; default all.
-        held_out: Float in [0, 1). This share of the combinations (character, colour, background) never occurs in
-            "train", and "test" then consists of them alone. Default 0: both splits hold every combination.
+        start: Int, the index of the first image. An image depends only on (seed, split, index).
+        characters: String, the characters to draw. Default all 36.
+        colors: Names from `COLORS`. Default all.
+        backgrounds: Names from `BACKGROUNDS`. Default all. Combinations with too little contrast are not used.
+        families: Names from `FAMILIES`. Default all.
+        held_out: Float in [0, 1). This share of the combinations (character, colour, background) occurs only in "test",
+            and "test" has only these. Default 0: both splits have every combination.
 
     Returns:
-        A dict of arrays `(num_images,)`: int32 `letter` (into `CHARACTERS`), `family` (into `FAMILIES`), `face`,
+        A dict of arrays `(num_images,)`: int32 `letter` (index into `CHARACTERS`), `family` (into `FAMILIES`), `face`,
         `bold`, `color` (into `COLORS`), `background` (into `BACKGROUNDS`); float32 `slant` (degrees, positive leans
-        right), `size` (height of a capital, of the image's), `x`, `y` (place, in [-1, 1] of the allowed shift).
+        right), `size` (height of a capital, as a share of the image), `x`, `y` (position, in [-1, 1] of the allowed
+        shift).
 
     Example:
 
@@ -112,7 +113,7 @@ def attributes(
     """
     if split not in SPLITS:
         raise ValueError(
-            f"`split` of the glyphs must be one of {SPLITS} (take fewer with `num_images`). Received: {split!r}"
+            f"`split` of the glyphs must be one of {SPLITS} (use `num_images` for fewer images). Received: {split!r}"
         )
     num_images = NUM_IMAGES[split] if num_images is None else num_images
     if num_images < 1:
@@ -148,7 +149,7 @@ def attributes(
 
 
 def _redrawn(pair, letter, split, held_out, draw):
-    """Draws the combinations that belong to the other split again."""
+    """Redraws combinations that belong to the other split."""
 
     def misplaced():
         return _is_held_out(letter, pair, held_out) != (split == "test")
@@ -161,14 +162,14 @@ def _redrawn(pair, letter, split, held_out, draw):
     letters = sorted({CHARACTERS[i] for i in letter[misplaced()]})
     if letters:
         raise ValueError(
-            f"`held_out`={held_out} leaves {letters} without a combination of colours for the {split!r} split. "
+            f"`held_out`={held_out} leaves no combination of colours of {letters} for the {split!r} split. "
             "Remedy: another share, or more `colors` and `backgrounds`."
         )
     return pair
 
 
 def _is_held_out(letter, pair, share):
-    # No seed: train and test must agree whatever seeds they are drawn with.
+    # Independent of the seed, as train and test may have different seeds.
     code = (letter.astype(np.uint64) * np.uint64(64) + pair[:, 0].astype(np.uint64)) * np.uint64(64)
     return (_mix(code + pair[:, 1].astype(np.uint64)) >> np.uint64(11)) * 2.0**-53 < share
 
@@ -180,7 +181,7 @@ def captions(attributes):
         attributes: A dict as returned by `attributes()`.
 
     Returns:
-        A list of strings. Everything said in them can be checked against the attributes.
+        A list of strings.
 
     Example:
 
@@ -197,7 +198,7 @@ def captions(attributes):
 
 
 def label_arrays(table, names, characters=CHARACTERS, colors=None, backgrounds=None, families=None):
-    """Attributes as labels: int32 positions in the chosen names; `slant` as float32 in [-1, 1] of `MAX_SLANT`."""
+    """Returns attributes as labels: int32 indices into the chosen names, and `slant` as float32 over `MAX_SLANT`."""
     chosen = {
         "letter": (CHARACTERS, tuple(characters)),
         "family": (FAMILIES, choose(families, FAMILIES, "families")),
@@ -207,7 +208,7 @@ def label_arrays(table, names, characters=CHARACTERS, colors=None, backgrounds=N
     labels = {}
     for name in names:
         if name not in LABELS:
-            raise ValueError(f"`labels` of the glyphs must be names out of {LABELS}. Received: {name!r}")
+            raise ValueError(f"`labels` of the glyphs must be names among {LABELS}. Received: {name!r}")
         labels[name] = table[name] / np.float32(MAX_SLANT) if name == "slant" else table[name]
         if name in chosen:
             known, subset = chosen[name]

@@ -83,7 +83,7 @@ class FromLabelFilms:
         if counts[0][1] < self.shortest:
             raise ValueError(
                 f"Films must have at least {self.shortest} frames for this training. Received: {counts[0][1]}. "
-                "Remedy: longer films, such as `num_frames` or `frames` of the data asks for, or a smaller `window`"
+                "Remedy: longer films, by `num_frames` or `frames` of the data, or a smaller `window`"
             )
 
     def check_frames(self, frames, name, size=None, check_range=True):

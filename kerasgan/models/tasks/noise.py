@@ -37,8 +37,8 @@ def truncate(latents, threshold, prior="normal"):
             `model.prior`. Defaults to `"normal"`.
 
     Returns:
-        float32 array of the same shape. With a row for each threshold,
-        `plots.labelled_grid(decode(model, [truncate(latents, t) for t in rows]), rows=rows)` is the picture.
+        float32 array of the same shape. To plot a row for each threshold:
+        `plots.labelled_grid(decode(model, [truncate(latents, t) for t in rows]), rows=rows)`.
 
     Raises:
         ValueError: if an argument is out of its range.
