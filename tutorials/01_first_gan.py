@@ -1,16 +1,16 @@
 # %% [markdown]
 # # A first GAN, and what D(x) = 1/2 means
 #
-# A generative adversarial network is a game of two networks. The *generator* G turns random numbers z into images. The
-# *discriminator* D looks at one image and says how probable it finds it that the image is real. D is trained to tell
-# real images from generated ones, G is trained to be mistaken for the data.
+# A generative adversarial network (GAN) consists of two networks that are trained against each other. The *generator*
+# G turns random numbers z into images. The *discriminator* D estimates the probability that an image is real. D is
+# trained to tell real images from generated ones, and G is trained to make D fail.
 #
-# Goodfellow et al. (2014, https://arxiv.org/abs/1406.2661) proved what the best D says when G stands still:
+# Goodfellow et al. (2014, https://arxiv.org/abs/1406.2661) derived the best D for a fixed G:
 #
 # $$D^*(x) = \frac{p_{data}(x)}{p_{data}(x) + p_g(x)}$$
 #
-# If G has learned the data's distribution, $p_g = p_{data}$ and $D^* = 1/2$ everywhere: D can only guess. This tutorial
-# shows it on a distribution so simple that both sides can be drawn.
+# If G has learned the distribution of the data, $p_g = p_{data}$ and $D^* = 1/2$ everywhere: D can only guess. This
+# tutorial shows this on a one-dimensional distribution, where everything can be plotted.
 
 # %%
 import keras
@@ -25,10 +25,10 @@ BATCH_SIZE = 256
 keras.utils.set_random_seed(0)
 
 # %% [markdown]
-# ## Data that can be drawn
+# ## Data that can be plotted
 #
-# The "images" have a single pixel: its brightness is drawn from a mixture of two bumps. A real image set is the same
-# thing in more dimensions.
+# The "images" have a single pixel. Its brightness is drawn from a mixture of two narrow normal distributions. A real
+# image set is a distribution, too, but in more dimensions.
 
 # %%
 rng = np.random.default_rng(0)
@@ -45,8 +45,8 @@ dataset = kerasgan.data.from_arrays(real_pixels(100 * BATCH_SIZE), batch_size=BA
 # %% [markdown]
 # ## Two small networks
 #
-# `kerasgan.GAN` brings the paper's networks for 28x28 images. For one pixel we hand it our own: any two Keras models
-# will do, as long as G ends in images and D in one logit (the number before the sigmoid).
+# `kerasgan.GAN` has the paper's networks for 28x28 images. For one pixel, we pass our own. Any two Keras models work,
+# if G outputs images and D outputs one logit (the number before the sigmoid).
 
 # %%
 generator = keras.Sequential(
@@ -68,7 +68,7 @@ discriminator = keras.Sequential(
     ]
 )
 model = kerasgan.GAN(image_size=1, channels=1, latent_dim=4, generator=generator, discriminator=discriminator, seed=0)
-# G stands still until D has had its head start.
+# G is not trained during D's head start.
 g_rate = keras.optimizers.schedules.PiecewiseConstantDecay([HEAD_START], [0.0, 5e-4])
 model.compile(
     g_optimizer=keras.optimizers.Adam(g_rate, beta_1=0.5),
@@ -81,23 +81,25 @@ model.compile(
 # %% [markdown]
 # ## Training
 #
-# The log shows two losses, and what says more: `d_real`, the mean of D(x) over real images, and `d_fake`, the mean of
-# D(G(z)) over generated ones. For the first 300 steps G's learning rate is 0, so G stands still, as in the theorem. Its
-# pixels are all near 0, the real ones are at -0.7 and 0.7: where one of the two densities is, the other is not, so D*
-# is 1 or 0. D finds that out: `d_real` goes to 1 and `d_fake` to 0. Then G moves too, and both go to 1/2.
+# The log shows two losses, and two values that tell more: `d_real`, the mean of D(x) over real images, and `d_fake`,
+# the mean of D(G(z)) over generated ones. For the first 300 steps, G's learning rate is 0, so G is fixed, as in the
+# theorem. All its pixels are near 0, and the real ones are at -0.7 and 0.7. The two densities do not overlap, so D* is
+# 1 or 0. D learns this: `d_real` rises towards 1 and `d_fake` falls towards 0. Then G is trained, too, and both go to
+# 1/2.
 #
-# In the game the players chase each other: G overshoots, D follows, and the samples swing around the data. Two remedies
-# are used here. A small penalty on D's slope at real images, R1, damps the swing (Mescheder et al. 2018 prove it); and
-# the samples come from an average of G's weights over time (`ema_decay`). Take both out and watch the bumps wander.
+# In such a game, the networks chase each other: G overshoots, D follows, and the samples oscillate around the data. Two
+# remedies are used here. A small penalty on D's gradient at real images, R1, damps the oscillation (Mescheder et al.
+# 2018 prove it). The samples come from a moving average of G's weights (`ema_decay`). Remove both, and the generated
+# distribution keeps moving.
 
 # %%
 history = model.fit(dataset, epochs=max(1, STEPS // 20), steps_per_epoch=20, verbose=0).history
 
 # %% [markdown]
-# ## What came out
+# ## Results
 #
-# Above: D's mean probabilities, step by step. In the middle: the distribution of real and generated pixels. Below: D's
-# probability for every brightness.
+# The top panel shows D's mean probabilities by step, the middle panel the distributions of real and generated pixels,
+# and the bottom panel D's probability for every brightness.
 
 # %%
 samples = model.generate(20_000, seed=1, batch_size=1000).ravel()
@@ -129,10 +131,11 @@ for when, place in (("after D's head start", early), ("at the end", -1)):
 # %% [markdown]
 # ![D's probabilities by step, real and generated brightness as histograms, and D(x)](pictures/01_first_gan.png)
 #
-# After its head start D says about 0.9 to real pixels and 0.1 to generated ones. R1 keeps it from certainty. As soon as
-# G moves the two come together, and at the end D says 1/2 wherever there are pixels, though the generated bumps are not
-# quite the real ones: "D can only guess" tells what this D can see, not that the distributions are equal. That is why
-# samples are also looked at, and scored by something that did not take part in the game. Where neither real nor
-# generated pixels lie D may say anything: nothing was ever learned there. A GAN's losses do not fall like a
-# classifier's; the two probabilities are what to watch, and `kerasgan.callbacks.EquilibriumStopping` can watch them for
-# you.
+# After its head start, D outputs about 0.9 for real pixels and 0.1 for generated ones. R1 prevents more extreme values.
+# When G is trained, both values approach 1/2. At the end, D is 1/2 wherever there are pixels, although the generated
+# distribution is not exactly the real one. So 1/2 means that this D sees no difference, not that the distributions are
+# equal. Therefore, also look at samples, and score them with a network that is not part of the training. Where there
+# are neither real nor generated pixels, D can have any value, as it was not trained there.
+#
+# The losses of a GAN do not fall like those of a classifier. Watch the two probabilities instead.
+# `kerasgan.callbacks.EquilibriumStopping` can do this for you.

@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Text to image
 #
-# Reed et al. (2016, https://arxiv.org/abs/1605.05396) gave a GAN sentences in the place of labels. Their discriminator
-# sees three kinds of pairs: a real image with its text, a generated image with the text it was made for, and a real
-# image with a *wrong* text. Without the third kind it could judge images alone and ignore the words.
+# Reed et al. (2016, https://arxiv.org/abs/1605.05396) trained a GAN with sentences instead of labels. Their
+# discriminator sees three kinds of pairs: a real image with its text, a generated image with its text, and a real image
+# with a *wrong* text. Without the third kind, it could judge the image alone and ignore the text.
 
 # %%
 import numpy as np
@@ -17,11 +17,11 @@ BATCH_SIZE = 64
 FOLDER = "texts"
 
 # %% [markdown]
-# ## Captions, and vectors of them
+# ## Captions and text vectors
 #
 # Every built-in glyph has a caption. A quarter of all combinations of letter and colours is held out: the model will
-# have to draw what it never saw, from words that it knows. `BagOfWords` is an encoder for a small, exact language;
-# `kerasgan.text.SentenceEncoder` brings pretrained ones, `TextEncoder` learns one from captions and images.
+# draw combinations that it has never seen, from words that it knows. `BagOfWords` is an encoder for a small vocabulary.
+# `kerasgan.text.SentenceEncoder` is a pretrained encoder, and `TextEncoder` learns an encoder from captions and images.
 
 # %%
 options = {
@@ -38,9 +38,9 @@ dataset = glyphs.captioned(embeddings=encoder, image_size=32, num_images=NUM_IMA
 # %% [markdown]
 # ## Model and training
 #
-# `d_wrong` in the logs is D's mean probability for real images with wrong texts. At first it is as high as `d_real`: D
-# looks at the image only. When it falls, this D has begun to read (the paper's may only have learned to tell batches:
-# see below).
+# `d_wrong` in the logs is D's mean probability for real images with wrong texts. At first it is as high as `d_real`, as
+# D uses only the image. When it falls, this D has started to use the text. (The paper's D may only have learned to
+# recognise batches, see below.)
 
 # %%
 sizes = {"image_size": 32, "text_dim": encoder.dim, "width": 16, "projection_dim": 64}
@@ -57,31 +57,32 @@ kerasgan.plots.history(history, f"{FOLDER}/curves.png")
 # %% [markdown]
 # ![Eight captions, eight drawings of each, after twenty epochs](pictures/07_samples.png)
 #
-# A row for each caption of the first batch, after 2,500 steps: colours come first, then letters.
-# `kerasgan.zoo.load("gan_cls_glyphs")` is a model of three times the width after 18,600 steps on all letters and
-# colours, a fifth of the combinations held out. A row for each of eight held-out captions:
+# There is one row for each caption of the first batch, after 2,500 steps. The model learns colours first, and letters
+# later. `kerasgan.zoo.load("gan_cls_glyphs")` is a model of three times the width after 18,600 steps on all letters and
+# colours, with a fifth of the combinations held out. Here is one row for each of eight held-out captions:
 #
 # ![The same grid of the zoo's model: letters](pictures/07_longer.png)
 #
-# 96 % of its letters are those asked for, and 98 % of its colours. But the eight drawings of a row are nearly one:
-# text models like to ignore their noise, and a single sample would never have shown it.
+# 96 % of its letters and 98 % of its colours are the requested ones. But the eight images of a row are almost the same.
+# Text-to-image models tend to ignore their noise, which a single sample does not show.
 #
-# ## How D reads
+# ## How D uses the text
 #
-# The paper's D joins the text to its last map of features, and normalises over the batch behind that
-# (`matching="concatenation"`, the default). Right pairs form one batch and wrong pairs another, and the statistics of a
-# batch give away which it is. `matching="projection"` is the inner product of Miyato and Koyama (2018,
-# https://arxiv.org/abs/1802.05637), in which the other texts of the batch have no say.
+# The paper's D joins the text to its last feature map and applies batch normalization after that
+# (`matching="concatenation"`, the default). Right pairs form one batch and wrong pairs another, so the statistics of a
+# batch reveal which kind it is. `matching="projection"` is the inner product of Miyato and Koyama (2018,
+# https://arxiv.org/abs/1802.05637), which does not depend on the other texts of the batch.
 #
 # `python -m kerasgan.zoo.gan_cls_glyphs.matching matching.json` trains a D of width 32, without a G, to tell right
-# pairs of glyphs and captions from wrong ones, for 2,000 steps from one seed. The paper's comes to a loss of 0.006;
-# guessing has 1.39. But where right and wrong pairs share a batch, it prefers the caption with the right letter to one
-# with a wrong letter for 58 % of 1,000 held-out images, and guessing would for half: it has learned to tell batches. By
-# projection the loss is 0.31, and 98 % are right. What is too easy to win teaches G little.
+# pairs of glyphs and captions from wrong ones, for 2,000 steps with one seed. The paper's D reaches a loss of 0.006,
+# where guessing gives 1.39. But if right and wrong pairs share a batch, it prefers the caption with the right letter to
+# one with a wrong letter for only 58 % of 1,000 held-out images, where guessing gives 50 %. So it has learned to
+# recognise batches. With projection, the loss is 0.31, and 98 % are right. A task that is too easy for D teaches G
+# little.
 #
 # ## Held-out combinations
 #
-# Captions of the test split: each combination in it is new. One row a caption, the real image last.
+# In the test split, each combination is new. There is one row per caption, with the real image last.
 
 # %%
 table = glyphs.attributes(400, "test", **options)
@@ -100,8 +101,8 @@ kerasgan.plots.labelled_grid(
 # %% [markdown]
 # ## Are the colours right?
 #
-# The background is what most pixels near the edge show. Of 400 new captions, how often is it, of all the backgrounds,
-# the one that was asked for? Guessing would be right in a third.
+# The background is the colour of most pixels near the edge. For 400 new captions, this measures how often the
+# background is the requested one. Guessing would be right in a third of the cases.
 
 
 # %%
@@ -116,7 +117,7 @@ def background(images):
 share = (background(model.generate(texts, seed=1)) == table["background"]).mean()
 print(f"backgrounds as asked for, in combinations that training never showed: {share:.0%}")
 
-# %% [markdown]
-# A word that the encoder does not know is an error, not a guess: `model.generate("a purple Z")` names the words it
-# knows. The model remembers which encoder it was made with (also in its file), and refuses another, whose numbers would
-# mean something else. For larger images see `kerasgan.StackGAN`: a sketch first, then a second stage that refines it.
+# %% [markdown] An unknown word raises an error: `model.generate("a purple Z")` lists the known words. The model stores
+# the identity of its encoder (also in its file) and refuses another encoder, as its vectors would have another meaning.
+# For larger images, see `kerasgan.StackGAN`, with a first stage that draws a sketch, and a second stage that refines
+# it.

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Measuring GANs honestly
 #
-# No single number says how good a generator is, and two people who compute "the FID" seldom compute the same thing.
-# This tutorial trains nothing. It damages real images in ways that are known, and watches what the scores make of it.
+# No single number measures the quality of a generator, and two computations of "the FID" are often not comparable. This
+# tutorial trains nothing. It degrades real images in known ways, and shows how the scores respond.
 
 # %%
 import numpy as np
@@ -22,11 +22,11 @@ def digits(count, seed, characters="0123456789"):
 
 
 # %% [markdown]
-# ## The features decide what is seen
+# ## Choose the features
 #
 # The Fréchet distance compares means and covariances of a network's features. Published FIDs use Inception-v3, which
-# knows photographs. These are digits, so the MNIST classifier of the zoo is the better judge: its weights come with
-# kerasgan.
+# was trained on photographs. For digits, the MNIST classifier of the zoo is a better choice. Its weights are part of
+# the package.
 
 # %%
 real = digits(NUM_IMAGES, seed=0)
@@ -41,8 +41,9 @@ def scores(fake, names=("fd", "pr")):
 # %% [markdown]
 # ## A distance needs its floor
 #
-# Two halves of the same data do not have the distance 0: with few images the estimate is too large. Never compare
-# distances of different numbers of images, and always state the distance of real images from real ones.
+# The distance between two halves of the same data is not 0, as the estimate is biased upwards for few images. Do not
+# compare distances of different numbers of images, and always state the distance between real images and real images,
+# the floor.
 
 # %%
 others = digits(NUM_IMAGES, seed=1)
@@ -55,9 +56,10 @@ print("real against real:", {count: round(value, 1) for count, value in floors.i
 # %% [markdown]
 # ## One number hides what is wrong
 #
-# Three kinds of "generators": one that blurs, one that makes seven of the ten digits only, and one that makes the same
-# hundred good images over and over. Precision is the share of generated images that lie among the real ones, recall the
-# share of real images that lie among the generated ones (Kynkäänniemi et al. 2019, https://arxiv.org/abs/1904.06991).
+# Here are three simulated "generators". The first one blurs, the second one draws only seven of the ten digits, and the
+# third one repeats the same hundred good images. Precision is the share of generated images within the real
+# distribution, and recall is the share of real images within the generated distribution (Kynkäänniemi et al. 2019,
+# https://arxiv.org/abs/1904.06991).
 
 
 # %%
@@ -77,12 +79,13 @@ for name, images in candidates.items():
     print(f"{name:14}", "  ".join(f"{metric} {value:.2f}" for metric, value in values.items()))
 
 # %% [markdown]
-# The missing digits and the hundred images cost recall and leave precision as it is; the blur costs both. By the
-# distance alone the hundred images would be the best of the three.
+# The missing digits and the hundred images reduce recall but not precision. The blur reduces both. By the distance
+# alone, the hundred images would be the best of the three.
 #
-# ## A score carries its protocol
+# ## A score has a protocol
 #
-# What `score_images` returns knows how it was measured, and refuses to be compared with what was measured differently.
+# A score returned by `score_images` stores how it was measured. Comparing it with a score of another protocol raises an
+# error.
 
 # %%
 all_images = metrics.score_images(real, others, metrics=["fd"], extractor=judge, dataset="glyphs")
@@ -94,11 +97,11 @@ except ValueError as error:
     print("refused:", error)
 
 # %% [markdown]
-# ## Learned by heart?
+# ## Memorized images
 #
-# A generator that copies its training images gets perfect scores. So look at the nearest training images of samples.
-# The first row is a copy with a little noise, the second an image that was not in the training set: `ratios`, the
-# nearest distance over the mean of the nearest five, is near 0 for a copy.
+# A generator that copies its training images gets perfect scores. Therefore, look at the nearest training images of
+# samples. Here, the first row is a copy with a little noise, and the second row is an image that is not in the training
+# set. `ratios`, the smallest distance divided by the mean of the five smallest distances, is near 0 for a copy.
 
 # %%
 suspects = np.stack([np.clip(real[3] + rng.normal(0, 0.02, real[3].shape), -1, 1), others[3]]).astype("float32")
@@ -112,8 +115,9 @@ kerasgan.plots.labelled_grid(
 )
 
 # %% [markdown]
-# ![Two suspects, each with its five nearest training images](pictures/08_neighbours.png)
+# ![Two images, each with its five nearest training images](pictures/08_neighbours.png)
 #
-# What to report, then: the distance with its number of images, extractor and floor; precision and recall; samples that
-# were not chosen; and the neighbours of some of them. `kerasgan evaluate SOURCE --against DATA --metrics fd,kd,is,pr`
-# prints the scores with their protocols for a run, a model of the zoo, or a folder of images that anything made.
+# In a report, state the distance with its number of images, extractor and floor, as well as precision and recall. Show
+# samples that were not selected, and the nearest neighbours of some of them.
+# `kerasgan evaluate SOURCE --against DATA --metrics fd,kd,is,pr` prints the scores with their protocols for a run, a
+# model of the zoo, or any folder of images.

@@ -1,9 +1,8 @@
 # %% [markdown]
 # # Several devices, interruptions, precision
 #
-# Three things that one does to a training without wanting to change what it learns: spread it over devices, continue it
-# where it was killed, and compute in half precision. Each is a line or two. What takes longer is to believe that the
-# result is the same, so here it is measured.
+# A training can be distributed over devices, resumed after an interruption, and computed in half precision. None of
+# these should change what the model learns. Each takes a line or two. This tutorial measures that the results agree.
 
 # %%
 import keras
@@ -18,20 +17,20 @@ NUM_IMAGES = 4096
 BATCH_SIZE = 32
 FOLDER = "devices"
 
-# Without two GPUs the processor plays two devices; TensorFlow must be told before it is asked for anything.
+# Without two GPUs, the CPU is split into two logical devices. This must be done before TensorFlow is used.
 processor = tf.config.list_physical_devices("CPU")[0]
 if tf.config.get_logical_device_configuration(processor) is None:
     tf.config.set_logical_device_configuration(processor, [tf.config.LogicalDeviceConfiguration()] * 2)
 
 
 def data():
-    """The data as a program that has just started reads them."""
+    """Creates the dataset, as a new program would."""
     options = {"characters": "AHO", "image_size": 28, "channels": 1, "num_images": NUM_IMAGES}
     return kerasgan.data.load("glyphs", batch_size=BATCH_SIZE, seed=1, **options)
 
 
 class EveryLoss(keras.callbacks.Callback):
-    """Keeps d_loss of every step; what Keras logs is its mean since the beginning of the epoch."""
+    """Records d_loss of every step. Keras logs its mean since the beginning of the epoch."""
 
     def on_train_begin(self, logs=None):
         self.steps, self.losses = [], []
@@ -40,7 +39,7 @@ class EveryLoss(keras.callbacks.Callback):
         self.count, self.sum = 0, 0.0
 
     def on_train_batch_end(self, batch, logs=None):
-        if "d_loss" not in logs:  # an earlier run has made this step
+        if "d_loss" not in logs:  # this step was made by an earlier run
             return
         self.count += 1
         self.steps.append(int(self.model.step.numpy()))
@@ -49,7 +48,7 @@ class EveryLoss(keras.callbacks.Callback):
 
 
 def small_gan(**optimizers):
-    keras.utils.set_random_seed(0)  # of the first weights
+    keras.utils.set_random_seed(0)  # the seed of the initial weights
     generator = keras.Sequential(
         [
             keras.Input((32,)),
@@ -79,13 +78,14 @@ def weights(model):
 # %% [markdown]
 # ## Two devices
 #
-# The model is made and compiled in the scope of a strategy; `fit` is the same. `kerasgan.distribute.strategy()` takes
-# what the machine has: one device, all its GPUs, or all machines that `TF_CONFIG` names. The batch is that of all
-# devices together: here each of two computes half of it.
+# The model is created and compiled in the scope of a strategy. `fit` does not change. `kerasgan.distribute.strategy()`
+# uses the available devices: one device, all GPUs, or all machines in `TF_CONFIG`. The batch size is the global batch
+# size, so here each of two devices computes half of the batch.
 #
-# Training on two devices is training on one, up to the order in which numbers are added. With plain gradient descent
-# that order is the whole difference. (Adam's first steps are the signs of gradients: where one is zero but for
-# rounding, a sign turns, and the two go slowly apart, as any two runs do that are not equal to the last bit.)
+# Training on two devices gives the same result as training on one, up to the order of additions. With plain gradient
+# descent, this order is the only difference. (The first steps of Adam are the signs of the gradients. If a gradient is
+# zero except for rounding, its sign can flip, and the two runs slowly diverge, as any two runs that are not bitwise
+# equal.)
 
 # %%
 gpus = len(tf.config.list_physical_devices("GPU"))
@@ -104,11 +104,11 @@ difference = np.abs(ends["one device"] - ends["two devices"]).max()
 print(f"largest difference of any weight after {STEPS // 4} steps: {difference:.1e}")
 
 # %% [markdown]
-# ## Killed, and continued
+# ## Interrupted and resumed
 #
-# `callbacks.Checkpoint` saves everything that decides what comes next: the networks, both optimizers' moments, the
-# averaged weights, the state of the random numbers, and the place in the stream of data. The program that was killed is
-# started again as it is. Here a callback plays the power cut, in the middle of an epoch.
+# `callbacks.Checkpoint` saves the complete state: the networks, the state of both optimizers, the averaged weights, the
+# random states, and the position in the data. After an interruption, run the same program again. Here, a callback
+# simulates a power cut in the middle of an epoch.
 
 
 # %%
@@ -127,7 +127,7 @@ saving = {"every_n_steps": EPOCH // 3, "every_n_epochs": None}
 
 
 def program(*more):
-    """What a script would do: make the model, and fit. It knows nothing of earlier runs."""
+    """A training script: it creates the model and calls `fit`. It does not depend on earlier runs."""
     model, watch = small_gan(), EveryLoss()
     callbacks = [kerasgan.callbacks.Checkpoint(f"{FOLDER}/checkpoints", **saving), watch, *more]
     model.fit(data(), steps_per_epoch=EPOCH, epochs=4, callbacks=callbacks, verbose=0)
@@ -142,22 +142,22 @@ try:
     program(PowerCut(cut))
 except KeyboardInterrupt:
     saved = kerasgan.callbacks.Checkpoint.latest(f"{FOLDER}/checkpoints")
-    print(f"cut off in step {cut}; the newest checkpoint is {saved}")
+    print(f"interrupted in step {cut}; the newest checkpoint is {saved}")
 continued, after = program()
-print(f"went on with step {after.steps[0]}, ended with step {after.steps[-1]}")
+print(f"resumed with step {after.steps[0]}, ended with step {after.steps[-1]}")
 difference = np.abs(weights(whole) - weights(continued)).max()
 print(f"largest difference of any weight to the undisturbed run: {difference:.1e}")
 
-# %% [markdown]
-# A difference of 0 is equality to the last bit. On GPUs it needs `tf.config.experimental.enable_op_determinism()`,
-# without which sums may be added in another order from run to run. On the command line it is
-# `kerasgan train ... --resume`; SIGTERM, which schedulers send before they take a machine, saves and ends by itself.
+# %% [markdown] A difference of 0 means that the runs are bitwise equal. On GPUs this needs
+# `tf.config.experimental.enable_op_determinism()`, as otherwise the order of additions can differ between runs. On the
+# command line, use `kerasgan train ... --resume`. On SIGTERM, which schedulers send before they stop a job, the
+# training saves its state and ends.
 #
-# ## Half the bits
+# ## Half precision
 #
-# Under `mixed_bfloat16` the layers compute in 16 bits while the weights, and the sums that update them, stay in 32. The
-# logits and the images are to be computed in 32 bits too: the last layers above say so, as those of all models of
-# kerasgan do. `mixed_float16`, for older GPUs, needs its losses scaled, which `compile` sees to.
+# Under `mixed_bfloat16`, layers compute in 16 bits, while the weights and their updates stay in 32 bits. Logits and
+# images should also be computed in 32 bits. The last layers above are therefore float32, as in all models of kerasgan.
+# `mixed_float16`, for older GPUs, needs loss scaling, which `compile` adds.
 
 # %%
 losses["float32"] = undisturbed.losses
@@ -172,10 +172,10 @@ for name in ("float32", "mixed_bfloat16"):
     print(f"{name:15} d_loss over the last quarter {np.mean(losses[name][-EPOCH:]):.3f}")
 
 # %% [markdown]
-# It pays where the hardware multiplies such numbers natively (GPUs from compute capability 8.0 on, some processors;
-# `kerasgan doctor` says which) and the network is large. Elsewhere it is slower.
+# Half precision is faster if the network is large and the hardware supports it (GPUs from compute capability 8.0 on,
+# and some CPUs; see `kerasgan doctor`). Otherwise it is slower.
 #
-# ## The three in one picture
+# ## All three in one figure
 
 # %%
 figure = matplotlib.figure.Figure(figsize=(9, 3), layout="constrained")
@@ -197,15 +197,15 @@ figure.savefig(f"{FOLDER}/three.png")
 # %% [markdown]
 # ![d_loss by step: devices, interruption, precision](pictures/09_three.png)
 #
-# Where this picture was made, the largest difference of a weight was 3e-4 between one device and two after 30 steps
-# (2e-8 after 5: a training makes differences of the last digit grow), and exactly 0 between the undisturbed and the
-# continued run. Half precision stays on the line for these few steps too; it rounds every product, so a long run ends
-# elsewhere, as another seed would.
+# In the run of this figure, the largest difference of a weight between one and two devices was 3e-4 after 30 steps. It
+# was 2e-8 after 5 steps, as training amplifies rounding differences. Between the undisturbed and the continued run, it
+# was exactly 0. Half precision stays close for these few steps. As it rounds every product, a long run gives another
+# result, as another seed would.
 #
 # ## Several machines
 #
-# Start the same program on each, with the environment variable `TF_CONFIG` naming all of them and the number of this
-# one; the first line of the program that asks TensorFlow for anything must be the strategy:
+# Start the same program on each machine. The environment variable `TF_CONFIG` lists all machines and gives the number
+# of this one. The strategy must be the first use of TensorFlow in the program:
 #
 # ```python
 # with kerasgan.distribute.strategy("multi_worker").scope():
@@ -214,7 +214,8 @@ figure.savefig(f"{FOLDER}/three.png")
 # model.fit(dataset, callbacks=[kerasgan.callbacks.Checkpoint("/shared/run/checkpoints")], epochs=100)
 # ```
 #
-# or `kerasgan train dcgan --devices multi_worker ...`. One machine writes, all restore from the one folder, which they
-# must share; a machine that dies ends the others within 45 seconds, and started again all continue. The guide
-# [Several devices, several machines](scaling.md) has the files for Slurm and Kubernetes, says what does not work, and
-# for which models and batches a second machine pays at all: for the small networks of these tutorials it never does.
+# On the command line, use `kerasgan train dcgan --devices multi_worker ...`. One machine writes the checkpoints, and
+# all restore from the same folder, which they must share. If a machine dies, the others stop within 45 seconds. Start
+# all again to continue. The guide [Several devices, several machines](scaling.md) has job files for Slurm and
+# Kubernetes, and lists what is not supported. It also gives the models and batch sizes for which a second machine is
+# worthwhile. For the small networks of these tutorials, it is not.

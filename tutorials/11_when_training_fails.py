@@ -1,9 +1,9 @@
 # %% [markdown]
 # # When training fails
 #
-# A classifier that fails has a high loss. A GAN that fails has losses like any other, so one must know the symptoms.
-# Here each failure is provoked, seen, and mended, on data of two numbers, eight small clusters on a ring, and the last
-# one on small images.
+# A classifier that fails has a high loss. The losses of a GAN that fails can look normal, so you need to know the
+# symptoms. This tutorial causes each failure, shows its symptoms, and fixes it. The data are points in the plane, eight
+# small clusters on a ring. The last failure is shown on small images.
 
 # %%
 import keras
@@ -23,7 +23,7 @@ Adam = keras.optimizers.Adam
 
 
 def networks(units):
-    """G, and a D with so many units a layer."""
+    """Returns G, and a D with `units` units per layer."""
     keras.utils.set_random_seed(0)
     hidden = [keras.layers.Dense(64, activation="relu") for _ in range(2)]
     g = keras.Sequential([keras.Input((8,)), *hidden, keras.layers.Dense(2, "tanh"), keras.layers.Reshape((1, 1, 2))])
@@ -33,7 +33,7 @@ def networks(units):
 
 
 def judge(samples):
-    """The clusters that are found (of 8), and the share of samples within any cluster."""
+    """Returns the number of clusters found (of 8), and the share of samples within any cluster."""
     distances = np.linalg.norm(samples[:, None] - centres, axis=-1)
     hit = distances.min(axis=1) < 0.1
     return len(set(distances.argmin(axis=1)[hit])), hit.mean()
@@ -44,7 +44,7 @@ panels = iter(figure.subplots(2, 3, sharex=True, sharey=True).T.flat)
 
 
 def run(name, g_rate=1e-3, d_rate=1e-3, units=64, **options):
-    """Trains, draws the samples, and prints what the log says beside what is true; returns the share by epoch."""
+    """Trains, plots samples, and prints the log and the true quality. Returns the share of good samples by epoch."""
     model = kerasgan.GAN(image_size=1, channels=2, latent_dim=8, seed=0, **networks(units))
     optimizers = {"g_optimizer": Adam(g_rate, beta_1=0.5), "d_optimizer": Adam(d_rate, beta_1=0.5)}
     model.compile(**optimizers, **options, steps_per_execution=20)
@@ -71,9 +71,9 @@ def run(name, g_rate=1e-3, d_rate=1e-3, units=64, **options):
 # %% [markdown]
 # ## G's gradient vanishes
 #
-# *Symptom:* D(x) near 1, D(G(z)) near 0, and the samples stand still. *Provoked by* the minimax loss and a D that
-# learns much faster. *Remedy:* the non-saturating loss (the default) and equal rates; on images also `penalty="r1"`,
-# and `augment="diffaugment"` where D has learned few images by heart. Tutorial 04 shows why.
+# *Symptom:* D(x) is near 1, D(G(z)) is near 0, and the samples do not change. *Cause:* the minimax loss, and a D that
+# learns much faster than G. *Remedy:* the non-saturating loss (the default) and equal rates. For images, also
+# `penalty="r1"`, and `augment="diffaugment"` if D has memorized few images. Tutorial 04 explains why.
 
 # %%
 run("vanishing", loss="minimax", g_rate=1e-4, d_rate=1e-2)
@@ -82,9 +82,9 @@ run("mended: default loss")
 # %% [markdown]
 # ## D is too weak
 #
-# *Symptom:* D(x) and D(G(z)) are 1/2 from the beginning, which looks like success, and the samples are wrong. D can
-# only guess because it sees nothing. *Provoked by* a D of two units. *Remedy:* a larger D, or more steps of it
-# (`d_steps`). 1/2 counts only when D has been better before.
+# *Symptom:* D(x) and D(G(z)) are 1/2 from the beginning, which looks like success, but the samples are wrong. D guesses
+# because it cannot see the difference. *Cause:* a D with two units. *Remedy:* a larger D, or more updates of D
+# (`d_steps`). A value of 1/2 means success only if D was better before.
 
 # %%
 run("weak D", units=2)
@@ -93,10 +93,10 @@ run("mended: larger D", units=128)
 # %% [markdown]
 # ## Mode collapse
 #
-# *Symptom:* samples are alike, and D(x) and D(G(z)) may look healthy all the while. The losses do not show it; the
-# pictures do, `metrics.precision_recall` (recall falls), `metrics.mode_count`, and `callbacks.CollapseMonitor`, which
-# warns by itself. *Provoked by* a G that learns ten times as fast as D: it moves all samples to wherever D errs just
-# now, and is gone before D has learned. *Remedy:* a slower G, and a penalty on D's slope.
+# *Symptom:* all samples are similar, while D(x) and D(G(z)) may look normal. The losses do not show it. Sample grids
+# do, and also `metrics.precision_recall` (recall falls), `metrics.mode_count`, and `callbacks.CollapseMonitor`, which
+# warns automatically. *Cause:* a G that learns ten times as fast as D. It moves all samples to the point where D is
+# currently wrong, and moves on before D has learned. *Remedy:* a slower G, and a penalty on D's gradient.
 
 # %%
 shares = run("collapse", g_rate=1e-2)
@@ -108,9 +108,9 @@ figure.savefig("failures.png")
 #
 # ## The last epoch is not the best
 #
-# *Symptom:* the score goes up and down from epoch to epoch, as in the collapsed run below; compare the mended one.
-# *Remedy:* what keeps the run from collapsing, and to measure while training: `callbacks.ScoreMonitor` keeps the
-# weights of the best score, and `ema_decay` samples from an average of G.
+# *Symptom:* the score goes up and down from epoch to epoch, as in the collapsed run below. Compare it with the mended
+# run. *Remedy:* prevent the collapse, and measure during training. `callbacks.ScoreMonitor` keeps the weights with the
+# best score, and `ema_decay` samples from a moving average of G.
 
 # %%
 for name, by_epoch in (("collapsed", shares), ("mended", mended)):
@@ -119,11 +119,11 @@ for name, by_epoch in (("collapsed", shares), ("mended", mended)):
 # %% [markdown]
 # ## Shapes are lost
 #
-# *Symptom:* every part looks right and the whole does not: a dog with three ears, a ring that does not close. The log
-# looks healthy; the pictures do not, and samples stay far from every image of the data. *Provoked by* a D whose
-# convolutions see five pixels of an O of sixteen, and which averages what it thinks of each place: it knows strokes
-# and no letter. *Remedy:* a D that sees all of the image, as `DCGAN`'s own does by its strides and its last layer. For
-# large images `kerasgan.SAGAN` adds attention, and `Pix2Pix(receptive_field=...)` sets how far its judge sees.
+# *Symptom:* all parts look right, but the whole does not: a dog with three ears, a ring that does not close. The log
+# looks normal, but the samples are wrong and far from every image of the data. *Cause:* a D with a receptive field of 5
+# pixels on images of 16 pixels, which averages its logits over all positions. It sees strokes, but not the letter.
+# *Remedy:* a D that sees the whole image, such as that of `DCGAN` with its strides and its last layer. For large
+# images, `kerasgan.SAGAN` adds attention, and `Pix2Pix(receptive_field=...)` sets the receptive field of D.
 
 # %%
 only = {"image_size": 16, "channels": 1, "characters": "O", "families": ["sans"]}
@@ -134,7 +134,7 @@ unseen = next(kerasgan.data.load("glyphs", "test", num_images=64, **only).as_num
 
 
 def short_sighted():
-    """Judges each place by the 5x5 pixels around it."""
+    """Judges each position by the 5x5 pixels around it."""
     x = images = keras.Input((16, 16, 1))
     for stride in (1, 2):
         x = keras.layers.LeakyReLU(0.2)(keras.layers.Conv2D(32, 3, stride, "same")(x))
@@ -142,7 +142,7 @@ def short_sighted():
 
 
 def to_nearest(images):
-    """The mean distance of each image from the nearest of the data."""
+    """Returns the mean distance between each image and the nearest image of the data."""
     return np.mean([np.sqrt(((known - image) ** 2).mean(axis=(1, 2, 3)).min()) for image in images])
 
 
@@ -162,4 +162,4 @@ kerasgan.plots.labelled_grid(shown, rows=[*rows]).savefig("shapes.png")
 # %% [markdown]
 # ![Letters of a short-sighted D, of the mended one, and of the data](pictures/11_shapes.png)
 #
-# `kerasgan report RUN` looks for the symptoms of this page in the log of a run.
+# `kerasgan report RUN` checks the log of a run for the symptoms on this page.

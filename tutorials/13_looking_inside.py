@@ -1,9 +1,10 @@
 # %% [markdown]
 # # Looking inside networks
 #
-# What does a network still know of an image at its third layer, and at its last? Mahendran and Vedaldi (2015,
-# https://arxiv.org/abs/1412.0035) ask for an image whose features there are those of the given one. `latent.invert`
-# finds it by gradient descent from noise. Where two such images differ, the layer does not tell.
+# How much information about an image is left at the third layer of a network, and at the last one? Mahendran and
+# Vedaldi (2015, https://arxiv.org/abs/1412.0035) search for another image with the same features at a layer.
+# `latent.invert` finds it by gradient descent from noise. If two such images differ, the layer does not encode the
+# difference.
 #
 # The network is the zoo's classifier of handwritten digits. The digits are drawn from fonts, so nothing is downloaded.
 
@@ -22,26 +23,26 @@ FOLDER = "looking_inside"
 network = kerasgan.zoo.load("classifier_mnist")
 glyphs = {"characters": "0123456789", "image_size": 28, "channels": 1, "seed": 3}
 digits = next(kerasgan.data.load("glyphs", num_images=64, **glyphs).as_numpy_iterator())[:3]
-print("The classifier reads", network.predict(digits, verbose=0).argmax(1))
+print("The classifier predicts", network.predict(digits, verbose=0).argmax(1))
 
 # %% [markdown]
-# ## What a neuron can see
+# ## Receptive fields
 #
-# A neuron of the first convolution sees 3x3 pixels, and each layer behind widens this. `networks.receptive_fields`
-# adds it up.
+# A neuron of the first convolution sees 3x3 pixels. Each further layer enlarges this receptive field.
+# `networks.receptive_fields` computes it for all layers.
 
 # %%
 for name, field in kerasgan.networks.receptive_fields(network).items():
-    print(f"{name:16} sees {field.size[0]:2} pixels, its neighbours lie {field.stride[0]} apart")
+    print(f"{name:16} sees {field.size[0]:2} pixels, neighbouring neurons are {field.stride[0]} pixels apart")
 
 # %% [markdown]
 # ## Images from every layer
 #
-# The weight of total variation, `tv_weight`, says how smooth the image shall be, and `alpha_weight` how much its pixels
-# are kept in their range. The paper's weights are for photographs of 227 pixels. Digits are all edges and reach both
-# ends of the range, so both weights are smaller here, and `contrast` is higher. Each layer gets two restarts, from
-# noises of their own. Deep layers react to small changes of the image, so they need small rates: where a descent runs
-# away, `invert` says so.
+# The weight of the total variation, `tv_weight`, controls the smoothness of the image. `alpha_weight` keeps the pixels
+# in their range. The paper's weights are for photographs of 227 pixels. Digits have many edges and use both ends of the
+# range, so both weights are smaller here, and `contrast` is higher. Each layer gets two restarts from different noise.
+# Deep layers are sensitive to small changes of the image, so they need small rates. If the descent diverges, `invert`
+# raises an error.
 
 # %%
 LAYERS = {"conv 1": (1, 0.02), "pooling 1": (2, 0.02), "conv 2": (3, 0.02), "pooling 2": (4, 0.01)}
@@ -61,14 +62,14 @@ plots.labelled_grid(np.stack(columns, axis=1), columns=names, path=f"{FOLDER}/la
 # %% [markdown]
 # ![Three digits, and two images for each of six layers, found for the digits' features there](pictures/13_layers.png)
 #
-# The convolutions lose all but nothing. Each pooling keeps the largest of four values and forgets where it was, so the
-# strokes fray. The images for the ten logits have these within about a tenth, and nobody sees a digit in them: what the
-# classifier answers does not tell what its image looked like. The 128 features are matched worse than all others.
+# The convolutions lose almost nothing. Each pooling layer keeps the largest of four values but not its position, so the
+# strokes become irregular. The images for the ten logits match them within about a tenth, but show no recognizable
+# digit: the logits do not determine what the image looks like. The 128 features are matched worse than all others.
 #
-# ## The neurons in the middle
+# ## The central neurons
 #
-# `region=3` counts the 3x3 neurons in the centre alone. What comes back is what these see together; the rest stays
-# noise, which total variation smooths.
+# `region=3` matches only the 3x3 central neurons. The result shows the part of the image that they see. The rest stays
+# noise, smoothed by the total variation.
 
 # %%
 middle = latent.invert(network, digits, 3, region=3, stages=[(0.01, STEPS)], **options)
@@ -76,13 +77,13 @@ grid = np.concatenate([digits[:, None], middle.images], axis=1)
 plots.labelled_grid(grid, columns=["image", "3x3 neurons", "again"], path=f"{FOLDER}/middle.png")
 
 # %% [markdown]
-# ![Three digits, and images of which only the middle is the same](pictures/13_middle.png)
+# ![Three digits, and images that agree with them only in the middle](pictures/13_middle.png)
 #
-# ## An inverse that was learned
+# ## A learned inverse
 #
-# A decoder can learn to invert a layer for images of one kind (Dosovitskiy and Brox 2016,
-# https://arxiv.org/abs/1506.02753): an `Autoencoder` whose encoder is the network, frozen. It answers at once, and it
-# answers with what such images are like on average where the features leave it open.
+# A decoder can learn to invert a layer for one kind of images (Dosovitskiy and Brox 2016,
+# https://arxiv.org/abs/1506.02753). It is an `Autoencoder` with the frozen network as its encoder. It needs no search,
+# and where the features do not determine the image, it returns the average of plausible images.
 
 # %%
 encoder = keras.Model(network.inputs[0], network.get_layer("features").output, name="encoder")
@@ -98,7 +99,7 @@ both = np.stack([digits, searched["features"][:, 0], np.clip(model.reconstruct(d
 plots.labelled_grid(both, columns=["image", "searched", "learned"], path=f"{FOLDER}/learned.png")
 
 # %% [markdown]
-# ![Digits, images searched for their 128 features, and what a decoder makes of these](pictures/13_learned.png)
+# ![Digits, images found for their 128 features, and reconstructions by a decoder](pictures/13_learned.png)
 #
-# The decoder draws digits where the search found textures: what it adds it knows from other digits, not from the
-# features.
+# The decoder draws digits, while the search found textures. The decoder adds knowledge from other digits that is not in
+# the features.

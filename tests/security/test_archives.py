@@ -144,7 +144,7 @@ def test_what_could_run_code_or_read_files_is_refused(write, saved, call, place)
         node.update(call)
     else:
         config["compile_config"]["metrics"] = [call]
-    refused(write(config=json.dumps(config)), "classes of kerasgan, and plain ones of Keras, only")
+    refused(write(config=json.dumps(config)), "only classes of kerasgan and plain ones of Keras")
 
 
 def test_a_whole_lambda_layer_of_kerass_own_making_is_refused(tmp_path):

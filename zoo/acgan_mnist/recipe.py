@@ -45,7 +45,7 @@ def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
 
 
 def score(model):
-    """Returns the scores of the card, computed anew."""
+    """Recomputes the scores of the card."""
     return score_generator(model.generate, DATA, conditional=True)
 
 

@@ -2,12 +2,12 @@
 
 Paper:     Brock, Donahue, Simonyan (2019), Large Scale GAN Training for High Fidelity Natural Image Synthesis
 Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.biggan_tinyimagenet.recipe runs
-Expected:  pictures whose class one can name
+Expected:  images of recognizable classes
 Time:      see card.json
 
-The network is that of the authors at 32 pixels with half its width, and with the paper's shared embedding, pieces of z
-and attention. Rates and batches are those of the authors' script for CIFAR-10. The discriminator sees real and
-generated images mirrored at random and augmented, because 5,000 images are few.
+The networks are those of the authors for 32 pixels with half the width, plus the paper's shared embedding, split z and
+attention. Rates and batch size are those of the authors' script for CIFAR-10. As 5,000 images are few, real and
+generated images are randomly mirrored and augmented before the discriminator.
 """
 
 import json
@@ -67,7 +67,7 @@ def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
 
 
 def score(model):
-    """Returns the distances of generated images from the unseen ones for whose classes they were drawn."""
+    """Returns the distances between generated images and held-out images of the same classes."""
     images, labels = next(dataset("val", 500).as_numpy_iterator())
     others = next(dataset("train", 500).as_numpy_iterator())[0]
     fake = model.generate(len(labels), labels=labels, seed=1)

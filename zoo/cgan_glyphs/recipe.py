@@ -1,4 +1,4 @@
-"""Conditional GAN on glyphs: a letter, its colour and its slant, each asked for at once.
+"""Conditional GAN on glyphs, with the letter, its colour and its slant as conditions.
 
 Paper:     Mirza, Osindero (2014), Conditional Generative Adversarial Nets
 Command:   python -m kerasgan.zoo.cgan_glyphs.recipe runs
@@ -51,7 +51,7 @@ def model():
 
 
 def dataset():
-    """Returns glyphs with their labels; their weight and place are not asked for."""
+    """Returns glyphs with their labels. Weight and position are not labels."""
     labels = ("letter", "color", "slant")
     return kerasgan.data.load(
         DATA, image_size=32, labels=labels, batch_size=64, seed=SEED, num_images=NUM_IMAGES, **GLYPHS
@@ -65,7 +65,7 @@ def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
 
 
 def score(model):
-    """Returns the scores of 2,000 images of letters, colours and slants as they occur in the test images."""
+    """Returns the scores of 2,000 images with the letters, colours and slants of the test images."""
     table = glyphs.attributes(2000, "test", seed=SEED, **GLYPHS)
     labels = {
         "letter": np.array([CHARACTERS.index(glyphs.CHARACTERS[i]) for i in table["letter"]], "int32"),
@@ -77,7 +77,7 @@ def score(model):
 
 
 def sample(model):
-    """Returns the call whose answer is recorded."""
+    """Returns the call with the recorded output."""
     labels = {"letter": [CHARACTERS.index("R")], "color": [0], "slant": [0.5]}
     return {"method": "generate", "arguments": {"labels": labels, "seed": 1}}
 

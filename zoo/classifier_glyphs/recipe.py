@@ -4,7 +4,7 @@ LeCun, Bottou, Bengio, Haffner (1998), Gradient-Based Learning Applied to Docume
 
 Command:   python -m kerasgan.zoo.classifier_glyphs.recipe runs
 Expected:  accuracy on the 2,000 test images 0.99
-Time:      7 minutes on two cores of an Intel Xeon at 2.5 GHz that had other work as well
+Time:      7 minutes on two cores of an Intel Xeon at 2.5 GHz under other load
 """
 
 import sys
@@ -26,7 +26,7 @@ FLIP = False
 
 
 def ink(images):
-    """Returns how far each pixel is from the background, the mean of the corners, in [0, 1]: (n, 32, 32, 1)."""
+    """Returns the distance of each pixel from the background (the mean of the corners), (n, 32, 32, 1) in [0, 1]."""
     corners = (images[:, :2, :2], images[:, :2, -2:], images[:, -2:, :2], images[:, -2:, -2:])
     background = ops.mean(ops.stack(corners), axis=(0, 2, 3))[:, None, None]
     distance = ops.sqrt(ops.sum((images - background) ** 2, axis=-1, keepdims=True) + 1e-6)
@@ -39,19 +39,19 @@ def model():
 
 
 def dataset():
-    """Returns training images, other ones than the entries on glyphs train on, with their letters."""
+    """Returns training images with their letters. They differ from those of the entries on glyphs."""
     return kerasgan.data.load(DATA, split="train", labels=True, batch_size=BATCH_SIZE, seed=SEED, num_images=NUM_IMAGES)
 
 
 def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
-    """Trains on the training images, or on `data`; the weights go to `directory`, as `network.weights.h5`."""
+    """Trains on the training images, or on `data`, and writes `network.weights.h5` to `directory`."""
     keras.utils.set_random_seed(SEED)
     data = dataset() if data is None else data
     return classifiers.train(directory, model(), data, epochs, steps_per_epoch, LEARNING_RATE, SHIFT, FLIP)
 
 
 def score(network):
-    """Returns the scores of the card, computed anew."""
+    """Recomputes the scores of the card."""
     return classifiers.score(network, DATA)
 
 

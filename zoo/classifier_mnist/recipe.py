@@ -4,7 +4,7 @@ LeCun, Bottou, Bengio, Haffner (1998), Gradient-Based Learning Applied to Docume
 
 Command:   python -m kerasgan.zoo.classifier_mnist.recipe runs
 Expected:  accuracy on the 10,000 test images 0.993
-Time:      4 minutes on two cores of an Intel Xeon at 2.5 GHz that had other work as well
+Time:      4 minutes on two cores of an Intel Xeon at 2.5 GHz under other load
 """
 
 import sys
@@ -34,14 +34,14 @@ def dataset():
 
 
 def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
-    """Trains on the training images, or on `data`; the weights go to `directory`, as `network.weights.h5`."""
+    """Trains on the training images, or on `data`, and writes `network.weights.h5` to `directory`."""
     keras.utils.set_random_seed(SEED)
     data = dataset() if data is None else data
     return classifiers.train(directory, model(), data, epochs, steps_per_epoch, LEARNING_RATE, SHIFT, FLIP)
 
 
 def score(network):
-    """Returns the scores of the card, computed anew."""
+    """Recomputes the scores of the card."""
     return classifiers.score(network, DATA)
 
 

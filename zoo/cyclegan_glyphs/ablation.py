@@ -1,4 +1,4 @@
-"""CycleGAN between letters with the cycle loss, without it, and with the identity loss beside it, by one recipe.
+"""CycleGAN between letters with the cycle loss, without it, and with an added identity loss.
 
 Command:   python -m kerasgan.zoo.cyclegan_glyphs.ablation runs
 """

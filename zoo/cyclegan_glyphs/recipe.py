@@ -1,12 +1,12 @@
-"""CycleGAN between serif and sans letters, whose true partners are known.
+"""CycleGAN between serif and sans letters. The true partners are known for the scores.
 
 Paper:     Zhu, Park, Isola, Efros (2017), Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks
 Command:   python -m kerasgan.zoo.cyclegan_glyphs.recipe runs
 Expected:  to_sans_style_right 0.97, to_serif_style_right 0.88, the letter kept in more than 0.99
 Time:      see card.json
 
-The networks are the paper's with 24 channels next to the image in the place of 64 and 4 residual blocks in that of 6,
-in batches of 8. In training no glyph of one domain has its partner in the other.
+The networks are the paper's with 24 channels next to the image instead of 64, and 4 residual blocks instead of 6,
+in batches of 8. In training, no glyph has its partner in the other domain.
 """  # noqa: E501
 
 import sys
@@ -23,7 +23,7 @@ DATA = "glyphs"
 SEED = 0
 EPOCHS = 6
 BATCH = 8
-NUM_IMAGES = 4000  # of each domain
+NUM_IMAGES = 4000  # per domain
 COLORS = {"colors": ["white"], "backgrounds": ["black"]}
 ABOUT = {
     "description": "CycleGAN between serif and sans letters.",
@@ -39,7 +39,7 @@ ABOUT = {
 
 
 def model(**options):
-    """Returns the compiled model; `options` go to `compile`, over the entry's: `cycle_weight=0` drops the cycle."""
+    """Returns the compiled model; `options` override arguments of `compile`, such as `cycle_weight=0`."""
     model = kerasgan.CycleGAN(image_size=32, channels=1, width=24, blocks=4, receptive_field=16, seed=SEED)
     g_optimizer, d_optimizer = recipes.falling_adams(EPOCHS * NUM_IMAGES // BATCH)
     defaults = {"g_optimizer": g_optimizer, "d_optimizer": d_optimizer, "ema_decay": 0.995, "steps_per_execution": 5}
@@ -48,7 +48,7 @@ def model(**options):
 
 
 def dataset(split="train"):
-    """Returns (serif, sans): unpaired for training; of "test", partners."""
+    """Returns (serif, sans): unpaired for "train", partners for "test"."""
     if split == "test":
         options = {"paired": True, "num_images": 2000, "batch_size": 2000, "shuffle": False}
     else:
@@ -57,20 +57,20 @@ def dataset(split="train"):
 
 
 def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None, **options):
-    """Trains, interruptible, and returns the model with its last weights."""
+    """Trains with checkpoints, and returns the model with its last weights."""
     keras.utils.set_random_seed(SEED)
     return recipes.train(directory, model(**options), dataset() if data is None else data, epochs, steps_per_epoch)
 
 
 def score(model):
-    """Returns how 2,000 test letters are translated each way.
+    """Returns the scores of the translations of 2,000 test letters in each direction.
 
-    "style_right" is the share that a small classifier, trained here on the training images of both domains, takes for
-    the target's style, and "letter_right" the share whose letter the classifier of the glyphs finds, both beside those
-    of the true partners;
-    "l1" the distance from the true partner, beside it that of the untranslated image; "nearer_to_truth" the share of
-    translations that are nearer to the partner than to what was translated, a hard test: partners differ in width, and
-    nothing in unpaired training says by how much.
+    - "style_right": the share with the target style, by a small classifier trained here on the training images of both
+      domains. The floor is that of the true partners.
+    - "letter_right": the share with the right letter, by the classifier of glyphs. The floor is that of the partners.
+    - "l1": the distance from the true partner. The floor is that of the untranslated image.
+    - "nearer_to_truth": the share of translations that are nearer to the partner than to the source. This is a hard
+      test, as partners differ in width, which unpaired training cannot know.
     """
     serif, sans = next(dataset("test").as_numpy_iterator())
     letters = glyphs.attributes(len(serif), "test", seed=SEED, **COLORS)["letter"]
@@ -112,7 +112,7 @@ def examples():
 
 
 def sample(model):
-    """Returns the call whose answer is recorded."""
+    """Returns the call with the recorded output."""
     return {"method": "translate", "arguments": {"images": np.asarray(examples()[0][:1]), "to": "B"}}
 
 

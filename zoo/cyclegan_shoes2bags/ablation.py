@@ -1,4 +1,4 @@
-"""CycleGAN between shoes and bags with the cycle loss, without it, and with the identity loss beside it, by one recipe.
+"""CycleGAN between shoes and bags with the cycle loss, without it, and with an added identity loss.
 
 Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.cyclegan_shoes2bags.ablation runs
 """

@@ -2,12 +2,12 @@
 
 Paper:     Zhu, Park, Isola, Efros (2017), Unpaired Image-to-Image Translation using Cycle-Consistent Adversarial Networks
 Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.cyclegan_shoes2bags.recipe runs
-Expected:  Fréchet distances 164 to bags and 197 to shoes, which as they are lie 218 apart; kernel distances 0.117 and
-           0.228, where they are 0.216 apart: the bags are the better ones
-Time:      9 minutes on an NVIDIA H100; no weights come with the library
+Expected:  Fréchet distances 164 to bags and 197 to shoes (218 without translation); kernel distances 0.117 and 0.228
+           (0.216 without translation): the bags are better than the shoes
+Time:      9 minutes on an NVIDIA H100; no weights are published
 
-The networks are the paper's with 32 channels next to the image in the place of 64, trained in batches of 4, and without
-the identity loss, which the paper uses where colours shall stay.
+The networks are the paper's with 32 channels next to the image instead of 64, trained in batches of 4, and without
+the identity loss, which the paper uses to preserve colours.
 """  # noqa: E501
 
 import sys
@@ -23,7 +23,7 @@ SEED = 0
 EPOCHS = 70
 SIZE = 64
 BATCH = 4
-STEPS = 1000 // BATCH  # of an epoch: there are 1,000 images of each domain
+STEPS = 1000 // BATCH  # per epoch: there are 1,000 images per domain
 ABOUT = {
     "description": "CycleGAN between photos of shoes and of handbags, 64 pixels.",
     "paper": {
@@ -38,7 +38,7 @@ ABOUT = {
 
 
 def model(**options):
-    """Returns the compiled model; `options` go to `compile`, over the entry's: `cycle_weight=0` drops the cycle."""
+    """Returns the compiled model; `options` override arguments of `compile`, such as `cycle_weight=0`."""
     model = kerasgan.CycleGAN(image_size=SIZE, width=32, seed=SEED)
     g_optimizer, d_optimizer = recipes.falling_adams(EPOCHS * STEPS)
     defaults = {"g_optimizer": g_optimizer, "d_optimizer": d_optimizer, "ema_decay": 0.999, "steps_per_execution": 5}
@@ -47,7 +47,7 @@ def model(**options):
 
 
 def dataset(split="train", batch_size=BATCH):
-    """Returns the two domains, (shoes, bags): shuffled and jittered for training, in order of "test"."""
+    """Returns the two domains, (shoes, bags): shuffled and jittered for "train", in order for "test"."""
     folder, training = recipes.data_folder(DATA), split == "train"
     return kerasgan.data.unpaired_folders(
         folder / f"{split}A",
@@ -61,7 +61,7 @@ def dataset(split="train", batch_size=BATCH):
 
 
 def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None, **options):
-    """Trains, interruptible, and returns the model with its last weights."""
+    """Trains with checkpoints, and returns the model with its last weights."""
     keras.utils.set_random_seed(SEED)
     data = dataset() if data is None else data
     return recipes.train(directory, model(**options), data, epochs, steps_per_epoch)
@@ -70,8 +70,8 @@ def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None, **options):
 def score(model):
     """Returns the scores of both directions on the 200 test images of each domain.
 
-    Their floors are training images of the target, jittered as in training; "untranslated" is how far the domains are
-    apart.
+    The floors are the scores of training images of the target, jittered as in training. "untranslated" is the distance
+    between the domains.
     """
     shoes, bags = next(dataset("test", 200).as_numpy_iterator())
     other_shoes, other_bags = next(dataset("train", 200).as_numpy_iterator())
@@ -93,7 +93,7 @@ def examples():
 
 
 def sample(model):
-    """Returns the call whose answer is recorded."""
+    """Returns the call with the recorded output."""
     return {"method": "translate", "arguments": {"images": np.asarray(examples()[0][:1]), "to": "B"}}
 
 

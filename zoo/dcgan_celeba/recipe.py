@@ -2,12 +2,12 @@
 
 Paper:     Radford, Metz, Chintala (2016), Unsupervised Representation Learning with Deep Convolutional GANs
 Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.dcgan_celeba.recipe runs
-Expected:  faces that one recognises at once; one in five is distorted
+Expected:  recognizable faces; one in five is distorted
 Time:      see card.json
 
-The networks have 32 channels next to the image. The model trains on the first 8,000 images. The discriminator sees real
-and generated images mirrored at random and augmented adaptively (Karras et al. 2020), because 8,000 images are few.
-The entry holds the weights after 70 of the 120 epochs, when the rate has begun to fall.
+The networks have 32 channels next to the image. The model is trained on the first 8,000 images. As these are few, real
+and generated images are randomly mirrored and adaptively augmented before the discriminator (Karras et al. 2020). The
+entry has the weights after 70 of the 120 epochs, when the learning rate has started to fall.
 """
 
 import sys
@@ -59,7 +59,7 @@ def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
 
 
 def score(model):
-    """Returns the distances of generated faces from the 1,000 that the model was not trained on."""
+    """Returns the distances of generated faces from the 1,000 held-out ones."""
     images = next(dataset(9_000, shuffle=False, num_images=None).as_numpy_iterator())
     unseen = images[NUM_TRAIN:]
     fake = model.generate(len(unseen), seed=1)

@@ -2,10 +2,10 @@
 
 Paper:     Radford, Metz, Chintala (2016), Unsupervised Representation Learning with Deep Convolutional GANs
 Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.dcgan_emoji.recipe runs
-Expected:  people, couples and faces that a stranger takes for emoji; rarer things fall apart
+Expected:  recognizable people, couples and faces; rarer emoji are distorted
 Time:      see card.json
 
-There are 3,569 emoji, and all are trained on, augmented: the scores are of training images. The networks have 32
+The model is trained on all 3,569 emoji, with augmentation, so the scores use training images. The networks have 32
 channels next to the image.
 """
 

@@ -1,14 +1,14 @@
-"""Denoising autoencoder of MNIST: whole digits from digits with holes, specks and grain.
+"""Denoising autoencoder of MNIST, trained with three kinds of noise.
 
 Paper:     Vincent, Larochelle, Bengio, Manzagol (2008), Extracting and Composing Robust Features with Denoising
            Autoencoders
 Command:   python -m kerasgan.zoo.denoising_ae_mnist.recipe runs
-Expected:  psnr_masking 17.5 dB (the spoiled digits: 15.0), psnr_salt_and_pepper 17.7 (8.4), psnr_gaussian 20.2 (14.9)
+Expected:  psnr_masking 17.5 dB (the noisy digits: 15.0), psnr_salt_and_pepper 17.7 (8.4), psnr_gaussian 20.2 (14.9)
 Time:      see card.json
 
-The network of the authors' tutorial, 500 units with tied weights, trained by Adam in larger batches, with three noises
-at once: a fifth of the pixels black, then a fifth black or white, then normal noise of standard deviation 0.3 of pixels
-in [-1, 1].
+The network is that of the authors' tutorial, 500 units with tied weights. It is trained by Adam with larger batches and
+three kinds of noise: a fifth of the pixels are black, then a fifth are black or white, then normal noise of standard
+deviation 0.3 is added (for pixels in [-1, 1]).
 """
 
 import sys
@@ -48,7 +48,7 @@ def noises(masking, salt_and_pepper, gaussian):
 
 
 def model():
-    """Returns the compiled model, untrained."""
+    """Returns the compiled untrained model."""
     model = kerasgan.Autoencoder(code=500, tied=True, seed=SEED)
     optimizer = kerasgan.optimizers.Adam(1e-3)
     model.compile(optimizer, corruption=list(noises(0.2, 0.2, 0.3).values()), steps_per_execution=50)
@@ -61,16 +61,16 @@ def dataset():
 
 
 def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
-    """Trains, interruptible, and returns the model with its last weights."""
+    """Trains with checkpoints, and returns the model with its last weights."""
     keras.utils.set_random_seed(SEED)
     return recipes.train(directory, model(), dataset() if data is None else data, epochs, steps_per_epoch)
 
 
 def score(model):
-    """Returns the mean PSNR, in dB, of the 10,000 test images denoised. Of the data itself: that of the noisy images.
+    """Returns the mean PSNR, in dB, of the 10,000 denoised test images. The floor is the PSNR of the noisy images.
 
-    "psnr_masking" of 30 % of the pixels black, "psnr_salt_and_pepper" of 30 % black or white, "psnr_gaussian" of normal
-    noise of standard deviation 0.5, and "psnr_clean" of images without noise.
+    "psnr_masking" has 30 % of the pixels black, "psnr_salt_and_pepper" 30 % black or white, "psnr_gaussian" normal
+    noise of standard deviation 0.5, and "psnr_clean" no noise.
     """
     images = next(kerasgan.data.load(DATA, "test", batch_size=10_000, shuffle=False).as_numpy_iterator())
     spoiled = {name: layer(images, training=True).numpy() for name, layer in noises(0.3, 0.3, 0.5).items()}
@@ -85,7 +85,7 @@ def score(model):
 
 
 def sample(model):
-    """Returns the call whose answer is recorded."""
+    """Returns the call with the recorded output."""
     images = next(kerasgan.data.load(DATA, "test", batch_size=4, shuffle=False).as_numpy_iterator())
     return {"method": "reconstruct", "arguments": {"images": images}}
 

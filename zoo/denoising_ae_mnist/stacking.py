@@ -1,12 +1,13 @@
-"""What is denoising worth to a classifier? Three layers learn to denoise, one after the other, before they see labels.
+"""Does denoising help a classifier? Three layers are pretrained as denoising autoencoders before training with labels.
 
 Paper:     Vincent, Larochelle, Lajoie, Bengio, Manzagol (2010), Stacked Denoising Autoencoders
 Command:   python -m kerasgan.zoo.denoising_ae_mnist.stacking stacking.json
 
-A network of three layers of 500 sigmoid units reads MNIST. It starts from random weights, or from those of three
-denoising autoencoders: the first one learns to restore the 60,000 training images, each of the others the codes of the
-one before, all without labels. Then both learn the labels of all images, or of 100 images of each class, in the same
-number of steps and with the same rates. The errors are those of the last weights on the 10,000 test images.
+A network of three layers of 500 sigmoid units classifies MNIST. It starts from random weights, or from those of three
+denoising autoencoders, which are trained without labels: the first one on the 60,000 training images, and each other
+one on the codes of the previous one. Then both networks are trained with the labels of all images, or of 100 images per
+class, with the same number of steps and the same rates. The errors are those of the last weights on the 10,000 test
+images.
 """
 
 import functools
@@ -24,7 +25,7 @@ from kerasgan.zoo import domains
 
 SETTINGS = {
     "units": [500, 500, 500],
-    "corruptions": [0.1, 0.2, 0.3],  # share of the entries set to black: those of the authors' tutorial
+    "corruptions": [0.1, 0.2, 0.3],  # shares of the entries set to black, as in the authors' tutorial
     "denoising_epochs": 3,
     "denoising_rate": 1e-3,
     "batch_size": 100,
@@ -37,10 +38,10 @@ STARTS = ("random", "denoising")
 
 @functools.cache
 def stack(seed):
-    """Trains the autoencoders greedily.
+    """Trains the autoencoders layer by layer.
 
     Returns:
-        {name of a start: a list of kernel and bias of each layer}, before the training and after it.
+        {name of a start: a list of kernel and bias of each layer}, before and after the training.
     """
     keras.utils.set_random_seed(seed)
     images = domains.as_input(domains.digits("mnist")[0], 1).numpy()
@@ -54,7 +55,7 @@ def stack(seed):
         data = kerasgan.data.from_arrays(images, SETTINGS["batch_size"], seed=seed)
         model.fit(data, epochs=SETTINGS["denoising_epochs"], verbose=2)
         weights["denoising"].append(layer.get_weights())
-        # Codes lie in (0, 1): as images of one row, black is 0.
+        # Codes are in (0, 1). As images of one row, black is 0.
         images = 2 * model.encode(images, batch_size=500).reshape((-1, 1, units, 1)) - 1
     return weights
 
@@ -71,7 +72,7 @@ def classifier(weights):
 
 
 def chosen(labels, count, seed):
-    """Returns the rows of `count` images, as many of each class; all where `count` is their number."""
+    """Returns the rows of `count` images, with the same number per class, or all rows if `count` is their number."""
     if count == len(labels):
         return np.arange(count)
     generator = np.random.default_rng(seed)
@@ -80,7 +81,7 @@ def chosen(labels, count, seed):
 
 
 def run(name):
-    """Trains one network from each start. Returns the test errors, shares of 1."""
+    """Trains one network from each start. Returns the test errors as shares of 1."""
     kind, _, seed = name.rpartition(" ")
     seed, steps = int(seed), SETTINGS["steps"][kind]
     weights = stack(seed)
@@ -103,7 +104,7 @@ def run(name):
 
 
 def main(path):
-    """Writes the test errors of all runs as JSON, each as soon as it is made. Those that `path` has stay."""
+    """Writes the test errors of all runs as JSON after each run. Runs that `path` already has are not repeated."""
     path = Path(path)
     found = read_json(path)["test_errors"] if path.exists() else {}
     for name in RUNS:

@@ -1,12 +1,12 @@
-"""Domain transfer from printed to handwritten digits: the digit stays, though nothing pairs the two.
+"""Domain transfer from printed to handwritten digits, without pairs.
 
 Paper:     Taigman, Polyak, Wolf (2017), Unsupervised Cross-Domain Image Generation
 Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.dtn_glyphs_mnist.recipe runs
 Expected:  label_kept 1.00 (the paper's digits, from photos of house numbers: 0.9066)
 Time:      see card.json
 
-f learns from the labels of printed digits and of USPS's (Hull 1994), which are read from usps.npz: `x_train`, uint8
-(7291, 16, 16), and `y_train`, the digits. MNIST's labels serve to score alone.
+f learns from the labels of printed digits and of USPS (Hull 1994), which is read from usps.npz: `x_train`, uint8
+(7291, 16, 16), and `y_train`, the digits. The labels of MNIST are used only for the scores.
 """
 
 import sys
@@ -23,7 +23,7 @@ SEED = 0
 EPOCHS = 10
 FEATURE_EPOCHS = 4
 NUM_IMAGES = 30_000
-STEPS = NUM_IMAGES // 64 // 5 * 5  # of an epoch, in executions of five
+STEPS = NUM_IMAGES // 64 // 5 * 5  # per epoch, in executions of five
 GLYPHS = {"characters": "0123456789", "colors": ["white"], "backgrounds": ["black"], "channels": 1}
 ABOUT = {
     "description": "Domain transfer network from printed to handwritten digits.",
@@ -59,13 +59,13 @@ def glyphs(split="train", labels=False, **options):
 
 
 def dataset():
-    """Returns (printed, handwritten) digits that have nothing to do with each other."""
+    """Returns unpaired (printed, handwritten) digits."""
     written = kerasgan.data.load("mnist", image_size=32, batch_size=64, seed=SEED)
     return tf.data.Dataset.zip((glyphs(), written))
 
 
 def labelled():
-    """Returns printed digits and USPS's with their labels, distorted: f must know digits that no font has."""
+    """Returns printed digits and digits of USPS with their labels, distorted, so that f generalizes beyond fonts."""
     with np.load(recipes.data_folder("usps.npz")) as usps:
         images = tf.image.resize(usps["x_train"][..., None] / 127.5 - 1, (32, 32), "bicubic")
         written = tf.data.Dataset.from_tensor_slices((tf.clip_by_value(images, -1, 1), usps["y_train"].astype("int32")))
@@ -89,24 +89,23 @@ def labelled():
 
 
 def train_features(features, data, steps_per_epoch=None):
-    """Trains f to tell the digits of `data` apart, and scales it.
+    """Trains f to classify the digits of `data`, and scales its features.
 
-    The weight of the loss that compares features means something only for features of a known size: here their mean
-    square is 1.
+    The weight of the loss that compares features depends on their scale. Here, their mean square is scaled to 1.
     """
     features.trainable = True
     classifier = keras.Sequential([features, keras.layers.Dense(10)])
     classifier.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True), metrics=["accuracy"])
     classifier.fit(data, epochs=FEATURE_EPOCHS, steps_per_epoch=steps_per_epoch, shuffle=False, verbose=2)
     images, _ = next(glyphs(labels=True, batch_size=1000).as_numpy_iterator())
-    last = features.layers[-2]  # a convolution and its ReLU: what scales its weights scales the features
+    last = features.layers[-2]  # a convolution before a ReLU: scaling its weights scales the features
     scale = float(np.sqrt(np.mean(np.square(features.predict(images, verbose=0)))))
     last.set_weights([weights / scale for weights in last.get_weights()])
     features.trainable = False
 
 
 def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
-    """Trains f, then the transfer, and keeps the last weights. A run that goes on takes f from its checkpoint."""
+    """Trains f, then the transfer, and keeps the last weights. A resumed run loads f from its checkpoint."""
     keras.utils.set_random_seed(SEED)
     network = model()
     train_features(network.features, labelled() if data is None else glyphs(labels=True), steps_per_epoch)
@@ -114,14 +113,13 @@ def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
 
 
 def score(model):
-    """Returns how 2,000 printed digits of other draws become handwritten ones, by the shipped classifier of MNIST.
+    """Returns the scores of the translations of 2,000 other printed digits, by the shipped classifier of MNIST.
 
-    - "label_kept": the share in which it sees the digit that was printed; beside it, its accuracy on real MNIST.
-    - "label_untranslated": the same of the printed digits as they are.
-    - "frechet_distance": of its features, 2,000 test images against the translations; beside it that of other test
-      images.
+    - "label_kept": the share classified as the printed digit. The floor is the accuracy on real MNIST.
+    - "label_untranslated": the same for the untranslated printed digits.
+    - "frechet_distance": between 2,000 test images and the translations. The floor is that of other test images.
 
-    The classifier sees 28x28 pixels: all images are shrunk for it, the real ones after they were enlarged to 32.
+    The classifier takes 28x28 pixels, so all images are shrunk, and real ones are first enlarged to 32.
     """
     printed, digits = next(glyphs("test", labels=True, num_images=2000, batch_size=2000).as_numpy_iterator())
     real = kerasgan.data.load("mnist", "test", image_size=32, labels=True, batch_size=4000, shuffle=False)
@@ -159,7 +157,7 @@ def examples():
 
 
 def sample(model):
-    """Returns the call whose answer is recorded."""
+    """Returns the call with the recorded output."""
     return {"method": "translate", "arguments": {"images": np.asarray(examples()[0][:1])}}
 
 

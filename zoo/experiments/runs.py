@@ -1,12 +1,12 @@
-"""What the experiments share: runs that are kept one by one, and the table and the picture that are made of them.
+"""Shared code of the experiments: saved runs, and the table and the picture made from them.
 
 An experiment is a folder `<name>` with `__main__.py`, `results.json`, `picture.png` and `README.md`. Its module has a
 docstring (the question, the command, the time) and defines
 
-    SETTINGS                  dict, all that the runs share: sizes, steps, rates
-    RUNS                      list of str, the names of the runs, in the order in which they are made
-    run(name)                 makes one of them from its own seed: a dict of what JSON can hold
-    table(results)            Markdown; `results` is {name: what `run` returned}
+    SETTINGS                  dict, the shared settings of the runs: sizes, steps, rates
+    RUNS                      list of str, the names of the runs, in order
+    run(name)                 makes one run from its own seed; returns a dict of JSON values
+    table(results)            Markdown; `results` is {name: result of `run`}
     picture(results)          a `matplotlib` figure
 
 and ends with
@@ -30,33 +30,33 @@ from kerasgan.zoo._card import machine
 from kerasgan.zoo._pages import between
 
 BEGIN, END = "<!-- table:begin -->", "<!-- table:end -->"
-ABOUT_FOLDER = """Results go into FOLDER: results.json, which holds each finished run, table.md and picture.png. Where
-FOLDER has a README.md, its table is written anew. Interrupted and started again, the command makes only the
-runs that are missing."""
+ABOUT_FOLDER = """Results are written to FOLDER: results.json with all finished runs, table.md and picture.png.
+If FOLDER has a README.md, its table is updated. If the command is interrupted, run it again to make the
+missing runs."""
 
 
 def main(experiment):
-    """Does what the command line asks of an experiment: without a folder, or with --help, says what it does.
+    """The command line of an experiment. Without a folder, or with --help, it prints the help text.
 
     Args:
-        experiment: the module that is run, `sys.modules[__name__]`.
+        experiment: the module, `sys.modules[__name__]`.
     """
     name = f"kerasgan.zoo.experiments.{Path(experiment.__file__).parent.name}"
     recipes.answer(experiment, name, ABOUT_FOLDER, complete)
 
 
 def complete(experiment, folder):
-    """Makes the runs that `folder` lacks, keeps each as soon as it is finished, and writes table and picture anew.
+    """Makes the runs that are missing in `folder`, saves each finished run, and updates the table and the picture.
 
     Args:
-        experiment: an experiment's module.
+        experiment: the module of an experiment.
         folder: folder of the results.
 
     Returns:
-        {name of a run: what it found}, of all runs.
+        {name of a run: its result}, for all runs.
 
     Raises:
-        ValueError: the folder holds results of other settings.
+        ValueError: if the folder has results of other settings.
     """
     folder = Path(folder)
     record = read(experiment, folder)
@@ -76,10 +76,10 @@ def complete(experiment, folder):
 
 
 def read(experiment, folder):
-    """Returns what `results.json` of a folder holds, or a record without runs.
+    """Returns the content of `results.json` of a folder, or a record without runs.
 
     Raises:
-        ValueError: it holds results of other settings, or is not a file of results.
+        ValueError: if it has results of other settings, or is not a file of results.
     """
     path = Path(folder) / "results.json"
     if not path.exists():
@@ -88,20 +88,20 @@ def read(experiment, folder):
     if record.get("settings") != json.loads(json.dumps(experiment.SETTINGS)) or "runs" not in record:
         raise ValueError(
             f"{path} must hold results of the settings {experiment.SETTINGS}. Received: {record.get('settings')}. "
-            "Remedy: another folder, or remove the file to make all runs anew"
+            "Remedy: another folder, or remove the file to repeat all runs"
         )
     return record
 
 
 def as_text(record):
-    """Returns a record as JSON, a run a line."""
+    """Returns a record as JSON, with one line per run."""
     head = json.dumps({key: value for key, value in record.items() if key != "runs"}, indent=1)
     lines = ",\n".join(f"  {json.dumps(name)}: {json.dumps(found)}" for name, found in record["runs"].items())
     return f'{head[:-2]},\n "runs": {{\n{lines}\n }}\n}}\n'
 
 
 def write_pages(experiment, folder):
-    """Writes the table and the picture of the runs that a folder holds, and the table into its README.md."""
+    """Writes the table and the picture of the runs in a folder, and the table into its README.md."""
     folder = Path(folder)
     results = read(experiment, folder)["runs"]
     table, page = experiment.table(results), folder / "README.md"
@@ -116,12 +116,12 @@ def write_pages(experiment, folder):
 
 
 def of(results, prefix, key):
-    """Returns the values `key` of the runs whose names are `prefix` and a seed, as "ring GAN 0" is of "ring GAN"."""
+    """Returns the values `key` of the runs named by `prefix` and a seed, such as "ring GAN 0" for "ring GAN"."""
     return [found[key] for name, found in results.items() if name.rpartition(" ")[0] == prefix]
 
 
 def mean_sd(values, digits=1, scale=1.0):
-    """Returns "mean ± standard deviation" of a list of numbers, that of a sample (n - 1); a dash where there is none.
+    """Returns "mean ± standard deviation" (of a sample, n - 1) of a list of numbers, or a dash if it is empty.
 
     Example:
 

@@ -1,9 +1,9 @@
-"""Does D learn to read? It alone, on right and wrong pairs of real images, by either way of matching.
+"""Does D learn to use the text? Trains D alone on right and wrong pairs of real images, with both ways of matching.
 
 Command:   python -m kerasgan.zoo.gan_cls_glyphs.matching matching.json
 
-The paper's D normalises over the batch where image and text have been joined. Right pairs form one batch and wrong
-pairs another; the statistics of a batch give away which it is, and D need not read a word.
+The paper's D applies batch normalization after image and text are joined. Right pairs form one batch and wrong pairs
+another, so the statistics of a batch reveal which kind it is, and D can ignore the text.
 """
 
 import json
@@ -26,7 +26,7 @@ NUM_PAIRS = 1000
 
 
 def train(discriminator, data):
-    """Minimises the loss of right against wrong pairs for `STEPS` steps; returns its mean over the last hundred."""
+    """Minimises the loss of right against wrong pairs for `STEPS` steps. Returns its mean over the last hundred."""
     optimizer = kerasgan.optimizers.Adam(2e-4, beta_1=0.5)
     optimizer.build(discriminator.trainable_variables)
     loss = kerasgan.losses.get("non_saturating")
@@ -45,9 +45,9 @@ def train(discriminator, data):
 
 
 def read(discriminator, words):
-    """Returns the share of held-out images whose caption gets a higher logit than the one with another letter.
+    """Returns the share of held-out images with a higher logit for the right caption than for one with a wrong letter.
 
-    Right and wrong pairs share each batch, half and half, so that its statistics tell nothing.
+    Each batch has as many right as wrong pairs, so its statistics reveal nothing.
     """
     table = glyphs.attributes(NUM_PAIRS, "test", seed=recipe.SEED, held_out=recipe.HELD_OUT)
     images = glyphs.render(table, image_size=32) / np.float32(127.5) - 1
@@ -65,7 +65,7 @@ def read(discriminator, words):
 
 
 def main(path):
-    """Writes for each way of matching the loss, and the share of letters read, as JSON; guessing reads one half."""
+    """Writes the loss and the share of right letters for each way of matching as JSON. Guessing gives one half."""
     words, results = recipe.encoder(), {}
     for matching in MATCHING:
         keras.utils.set_random_seed(recipe.SEED)

@@ -1,4 +1,4 @@
-"""GAN-CLS on captioned glyphs: letters in combinations with colours that training never showed.
+"""GAN-CLS on captioned glyphs, scored on held-out combinations of letters and colours.
 
 Paper:     Reed, Akata, Yan, Logeswaran, Schiele, Lee (2016), Generative Adversarial Text to Image Synthesis; D matches
            by the projection of Miyato, Koyama (2018), cGANs with Projection Discriminator
@@ -21,8 +21,8 @@ SEED = 0
 PRECISION = "mixed_bfloat16"
 EPOCHS = 30
 NUM_IMAGES = 40_000
-POOL = 8 * 64  # images that are sorted by colour together
-STEPS = NUM_IMAGES // POOL * 8  # of an epoch
+POOL = 8 * 64  # images that are sorted by colour at a time
+STEPS = NUM_IMAGES // POOL * 8  # per epoch
 HELD_OUT = 0.2  # of the combinations (character, colour, background)
 ABOUT = {
     "description": "GAN-CLS on captioned glyphs; D matches by projection (Miyato & Koyama 2018).",
@@ -38,7 +38,7 @@ ABOUT = {
 
 
 def encoder():
-    """Returns the exact encoder of the captions."""
+    """Returns the bag-of-words encoder of the captions."""
     return kerasgan.text.BagOfWords.from_texts(glyphs.captions(glyphs.attributes(5000)))
 
 
@@ -53,10 +53,11 @@ def model():
 
 
 def dataset(split="train"):
-    """Returns captioned glyphs as images and text vectors; "test" has the held-out combinations alone.
+    """Returns captioned glyphs as images and text vectors. "test" has only the held-out combinations.
 
-    A training batch consists of eight groups of like colours. A wrong text is the following one in the batch, so four
-    of five have the colours of the image: any other D tells by its colours, and never learns letters.
+    A training batch consists of eight groups of similar colours. A wrong text is the next one in the batch, so four of
+    five wrong texts have the colours of the image. Otherwise D would recognise wrong texts by their colours, and would
+    not learn letters.
     """
     words = encoder()
     data = glyphs.captioned(
@@ -75,8 +76,8 @@ def dataset(split="train"):
 
     def group(images, text):
         code = tf.linalg.matvec(tf.gather(text, colors, axis=1), 2.0 ** tf.range(len(colors), dtype=tf.float32))
-        groups = tf.reshape(tf.argsort(code), (8, -1, 8))  # by colour: the eighths of the pool, groups, rows
-        order = tf.reshape(tf.transpose(groups, (1, 0, 2)), [-1])  # every eighth gives each batch a group
+        groups = tf.reshape(tf.argsort(code), (8, -1, 8))  # sorted by colour: eighths of the pool, groups, rows
+        order = tf.reshape(tf.transpose(groups, (1, 0, 2)), [-1])  # each batch gets a group of every eighth
         return tf.gather(images, order), tf.gather(text, order)
 
     batches = data.map(group, num_parallel_calls=tf.data.AUTOTUNE).rebatch(64, drop_remainder=True)
@@ -90,10 +91,10 @@ def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
 
 
 def score(model):
-    """Returns the shares of held-out captions whose images show the right letter, and both right colours.
+    """Returns the shares of images of held-out captions with the right letter, and with both right colours.
 
-    The letter is judged by the classifier of the glyphs, the colours by pixels; real images of the same captions say
-    how good these judges are.
+    The letter is judged by the classifier of glyphs, and the colours by pixels. The floor is the same score of real
+    images of these captions.
     """
     table = glyphs.attributes(2000, "test", seed=SEED, held_out=HELD_OUT)
     images = model.generate(glyphs.captions(table), seed=1)
@@ -101,12 +102,12 @@ def score(model):
 
 
 def examples():
-    """Returns a batch of held-out combinations for the picture, a caption a row."""
+    """Returns a batch of held-out combinations for the picture, one caption per row."""
     return next(dataset("test").as_numpy_iterator())
 
 
 def sample(model):
-    """Returns the call whose answer is recorded."""
+    """Returns the call with the recorded output."""
     text = "a bold serif letter R in red on a white background"
     return {"method": "generate", "arguments": {"text": text, "num_images": 1, "seed": 1}}
 

@@ -30,7 +30,7 @@ ABOUT = {
 def model():
     """Returns the compiled model."""
     model = kerasgan.LSGAN(image_size=28, channels=1, latent_dim=100, width=32, seed=SEED)
-    # 2e-4 is the paper's rate for small images (section 4), too.
+    # 2e-4 is also the paper's rate for small images (section 4).
     model.compile(*recipes.falling_adams(EPOCHS * 930), ema_decay=0.999, steps_per_execution=10)
     return model
 
@@ -46,7 +46,7 @@ def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
 
 
 def score(model):
-    """Returns the scores of the card, computed anew."""
+    """Recomputes the scores of the card."""
     return score_generator(model.generate, DATA)
 
 

@@ -1,4 +1,4 @@
-"""Table 1 of the Pix2Pix paper on edges2shoes: L1 alone, the conditional GAN alone, and both, by one recipe.
+"""Table 1 of the Pix2Pix paper on edges2shoes: L1 alone, the conditional GAN alone, and both.
 
 Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.pix2pix_edges2shoes.ablation runs
 """

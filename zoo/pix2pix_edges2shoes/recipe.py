@@ -5,7 +5,7 @@ Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.pix2pix_edges2shoes.reci
 Expected:  shoes of the right outline, in plausible colours
 Time:      see card.json
 
-The networks are the paper's with 24 channels next to the image in the place of 64, and batches of 8.
+The networks are the paper's with 24 channels next to the image instead of 64, and batches of 8.
 """
 
 import sys
@@ -34,14 +34,14 @@ ABOUT = {
 
 
 def model(**options):
-    """Returns the compiled model; `options` go to `compile`, over the entry's."""
+    """Returns the compiled model; `options` override arguments of `compile`."""
     model = kerasgan.Pix2Pix(image_size=SIZE, width=24, sampling_statistics="moving", seed=SEED)
     model.compile(**({"ema_decay": 0.999, "steps_per_execution": 5} | options))
     return model
 
 
 def dataset(split="train", batch_size=8):
-    """Returns the pairs, (edges, photo): shuffled and jittered for training, in order of "val"."""
+    """Returns the pairs, (edges, photo): shuffled and jittered for "train", in order for "val"."""
     training = split == "train"
     return kerasgan.data.paired_folder(
         recipes.data_folder(DATA) / split,
@@ -55,7 +55,7 @@ def dataset(split="train", batch_size=8):
 
 
 def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None, **options):
-    """Trains, interruptible, and returns the model with its last weights."""
+    """Trains with checkpoints, and returns the model with its last weights."""
     keras.utils.set_random_seed(SEED)
     data = dataset() if data is None else data
     return recipes.train(directory, model(**options), data, epochs, steps_per_epoch)
@@ -74,7 +74,7 @@ def examples():
 
 
 def sample(model):
-    """Returns the call whose answer is recorded."""
+    """Returns the call with the recorded output."""
     return {"method": "translate", "arguments": {"images": np.asarray(examples()[0][:1]), "seed": 1}}
 
 

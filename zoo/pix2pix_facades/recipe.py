@@ -5,7 +5,7 @@ Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.pix2pix_facades.recipe r
 Expected:  facades with windows, doors and balconies where the labels have them
 Time:      see card.json
 
-The networks are the paper's with 24 channels next to the image in the place of 64, so that G takes 15 MB.
+The networks are the paper's with 24 channels next to the image instead of 64, so G has 15 MB.
 """
 
 import sys
@@ -36,7 +36,7 @@ ABOUT = {
 
 
 def model(**options):
-    """Returns the compiled model; `options` go to `compile`, over the entry's."""
+    """Returns the compiled model; `options` override arguments of `compile`."""
     model = kerasgan.Pix2Pix(image_size=SIZE, width=24, seed=SEED)
     model.compile(**({"ema_decay": 0.999, "steps_per_execution": 10} | options))
     return model
@@ -57,7 +57,7 @@ def dataset(split="train", batch_size=1):
 
 
 def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None, **options):
-    """Trains, interruptible, and returns the model with its last weights."""
+    """Trains with checkpoints, and returns the model with its last weights."""
     keras.utils.set_random_seed(SEED)
     data = dataset() if data is None else data
     return recipes.train(directory, model(**options), data, epochs, steps_per_epoch)
@@ -76,7 +76,7 @@ def examples():
 
 
 def sample(model):
-    """Returns the call whose answer is recorded."""
+    """Returns the call with the recorded output."""
     return {"method": "translate", "arguments": {"images": np.asarray(examples()[0][:1]), "seed": 1}}
 
 

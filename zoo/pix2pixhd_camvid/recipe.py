@@ -2,12 +2,12 @@
 
 Paper:     Wang et al. (2018), High-Resolution Image Synthesis and Semantic Manipulation with Conditional GANs
 Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.pix2pixhd_camvid.recipe runs
-Expected:  streets, cars and trees where the labels have them; no score is known yet
+Expected:  streets, cars and trees where the labels have them; not scored yet
 Time:      not trained yet
 
-G1 has 32 channels next to the image, three halvings and six blocks in the place of the paper's 64, four and nine, so
-that the generator takes 16 MB. Two discriminators judge in the place of three, as the authors have for images of half
-their full size. There are no maps of instances.
+G1 has 32 channels next to the image, three halvings and six blocks instead of the paper's 64, four and nine, so
+that the generator has 16 MB. There are two discriminators instead of three, as in the authors' code for images of half
+the full size. There are no instance maps.
 """
 
 import functools
@@ -41,7 +41,7 @@ ABOUT = {
 
 
 def model(image_size=SIZE, width=32, **options):
-    """Returns the compiled model; `options` go to `compile`. Only its training needs the features."""
+    """Returns the compiled model; `options` are arguments of `compile`. The features are needed only for training."""
     model = kerasgan.Pix2PixHD(
         image_size, num_classes=CLASSES, instances=False, width=width, blocks=6, downsamplings=3, scales=2, seed=SEED
     )
@@ -63,14 +63,14 @@ def dataset(split="train", batch_size=1, image_size=SIZE):
 
 
 def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None, network=None, **options):
-    """Trains the three phases, interruptible, and returns the model with its last weights.
+    """Trains the three phases with checkpoints, and returns the model with its last weights.
 
     Args:
-        directory: folder of the run; each phase has a folder of its own in it.
+        directory: folder of the run, with a sub-folder for each phase.
         data, steps_per_epoch: as in `recipes.train`.
-        epochs: dict of those of each phase.
+        epochs: dict, phase -> epochs.
         network: the model to train. Default: `model()`.
-        **options: of `compile`, over the entry's.
+        **options: arguments of `compile`, which override those of the entry.
     """
     keras.utils.set_random_seed(SEED)
     data = dataset() if data is None else data
@@ -84,7 +84,7 @@ def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None, network=Non
 
 @functools.cache
 def segmenter():
-    """Returns the network that reads photos: trained on the 250 training photos."""
+    """Returns a segmentation network trained on the 250 training photos."""
     labels, photos = next(dataset("train", 250).as_numpy_iterator())
     return kerasgan.metrics.train_segmenter(photos, labels, CLASSES, VOID, width=16, epochs=40, seed=SEED)
 
@@ -104,7 +104,7 @@ def examples():
 
 
 def sample(model):
-    """Returns the call whose answer is recorded."""
+    """Returns the call with the recorded output."""
     return {"method": "translate", "arguments": {"labels": np.asarray(examples()[0][:1])}}
 
 

@@ -2,10 +2,10 @@
 
 Paper:     Sauer, Chitta, Mueller, Geiger (2021), Projected GANs Converge Faster
 Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.projectedgan_birds.recipe runs
-Expected:  birds that a stranger would recognise
+Expected:  recognizable birds
 Time:      see card.json
 
-Model, training and judge are those of projectedgan_flowers. Every eighth image is held out for the scores.
+Model, training and extractor are those of projectedgan_flowers. Every eighth image is held out for the scores.
 """
 
 import sys
@@ -43,7 +43,7 @@ def images():
 
 
 def dataset():
-    """Returns the birds that are trained on."""
+    """Returns the training images."""
     birds = images()
     return kerasgan.data.from_arrays(birds[np.arange(len(birds)) % HELD_OUT > 0], flowers.BATCH_SIZE, seed=SEED)
 
@@ -56,7 +56,7 @@ def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
 
 
 def score(model):
-    """Returns the distances of generated birds from as many that were held out."""
+    """Returns the distances between generated birds and as many held-out birds."""
     birds = images()
     unseen, seen = birds[::HELD_OUT], birds[1::HELD_OUT]
     fake = model.generate(len(unseen), seed=1)

@@ -2,12 +2,12 @@
 
 Paper:     Sauer, Chitta, Mueller, Geiger (2021), Projected GANs Converge Faster
 Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.projectedgan_flowers.recipe runs
-Expected:  flowers that a stranger would recognise
+Expected:  recognizable flowers
 Time:      see card.json
 
-The generator has a quarter of the paper's channels, and images are resized to 128 pixels for their features, not to
-224. The discriminators, the projections and the rates are the paper's; the batch is half of the authors', and so is the
-number of images over which the average forgets half. The scores are by another network than that of the features.
+The generator has a quarter of the paper's channels, and images are resized to 128 instead of 224 pixels for their
+features. The discriminators, the projections and the rates are the paper's. The batch size and the half-life of the
+averaged generator in images are half of the authors'. The scores use another network than the features.
 """
 
 import sys
@@ -22,7 +22,7 @@ SEED = 0
 EPOCHS = 60
 BATCH_SIZE = 32
 PRECISION = "mixed_bfloat16"
-# The features are those of EfficientNet-Lite0.
+# The model is trained with EfficientNet-Lite0.
 EXTRACTOR = "efficientnet_lite1"
 ABOUT = {
     "description": "Projected GAN on flowers, 64 pixels. Scored by EfficientNet-Lite1, trained with Lite0.",
@@ -35,7 +35,7 @@ ABOUT = {
     "data": DATA,
     "headline": "frechet_distance",
 }
-NETWORKS = ["generator"]  # D is 21 MB, and its features are those of a package
+NETWORKS = ["generator"]  # D has 21 MB, and its feature network is in a package
 
 
 def model():

@@ -2,10 +2,10 @@
 
 Paper:     Zhang, Goodfellow, Metaxas, Odena (2019), Self-Attention Generative Adversarial Networks
 Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.sagan_flowers.recipe runs
-Expected:  flowers that a stranger would recognise
+Expected:  recognizable flowers
 Time:      see card.json
 
-The networks are the paper's with 32 channels next to the image, and the images are augmented: there are 6,552.
+The networks are the paper's with 32 channels next to the image. The 6,552 images are augmented.
 """
 
 import sys
@@ -58,7 +58,7 @@ def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
 
 
 def score(model):
-    """Returns the distances of generated flowers from the test images for whose classes they were drawn."""
+    """Returns the distances between generated flowers and the test images of the same classes."""
     images, labels = next(dataset("test", 2000).as_numpy_iterator())
     others = next(dataset("train", 2000).as_numpy_iterator())[0][: len(images)]
     fake = model.generate(len(labels), labels=labels, seed=1)
@@ -66,7 +66,7 @@ def score(model):
 
 
 def sample(model):
-    """Returns the call whose answer is recorded."""
+    """Returns the call with the recorded output."""
     return {"method": "generate", "arguments": {"num_images": 1, "labels": np.full(1, 50, "int32"), "seed": 1}}
 
 

@@ -1,13 +1,13 @@
-"""Semi-supervised GAN on MNIST: 60,000 digits, of which 100 have labels.
+"""Semi-supervised GAN on MNIST: 60,000 digits, 100 of them with labels.
 
 Paper:     Salimans, Goodfellow, Zaremba, Cheung, Radford, Chen (2016), Improved Techniques for Training GANs
 Command:   python -m kerasgan.zoo.semi_supervised_mnist.recipe runs
-Expected:  the paper's accuracy is 0.9907 +- 0.0007 over ten draws of labels. It has not been trained to the end yet:
+Expected:  the paper's accuracy is 0.9907 +- 0.0007 over ten draws of labels. No complete training yet:
            after 8 epochs the accuracy is 0.86 and the samples are varied, half-formed digits
 Time:      about an hour on two idle cores, by its first epochs; no weights come with the library
 
-The paper's networks, losses and rates; 60 epochs in the place of 300. In the first steps the samples become alike. They
-recover within about five epochs.
+The paper's networks, losses and rates; 60 epochs instead of 300. The samples collapse in the first steps and recover
+within about five epochs.
 """
 
 import sys
@@ -38,7 +38,7 @@ ABOUT = {
 
 
 def model(unlabelled_weight=1.0):
-    """Returns the compiled model; with `unlabelled_weight=0` D learns from the labels alone."""
+    """Returns the compiled model. With `unlabelled_weight=0`, D learns only from the labels."""
     model = kerasgan.SemiSupervisedGAN(unlabelled_weight=unlabelled_weight, seed=SEED)
     model.compile(steps_per_execution=20)
     return model
@@ -62,7 +62,7 @@ def dataset():
 
 
 def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None, **options):
-    """Trains, interruptible, and returns the model with its last weights."""
+    """Trains with checkpoints, and returns the model with its last weights."""
     keras.utils.set_random_seed(SEED)
     data = dataset() if data is None else data
     trained = model(**options)
@@ -71,7 +71,7 @@ def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None, **options):
 
 
 def score(model):
-    """Returns the scores of the card, computed anew."""
+    """Recomputes the scores of the card."""
     return classifiers.score(model, DATA)
 
 

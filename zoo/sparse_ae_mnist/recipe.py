@@ -1,12 +1,12 @@
-"""Sparse autoencoder of MNIST: few of 196 units answer to a digit, and each looks for strokes of its own.
+"""Sparse autoencoder of MNIST: a digit activates few of 196 units, and each unit detects a stroke.
 
 Paper:     Ng (2011), Sparse autoencoder, CS294A lecture notes
 Command:   python -m kerasgan.zoo.sparse_ae_mnist.recipe runs
 Expected:  reconstruction_error 0.057, at a mean_activation of 0.11
 Time:      see card.json
 
-The notes' penalty of rate 0.05 and weight 3 on the cross-entropy of pixels. The decay of weights, which the notes add
-to the loss, is Adam's here. The picture shows what each unit looks for: its weights, scaled to their largest.
+The penalty is that of the notes, with rate 0.05 and weight 3, added to the cross-entropy of pixels. The notes add
+weight decay to the loss; here it is that of Adam. The picture shows the weights of each unit, scaled by their maximum.
 """
 
 import sys
@@ -37,7 +37,7 @@ ABOUT = {
 
 
 def model():
-    """Returns the compiled model, untrained."""
+    """Returns the compiled untrained model."""
     model = kerasgan.Autoencoder(code=CODE, seed=SEED)
     optimizer = kerasgan.optimizers.Adam(1e-3, weight_decay=1.0)
     sparse = kerasgan.regularizers.Sparse(rate=0.05, weight=3.0)
@@ -51,7 +51,7 @@ def dataset():
 
 
 def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
-    """Trains, interruptible, and returns the model with its last weights."""
+    """Trains with checkpoints, and returns the model with its last weights."""
     keras.utils.set_random_seed(SEED)
     return recipes.train(directory, model(), dataset() if data is None else data, epochs, steps_per_epoch)
 
@@ -59,7 +59,7 @@ def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
 def score(model):
     """Returns the scores of the 10,000 test images.
 
-    - "reconstruction_error": the mean squared difference of pixels in [-1, 1]. Of the data itself: that of their mean.
+    - "reconstruction_error": the mean squared difference of pixels in [-1, 1]. The floor is that of the mean image.
     - "mean_activation": of the units, in (0, 1).
     """
     images = next(kerasgan.data.load(DATA, "test", batch_size=10_000, shuffle=False).as_numpy_iterator())
@@ -76,7 +76,7 @@ def pictures(model):
 
 
 def sample(model):
-    """Returns the call whose answer is recorded."""
+    """Returns the call with the recorded output."""
     images = next(kerasgan.data.load(DATA, "test", batch_size=4, shuffle=False).as_numpy_iterator())
     return {"method": "reconstruct", "arguments": {"images": images}}
 

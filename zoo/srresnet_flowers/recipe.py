@@ -56,7 +56,7 @@ def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
 
 
 def score(model):
-    """Returns the scores of three sets of photos, beside the paper's SRResNet (table 2)."""
+    """Returns the scores of three sets of photos, with those of the paper's SRResNet (table 2)."""
     published = {"set5_psnr": 32.05, "set5_ssim": 0.9019, "set14_psnr": 28.49, "set14_ssim": 0.8184}
     folders = [recipes.data_folder("superres") / name for name in SETS]
     return score_enlargements(model.upscale, folders, published)
@@ -69,7 +69,7 @@ def examples():
 
 
 def sample(model):
-    """Returns the call whose answer is recorded."""
+    """Returns the call with the recorded output."""
     return {"method": "upscale", "arguments": {"images": np.asarray(examples()[0][:1])}}
 
 

@@ -1,4 +1,4 @@
-"""Sentences of one's own, drawn by the entry: words of colour, both stages, and from one sentence to another.
+"""Images of the entry for custom captions: colours, both stages, and interpolation between two captions.
 
 Command:   python -m kerasgan.zoo.stackgan_flowers.captions captions.png
 Needs:     pip install 'kerasgan[text]', the encoder that made the entry's vectors
@@ -17,12 +17,12 @@ ENDS = ("yellow", "purple")
 
 
 def main(path):
-    """Draws a row for each colour, Stage-I and then Stage-II of the same four latents, and one of mixed sentences.
+    """Draws a row for each colour, with Stage-I and Stage-II of the same four latents, and a row of interpolated texts.
 
-    Also prints in how many images most of the centre has the colour that was asked for: see `recipe.colors_of`.
+    Also prints the share of images with the requested colour, see `recipe.colors_of`.
 
     Args:
-        path: the picture's file.
+        path: path of the picture.
     """
     model = kerasgan.zoo.load("stackgan_flowers")
     model.set_encoder(kerasgan.text.SentenceEncoder())
@@ -31,7 +31,7 @@ def main(path):
         small, large = model.generate(SENTENCE.format(color), num_images=64, seed=3)
         rows.append(np.concatenate([recipe.enlarge(small[:4]), large[:4]]))
         print(f"{color}: {np.mean(recipe.colors_of(large) == color):.0%} of 64 by pixels")
-    # The same latents all along: only the text changes.
+    # The latents are the same, only the text changes.
     first, last = model.stage2.embed([SENTENCE.format(color) for color in ENDS])
     between = [model.generate(((1 - t) * first + t * last)[None], seed=3)[1] for t in np.linspace(0, 1, 8)]
     rows.append(np.concatenate(between))

@@ -2,7 +2,7 @@
 
 Paper:     Zhang, Xu, Li, Zhang, Wang, Huang, Metaxas (2017), StackGAN: Text to Photo-realistic Image Synthesis
 Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.stackgan_flowers.recipe runs
-Expected:  flowers in the colours that the sentences name; color_right well above chance, 1/6
+Expected:  flowers in the colours of the captions; color_right well above chance, 1/6
 Time:      see card.json
 """
 
@@ -22,11 +22,15 @@ DATA = "flowers102"
 SEED = 0
 EPOCHS = {"stage1": 250, "stage2": 100}
 TEXT_DIM = 384  # of all-MiniLM-L6-v2
-# The weight of the authors' program, 2 on the mean over the dimensions: with 1 on the sum texts hardly matter.
+# The weight in the authors' code, 2 for the mean over the dimensions. With 1 for the sum, texts have little effect.
 OPTIONS = {"condition_dim": 64, "kl_weight": 2 / 64, "seed": SEED}
-NETWORKS = ["stage1_discriminator", "stage2_generator", "stage2_discriminator"]  # the second holds Stage-I's generator
+NETWORKS = [
+    "stage1_discriminator",
+    "stage2_generator",
+    "stage2_discriminator",
+]  # stage 2 includes G of stage 1
 COMPILE = {"augment": "diffaugment", "ema_decay": 0.999, "steps_per_execution": 5}
-# Hues in degrees, from and to; white is what has no saturation.
+# Ranges of hues in degrees. White has no saturation.
 HUES = {"red": (345, 12), "orange": (12, 42), "yellow": (42, 70), "purple": (255, 310), "pink": (310, 345)}
 WORDS = HUES.keys() | {"white"}
 ABOUT = {
@@ -50,7 +54,7 @@ def stage1():
 
 
 def stage2(stage1):
-    """Returns the compiled second stage over a trained first one."""
+    """Returns the compiled second stage for a trained first stage."""
     model = kerasgan.StackGANStage2(stage1, image_size=64, width=32, blocks=2, **OPTIONS)
     model.compile(**COMPILE)
     return model
@@ -63,7 +67,7 @@ def model():
 
 
 def dataset(image_size=64, split="train", batch_size=64):
-    """Returns flowers as images, the vectors of a sentence each, and labels: wrong texts are those of other classes."""
+    """Returns images of flowers, the vector of a caption, and labels, so that wrong texts are from other classes."""
     return kerasgan.data.captioned_folder(
         recipes.data_folder(DATA),
         image_size,
@@ -76,7 +80,7 @@ def dataset(image_size=64, split="train", batch_size=64):
 
 
 def train(directory, data=None, epochs=None, steps_per_epoch=None):
-    """Trains one stage after the other; `data` is a pair of datasets, for small and for large images."""
+    """Trains one stage after the other. `data` is a pair of datasets, with small and large images."""
     keras.utils.set_random_seed(SEED)
     epochs = EPOCHS | (epochs or {})
     small, large = (dataset(32), dataset(64)) if data is None else data
@@ -86,7 +90,7 @@ def train(directory, data=None, epochs=None, steps_per_epoch=None):
 
 
 def sentences():
-    """Returns all sentences, the vector (384,) of each, and the label of the class that it describes."""
+    """Returns all captions, their vectors (384,), and the labels of the classes that they describe."""
     rows = map(json.loads, (recipes.data_folder(DATA) / "metadata.jsonl").read_text().splitlines())
     label_of = {row["name"]: row["label"] for row in rows}
     groups = json.loads((recipes.data_folder(DATA) / "class_captions.json").read_text())
@@ -97,13 +101,13 @@ def sentences():
 
 
 def color_named(sentence):
-    """Returns the colour that a sentence names, or None if it names none or several."""
+    """Returns the colour named in a caption, or None if it names none or several."""
     words = WORDS & set(re.findall("[a-z]+", sentence.lower()))
     return words.pop() if len(words) == 1 else None
 
 
 def colors_of(images):
-    """Returns the colour that most of the centre of each image has, greens and darkness aside.
+    """Returns the most frequent colour in the centre of each image, without green and dark pixels.
 
     Args:
         images: float array (n, size, size, 3) in [-1, 1].
@@ -125,10 +129,10 @@ def colors_of(images):
 
 
 def score(model):
-    """Returns the share of images in the colour named, how far texts move images, and the distances of both stages.
+    """Returns the share of images in the named colour, the effect of texts on images, and the distances of both stages.
 
-    The colour is judged by pixels: see `colors_of`. What it finds in real images of the classes that the sentences
-    describe is beside it. The generated images that are compared with the test images have their texts.
+    The colour is judged by pixels, see `colors_of`. The floor is the same share of real images of the described
+    classes. Generated images are drawn from the captions of the test images with which they are compared.
     """
     images, texts, _ = next(dataset(split="test", batch_size=2000).as_numpy_iterator())
     others, _, labels = next(dataset(batch_size=6552).as_numpy_iterator())
@@ -158,17 +162,17 @@ def score(model):
 
 
 def enlarge(images):
-    """Repeats every pixel, as often as the second stage is larger."""
+    """Enlarges images to the size of the second stage by repeating pixels."""
     return np.repeat(np.repeat(images, 2, axis=1), 2, axis=2)
 
 
 def examples():
-    """Returns test images with their texts, for the picture: one row a text, Stage-I beside Stage-II."""
+    """Returns test images with their texts for the picture: one row per text, Stage-I beside Stage-II."""
     return next(dataset(split="test", batch_size=64).as_numpy_iterator())
 
 
 def sample(model):
-    """Returns the call whose answer is recorded."""
+    """Returns the call with the recorded output."""
     return {"method": "generate", "arguments": {"text": np.asarray(examples()[1][:1]), "seed": 1}}
 
 

@@ -2,13 +2,13 @@
 
 Paper:     Karras, Laine, Aittala et al. (2020), Analyzing and Improving the Image Quality of StyleGAN
 Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.stylegan2_celeba.recipe runs
-Expected:  faces that a stranger takes for small photographs of people at first glance
+Expected:  faces that look like small photographs at first glance
 Time:      see card.json
 
-The networks have a sixteenth of the paper's channels next to the image. gamma, the rate and the average are those of
-the rule of thumb in the authors' code. The model trains on the first 8,000 images. The discriminator sees real and
-generated images mirrored at random and augmented adaptively, because 8,000 images are few; the pipe's geometric part,
-which costs as much as the networks at this size, is left out.
+The networks have a sixteenth of the paper's channels next to the image. gamma, the rate and the half-life of the
+average follow the rule of thumb in the authors' code. The model is trained on the first 8,000 images. As these are few,
+real and generated images are randomly mirrored and adaptively augmented before the discriminator. The geometric part of
+the augmentation is left out, as it costs as much as the networks at this size.
 """
 
 import sys
@@ -74,7 +74,7 @@ def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
 
 
 def score(model):
-    """Returns the distances of generated faces from the 1,000 that the model was not trained on."""
+    """Returns the distances of generated faces from the 1,000 held-out ones."""
     images = next(dataset(9_000, shuffle=False, num_images=None).as_numpy_iterator())
     unseen = images[NUM_TRAIN:]
     fake = model.generate(len(unseen), seed=1)

@@ -2,10 +2,11 @@
 
 Paper:     Dosovitskiy, Springenberg, Brox (2015), Learning to Generate Chairs with Convolutional Neural Networks
 Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.two_stream_coil100.recipe runs
-Expected:  a mean squared error of the views that were left out below that of a copy of the view before each of them
+Expected:  a mean squared error on held-out views below that of copying the previous view
 Time:      see card.json
 
-It trains on every second of the 72 views, and is scored on the others. The networks are half as wide as the paper's.
+The model is trained on every second of the 72 views, and scored on the others. The networks have half the paper's
+width.
 """
 
 import sys
@@ -22,7 +23,7 @@ DATA = "coil100"
 SEED = 0
 EPOCHS = 300
 BATCH_SIZE = 64
-STEP = 10  # degrees between the views of the training; those left out lie half-way between
+STEP = 10  # degrees between training views; held-out views are half-way between
 ABOUT = {
     "description": "Draws 99 objects of COIL-100 from any side. For non-commercial research only, as the data are.",
     "paper": {
@@ -51,18 +52,18 @@ def views(start, transforms=False, **options):
 
 
 def dataset():
-    """Returns every second view, changed by transformations that the network is told."""
+    """Returns every second view, with random transformations that the network gets as inputs."""
     return views(0, transforms=True, batch_size=BATCH_SIZE)
 
 
 def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
-    """Trains, interruptible, and returns the model with its last weights."""
+    """Trains with checkpoints, and returns the model with its last weights."""
     keras.utils.set_random_seed(SEED)
     return recipes.train(directory, model(), dataset() if data is None else data, epochs, steps_per_epoch)
 
 
 def by_object_and_angle(data):
-    """Returns dict of (class, angle) -> image in [0, 1]."""
+    """Returns a dict of (class, angle) -> image in [0, 1]."""
     found = {}
     for (classes, vectors, _), (images, _) in data.as_numpy_iterator():
         angles = np.rint(np.rad2deg(np.arctan2(vectors[:, 0], vectors[:, 1]))).astype(int) % 360
@@ -71,7 +72,7 @@ def by_object_and_angle(data):
 
 
 def score(model):
-    """Returns the mean squared error of the views that were left out, of pixels in [0, 1]; its floor is a copy's."""
+    """Returns the mean squared error on held-out views, for pixels in [0, 1]. The floor is that of a copy."""
     trained, left_out = (by_object_and_angle(views(start, batch_size=64, shuffle=False)) for start in (0, STEP // 2))
     left_out = {place: image for place, image in left_out.items() if (place[0], place[1] - STEP // 2) in trained}
     classes, angles = (np.array(values) for values in zip(*left_out))
@@ -85,7 +86,7 @@ def score(model):
 
 
 def sample(model):
-    """Returns the call whose answer the entry keeps."""
+    """Returns the call with the recorded output."""
     arguments = {"classes": np.zeros(1, "int32"), "views": kerasgan.data.view_vectors(0)}
     return {"method": "generate", "arguments": arguments}
 

@@ -2,11 +2,11 @@
 
 Paper:     Wang et al. (2018), Video-to-Video Synthesis
 Command:   python -m kerasgan.zoo.vid2vid_glyphs.recipe runs
-Expected:  letters in the hues of their classes over a ground that stands still; no score is known yet
+Expected:  letters in the hues of their classes over a still background; not scored yet
 Time:      not trained yet
 
-The films are rendered (`kerasgan.data.moving_glyphs`), so that flow is exact, and nothing is downloaded. The networks
-have 32 channels next to the image, two halvings and six blocks in the place of the authors' 128, three and nine.
+The films are rendered by `kerasgan.data.moving_glyphs` with exact flow, and nothing is downloaded. The networks
+have 32 channels next to the image, two halvings and six blocks instead of the authors' 128, three and nine.
 """
 
 import sys
@@ -25,7 +25,7 @@ SEED = 0
 EPOCHS = 60
 SIZE, FRAMES, FILMS = 64, 24, 200
 CLASSES = 1 + len(moving_glyphs.LETTERS)
-SCORED, LONG = 20, 62  # films, and their frames: 60 are drawn
+SCORED, LONG = 20, 62  # films, and frames per film: 60 are drawn
 ABOUT = {
     "description": "Vid2Vid from label maps to films of moving letters, 64 pixels.",
     "paper": {
@@ -40,7 +40,7 @@ ABOUT = {
 
 
 def model(width=32, **options):
-    """Returns the compiled model; `options` go to `compile`. Films double every 15 epochs, from 6 frames on."""
+    """Returns the compiled model. `options` are arguments of `compile`. Films of 6 frames double every 15 epochs."""
     model = kerasgan.Vid2Vid(
         SIZE, num_classes=CLASSES, width=width, blocks=6, downsamplings=2, receptive_field=34, seed=SEED
     )
@@ -50,26 +50,26 @@ def model(width=32, **options):
 
 
 def dataset():
-    """Returns (labels, frames, flow), a film a batch."""
+    """Returns (labels, frames, flow), with one film per batch."""
     return kerasgan.data.load(DATA, image_size=SIZE, num_sequences=FILMS, frames=FRAMES, seed=SEED)
 
 
 def scored_films():
-    """Returns what `moving_glyphs.render` knows of the films, as dict of arrays (films, frames, ...)."""
+    """Returns the outputs of `moving_glyphs.render` for the films, a dict of arrays (films, frames, ...)."""
     films = [moving_glyphs.render(moving_glyphs.scene(i, "test", seed=SEED), LONG, SIZE) for i in range(SCORED)]
     films = {name: np.stack([film[name] for film in films]) for name in films[0]}
     return films | {"frames": (films["frames"] / 127.5 - 1).astype("float32")}
 
 
 def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None, network=None):
-    """Trains, interruptible, and returns the model with its last weights; see `recipes.train`."""
+    """Trains with checkpoints, and returns the model with its last weights; see `recipes.train`."""
     keras.utils.set_random_seed(SEED)
     network = model() if network is None else network
     return recipes.train(directory, network, dataset() if data is None else data, epochs, steps_per_epoch)
 
 
 def score(model):
-    """Returns the warping error of 60 drawn frames by exact flow, whose floor is that of the films, and their L1."""
+    """Returns the warping error of 60 drawn frames with exact flow (its floor is that of the films), and their L1."""
     films = scored_films()
     labels, frames = films["labels"].astype("int32"), films["frames"]
     drawn = model.translate_video(labels, frames[:, :2])
@@ -87,13 +87,13 @@ def score(model):
 
 
 def examples():
-    """Returns a film for the picture: label maps, frames as drawn, and the true ones."""
+    """Returns a film for the picture: label maps, drawn frames, and true frames."""
     film = moving_glyphs.render(moving_glyphs.scene(0, "test", seed=SEED), LONG, SIZE)
     return film["labels"][None].astype("int32"), (film["frames"][None] / 127.5 - 1).astype("float32")
 
 
 def sample(model):
-    """Returns the call whose answer is recorded."""
+    """Returns the call with the recorded output."""
     labels, frames = examples()
     return {"method": "translate_video", "arguments": {"labels": labels[:, :8], "first_frames": frames[:, :2]}}
 

@@ -30,7 +30,7 @@ ABOUT = {
 def model():
     """Returns the compiled model."""
     model = kerasgan.WGANGP(image_size=28, channels=1, width=40, seed=SEED)
-    # Five updates of the critic a step, on 32 images each.
+    # Five updates of the critic per step, with 32 images each.
     model.compile(ema_decay=0.999, steps_per_execution=5)
     return model
 
@@ -46,7 +46,7 @@ def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
 
 
 def score(model):
-    """Returns the scores of the card, computed anew."""
+    """Recomputes the scores of the card."""
     return score_generator(model.generate, DATA)
 
 
