@@ -145,7 +145,7 @@ def test_identity_loss_needs_domains_of_one_kind():
     model = TRANSLATORS["cyclegan"]()
     model.compile()
     assert model.identity_weight == 0.0
-    with pytest.raises(ValueError, match="`identity_weight` must be 0 where the channels differ. Received: 0.5"):
+    with pytest.raises(ValueError, match="`identity_weight` must be 0 if the channels differ. Received: 0.5"):
         model.compile(identity_weight=0.5)
     same = kerasgan.CycleGAN(16, 3, width=2, blocks=1, receptive_field=16)
     same.compile()

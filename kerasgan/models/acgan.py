@@ -67,8 +67,8 @@ def _accuracy(class_logits, labels):
 class ACGAN(FromLabels, GAN):
     """Auxiliary classifier GAN (Odena et al. 2017, https://arxiv.org/abs/1610.09585).
 
-    G(c, z) is told the class; D is not, and gives both the probability of the source, P(S|X), and of the class,
-    P(C|X). With the log-likelihoods of the right source and of the right class, each over real and generated images,
+    G(c, z) gets the class; D does not. D outputs the probability of the source, P(S|X), and of the class, P(C|X). With
+    the log-likelihoods of the right source and of the right class, each over real and generated images,
 
         L_S = E log P(S = real | X_real) + E log P(S = fake | X_fake)    (equation 2)
         L_C = E log P(C = c | X_real) + E log P(C = c | X_fake)          (equation 3)
@@ -78,26 +78,26 @@ class ACGAN(FromLabels, GAN):
     (batch,).
 
     Without arguments the networks are those of the paper's CIFAR-10 model (appendix A). `compile()` trains with
-    Adam(2e-4, beta_1=0.5), the paper's, and the `"non_saturating"` form of L_S for G.
+    Adam(2e-4, beta_1=0.5), as in the paper, and the `"non_saturating"` form of L_S for G.
 
     Pretrained: `kerasgan.zoo.load("acgan_fashion_mnist")`. Its recipe trains it:
 
         python -m kerasgan.zoo.acgan_fashion_mnist.recipe runs
 
     Args:
-        image_size: int or (height, width). Sides of 4 to 7 times a power of two, one for both. Defaults to 32.
+        image_size: int or (height, width). Sides of 4 to 7 times a power of two, the same for both. Defaults to 32.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
         num_classes: int. Defaults to 10.
         latent_dim: int. Length of z. Defaults to 100.
         width: int. Channels of G's layer next to the image, doubled at each halving of the size; D starts with a
             sixth of it. Defaults to 96.
-        class_weight: float. Weight of L_C beside L_S, for both players. Defaults to 1.
+        class_weight: float. Weight of L_C relative to L_S, for both networks. Defaults to 1.
         prior: `"normal"` or `"uniform"` on [-1, 1). Defaults to `"normal"`.
         generator: `keras.Model`, [latents, labels] -> images in [-1, 1]. Defaults to the paper's.
         discriminator: `keras.Model`, images -> [logits, class logits]. Defaults to the paper's.
         seed: int. Seed of the noise.
 
-    Logs `class_accuracy_real` and `class_accuracy_fake` besides: how often D names the right class.
+    Also logs `class_accuracy_real` and `class_accuracy_fake`, the accuracies of D's class predictions.
 
     Example:
 
@@ -123,7 +123,7 @@ class ACGAN(FromLabels, GAN):
         **kwargs,
     ):
         if whole(num_classes) is None:
-            raise ValueError(f"`num_classes` must be an int: ACGAN knows one set of labels. Received: {num_classes!r}")
+            raise ValueError(f"`num_classes` must be an int, as ACGAN has one set of labels. Received: {num_classes!r}")
         sizes = name_conditions(num_classes)
         super().__init__(
             image_size=image_size,
@@ -138,7 +138,7 @@ class ACGAN(FromLabels, GAN):
         self.set_conditions(*sizes)
 
     def judge(self, images, condition, training=True):
-        """D's logits and class logits for `images`, augmented as compiled; D is not told the class."""
+        """D's logits and class logits for `images`, with the compiled augmentation. D does not get the class."""
         outputs = super().judge(images, (), training)
         outputs = outputs if isinstance(outputs, dict) else {"logits": outputs}
         logits, classes = outputs["logits"]

@@ -49,28 +49,29 @@ class ADDA(AdaptsDomains, ResumableModel):
         model.compile()
         model.fit(dataset, epochs=...)
 
-    In the first, an encoder and a classifier learn the labels of the source (equation 8); the target's encoder
-    follows, a copy. In the second these two are fixed. A discriminator learns to tell features of the source from
-    features of the target, and the target's encoder learns to make features that pass for the source's: each minimises
-    a cross-entropy, the encoder's with inverted labels (equation 9). The classifier then serves the target's encoder.
+    In the first phase, an encoder and a classifier learn the labels of the source (equation 8). The target encoder is a
+    copy of this encoder. In the second phase, source encoder and classifier are fixed. A discriminator learns to tell
+    source features from target features, and the target encoder learns to make features like those of the source. Both
+    minimise a cross-entropy, the encoder with inverted labels (equation 9). Predictions use the target encoder and the
+    classifier.
 
-    `fit` takes `((source_images, source_labels), target_images)`, as many of each. `predict(images)` gives class
-    probabilities; `evaluate((images, labels))` gives the accuracy on labelled target images.
+    `fit` takes `((source_images, source_labels), target_images)`, all with the same number of rows. `predict(images)`
+    returns class probabilities. `evaluate((images, labels))` returns the accuracy on labelled target images.
 
-    Networks and rates are those of the authors' program for digits: `compile()` trains with Adam(2e-4, beta_1=0.5),
+    Networks and rates are those of the authors' code for digits: `compile()` trains with Adam(2e-4, beta_1=0.5),
     `compile(phase="source")` with Adam(1e-3).
 
     Args:
         image_size: int or (height, width). Size of the images of both domains. Defaults to 28.
         channels: int. Of both domains. Defaults to 1.
         num_classes: int. Defaults to 10.
-        encoder: `keras.Model`, images -> features (batch, n), for the source; the target's starts as its copy. A given
-            one counts as trained. Defaults to the authors' LeNet.
+        encoder: `keras.Model`, images -> features (batch, n), for the source. The target encoder starts as its copy. An
+            encoder passed here is assumed to be trained. Defaults to the authors' LeNet.
         classifier: `keras.Model`, features -> (batch, num_classes) logits. Defaults to LeNet's last layer.
         discriminator: `keras.Model`, features -> (batch, 2) logits of source and target. Defaults to two layers of 500.
         seed: int. Seed of random layers.
 
-    Logs `loss`, which the encoder in training minimises. The first phase also logs `source_accuracy`, the second
+    Logs `loss`, the loss of the trained encoder. The first phase also logs `source_accuracy`, the second
     `d_loss` and `domain_accuracy`. `evaluate` logs `target_accuracy`.
 
     Example:
@@ -110,7 +111,7 @@ class ADDA(AdaptsDomains, ResumableModel):
         steps_per_execution=1,
         jit_compile="auto",
     ):
-        """Chooses the phase and its training. Without arguments it is the adaptation of the authors' program.
+        """Configures a phase of the training. The defaults are those of the adaptation in the authors' code.
 
         Args:
             optimizer: `keras.optimizers.Optimizer`, a name or a config, for the encoder that the phase trains, and in
@@ -135,7 +136,7 @@ class ADDA(AdaptsDomains, ResumableModel):
 
     @property
     def encoder_variables(self):
-        """What `optimizer` trains in this phase."""
+        """Returns the variables that `optimizer` trains in this phase."""
         if self.phase == "source":
             return self.source_encoder.trainable_variables + self.classifier.trainable_variables
         return self.target_encoder.trainable_variables
@@ -148,7 +149,7 @@ class ADDA(AdaptsDomains, ResumableModel):
         return self.track(**logs)
 
     def source_step(self, source, labels):
-        """Equation 8: the source's encoder and the classifier learn the labels. The target's encoder follows."""
+        """Equation 8: trains the source encoder and the classifier. The target encoder is copied."""
         with tf.GradientTape() as tape:
             logits = self.classifier(self.source_encoder(source, training=True), training=True)
             loss, accuracy = class_loss(labels, logits)
@@ -158,7 +159,7 @@ class ADDA(AdaptsDomains, ResumableModel):
         return {"loss": loss, "source_accuracy": accuracy}
 
     def adaptation_step(self, source, target):
-        """Equation 9: one step of the discriminator, then one of the target's encoder, on the same images."""
+        """Equation 9: one step of the discriminator, then one of the target encoder, on the same images."""
         rows = tf.shape(source)[0]
         from_source, from_target = tf.zeros((rows,), tf.int32), tf.ones((rows,), tf.int32)
         source_features = self.source_encoder(source, training=False)
@@ -176,14 +177,14 @@ class ADDA(AdaptsDomains, ResumableModel):
         return {"loss": loss, "d_loss": d_loss, "domain_accuracy": told}
 
     def target_logits(self, images, training=False):
-        """Class logits of target images: the target's encoder, then the source's classifier."""
+        """Returns class logits of target images, by the target encoder and the classifier."""
         return self.classifier(self.target_encoder(images, training=training), training=training)
 
     def check_batch(self, batch, check_range=True):
         super().check_batch(batch, check_range)
         if self.phase == "adaptation" and self._starts_untrained and not int(self.step):
             raise ValueError(
-                "The source's encoder has not been trained, so there is nothing to adapt. Remedy: "
+                "The source encoder has not been trained. Remedy: "
                 "`model.compile(phase='source')` and `model.fit(...)` first, or give a trained `encoder` and "
                 "`classifier`."
             )

@@ -17,26 +17,25 @@ LOSSES = ("squared_error", "cross_entropy", "absolute_error")
 class Autoencoder(ThroughACode, ResumableModel):
     """Autoencoder, denoising (Vincent et al. 2008, https://arxiv.org/abs/1206.5538 reviews them), sparse or embedding.
 
-    An encoder f maps an image x to a code, a decoder g maps the code back, and both minimise the reconstruction error
-    E L(x, g(f(x~))), where x~ is the image that `corruption` spoiled in training, plus the terms of `regularizer`.
-    Errors are sums over the pixels of an image and means over images. `fit` takes images; labels beside them are
-    dropped.
+    An encoder f maps an image x to a code, and a decoder g maps the code back. Both minimise the reconstruction error
+    E L(x, g(f(x~))) plus the terms of `regularizer`, where x~ is the image after `corruption`, which is applied only in
+    training. Errors are sums over the pixels of an image and means over images. `fit` takes images and drops labels.
 
-    Without arguments it is the denoising autoencoder of the authors' tutorial without its noise: 500 sigmoid units,
-    trained by `compile()` with SGD(0.1) on the cross-entropy of pixels, of which (x + 1) / 2 is the probability. A
-    linear autoencoder (`networks="linear"`, squared error) finds the subspace of principal component analysis.
+    The default is the denoising autoencoder of the authors' tutorial without its noise: 500 sigmoid units, trained by
+    `compile()` with SGD(0.1) on the cross-entropy of pixels, with (x + 1) / 2 as probabilities. A linear autoencoder
+    (`networks="linear"`, squared error) finds the subspace of principal component analysis.
 
     Args:
         image_size: int or (height, width). Size of the images. Defaults to 28.
         channels: int. Defaults to 1.
         code: int. Length of the code. Defaults to 500.
-        networks: `"dense"`, one sigmoid layer each way; `"linear"`, the same without sigmoids; `"conv"`, strided
-            convolutions; or `"pooling"`, max pooling and unpooling, whose code is a dict that holds the places of the
-            maxima beside `"code"`. Defaults to `"dense"`.
+        networks: `"dense"`, one sigmoid layer each for encoder and decoder; `"linear"`, the same without sigmoids;
+            `"conv"`, strided convolutions; or `"pooling"`, max pooling and unpooling, where the code is a dict of
+            `"code"` and the places of the maxima. Defaults to `"dense"`.
         tied: bool. Whether the dense decoder's kernel is the encoder's transposed. Defaults to False.
         width: int. Channels next to the image, of `"conv"` and `"pooling"`. Defaults to 32.
-        encoder: `keras.Model`, images -> codes. Defaults to that of `networks`. A network whose layers are frozen makes
-            this the learned inverse of its features.
+        encoder: `keras.Model`, images -> codes. Defaults to that of `networks`. With a frozen encoder, the decoder
+            learns to invert its features.
         decoder: `keras.Model`, codes -> images. Defaults to that of `networks`.
         seed: int. Seed of the corruptions.
 
@@ -103,7 +102,7 @@ class Autoencoder(ThroughACode, ResumableModel):
             run_eagerly, steps_per_execution, jit_compile: as in `keras.Model.compile`.
 
         Raises:
-            ValueError: if an argument is out of its range.
+            ValueError: if an argument is out of range.
         """
         dense = self.networks == "dense"
         loss = loss or ("cross_entropy" if dense else "squared_error")
@@ -118,7 +117,7 @@ class Autoencoder(ThroughACode, ResumableModel):
         self.optimizer = self._optimizer(optimizer or default, self.trainable_variables)
 
     def train_step(self, data):
-        """One descent of the reconstruction error and the regularisers."""
+        """One gradient step on the reconstruction error and the regularizers."""
         images = self.unpack(data)
         spoiled = self.spoil(images)
         with tf.GradientTape() as tape:
@@ -137,13 +136,13 @@ class Autoencoder(ThroughACode, ResumableModel):
         return {"loss": sum(terms, start=error), "reconstruction": error}
 
     def spoil(self, images):
-        """Returns `images` as the encoder sees them in training."""
+        """Returns `images` with the corruptions of training."""
         for layer in self.corruption:
             images = layer(images, training=True)
         return images
 
     def decoded(self, code):
-        """Images of codes, by the averaged networks if there are any."""
+        """Returns the images of codes, by the averaged networks if there are any."""
         return self._decoded(code, self.sampler("encoder"), self.sampler("decoder"))
 
     def _decoded(self, code, encoder, decoder, training=False):
@@ -153,7 +152,7 @@ class Autoencoder(ThroughACode, ResumableModel):
         return decoder(code, training=training)
 
     def test_step(self, data):
-        """The same errors of images that are not spoiled, without training, and the compiled metrics."""
+        """Computes the same errors without corruption and training, and the compiled metrics."""
         images = self.unpack(data)
         encoder, decoder = self.sampler("encoder"), self.sampler("decoder")
         logs = self.losses_of(images, images, encoder, decoder, training=False)
@@ -167,7 +166,7 @@ class Autoencoder(ThroughACode, ResumableModel):
 
 
 def reconstruction_error(loss, images, output):
-    """The error that `compile(loss=...)` names: summed over the pixels of an image, the mean over images."""
+    """Returns the error `compile(loss=...)`, summed over the pixels of an image, averaged over images."""
     if callable(loss):
         return loss(images, output)
     if loss == "cross_entropy":

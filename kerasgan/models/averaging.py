@@ -12,20 +12,20 @@ from kerasgan.models.saving import policy
 
 
 class AveragesAndFreezes:
-    """Gives a model averages of its `sampling_networks`, and `freeze`."""
+    """Mixin for moving averages of the `sampling_networks`, and `freeze`."""
 
     def freeze(self, network, layers=None):
-        """Holds the first layers of a network fixed in training. Call `compile` afterwards.
+        """Freezes the first layers of a network. Call `compile` afterwards.
 
         Freezing the first layers of the discriminator is FreezeD (Mo et al. 2020, https://arxiv.org/abs/2002.10964),
-        which fine-tunes a trained model on few images. What is frozen is saved with the model and belongs to the
-        identity of a training that `kerasgan.callbacks.Checkpoint` continues. It is Keras's `trainable`: setting that
-        of a layer yourself does the same.
+        which fine-tunes a trained model on few images. Frozen layers are saved with the model, and
+        `kerasgan.callbacks.Checkpoint` continues a training only with the same ones. The method sets Keras's
+        `trainable`, which you can also set yourself.
 
         Args:
             network: str, the name of the attribute, such as `"discriminator"`.
-            layers: int, how many of the layers that have weights, counted from the network's input; a normalization is
-                one. A frozen batch normalization uses its moving statistics in training. Defaults to all layers.
+            layers: int, the number of layers with weights (including normalizations), counted from the input. A frozen
+                batch normalization uses its moving statistics in training. Defaults to all layers.
 
         Raises:
             ValueError: if there is no such network, or it has fewer layers with weights.
@@ -44,12 +44,12 @@ class AveragesAndFreezes:
             layer.trainable = False
 
     def unfreeze(self, network):
-        """Lets all layers of a network train again, which takes a new `compile`.
+        """Makes all layers of a network trainable again. Call `compile` afterwards.
 
         Args:
             network: str, the name of the attribute, such as `"discriminator"`.
         """
-        # One by one: TensorFlow drops `network.trainable = True` where the network as a whole was not frozen.
+        # Layer by layer, as TensorFlow ignores `network.trainable = True` if the network as a whole was not frozen.
         for layer in self._network(network)._flatten_layers():
             layer.trainable = True
 
@@ -79,57 +79,56 @@ class AveragesAndFreezes:
         super()._assert_compile_called(method_name)
         if method_name in ("fit", "train_on_batch") and self._trained_variables() != self._compiled_for:
             raise ValueError(
-                "Which layers are trainable has changed since `compile()`. Call `compile()` again, so that the "
-                "optimizers hold what is to be trained."
+                "The trainable layers have changed since `compile()`. Call `compile()` again to update the optimizers."
             )
 
     def get_compile_config(self):
         if self.compiled and self._trained_variables() != self._compiled_for:
             warnings.warn(
-                "Which layers are trainable has changed since `compile()`: the model is saved without its `compile()`.",
+                "The trainable layers have changed since `compile()`, so the model is saved without its `compile()`.",
                 stacklevel=2,
             )
             return {}
         return super().get_compile_config()
 
     def _keep_average(self, decay):
-        """Makes the averages that are missing, of the networks as they are; `decay=0` removes those there are."""
+        """Creates missing averages from the current networks. `decay=0` removes existing averages."""
         for name in self.sampling_networks:
             average = getattr(self, f"ema_{name}", None)
             if decay and average is None:
                 average = self._average_of(getattr(self, name))
-            # Behind all other parts, whichever were made first: `get_weights` and files go by the order.
+            # After all other parts, as `get_weights` and files depend on the order.
             self._replace(f"ema_{name}", average if decay else None)
         self.ema_decay = decay if callable(decay) else float(decay)
 
     def _replace(self, attribute, value):
-        """Sets an attribute that may hold layers. Keras would go on counting the former ones as parts of the model."""
+        """Sets an attribute that may hold layers. Otherwise Keras would keep the old ones as parts of the model."""
         for former in keras.tree.flatten(getattr(self, attribute, None)):
             self._tracker.untrack(former)
         setattr(self, attribute, value)
 
     @staticmethod
     def _average_of(network):
-        with policy(network.dtype_policy):  # of a clone's layers Keras keeps it, of the whole it does not
+        with policy(network.dtype_policy):  # Keras clones the policies of layers, but not that of the model
             average = keras.models.clone_model(network)
         if not average.built:
             average.build(network.input_shape)
         average.set_weights(network.get_weights())
         average.trainable = False
-        # Inside layers that were frozen when they were cloned, Keras 3.15 leaves weights trainable.
+        # In clones of frozen layers, Keras 3.15 leaves the weights trainable.
         for weight in average.weights:
             weight.trainable = False
         return average
 
     def sampler(self, name="generator"):
-        """Returns the network to sample from: the averaged copy where `compile` asked for one, else `name` itself."""
+        """Returns the network to sample from: the averaged copy if there is one, else the network `name`."""
         average = getattr(self, f"ema_{name}", None)
         return average if average is not None else getattr(self, name)
 
     def update_ema(self):
-        """Counts the step and moves the averaged networks: average <- decay average + (1 - decay) weight.
+        """Increments the step and updates the averaged networks: average <- decay average + (1 - decay) weight.
 
-        Whole numbers, such as the count of `keras.layers.Normalization`, are copied.
+        Integers, such as the count of `keras.layers.Normalization`, are copied.
         """
         self.step.assign_add(1)
         if not self.ema_decay:
@@ -141,10 +140,10 @@ class AveragesAndFreezes:
                 average.assign(weight + decay * (average - weight) if is_float else weight)
 
     def ema_decay_now(self):
-        """Returns the decay: what a `HalfLife` says; else `ema_decay`, but at step t at most (1 + t) / (10 + t).
+        """Returns the decay of a `HalfLife`, or `ema_decay`, but at step t at most (1 + t) / (10 + t).
 
-        So the random first weights do not linger. An average that is begun later begins from trained weights and needs
-        no such ramp; re-compiling restarts none.
+        The ramp removes the influence of the random initial weights. An average that starts later starts from trained
+        weights and has no ramp. Compiling again does not restart it.
         """
         step = tf.cast(self.step, tf.float32)
         if callable(self.ema_decay):
@@ -152,15 +151,15 @@ class AveragesAndFreezes:
         return tf.minimum(self.ema_decay, (1.0 + step) / (10.0 + step))
 
     def load_weights(self, filepath, skip_mismatch=False, **kwargs):
-        """Loads what `save_weights` wrote, `step`, random states and a compiled model's optimizers included.
+        """Loads a file of `save_weights`, including `step`, random states, and the optimizers of a compiled model.
 
-        Averages that the file lacks begin from the loaded weights.
+        Averages that are not in the file start from the loaded weights.
 
         Args:
             filepath, skip_mismatch: as in `keras.Model.load_weights`.
 
         Raises:
-            ValueError: if the file holds averages and this model none: they would be lost.
+            ValueError: if the file has averages but the model does not, as they would be lost.
         """
         held = _attributes_in(filepath)
         averages = {name: getattr(self, f"ema_{name}", None) for name in self.sampling_networks}
@@ -169,8 +168,8 @@ class AveragesAndFreezes:
             lost = [f"ema_{name}" for name, average in averages.items() if average is None and f"ema_{name}" in held]
             if lost and not skip_mismatch:
                 raise ValueError(
-                    f"{str(filepath)!r} holds {lost}, for which this model has no place: they would be lost. Compile "
-                    "with the `ema_decay` of the run that wrote the file; `compile(ema_decay=0)`, later, drops them."
+                    f"{str(filepath)!r} holds {lost}, which this model does not have, so they would be lost. Compile "
+                    "with the `ema_decay` of the run that wrote the file. `compile(ema_decay=0)` can drop them later."
                 )
             begun = {n: a for n, a in averages.items() if a is not None and f"ema_{n}" not in held}
         for name in begun:
@@ -185,7 +184,7 @@ class AveragesAndFreezes:
 
 
 def _layers_with_weights(network):
-    """Yields the layers that have weights from the input on, those of nested models one by one."""
+    """Yields the layers with weights, starting at the input, including those of nested models."""
     for layer in network.layers:
         if isinstance(layer, keras.Model):
             yield from _layers_with_weights(layer)
@@ -194,20 +193,20 @@ def _layers_with_weights(network):
 
 
 def frozen_layers(network):
-    """Returns the numbers of the layers that are not trainable, in the order of all that the network is made of."""
+    """Returns the indices of frozen layers, in the order of all layers of the network."""
     return [i for i, layer in enumerate(network._flatten_layers()) if not layer.trainable]
 
 
 def settle_trainable(network):
-    """Holds the weights of layers that are not trainable: of layers made so, Keras 3.15 leaves them trainable."""
+    """Freezes the weights of frozen layers, as Keras 3.15 leaves them trainable in layers that are created frozen."""
     for layer in network._flatten_layers():
         if not layer.trainable:
-            for weight in layer.weights:  # those of its parts too
+            for weight in layer.weights:  # including those of sublayers
                 weight.trainable = False
 
 
 def _attributes_in(filepath):
-    """Returns the names of the attributes that a weights file has weights of; None where that cannot be told."""
+    """Returns the names of the attributes with weights in a file, or None if they are unknown."""
     import h5py
 
     name = str(filepath)

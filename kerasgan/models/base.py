@@ -25,16 +25,16 @@ _COMPILE_ARGUMENTS += ("d_steps", "accumulate", "ema_decay", "metrics")
 class AdversarialModel(ResumableModel):
     """Base of the adversarial models: two optimizers, latents, losses, penalties, augmentation, sampling.
 
-    A paper adds its networks, its `defaults()` and its `train_step`, which is written in four verbs:
+    A paper adds its networks, its `defaults()` and its `train_step`, which uses four methods:
 
     - `self.latents(batch_size)` draws z;
     - `self.descend(tape, loss, variables, optimizer)` makes one step of one optimizer;
     - `self.track(**values)` logs means and returns them;
-    - `self.update_ema()` moves the averaged networks, and `self.step`, on by one.
+    - `self.update_ema()` updates the averaged networks and increments `self.step`.
 
-    Class attributes a paper may set:
+    Class attributes that a paper may set:
 
-    - `loss_names`: the entries of the logs besides `d_real` and `d_fake`.
+    - `loss_names`: the entries of the logs in addition to `d_real` and `d_fake`.
     - `sampling_networks`, `fixed_networks`: as in `ResumableModel`.
     - `g_networks`, `d_networks`: names of the networks that `g_optimizer` and `d_optimizer` train.
 
@@ -63,7 +63,7 @@ class AdversarialModel(ResumableModel):
     # Compiling -------------------------------------------------------------------------------------------------------
 
     def defaults(self):
-        """Returns the paper's training as keyword arguments of `compile`; optimizers are made anew at each call."""
+        """Returns the paper's training as keyword arguments of `compile`. Each call creates new optimizers."""
         return {
             "g_optimizer": Adam(2e-4, beta_1=0.5),
             "d_optimizer": Adam(2e-4, beta_1=0.5),
@@ -85,30 +85,29 @@ class AdversarialModel(ResumableModel):
         jit_compile="auto",
         **kwargs,
     ):
-        """Configures training. Without arguments it is the paper's: see the class.
+        """Configures training. The defaults are the paper's, see the class.
 
-        Compiling again changes the training, never the model: weights, the average and `step` stay.
+        Compiling again changes the training but not the model: weights, averages and `step` are kept.
 
         Args:
             g_optimizer, d_optimizer: `keras.optimizers.Optimizer`, a name or a config, for the generators' and the
                 discriminators' variables. Under `mixed_float16` both are wrapped for loss scaling.
             loss: see `kerasgan.losses.get`.
-            penalty: see `kerasgan.penalties.get`. `[]` for none where the paper has one.
-            augment: see `kerasgan.augment.get`: applied to whatever the discriminator sees, real and fake.
-            d_steps: int. Discriminator updates per step, each on a batch of its own, so that every update sees new
-                data: `fit` joins so many batches of the dataset for a step. Or a
-                `kerasgan.schedules.LossThreshold`, which trains each player until its loss is low enough.
-            accumulate: int. Batches of the dataset whose gradients each update averages: `fit` joins so many for an
-                update. Memory holds the activations of one. For models without batch statistics the update equals that
-                by one large batch. Defaults to 1.
+            penalty: see `kerasgan.penalties.get`. `[]` disables the paper's penalty.
+            augment: see `kerasgan.augment.get`. It is applied to all inputs of the discriminator, real and fake.
+            d_steps: int. Discriminator updates per step, each on its own batch: `fit` joins this number of batches for
+                a step. Or a `kerasgan.schedules.LossThreshold`, which trains each network until its loss is low enough.
+            accumulate: int. Number of batches whose gradients each update averages. `fit` joins them. The memory is
+                that of the activations of one batch. For models without batch statistics, the update equals the update
+                for one large batch. Defaults to 1.
             ema_decay: float in [0, 1), or a `kerasgan.schedules.HalfLife`. Per-step decay of the averaged copy of the
-                sampling networks, batch statistics included, which `generate` then uses. Defaults to that of the
-                average there is, which compiling keeps, or to the paper's. 0 for none: it drops the average there is.
+                sampling networks, including batch statistics, which `generate` then uses. Defaults to that of the
+                existing average, which compiling keeps, or to the paper's. 0 disables and drops the average.
             metrics: list of `keras.metrics.Metric`s over (real images, generated images), for `evaluate`.
             run_eagerly, steps_per_execution, jit_compile: as in `keras.Model.compile`.
 
         Raises:
-            ValueError: if an argument is out of its range.
+            ValueError: if an argument is out of range.
         """
         given = {name: value for name, value in locals().items() if name in _COMPILE_ARGUMENTS and value is not None}
         self._refuse_unknown_to_compile(kwargs)
@@ -121,7 +120,7 @@ class AdversarialModel(ResumableModel):
             raise ValueError(f"`d_steps` must be an int of at least 1, or a `LossThreshold`. Received: {d_steps!r}")
         if scheduled and not hasattr(self, "generator_step"):
             raise ValueError(
-                f"`d_steps` must be an int for {type(self).__name__}, which has no step of G apart from that of D. "
+                f"`d_steps` must be an int for {type(self).__name__}, which has no separate step of G. "
                 f"Received: {type(d_steps).__name__}"
             )
         accumulate = self._checked_accumulation(options["accumulate"], scheduled)
@@ -139,7 +138,7 @@ class AdversarialModel(ResumableModel):
             steps_per_execution=steps_per_execution,
             jit_compile=jit_compile,
         )
-        # Behind the average, which a loaded model has before it is compiled: so weights have one order.
+        # After the average, which a loaded model has before it is compiled, so that weights have a fixed order.
         self._replace("augment", augment)
         for layer in self.augment:
             if not layer.built:
@@ -173,7 +172,7 @@ class AdversarialModel(ResumableModel):
         return int(accumulate)
 
     def _check_tools(self):
-        """Raises for a penalty or an augmentation that does not suit a game like this one."""
+        """Raises an error if a penalty or an augmentation does not suit this model."""
         latent, single = (penalties.PathLength, penalties.LatentConsistency), (penalties.LeCam,)
         single += (penalties.HistoricalAveraging,)
         for tool in (*self.penalty, *self.augment):
@@ -184,28 +183,28 @@ class AdversarialModel(ResumableModel):
                 raise ValueError(f"{name} needs a model of one discriminator. Received: {type(self)}")
 
     def _refuse_unknown_to_compile(self, given):
-        """Raises for what reached the last `compile` and no class names."""
+        """Raises an error for arguments of `compile` that no class accepts."""
         classes = type(self).__mro__[: type(self).__mro__.index(AdversarialModel) + 1]
         makers = [vars(cls)["compile"] for cls in classes if "compile" in vars(cls)]
         known = {name for make in makers for name in inspect.signature(make).parameters} - {"self", "kwargs"}
         arguments.refuse_unknown(given, known, f"`compile` of {type(self).__name__}")
 
     def _judged_shape(self):
-        """The shape of what D sees, batch included."""
+        """The shape of the inputs of D, including the batch."""
         shape = input_shapes(getattr(self, self.d_networks[0]))[0]
         return shape or (None, *as_size(self.image_size), self.channels)
 
     def _channels_of(self, network):
-        """The channels of the images that a network makes or judges; None for any."""
+        """The channels of the images of a network, or None for any."""
         return getattr(self, "channels", None)
 
     def _image_shape(self, network):
-        """(height, width, channels) of what a network makes or judges; None for any."""
+        """(height, width, channels) of the images of a network, or None for any."""
         size = getattr(self, "image_size", None)
         return (*((None, None) if size is None else as_size(size)), self._channels_of(network))
 
     def _check_networks(self):
-        """Raises where a network does not fit the images, or a discriminator ends in what no loss here expects."""
+        """Raises an error if a network does not fit the images, or a discriminator does not output logits."""
         for name in self.g_networks:
             made = getattr(getattr(self, name), "output_shape", None)
             check_image_shape(name, "make", made, self._image_shape(name))
@@ -215,12 +214,12 @@ class AdversarialModel(ResumableModel):
             activation = bounded_activation(network)
             if activation:
                 raise ValueError(
-                    f"`{name}` must end in logits, which no function bounds: losses here apply a sigmoid themselves. "
+                    f"`{name}` must output unbounded logits, as the losses apply a sigmoid themselves. "
                     f"Received: a network that ends in {activation!r}. Remedy: `activation=None` in its last layer"
                 )
 
     def weigh(self, **weights):
-        """Keeps the weights of a paper's terms, arguments of its `compile`, as attributes of their names.
+        """Stores the weights of loss terms, which are arguments of `compile`, as attributes.
 
         Raises:
             ValueError: if one is below 0.
@@ -232,12 +231,12 @@ class AdversarialModel(ResumableModel):
 
     @property
     def g_variables(self):
-        """The trainable variables of the generating networks."""
+        """The trainable variables of the generators."""
         return [v for name in self.g_networks for v in getattr(self, name).trainable_variables]
 
     @property
     def d_variables(self):
-        """The trainable variables of the judging networks."""
+        """The trainable variables of the discriminators."""
         return [v for name in self.d_networks for v in getattr(self, name).trainable_variables]
 
     # Verbs and pieces of adversarial algorithms ----------------------------------------------------------------------
@@ -250,15 +249,15 @@ class AdversarialModel(ResumableModel):
 
     @property
     def batches_per_step(self):
-        """How many batches of the dataset a step takes: `accumulate` for each update of the discriminator."""
+        """The number of batches of the dataset per step: `accumulate` for each update of the discriminator."""
         updates = self.d_steps.at_most if isinstance(self.d_steps, LossThreshold) else self.d_steps
         return updates * self.accumulate
 
     def fresh_batches(self, data):
         """Splits a dataset element into `batches_per_step` parts: fresh data for each update of the discriminator.
 
-        Part i holds every `d_steps`-th row from row i on, so that an update sees the same images whether one device
-        holds the batch or several hold a share each.
+        Part i has every `d_steps`-th row, starting at row i, so an update uses the same images on one and on several
+        devices.
         """
         k = self.batches_per_step
         if k == 1:
@@ -266,30 +265,30 @@ class AdversarialModel(ResumableModel):
         size = tf.nest.flatten(data)[0].shape[0]
         if size is None or size % k:
             raise ValueError(
-                f"With {k} batches a step the batch size must be fixed and a multiple of {k}. "
+                f"With {k} batches per step, the batch size must be fixed and a multiple of {k}. "
                 f"Received: {size} (`fit` joins batches for that)"
             )
         parts = [[x[i::k] for i in range(k)] for x in tf.nest.flatten(data)]
         return [tf.nest.pack_sequence_as(data, part) for part in zip(*parts)]
 
     def train_by_accumulation(self, data):
-        """The step under `accumulate`: each update averages the gradients of so many batches.
+        """The step with `accumulate`: each update averages the gradients of several batches.
 
-        Made of what a paper defines as `discriminator_step(batch)` and `generator_step(batch)`.
+        It uses `discriminator_step(batch)` and `generator_step(batch)` of the paper.
         """
         parts = self.fresh_batches(data)
         for update in range(self.d_steps):
-            last = parts[update :: self.d_steps]  # together the rows of the update without accumulation
+            last = parts[update :: self.d_steps]  # together, the rows of an update without accumulation
             d_logs = update_once(self, self.discriminator_step, last)
         g_logs = update_once(self, self.generator_step, last)
         self.update_ema()
         return self.track(**d_logs, **g_logs)
 
     def train_to_thresholds(self, data):
-        """The step under a `LossThreshold`: updates of D, then of G, each while its loss is too high.
+        """The step with a `LossThreshold`: updates of D, then of G, each while its loss is too high.
 
-        Made of what a paper defines as `discriminator_step(batch)` and `generator_step(batch)`: one update each, which
-        return what is to be logged, `d_loss` or `g_loss` of before the update among it.
+        It uses `discriminator_step(batch)` and `generator_step(batch)` of the paper. Each makes one update and returns
+        logs, including `d_loss` or `g_loss` before the update.
         """
         parts, bounds = self.fresh_batches(data), self.d_steps
         d_logs, d_updates = self._train_while(parts, self.discriminator_step, "d_loss", bounds.d_below)
@@ -298,7 +297,7 @@ class AdversarialModel(ResumableModel):
         return self.track(**d_logs, **g_logs, d_updates=d_updates, g_updates=g_updates)
 
     def _train_while(self, parts, update, name, below):
-        """Makes `update(part)` while the loss called `name` is above `below`: returns the last logs, and how many."""
+        """Calls `update(part)` while the loss `name` is above `below`. Returns the last logs and the count of calls."""
         metrics = {id(variable) for metric in self.metrics for variable in metric.variables}
         state = [variable for variable in self.variables if id(variable) not in metrics]
         state += self.g_optimizer.variables + self.d_optimizer.variables
@@ -314,16 +313,16 @@ class AdversarialModel(ResumableModel):
         return logs, updates
 
     def augmented(self, images, training=True):
-        """Returns `images` as the discriminator is to see them."""
+        """Returns `images` with the augmentations of the discriminator's inputs."""
         for layer in self.augment:
             images = layer(images, training=training)
         return images
 
     def adapt(self, real, real_logits, fake_logits):
-        """Shows adaptive augmentations what D, in training, said of the images `real` and of as many generated ones.
+        """Passes D's training outputs for real and generated images to adaptive augmentations.
 
         Returns:
-            What is to be logged: {"augment_p": p}, or nothing where no augmentation adapts.
+            Logs: {"augment_p": p}, or {} without adaptive augmentation.
         """
         logs = {}
         for layer in self.augment:
@@ -333,12 +332,12 @@ class AdversarialModel(ResumableModel):
         return logs
 
     def penalties(self, judge, real, fake):
-        """Returns the sum of the compiled penalties of D, a float32 scalar; lazy ones count when they are due."""
+        """Returns the sum of the compiled penalties of D, a float32 scalar. Lazy penalties are 0 in other steps."""
 
         def value(penalty):
             if getattr(penalty, "every", 1) == 1:
                 return penalty(judge, real, fake, self.seed_generator)
-            # What was recorded outside has no gradients in a branch of the graph.
+            # Tensors recorded outside a branch of the graph have no gradients in it.
             anew = judge.judge if isinstance(judge, penalties.Recorded) else judge
             return penalties.lazily(
                 self.step,
@@ -364,7 +363,7 @@ class AdversarialModel(ResumableModel):
         return sum((penalty.penalize(player, variables) for penalty in found), start=tf.zeros(()))
 
     def latent_consistency(self, real, condition, judge=None):
-        """Returns the compiled `LatentConsistency` of D, whom `judge` asks, or without it that of G; as for `real`."""
+        """Returns the `LatentConsistency` penalty of D, if `judge` is given, or that of G."""
         total = tf.zeros(())
         for penalty in self.penalty:
             if isinstance(penalty, penalties.LatentConsistency):
@@ -374,22 +373,22 @@ class AdversarialModel(ResumableModel):
         return total
 
     def shown(self, real, fake, condition):
-        """Returns real and generated images as D is to be trained on them.
+        """Returns the real and generated images for the training of D.
 
-        Augmentations that have a method `show(real, fake, seed)` have exchanged some: `PseudoAugment` and `ImagePool`.
+        Augmentations with a method `show(real, fake, seed)`, `PseudoAugment` and `ImagePool`, replace some of them.
         """
         for layer in self.augment:
             if condition and getattr(layer, "needs_no_condition", False):
                 raise ValueError(
-                    f"`{type(layer).__name__}` shows D earlier images, whose labels are not kept: it needs a model "
-                    f"without a condition. Received: {type(self).__name__} with one"
+                    f"`{type(layer).__name__}` uses earlier images without their labels, so it needs a model without a "
+                    f"condition. Received: {type(self).__name__} with one"
                 )
             if hasattr(layer, "show"):
                 real, fake = layer.show(real, fake, self.seed_generator)
         return real, fake
 
     def probabilities(self, real_logits, fake_logits):
-        """Returns the mean probabilities D(x) and D(G(z)) by the names under which they are logged."""
+        """Returns the mean probabilities D(x) and D(G(z)) by their names in the logs."""
         d_real, d_fake = self.loss.probabilities(real_logits, fake_logits)
         return {"d_real": d_real, "d_fake": d_fake}
 

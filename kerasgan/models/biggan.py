@@ -20,7 +20,7 @@ INITIALIZERS = {"orthogonal": keras.initializers.Orthogonal, "normal": normal}
 def biggan_generator(
     image_size, channels, latent_dim, num_classes, width, shared_dim, hierarchical, attention_size, initializer
 ):
-    """Figure 15a and b: residual blocks that double the size, each normalised by the class and a piece of z of its own.
+    """Figure 15a and b: residual blocks that double the size, each normalized by the class and a piece of z of its own.
 
     Returns:
         A `keras.Model`, [latents, labels] -> (batch, height, width, channels) in [-1, 1].
@@ -73,7 +73,7 @@ class BigGAN(FromLabels, GAN):
 
     SAGAN, made large (section 3). Classes share one embedding, and z is split: its first piece enters the first layer,
     and each other piece, joined to the embedding, makes the gains and shifts of one block's batch norms. Both networks
-    are spectrally normalised and start orthogonal; D is told the class by projection. With the hinge losses the step is
+    are spectrally normalized and start orthogonal; D gets the class by projection. With the hinge losses the step is
     that of `GAN`, D's updates on fresh data. `fit` takes `(images, labels)`, int labels (batch,).
 
     `compile()` trains with Adam(5e-5) for G and Adam(2e-4) for D, beta_1=0, beta_2=0.999, two updates of D a step and
@@ -90,25 +90,25 @@ class BigGAN(FromLabels, GAN):
         KERASGAN_DATA_DIR=... python -m kerasgan.zoo.biggan_tinyimagenet.recipe runs
 
     Args:
-        image_size: int or (height, width). Sides of 4 to 7 times a power of two, one for both. Defaults to 128.
+        image_size: int or (height, width). Sides of 4 to 7 times a power of two, the same for both. Defaults to 128.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
-        num_classes: int. Defaults to 1000, ImageNet's.
+        num_classes: int. Defaults to 1000, as in ImageNet.
         latent_dim: int. Length of z, which the pieces share evenly: one for the first layer and one for each doubling
             of the size. Defaults to 120, the paper's at 128 pixels; it has 140 at 256 and 128 at 512.
-        width: int. Channels of the layer next to the image. Defaults to 96, the paper's; 16 to 32 train on small
+        width: int. Channels of the layer next to the image. Defaults to 96, as in the paper; 16 to 32 train on small
             machines.
         shared_dim: int. Length of the classes' embedding. 0 gives each batch norm gains and shifts of each class.
-            Defaults to 128, the paper's.
+            Defaults to 128, as in the paper.
         hierarchical: bool. Whether z is split; else all of it enters the first layer. Defaults to True.
         attention_size: int. Longer side of the feature map that attends to itself, 0 for none. Defaults to 64, the
             paper's, or for small images to the largest map that is smaller than the image.
-        initializer: `"orthogonal"`, the paper's, or `"normal"`, N(0, 0.02). Defaults to `"orthogonal"`.
+        initializer: `"orthogonal"`, as in the paper, or `"normal"`, N(0, 0.02). Defaults to `"orthogonal"`.
         generator: `keras.Model`, [latents, labels] -> images in [-1, 1]. Defaults to the paper's.
         discriminator: `keras.Model`, [images, labels] -> logits. Defaults to the paper's.
         seed: int. Seed of the noise.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: if an argument is out of range.
 
     Example:
 
@@ -134,13 +134,15 @@ class BigGAN(FromLabels, GAN):
         **kwargs,
     ):
         if whole(num_classes) is None:
-            raise ValueError(f"`num_classes` must be an int: BigGAN knows one set of labels. Received: {num_classes!r}")
+            raise ValueError(
+                f"`num_classes` must be an int, as BigGAN has one set of labels. Received: {num_classes!r}"
+            )
         if initializer not in INITIALIZERS:
             raise ValueError(f"`initializer` must be one of {sorted(INITIALIZERS)}. Received: {initializer!r}")
         pieces = len(pyramid(image_size, 1)[1]) + 1
         if hierarchical and latent_dim % pieces:
             raise ValueError(
-                f"`latent_dim` must be a multiple of {pieces} at {image_size!r} pixels, for a piece of z a block. "
+                f"`latent_dim` must be a multiple of {pieces} at {image_size!r} pixels, for one piece of z per block. "
                 f"Received: {latent_dim!r}. Remedy: `latent_dim={latent_dim // pieces * pieces or pieces}`, or "
                 "`hierarchical=False`"
             )

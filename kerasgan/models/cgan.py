@@ -97,7 +97,7 @@ NETWORKS = {"mlp": (mlp_generator, mlp_discriminator), "conv": (conv_generator, 
 class ConditionalGAN(FromLabels, GAN):
     """Conditional GAN (Mirza & Osindero 2014, https://arxiv.org/abs/1411.1784).
 
-    Both players are told y: min_G max_D E log D(x|y) + E log(1 - D(G(z|y)|y)) (equation 2). y is one set of classes,
+    Both networks get y: min_G max_D E log D(x|y) + E log(1 - D(G(z|y)|y)) (equation 2). y is one set of classes,
     or several sets and real-valued attributes at once. In both networks y passes a layer of its own before it is
     joined to what another layer makes of z or x (section 4.1, figure 1). The step is that of `GAN`; a generated image
     carries the condition of the real one beside it. `fit` takes `(images, labels)`: int labels (batch,), or a dict of
@@ -111,8 +111,8 @@ class ConditionalGAN(FromLabels, GAN):
         python -m kerasgan.zoo.cgan_mnist.recipe runs
 
     Args:
-        image_size: int or (height, width). With `networks="conv"` sides of 4 to 7 times a power of two, one for both.
-            Defaults to 28.
+        image_size: int or (height, width). With `networks="conv"` sides of 4 to 7 times a power of two, the same for
+            both. Defaults to 28.
         channels: int. 1 for grey, 3 for colour. Defaults to 1.
         num_classes: int, the number of classes; or a dict of them by name, such as `{"letter": 36, "color": 8}`.
             Defaults to 10.
@@ -122,14 +122,14 @@ class ConditionalGAN(FromLabels, GAN):
         width: int. For `"conv"`: channels of the layer next to the image, doubled at each halving of the size.
             Defaults to 64.
         latent_dim: int. Length of z. Defaults to 100.
-        prior: `"uniform"` on [-1, 1) or `"normal"`. Defaults to `"uniform"`, the paper's.
+        prior: `"uniform"` on [-1, 1) or `"normal"`. Defaults to `"uniform"`, as in the paper.
         generator: `keras.Model`, [latents, *conditions] -> images in [-1, 1], conditions in the order of the dicts,
             label sets first. Defaults to the chosen networks'.
         discriminator: `keras.Model`, [images, *conditions] -> logits. Defaults to the chosen networks'.
         seed: int. Seed of the noise.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: if an argument is out of range.
 
     Example:
 

@@ -16,9 +16,9 @@ from kerasgan.shapes import as_size
 class CycleGAN(BetweenDomains, AdversarialModel):
     """Cycle-consistent adversarial networks (Zhu et al. 2017, https://arxiv.org/abs/1703.10593).
 
-    Translators G: A -> B and F: B -> A, judges D_B and D_A, and no pairs. Equation 3: the adversarial losses of both
-    directions + lambda (E |F(G(a)) - a| + E |G(F(b)) - b|), and, with section 5.2, the identity loss
-    E |G(b) - b| + E |F(a) - a|. `fit` takes (domain_a, domain_b), batches whose rows are not related.
+    Translators G: A -> B and F: B -> A, discriminators D_B and D_A, and no pairs. The loss (equation 3) is the sum of
+    the adversarial losses of both directions, lambda (E |F(G(a)) - a| + E |G(F(b)) - b|), and (section 5.2) the
+    identity loss E |G(b) - b| + E |F(a) - a|. `fit` takes (domain_a, domain_b), unpaired batches.
 
     Residual translators with instance normalization, 9 blocks from 256 pixels on and 6 below (appendix 7.2), and 70x70
     PatchGANs: 11,378,179 and 2,764,737 parameters at 256 pixels, as the authors' code prints.
@@ -36,7 +36,7 @@ class CycleGAN(BetweenDomains, AdversarialModel):
             Defaults to 256.
         channels: int. Of domain B. Defaults to 3.
         source_channels: int. Of domain A. Defaults to `channels`.
-        width: int. Channels of the layers next to the images. Defaults to 64, the paper's.
+        width: int. Channels of the layers next to the images. Defaults to 64, as in the paper.
         blocks: int. Residual blocks of a translator. Defaults to 9 from 256 pixels on and 6 below.
         receptive_field: int. See `Pix2Pix`. Defaults to 70.
         pool_size: int. Earlier fakes kept for each D; 0 for none. Defaults to 50.
@@ -102,34 +102,34 @@ class CycleGAN(BetweenDomains, AdversarialModel):
 
         Args:
             cycle_weight: float. Lambda of equation 3. Defaults to 10, the paper's (section 4).
-            identity_weight: float. Weight of the identity loss as a share of `cycle_weight`; 0 leaves it out. Defaults
-                to 0.5, the paper's (section 5.2), or to 0 where the channels of the domains differ.
-            adversarial_weight: float. Defaults to 2, because `losses.LeastSquares` halves the generator's square, as
-                its paper does, and CycleGAN does not. 1 goes with the other losses.
+            identity_weight: float. Weight of the identity loss as a share of `cycle_weight`. 0 disables it. Defaults to
+                0.5, as in the paper (section 5.2), or to 0 if the domains have different channels.
+            adversarial_weight: float. Defaults to 2, because `losses.LeastSquares` halves the generator's square, as in
+                its paper, but CycleGAN does not. Use 1 with other losses.
             classifier: `keras.Model` f, images of both domains -> (batch, num_classes) logits. It adds the semantic
                 loss of CyCADA (Hoffman et al. 2018, https://arxiv.org/abs/1711.03213, equation 5), which keeps the
                 class of an image: CE(f(G(a)), argmax f(a)) + CE(f(F(b)), argmax f(b)). f stays fixed and is saved with
                 this model. Defaults to None.
             semantic_weight: float. Weight of the semantic loss. Defaults to 1.
-            **kwargs: those of `AdversarialModel.compile`.
+            **kwargs: arguments of `AdversarialModel.compile`.
         """
         alike = self.channels == self.source_channels
         if identity_weight and not alike:
-            raise ValueError(f"`identity_weight` must be 0 where the channels differ. Received: {identity_weight!r}")
+            raise ValueError(f"`identity_weight` must be 0 if the channels differ. Received: {identity_weight!r}")
         if classifier is not None and not alike:
-            raise ValueError(f"`classifier` must be None where the channels differ. Received: {classifier}")
+            raise ValueError(f"`classifier` must be None if the channels differ. Received: {classifier}")
         identity_weight = 0.5 * alike if identity_weight is None else identity_weight
         self.weigh(cycle_weight=cycle_weight, identity_weight=identity_weight, adversarial_weight=adversarial_weight)
         self.weigh(semantic_weight=semantic_weight)
-        object.__setattr__(self, "classifier", classifier)  # kept from Keras's tracking, as in `SRGAN`
+        object.__setattr__(self, "classifier", classifier)  # Keras must not track it, as in `SRGAN`
         super().compile(**kwargs)
 
     def log_names(self):
-        """Without a classifier there is no semantic loss."""
+        """Leaves out `semantic_loss` if there is no classifier."""
         return tuple(n for n in super().log_names() if n != "semantic_loss" or getattr(self, "classifier", True))
 
     def train_step(self, data):
-        """One step of G and F, then one of both D on the pools' exchange of the same fakes."""
+        """One step of G and F, then one of both D on the fakes returned by the pools."""
         *earlier, (a, b) = self.fresh_batches(data)
         for a_, b_ in earlier:
             self.update_discriminators(
@@ -145,7 +145,7 @@ class CycleGAN(BetweenDomains, AdversarialModel):
         return self.track(**g_logs, **d_logs)
 
     def translation_losses(self, a, b, g, f, training):
-        """Translates both batches there and back; returns the fakes and the generators' losses (equation 3)."""
+        """Translates both batches there and back. Returns the fakes and the generators' losses (equation 3)."""
         fake_b, fake_a = g(a, training=training), f(b, training=training)
         again_a, again_b = f(fake_b, training=training), g(fake_a, training=training)
         cycle_loss = mean_absolute(again_a, a) + mean_absolute(again_b, b)  # equation 2
@@ -168,7 +168,7 @@ class CycleGAN(BetweenDomains, AdversarialModel):
         return self.loss.generator_loss(fake_logits, real_logits)
 
     def update_discriminators(self, a, b, fake_a, fake_b):
-        """Makes one step of both D and returns what is to be logged."""
+        """Makes one step of both D and returns the logs."""
         fake_a = self.pool_a.exchange(fake_a, self.seed_generator)
         fake_b = self.pool_b.exchange(fake_b, self.seed_generator)
         with tf.GradientTape() as d_tape:
@@ -187,11 +187,11 @@ class CycleGAN(BetweenDomains, AdversarialModel):
         return d_loss, self.probabilities(real_logits, fake_logits) | adapted
 
     def judge(self, discriminator, images, training=True):
-        """A discriminator's logits for `images`, augmented as compiled."""
+        """A discriminator's logits for `images`, with the compiled augmentation."""
         return discriminator(self.augmented(images, training), training=training)
 
     def test_step(self, data):
-        """Losses without training, and the compiled metrics over (domain B, translations to B)."""
+        """Computes the losses without training, and the compiled metrics over (domain B, translations to B)."""
         a, b = data
         networks = self.sampler("generator_ab"), self.sampler("generator_ba")
         fake_a, fake_b, g_logs = self.translation_losses(a, b, *networks, training=False)

@@ -31,17 +31,17 @@ def digit_features(image_size, channels):
 class DANN(AdaptsDomains, ResumableModel):
     """Domain-adversarial neural network (Ganin et al. 2016, https://arxiv.org/abs/1505.07818).
 
-    A label predictor learns from labelled images of a source. A domain classifier learns to tell the features of source
-    images from those of target images, whose labels nobody has. Between the features and the domain classifier lies
-    the gradient reversal layer R (section 4.2): R(x) = x, dR/dx = -lambda I. One descent of
+    A label predictor learns from labelled source images. A domain classifier learns to tell the features of source
+    images from those of unlabelled target images. Between the features and the domain classifier is the gradient
+    reversal layer R (section 4.2): R(x) = x, dR/dx = -lambda I. One gradient step on
 
         E_source CE(labels) + domain_weight E_both CE(domain)
 
-    then trains both heads to be right, and the features to be good for the labels and bad for the domain (equations
+    then trains both classifiers, and makes the features useful for the labels and useless for the domain (equations
     10 to 15). lambda grows with the progress p = step / total_steps from 0 to 1: 2 / (1 + exp(-10 p)) - 1.
 
-    `fit` takes `((source_images, source_labels), target_images)`, as many of each. `predict(images)` gives class
-    probabilities; `evaluate((images, labels))` gives the accuracy on labelled target images.
+    `fit` takes `((source_images, source_labels), target_images)`, all with the same number of rows. `predict(images)`
+    returns class probabilities. `evaluate((images, labels))` returns the accuracy on labelled target images.
 
     `compile()` trains with momentum 0.9 and the rate 0.01 / (1 + 10 p)^0.75 (section 5.2.2).
 
@@ -54,8 +54,8 @@ class DANN(AdaptsDomains, ResumableModel):
         domain_classifier: `keras.Model`, features -> (batch, 1) logits of "target". Defaults to the paper's.
         seed: int. Seed of random layers.
 
-    Logs `loss`, `label_loss`, `domain_loss`, `source_accuracy` and `domain_accuracy`: 1/2 is where the domain
-    classifier can tell nothing. `evaluate` logs `target_accuracy`.
+    Logs `loss`, `label_loss`, `domain_loss`, `source_accuracy` and `domain_accuracy`, which is 1/2 if the domain
+    classifier guesses. `evaluate` logs `target_accuracy`.
 
     Example:
 
@@ -97,18 +97,18 @@ class DANN(AdaptsDomains, ResumableModel):
         steps_per_execution=1,
         jit_compile="auto",
     ):
-        """Configures training. Without arguments it is the paper's.
+        """Configures training. The defaults are the paper's.
 
         Args:
             optimizer: `keras.optimizers.Optimizer`, a name or a config. Defaults to SGD with momentum 0.9 and the
                 paper's falling rate.
             domain_weight: float. Weight of the domain classifier's loss. Defaults to 1; 0 trains on the source alone.
-            total_steps: int. Steps of the whole training, over which lambda grows and the rate falls. Defaults to
+            total_steps: int. Number of training steps, over which lambda grows and the rate falls. Defaults to
                 8,600.
             run_eagerly, steps_per_execution, jit_compile: as in `keras.Model.compile`.
 
         Raises:
-            ValueError: if an argument is out of its range.
+            ValueError: if an argument is out of range.
         """
         if domain_weight < 0:
             raise ValueError(f"`domain_weight` must be at least 0. Received: {domain_weight!r}")
@@ -121,7 +121,7 @@ class DANN(AdaptsDomains, ResumableModel):
         self.optimizer = self._optimizer(optimizer or optimizers.SGD(rate, momentum=0.9), self.trainable_variables)
 
     def train_step(self, data):
-        """One descent of equation 9's objective, the features' gradient by the domain reversed."""
+        """One gradient step on the objective of equation 9, with the reversed gradient of the domain loss."""
         (source, labels), target = data
         rows = tf.shape(source)[0]
         domains = tf.concat([tf.zeros((rows, 1)), tf.ones((rows, 1))], axis=0)
@@ -144,5 +144,5 @@ class DANN(AdaptsDomains, ResumableModel):
         return 2.0 / (1.0 + tf.exp(-10.0 * progress)) - 1.0
 
     def target_logits(self, images, training=False):
-        """Class logits of images; source and target share all networks."""
+        """Returns class logits of images. Source and target share all networks."""
         return self.classifier(self.features(images, training=training), training=training)

@@ -65,7 +65,7 @@ class DCGAN(GAN):
         python -m kerasgan.zoo.dcgan_fashion_mnist.recipe runs
 
     Args:
-        image_size: int or (height, width). Sides of 4 to 7 times a power of two, one for both, such as
+        image_size: int or (height, width). Sides of 4 to 7 times a power of two, the same for both, such as
             28, 32, 64, 96, 128, (96, 64). Defaults to 64.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
         latent_dim: int. Length of z. Defaults to 100.

@@ -11,16 +11,16 @@ from kerasgan.networks import dtn_discriminator, dtn_features, dtn_generator
 from kerasgan.reconstruction import mean_gradient, mean_square
 from kerasgan.shapes import as_size, to_channels
 
-MADE_FROM_SOURCE, MADE_FROM_TARGET, REAL = 0, 1, 2  # what D tells apart: D_1, D_2 and D_3 of the paper
+MADE_FROM_SOURCE, MADE_FROM_TARGET, REAL = 0, 1, 2  # the classes of D: D_1, D_2 and D_3 of the paper
 
 
 @keras.saving.register_keras_serializable("kerasgan")
 class DomainTransferNetwork(FromImage, AdversarialModel):
     """Unsupervised cross-domain image generation (Taigman et al. 2017, https://arxiv.org/abs/1611.02200).
 
-    G = g o f maps images of a source domain to a target domain. f is given and fixed; what f says of an image is what
-    the transfer keeps. D has three classes: images made from the source, made from the target, and real ones of the
-    target. With x from the source s and from the target t:
+    G = g o f maps images of a source domain to a target domain. f is given and fixed. The transfer preserves the
+    features f(x) of an image. D has three classes: images made from the source, images made from the target, and real
+    target images. With x from the source s and from the target t:
 
     - D minimises L_D = -E_s log D_1(G(x)) - E_t log D_2(G(x)) - E_t log D_3(x) (equation 3);
     - g minimises L_GANG + alpha L_CONST + beta L_TID + gamma L_TV (equation 8), where
@@ -28,7 +28,7 @@ class DomainTransferNetwork(FromImage, AdversarialModel):
       L_CONST = E_s |f(x) - f(G(x))|^2 (equation 5), L_TID = E_t |x - G(x)|^2 (equation 6),
       and L_TV smooths (equation 7).
 
-    `fit` takes (source, target), batches whose rows are not related. f matters: train it on labels of the source,
+    `fit` takes (source, target), unpaired batches. f matters: train it on labels of the source,
     which need not be the target's, before the transfer, for instance
 
         classifier = keras.Sequential([model.features, keras.layers.Dense(10)])
@@ -44,9 +44,9 @@ class DomainTransferNetwork(FromImage, AdversarialModel):
     Args:
         image_size: int or (height, width) of both domains, multiples of 8 from 16 on. Defaults to 32.
         channels: int. Of the target domain. Defaults to 1: the paper's digits are grey.
-        source_channels: int. Of the source domain. f sees images of the target as grey or RGB ones too, whichever
-            those of the source are. Defaults to `channels`.
-        width: int. Sets the networks' channels. Defaults to 64, the paper's.
+        source_channels: int. Of the source domain. Target images are converted to grey or RGB for f. Defaults to
+            `channels`.
+        width: int. Sets the networks' channels. Defaults to 64, as in the paper.
         features: `keras.Model`, images -> vectors; the f of the paper. Defaults to its network for digits, untrained.
         generator: `keras.Model`, vectors -> images in [-1, 1]; the g of the paper. Defaults to its.
         discriminator: `keras.Model`, images -> (batch, 3) logits. Defaults to the paper's.
@@ -96,15 +96,15 @@ class DomainTransferNetwork(FromImage, AdversarialModel):
             const_weight: float. Alpha of equation 8. Defaults to 15, the paper's for digits; 100 for faces.
             tid_weight: float. Beta. Defaults to 15, the paper's for digits; 1 for faces.
             total_variation_weight: float. Gamma. Defaults to 0, the paper's for digits; 0.05 for faces.
-            **kwargs: those of `AdversarialModel.compile`, save `loss` and `penalty`: D has three classes.
+            **kwargs: arguments of `AdversarialModel.compile`, save `loss` and `penalty`: D has three classes.
         """
         for name in ("loss", "penalty"):
             if kwargs.get(name) is not None:
-                raise ValueError(f"`{name}` cannot be chosen: equation 3 has three classes. Received: {kwargs[name]!r}")
+                raise ValueError(f"`{name}` is fixed, as D has three classes. Received: {kwargs[name]!r}")
         weights = {"const_weight": const_weight, "tid_weight": tid_weight}
         self.weigh(**weights, total_variation_weight=total_variation_weight)
         if any(isinstance(layer, AdaptiveAugment) for layer in get_augment(kwargs.get("augment"))):
-            raise ValueError("`augment` cannot be adaptive: D has three classes. Received: AdaptiveAugment")
+            raise ValueError("`augment` cannot be adaptive, as D has three classes. Received: AdaptiveAugment")
         self.features.trainable = False
         super().compile(**kwargs)
 
@@ -127,7 +127,7 @@ class DomainTransferNetwork(FromImage, AdversarialModel):
         return self.track(**g_logs, **d_logs)
 
     def transfer(self, source, target, generator, training):
-        """Returns G of both batches, and f of the source. One pass of g: its batch statistics are of both."""
+        """Returns G of both batches, and f of the source. One pass of g, so batch statistics are over both."""
         described = self.describe(source)
         both = tf.concat([described, self.describe(target)], axis=0)
         from_source, from_target = tf.split(generator(both, training=training), 2)
@@ -150,7 +150,7 @@ class DomainTransferNetwork(FromImage, AdversarialModel):
         return {"g_loss": g_loss, "const_loss": const_loss, "tid_loss": tid_loss}
 
     def update_discriminator(self, target, from_source, from_target):
-        """Makes one step of D and returns what is to be logged."""
+        """Makes one step of D and returns the logs."""
         with tf.GradientTape() as d_tape:
             logs = self.discriminator_losses(target, from_source, from_target, training=True)
         self.descend(d_tape, logs["d_loss"], self.d_variables, self.d_optimizer)
@@ -166,11 +166,11 @@ class DomainTransferNetwork(FromImage, AdversarialModel):
         return {"d_loss": d_loss, "d_real": probability(real_logits, REAL), "d_fake": made}
 
     def judge(self, images, training):
-        """D's three logits for `images`, augmented as compiled."""
+        """D's three logits for `images`, with the compiled augmentation."""
         return self.discriminator(self.augmented(images, training), training=training)
 
     def test_step(self, data):
-        """Losses without training, and the compiled metrics over (target, images made from the source)."""
+        """Computes the losses without training, and the compiled metrics over (target, images made from the source)."""
         source, target = data
         from_source, from_target, described = self.transfer(source, target, self.sampler(), training=False)
         self.compare(target, from_source)

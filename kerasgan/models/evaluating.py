@@ -11,12 +11,12 @@ from kerasgan.data import inputs
 from kerasgan.models.fitting import refuse_weights
 from kerasgan.models.network_checks import share_kernels
 
-# Of the random numbers of `evaluate`.
+# The seed of `evaluate`.
 EVALUATION_SEED = 1406_2661
 
 
 class Evaluates:
-    """Gives a model `evaluate`, which leaves no trace in the training, and steps on single batches."""
+    """Mixin for `evaluate`, which does not affect training, and for steps on single batches."""
 
     def evaluate(self, x=None, y=None, batch_size=None, return_dict=False, **kwargs):
         """Returns the mean losses on `x`, without training, and the compiled metrics over (real, generated) images.
@@ -32,7 +32,7 @@ class Evaluates:
         self._assert_compile_called("evaluate")
         refuse_weights("evaluate", kwargs)
         if isinstance(x, collections.abc.Iterator) and kwargs.get("steps") is None:
-            raise ValueError("A generator does not tell its length: `evaluate` needs `steps`. Received: None")
+            raise ValueError("`evaluate` needs `steps`, as a generator has no length. Received: None")
         x = inputs.as_dataset(x, y, batch_size)
         for metric in self.sample_metrics:
             metric.reset_state()
@@ -42,7 +42,7 @@ class Evaluates:
             result = metric.result()
             results = result if isinstance(result, dict) else {metric.name: result}
             logs |= {name: float(value) for name, value in results.items()}
-        # TensorFlow's functions return dicts in the order of the alphabet.
+        # TensorFlow's functions return dicts in alphabetical order.
         order = [name for name in self.log_names() if name in logs]
         logs = {name: logs[name] for name in [*order, *(name for name in logs if name not in order)]}
         object.__setattr__(self, "_evaluated", list(logs))
@@ -50,9 +50,9 @@ class Evaluates:
 
     @property
     def metrics_names(self):
-        """The names of the values in the list that `evaluate` returns, in its order.
+        """The names of the values in the list returned by `evaluate`, in order.
 
-        `train_on_batch` and `test_on_batch` return the first of them, those that a single batch has.
+        `train_on_batch` and `test_on_batch` return the first ones, which are defined for a single batch.
         """
         if self._evaluated is not None:
             return list(self._evaluated)
@@ -60,7 +60,7 @@ class Evaluates:
         return names + [metric.name for metric in getattr(self, "sample_metrics", ())]
 
     def train_on_batch(self, x, y=None, return_dict=False):
-        """Makes one step on a batch of what `fit` takes, of `batches_per_step` times the images of an update.
+        """Makes one training step on a batch as for `fit`, with `batches_per_step` times the images of an update.
 
         Returns:
             The values of this batch: a list in the order of `metrics_names`, or a dict with all logs by name.
@@ -70,7 +70,7 @@ class Evaluates:
         return self._on_batch(self.train_function, x, y, return_dict)
 
     def test_on_batch(self, x, y=None, return_dict=False):
-        """Returns the losses on a batch without training, as `train_on_batch` does."""
+        """Returns the losses on a batch without training, in the format of `train_on_batch`."""
         self._assert_compile_called("test_on_batch")
         self.make_test_function()
         with self._untouched():
@@ -84,12 +84,12 @@ class Evaluates:
 
     @contextlib.contextmanager
     def _untouched(self):
-        """Lends the model to an evaluation: random states start from `EVALUATION_SEED`, and are put back afterwards."""
+        """A context for evaluations: random states are set from `EVALUATION_SEED`, and restored afterwards."""
         seeds = self._random_states()
         means = [variable for metric in self.metrics for variable in metric.variables]
         before = [(state, state.numpy()) for state in (*seeds, *means)]
         for i, seed in enumerate(seeds):
-            seed.assign([EVALUATION_SEED + i, 0])  # each its own: two layers of one shape draw different numbers
+            seed.assign([EVALUATION_SEED + i, 0])  # different, so that layers of the same shape draw different numbers
         try:
             yield
         finally:
@@ -97,7 +97,7 @@ class Evaluates:
                 state.assign(value)
 
     def was_trained_by(self, extractor):
-        """Tells whether an extractor's network is one to whose features this model's images were fitted.
+        """Returns whether this model was trained with the features of an extractor's network.
 
         Args:
             extractor: `kerasgan.metrics.Extractor`, or None.
@@ -108,17 +108,17 @@ class Evaluates:
         return any(share_kernels(network, getattr(self, name)) for name in self.feature_networks)
 
     def refuse_own_features(self, metrics):
-        """Raises where a metric, or an extractor, sees images by a network that this model was trained by."""
+        """Raises an error if a metric or an extractor uses a network that this model was trained with."""
         for metric in metrics:
             extractor = getattr(metric, "extractor", metric)
             if self.was_trained_by(extractor):
                 raise ValueError(
-                    f"A score must see images by another network than the training did. Received: the extractor "
-                    f"{extractor.name!r}, whose network is that of this {type(self).__name__}'s features: it would "
-                    "call good what was fitted to it. Remedy: another extractor, such as 'efficientnet_lite1'"
+                    "A score must use another network than the training. Received: the extractor "
+                    f"{extractor.name!r}, which is the feature network of this {type(self).__name__}, so the score "
+                    "would be biased. Remedy: another extractor, such as 'efficientnet_lite1'"
                 )
 
     def compare(self, real, fake):
-        """Shows a batch of real and one of generated images to the compiled metrics; for `test_step`."""
+        """Updates the compiled metrics with a batch of real and a batch of generated images, for `test_step`."""
         for metric in self.sample_metrics:
             metric.update_state(tf.cast(real, tf.float32), tf.cast(fake, tf.float32))

@@ -4,13 +4,13 @@ from kerasgan import export
 
 
 class Exports:
-    """Gives a model the method `export`, which writes the endpoints in `serving_functions`."""
+    """Mixin for `export`, which writes the endpoints in `serving_functions`."""
 
     def export(self, filepath, format="saved_model", version=None, endpoint=None, batch_size=None):
         """Exports the sampling network, with averaged weights if there are any, to SavedModel, ONNX or LiteRT.
 
         - `"saved_model"`, for model servers: `serving_default`, from the generator's named inputs (`latents`, ...) to
-          `images`, and `generate`, from `num_images` and `seed` to the images that `generate` of this class gives.
+          `images`, and `generate`, from `num_images` and `seed` to the same images as `generate` of this class.
         - `"onnx"`, for ONNX Runtime and browsers (needs the extra `kerasgan[export]`), and `"litert"`, for phones: one
           endpoint a file. These formats have no random numbers of TensorFlow's, so latents and noise are inputs. In
           ONNX, where a name stands for one value, a network from `images` to images answers with `output_images`.

@@ -7,11 +7,11 @@ from kerasgan.networks import at_scales, matched_discriminator
 
 
 class JudgesFilms:
-    """Gives a model the discriminators of vid2vid (Wang et al. 2018, section 3.1), and their step.
+    """Mixin for the discriminators of vid2vid (Wang et al. 2018, section 3.1) and their step.
 
-    D_I, `image_discriminator`, judges frames beside their label maps; D_V, `video_discriminator` and
-    `slow_discriminator`, judge three frames, in a row and every third one, beside the flow between them. What they
-    judge is a part of a film, as `FromLabelFilms.part` returns it, and what G drew for it.
+    D_I, `image_discriminator`, judges frames with their label maps. D_V, `video_discriminator` and
+    `slow_discriminator`, judge three frames (consecutive ones, or every third one) with the flow between them. Their
+    inputs are a part of a film, as returned by `FromLabelFilms.part`, and the frames drawn by G for it.
     """
 
     d_networks = ("image_discriminator", "video_discriminator", "slow_discriminator")
@@ -34,14 +34,14 @@ class JudgesFilms:
         return self.channels * (3 if network in ("video_discriminator", "slow_discriminator") else 1)
 
     def discriminator_losses(self, part, fake, training=True):
-        """The sum over all D, and what else is to be logged."""
+        """Returns the sum of the losses of all D, and further logs."""
         of_real, of_fake = self.judge_both(part, fake, training)
         d_loss = sum(len(r) * self.loss.discriminator_loss(r, f) for r, f in zip(of_real, of_fake))
         adapted = self.adapt(part["frames"], of_real[0], of_fake[0]) if training else {}
         return {"d_loss": d_loss} | self.probabilities(of_real[0], of_fake[0]) | adapted
 
     def update_discriminators(self, part, fake):
-        """Makes one step of all D and returns what is to be logged."""
+        """Makes one step of all D and returns the logs."""
         with tf.GradientTape() as d_tape:
             d_logs = self.discriminator_losses(part, fake)
             d_logs["d_loss"] += self.penalties(lambda x: self.judge_image(part, x), part["frames"], fake["frames"])
@@ -49,7 +49,7 @@ class JudgesFilms:
         return d_logs
 
     def judge_both(self, part, fake, training):
-        """What all D say of the real frames, and of the drawn ones: D_I of x, D_I of h, and D_V at both rates."""
+        """Returns the outputs of all D for real and drawn frames: D_I of x, D_I of h, and D_V at both rates."""
         real = self.judge_image(part, part["frames"], training)
         image, raw = (self.judge_image(part, fake[name], training) for name in ("frames", "image"))
         drawn = tf.concat([part["own"][:, :HISTORY], tf.reshape(fake["frames"], part["film"][:, HISTORY:].shape)], 1)
@@ -57,11 +57,11 @@ class JudgesFilms:
         return [real, real, *films[0]], [image, raw, *films[1]]
 
     def judge_image(self, part, images, training=True):
-        """What D_I says of frames beside their label maps; augmentations change the frames only."""
+        """Returns the outputs of D_I for frames with their label maps. Augmentations change only the frames."""
         return self.image_discriminator([self.augmented(images, training), part["known"]], training=training)
 
     def judge_film(self, part, film, training):
-        """What D_V says of frames in a row, and of every third one."""
+        """Returns the outputs of D_V for consecutive frames, and for every third one."""
         seen = [triples(film, step) for step in RATES]
         seen = list(zip(seen, part["moves"])) if self.with_flow else seen
         networks = self.video_discriminator, self.slow_discriminator

@@ -1,4 +1,4 @@
-"""`fit`: one continuous stream of batches, on which training resumes exactly."""
+"""`fit` on one continuous stream of batches, with exact resuming."""
 
 import collections.abc
 import inspect
@@ -17,12 +17,12 @@ def _first(dataset):
 
 
 def refuse_weights(method, given):
-    """Raises for the arguments of `keras.Model.fit` or `evaluate` that no model here can obey, or that do not exist."""
+    """Raises an error for unknown arguments, and for arguments of `keras.Model` that are not supported."""
     for name in ("class_weight", "sample_weight"):
         if given.get(name) is not None:
             raise ValueError(
-                f"`{name}` cannot be given: adversarial losses compare sets of images, and weigh no image by itself. "
-                f"Remedy: put images that shall count more into the data more often. Received: {name}="
+                f"`{name}` is not supported, as adversarial losses compare sets of images and do not weight single "
+                f"images. Remedy: repeat images in the data to give them more weight. Received: {name}="
                 f"{type(given[name]).__name__}"
             )
     known = {*inspect.signature(getattr(keras.Model, method)).parameters, "check_inputs"} - {"kwargs"}
@@ -30,10 +30,10 @@ def refuse_weights(method, given):
 
 
 def _split(x, y, share, validation_data):
-    """Returns the arrays to train on, None, and those that `validation_split` holds out."""
+    """Returns the training arrays, None, and the arrays held out by `validation_split`."""
     if inputs.yields_batches(x) or validation_data is not None:
         raise ValueError(
-            "`validation_split` goes with arrays, and without `validation_data`. "
+            "`validation_split` needs arrays, and no `validation_data`. "
             f"Received: validation_split={share!r} with {type(x).__name__}"
         )
     x, held_out = inputs.split(x if y is None else (x, y), share)
@@ -41,15 +41,15 @@ def _split(x, y, share, validation_data):
 
 
 class Fits:
-    """Gives a model `fit`, which checks what it is given and continues where a checkpoint stands."""
+    """Mixin for `fit`, which checks its inputs and continues from a checkpoint."""
 
     def check_batch(self, batch, check_range=True):
-        """Raises a ValueError if `batch`, one dataset element, is not what this model trains on."""
+        """Raises a ValueError if `batch`, one dataset element, is not valid for this model."""
         raise NotImplementedError(f"{type(self).__name__} must define `check_batch(batch, check_range)`.")
 
     @property
     def batches_per_step(self):
-        """How many of the dataset's batches `fit` joins for one step: as many as a step has updates on fresh data."""
+        """The number of batches of the dataset that `fit` joins for one step: one per update on new data."""
         return 1
 
     def fit(
@@ -107,7 +107,7 @@ class Fits:
             A `keras.callbacks.History`.
 
         Raises:
-            ValueError: if the data are empty or not what the model expects, or a callback cannot work.
+            ValueError: if the data are empty or invalid for the model, or a callback is not supported.
             TypeError: if there is no such argument.
         """
         self._assert_compile_called("fit")
@@ -117,12 +117,12 @@ class Fits:
         if validation_split:
             x, y, validation_data = _split(x, y, validation_split, validation_data)
         if isinstance(x, collections.abc.Iterator) and steps_per_epoch is None:
-            raise ValueError("A generator does not tell its length: `fit` needs `steps_per_epoch`. Received: None")
+            raise ValueError("`fit` needs `steps_per_epoch`, as a generator has no length. Received: None")
         validation_batch_size = kwargs.pop("validation_batch_size", None) or batch_size
         validation_data = self._validation(validation_data, validation_batch_size, check_inputs)
         x = inputs.as_dataset(x, y, batch_size, shuffle)
         if verbose and getattr(x, "left_out", 0):
-            print(f"{x.left_out} of {x.num_images} images make no full batch: each epoch leaves out others.")
+            print(f"{x.left_out} of {x.num_images} images do not fill a batch. Each epoch leaves out different ones.")
         x, steps = self._endless(x, steps_per_epoch, check_inputs)
 
         restored = [c.restore_into(self, callbacks) for c in callbacks if hasattr(c, "restore_into")]
@@ -142,7 +142,7 @@ class Fits:
             return super().fit(x, epochs=epochs, initial_epoch=initial_epoch, steps_per_epoch=steps, **run)
 
     def _endless(self, x, steps_per_epoch, check_range):
-        """Returns what `fit` runs on, an endless stream of a dataset's batches, and the steps of an epoch."""
+        """Returns an infinite stream of batches of the dataset, and the number of steps per epoch."""
         if not isinstance(x, tf.data.Dataset):
             return x, self._epoch_length(None, steps_per_epoch)
         length = int(x.cardinality())
@@ -152,22 +152,22 @@ class Fits:
         return distribute.share(x, self.distribute_strategy, self.steps_per_execution), steps
 
     def _position(self, restored, steps):
-        """Returns where a restored training stands: its epoch, the steps made in it, and those made in all."""
+        """Returns the position of a restored training: its epoch, the steps made in it, and all steps made."""
         if steps is None:
-            raise ValueError("To resume, `fit` needs `steps_per_epoch`, as the dataset does not tell its length.")
+            raise ValueError("To resume, `fit` needs `steps_per_epoch`, as the length of the dataset is unknown.")
         began = restored.get("began", {"step": 0, "epoch": 0})
         done = int(self.step.numpy()) - began["step"]
         epochs, offset = divmod(done, steps)
         if offset % self.steps_per_execution:
             raise ValueError(
-                f"The checkpoint stands {offset} steps into an epoch: `steps_per_execution` must divide that. "
+                f"`steps_per_execution` must divide {offset}, the step of the checkpoint within its epoch. "
                 f"Received: {self.steps_per_execution}"
             )
         return began["epoch"] + epochs, offset, done
 
     def _stream(self, x, length, check_range):
-        """Repeats a dataset, joins its batches for the updates of a step, and checks and keeps the first of them."""
-        # Of the repeated data, as they are trained on: one pass alone can depend on TensorFlow's global seed.
+        """Repeats a dataset, joins its batches for the updates of a step, and checks and stores the first one."""
+        # From the repeated data, as in training, since a single pass can depend on TensorFlow's global seed.
         stream = x.repeat() if length > 0 else x
         self.first_batch = _first(stream)
         if self.first_batch is None:
@@ -182,7 +182,7 @@ class Fits:
             joined = _first(stream)
             if joined is None:
                 raise ValueError(
-                    f"A step takes {self.batches_per_step} batches of {rows} images: `accumulate` for each update of "
+                    f"A step needs {self.batches_per_step} batches of {rows} images: `accumulate` for each update of "
                     "the discriminator. Received: fewer"
                 )
             self.first_batch = joined
@@ -194,8 +194,8 @@ class Fits:
             return None
         if isinstance(x, collections.abc.Iterator):
             raise ValueError(
-                "`validation_data` is read in every epoch, and a generator can be read once. Remedy: a dataset, or "
-                f"arrays. Received: {type(x).__name__}"
+                "`validation_data` is read in every epoch, but a generator can be read only once. Remedy: a dataset "
+                f"or arrays. Received: {type(x).__name__}"
             )
         dataset = inputs.as_dataset(x, batch_size=None if inputs.yields_batches(x) else batch_size)
         first = _first(dataset) if isinstance(dataset, tf.data.Dataset) else None
@@ -209,15 +209,15 @@ class Fits:
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):
         """Does nothing, as the networks are built.
 
-        Keras would draw a batch for this under a distribution strategy, and where a dataset is shuffled anew for each
-        iterator, a resumed run would then see another order than the uninterrupted one.
+        Keras would draw a batch for this under a distribution strategy. If a dataset is reshuffled for each iterator, a
+        resumed run would then see another order than the uninterrupted one.
         """
 
     def _pass_over(self, steps):
-        """Lets Keras count, and do nothing in, the first steps of its next `fit`: an earlier run has made them.
+        """Makes Keras's next `fit` skip the first steps, which were made by an earlier run.
 
-        One `fit`, and so one iterator, must serve the begun epoch and the others: a second iterator over a dataset
-        that is shuffled would see yet another order.
+        The started epoch and the following ones must share one `fit` and one iterator, as a second iterator over a
+        shuffled dataset would see another order.
         """
         self.make_train_function()
         train = self.train_function
@@ -235,7 +235,7 @@ class Fits:
     def _epoch_length(self, length, steps_per_epoch):
         steps = steps_per_epoch or (length if length is not None and length >= 0 else None)
         if steps is None and length == tf.data.INFINITE_CARDINALITY:
-            raise ValueError("The dataset is endless: `fit` needs `steps_per_epoch`.")
+            raise ValueError("The dataset is infinite: `fit` needs `steps_per_epoch`.")
         if steps is None:
             return None
         if steps < self.steps_per_execution:
@@ -247,10 +247,10 @@ class Fits:
 
 
 class _Callbacks(keras.callbacks.CallbackList):
-    """The callbacks of a `fit`: they hear of no step that another process made; who saves comes first at the end.
+    """The callbacks of a `fit`. They are not called for skipped steps. At the end, those that save are called first.
 
     Args:
-        passed_over: int, the steps of the first epoch that an earlier process made.
+        passed_over: int, the number of steps of the first epoch that an earlier process made.
     """
 
     def __init__(self, callbacks, passed_over, **kwargs):

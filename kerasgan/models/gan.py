@@ -15,7 +15,7 @@ from kerasgan.shapes import as_size
 
 
 def gan_generator(image_size, channels, latent_dim):
-    """Two rectified layers of 1,200 units; tanh where the paper's pixels in [0, 1] had a sigmoid.
+    """Two ReLU layers of 1,200 units. The output is tanh, where the paper has a sigmoid for pixels in [0, 1].
 
     Returns:
         A `keras.Model`, (batch, latent_dim) -> (batch, height, width, channels) in [-1, 1].
@@ -54,9 +54,9 @@ class GAN(FromNoise, AdversarialModel):
     best D is D*(x) = p_data(x) / (p_data(x) + p_g(x)) (proposition 1); at p_g = p_data it is 1/2 everywhere and V is
     -log 4 (theorem 1). `fit` takes images.
 
-    Networks and noise are those of the paper's MNIST model: maxout with dropout in D, rectifiers in G, uniform noise.
+    Networks and noise are those of the paper's MNIST model: maxout with dropout in D, ReLU in G, uniform noise.
     `compile()` trains with Adam(2e-4, beta_1=0.5), where the paper used SGD with momentum, and with the loss that
-    the paper advises, `"non_saturating"`; `"minimax"` is equation 1 to the letter.
+    the paper recommends, `"non_saturating"`. `"minimax"` is equation 1.
 
     Pretrained: `kerasgan.zoo.load("gan_mnist")`. Its recipe trains it:
 
@@ -66,7 +66,7 @@ class GAN(FromNoise, AdversarialModel):
         image_size: int or (height, width), in pixels. Defaults to 28.
         channels: int. 1 for grey, 3 for colour. Defaults to 1.
         latent_dim: int. Length of z. Defaults to 100.
-        prior: `"uniform"` on [-1, 1), the paper's, or `"normal"`. Defaults to `"uniform"`.
+        prior: `"uniform"` on [-1, 1), as in the paper, or `"normal"`. Defaults to `"uniform"`.
         generator: `keras.Model`, (batch, latent_dim) -> images in [-1, 1]. Defaults to the paper's.
         discriminator: `keras.Model`, images -> logits. Defaults to the paper's.
         seed: int. Seed of the noise.
@@ -97,7 +97,7 @@ class GAN(FromNoise, AdversarialModel):
     def train_step(self, data):
         """Algorithm 1: k updates of D, each on fresh data, then one of G.
 
-        The last update of D judges the very samples that G is then trained on: one pass of G serves both.
+        The last update of D and the update of G use the same samples, so they share one pass of G.
         """
         if isinstance(self.d_steps, LossThreshold):
             return self.train_to_thresholds(data)
@@ -112,18 +112,18 @@ class GAN(FromNoise, AdversarialModel):
             fake = self.draw(real, condition)
             with g_tape.stop_recording():
                 d_logs = self.update_discriminator(real, fake, condition)
-            g_loss = self.judged_generator_loss(real, fake, condition)  # by the improved D
+            g_loss = self.judged_generator_loss(real, fake, condition)  # by the updated D
         self.descend(g_tape, g_loss, self.g_variables, self.g_optimizer)
         self.update_ema()
         return self.track(g_loss=g_loss, **d_logs)
 
     def discriminator_step(self, batch):
-        """One update of D on a batch and as many new samples."""
+        """One update of D on a batch and the same number of new samples."""
         real, condition = self.unpack(batch)
         return self.update_discriminator(real, self.draw(real, condition), condition)
 
     def generator_step(self, batch):
-        """One update of G on as many new samples as `batch` holds images."""
+        """One update of G on one new sample for each image of `batch`."""
         real, condition = self.unpack(batch)
         with tf.GradientTape() as g_tape:
             g_loss = self.judged_generator_loss(real, self.draw(real, condition), condition)
@@ -131,11 +131,11 @@ class GAN(FromNoise, AdversarialModel):
         return {"g_loss": g_loss}
 
     def update_discriminator(self, real, fake, condition):
-        """Ascends the gradient of V in D once and returns what is to be logged."""
-        judge = Recorded(lambda images: self.judge(images, condition))  # one pass serves the loss and the penalties
+        """Ascends the gradient of V in D once and returns the logs."""
+        judge = Recorded(lambda images: self.judge(images, condition))  # one pass for the loss and the penalties
         real, fake = self.shown(real, fake, condition)
         with tf.GradientTape() as d_tape:
-            real_logits = judge(real)  # apart from the fakes: BatchNorm must not mix the two
+            real_logits = judge(real)  # separate from the fakes, as batch norm must not mix them
             fake_logits = judge(fake)
             d_loss = self.discriminator_loss(real_logits, fake_logits, condition)
             d_loss += self.penalties(judge, real, fake) + self.latent_consistency(real, condition, judge)
@@ -144,7 +144,7 @@ class GAN(FromNoise, AdversarialModel):
         return {"d_loss": d_loss, **self.measure(real_logits, fake_logits, condition), **adapted}
 
     def judged_generator_loss(self, real, fake, condition):
-        """G's loss for samples that D now judges, and the real images too where the loss compares the two."""
+        """Returns G's loss. D also judges the real images if the loss needs their logits."""
         fake_logits = self.judge(fake, condition)
         real_logits = self.judge(real, condition) if self.loss.needs_real_logits else None
         loss = self.generator_loss(fake_logits, real_logits, condition) + self.generator_penalties()
@@ -157,24 +157,24 @@ class GAN(FromNoise, AdversarialModel):
         return loss
 
     def paths(self, rows, condition):
-        """Returns `rows` points of a space of latents, and what makes images of them: for `PathLength`."""
+        """Returns `rows` points of the latent space, and the function that maps them to images, for `PathLength`."""
         condition = tuple(values[:rows] for values in condition)
         return self.latents(rows), lambda latents: self.generator(join_inputs(latents, condition), training=True)
 
     def discriminator_loss(self, real_logits, fake_logits, condition):
-        """What D descends, without penalties."""
+        """Returns the loss of D without penalties."""
         return self.loss.discriminator_loss(real_logits, fake_logits)
 
     def generator_loss(self, fake_logits, real_logits, condition):
-        """What G descends."""
+        """Returns the loss of G."""
         return self.loss.generator_loss(fake_logits, real_logits)
 
     def measure(self, real_logits, fake_logits, condition):
-        """Returns what is logged besides the losses, by name."""
+        """Returns further logs by name."""
         return self.probabilities(real_logits, fake_logits)
 
     def test_step(self, data):
-        """Losses and probabilities without training, and the compiled metrics."""
+        """Computes losses and probabilities without training, and the compiled metrics."""
         real, condition = self.unpack(data)
         fake = self.draw(real, condition, self.sampler(), training=False)
         real_logits = self.judge(real, condition, training=False)
@@ -186,13 +186,13 @@ class GAN(FromNoise, AdversarialModel):
             **self.measure(real_logits, fake_logits, condition),
         )
 
-    # What conditional variants change: `condition` is a tuple of inputs that G and D get besides z and x ---------
+    # Methods that conditional variants override: `condition` is a tuple of further inputs of G and D -------------
 
     def draw(self, real, condition, generator=None, training=True):
-        """Samples as many images as `real` holds."""
+        """Draws one image for each of `real`."""
         latents = self.latents(keras.ops.shape(real)[0])
         return (generator or self.generator)(join_inputs(latents, condition), training=training)
 
     def judge(self, images, condition, training=True):
-        """D's logits for `images`, augmented as compiled."""
+        """D's logits for `images`, with the compiled augmentation."""
         return self.discriminator(join_inputs(self.augmented(images, training), condition), training=training)

@@ -36,47 +36,46 @@ def gan_cls_generator(image_size, channels, latent_dim, text_dim, width, project
 class GANCLS(FromText, AdversarialModel):
     """GAN-CLS and GAN-INT-CLS (Reed et al. 2016, https://arxiv.org/abs/1605.05396).
 
-    D is shown three kinds of pairs (Algorithm 1): a real image with its text, score s_r; a real image with the text of
-    another one, s_w; a generated image with the text it was made for, s_f. It ascends
-    log s_r + (log(1 - s_w) + log(1 - s_f)) / 2, and so learns whether image and text match besides whether the image is
-    real; G ascends log s_f. With `interpolation`, G also has to satisfy D for texts between two of the batch,
-    beta t_1 + (1 - beta) t_2 (equation 5), for which no image exists.
+    D gets three kinds of pairs (Algorithm 1): a real image with its text (score s_r), a real image with a wrong text
+    (s_w), and a generated image with its text (s_f). D ascends log s_r + (log(1 - s_w) + log(1 - s_f)) / 2, so it
+    learns whether images are real and match the text. G ascends log s_f. With `interpolation`, G is also trained on
+    texts between two of the batch, beta t_1 + (1 - beta) t_2 (equation 5), which have no real images.
 
-    `fit` takes `(images, text vectors)`. Wrong texts come from the same batch and never equal the right one; with
-    `(images, text vectors, labels)` they come from another class, too. A row for which its batch holds no wrong text
-    (all are equal) gets s_f in the place of s_w.
+    `fit` takes `(images, text vectors)`. Wrong texts come from the same batch and differ from the right one. With
+    `(images, text vectors, labels)`, they also come from another class. If the batch has no wrong text for a row, s_w
+    is replaced by s_f.
 
-    `compile()` trains with Adam(2e-4, beta_1=0.5), batches of 64 in the paper. As in `GAN`, G's step follows D's and is
-    judged by the improved D. Text vectors are first brought to a root mean square of 1.
+    `compile()` trains with Adam(2e-4, beta_1=0.5). The paper uses batches of 64. As in `GAN`, G is updated after D and
+    judged by the updated D. Text vectors are first scaled to a root mean square of 1.
 
-    The paper's D normalises over the batch behind the place where image and text are joined, so that it can tell right
-    from wrong pairs, which come in batches of their own, without reading. Trained alone on glyphs it prefers the
-    caption with the right letter to one with a wrong letter for 58 % of the images, by `matching="projection"` for 98 %
-    (guessing: half; `zoo/gan_cls_glyphs/matching.py`).
+    The paper's D has batch normalization after image and text are joined. As right and wrong pairs form separate
+    batches, it can tell them apart without using the text. Trained alone on glyphs, it prefers the caption with the
+    right letter to one with a wrong letter for 58 % of the images, and with `matching="projection"` for 98 % (guessing:
+    half; `zoo/gan_cls_glyphs/matching.py`).
 
     Pretrained: `kerasgan.zoo.load("gan_cls_glyphs")`. Its recipe trains it:
 
         python -m kerasgan.zoo.gan_cls_glyphs.recipe runs
 
     Args:
-        image_size: int or (height, width). Sides of 4 to 7 times a power of two, one for both. Defaults to 64.
+        image_size: int or (height, width). Sides of 4 to 7 times a power of two, the same for both. Defaults to 64.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
         latent_dim: int. Length of z. Defaults to 100.
         text_dim: int. Length of the text vectors. Defaults to 1024, that of the paper's encoder.
         width: int. Channels of the layer next to the image, doubled at each halving of the size, up to 8 times.
             Defaults to 64.
         projection_dim: int. Length of the text inside G and D. Defaults to 128.
-        matching: str, how D learns whether image and text match: `"concatenation"`, the paper's, which joins the text
-            to the 4x4 feature map; or `"projection"`, the inner product of Miyato & Koyama (2018,
+        matching: str, how D learns whether image and text match: `"concatenation"`, as in the paper, which joins the
+            text to the 4x4 feature map; or `"projection"`, the inner product of Miyato & Koyama (2018,
             https://arxiv.org/abs/1802.05637). Defaults to `"concatenation"`.
         interpolation: float in (0, 1), beta in the paper, which takes 0.5 for GAN-INT; or None for GAN-CLS. Defaults to
             None.
-        encoder: what turns strings into text vectors: a callable from a list of strings to (n, text_dim). Defaults to
+        encoder: the text encoder: a callable from a list of strings to (n, text_dim). Defaults to
             none; see `set_encoder`.
         generator: `keras.Model`, [latents, text] -> images in [-1, 1]. Further inputs of it get normal noise. Defaults
             to the paper's.
-        discriminator: `keras.Model`, [images, text] -> logits. Defaults to that of `matching`, which is of no effect
-            beside a given one.
+        discriminator: `keras.Model`, [images, text] -> logits. Defaults to that of `matching`, which has no effect
+            otherwise.
         seed: int. Seed of the noise.
 
     Logs `d_loss`, `g_loss`, and the mean probabilities `d_real`, `d_wrong`, `d_fake`: s_r, s_w, s_f.
@@ -141,7 +140,7 @@ class GANCLS(FromText, AdversarialModel):
         return self.track(g_loss=g_loss, **terms, **d_logs)
 
     def update_discriminator(self, real, fake, text, wrong, found):
-        """Ascends log s_r + (log(1 - s_w) + log(1 - s_f)) / 2 once and returns what is to be logged."""
+        """Ascends log s_r + (log(1 - s_w) + log(1 - s_f)) / 2 once and returns the logs."""
         with tf.GradientTape() as d_tape:
             d_loss, logs = self.matching_loss(real, fake, text, wrong, found)
             d_loss += self.penalties(lambda images: self.judge(images, text), real, fake)
@@ -163,23 +162,23 @@ class GANCLS(FromText, AdversarialModel):
         return (against_fake + against_wrong) / 2, logs
 
     def generator_loss(self, real, fake, text, training=True):
-        """What G descends for images made for `text`: -log s_f with the paper's loss."""
+        """Returns the loss of G for images of `text`: -log s_f with the paper's loss."""
         real_logits = self.judge(real, text, training) if self.loss.needs_real_logits else None
         return self.loss.generator_loss(self.judge(fake, text, training), real_logits)
 
     def interpolated_loss(self, real, text, wrong, generator=None, training=True):
-        """What G descends besides for texts between right and wrong ones (equation 5); 0 without `interpolation`."""
+        """Returns the loss of G for texts between right and wrong ones (equation 5), or 0 without `interpolation`."""
         if self.interpolation is None:
             return tf.zeros(())
         between = self.interpolation * text + (1 - self.interpolation) * wrong
         return self.generator_loss(real, self.draw(between, generator, training), between, training)
 
     def generator_terms(self, text):
-        """Further terms of G's loss by the name under which they are logged; GAN-CLS has none."""
+        """Returns further terms of G's loss by their names in the logs. GAN-CLS has none."""
         return {}
 
     def test_step(self, data):
-        """Losses and probabilities without training, and the compiled metrics."""
+        """Computes losses and probabilities without training, and the compiled metrics."""
         real, text, labels = self.unpack(data)
         wrong, found = mismatched(text, labels)
         fake = self.draw(text, self.sampler(), training=False)

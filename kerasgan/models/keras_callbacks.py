@@ -1,19 +1,20 @@
-"""Support for Keras's callbacks: two optimizers, other log names, and what to use instead of those that cannot work."""
+"""Support for Keras's callbacks: two optimizers, other log names, and alternatives to unsupported callbacks."""
 
 import keras
 
-# Of logs with one of these words in their names less is better, and of those with one of these more.
+# Words in the names of logs where lower is better, and where higher is better.
 LESS = {"loss", "wasserstein", "distance"}
 MORE = {"accuracy", "precision", "recall", "density", "coverage", "psnr", "ssim", "inception"}
 INSTEAD = {
-    "TerminateOnNaN": "it reads `logs['loss']`, which no model here has: `kerasgan.callbacks.StopOnNonFinite()`",
-    "SwapEMAWeights": "it averages for one optimizer: `model.compile(ema_decay=0.999)`, whose averaged generator "
-    "`generate`, `evaluate` and `export` use",
+    "TerminateOnNaN": "it reads `logs['loss']`, which these models do not log: use "
+    "`kerasgan.callbacks.StopOnNonFinite()`",
+    "SwapEMAWeights": "it supports only one optimizer: use `model.compile(ema_decay=0.999)`, which gives an averaged "
+    "generator for `generate`, `evaluate` and `export`",
 }
 
 
 class BothOptimizers:
-    """What callbacks that change `model.optimizer.learning_rate` find: the rates of G and of D, each by itself."""
+    """A stand-in for `model.optimizer`, so that callbacks can change the learning rates of both optimizers."""
 
     built = True
 
@@ -26,7 +27,7 @@ class BothOptimizers:
 
 
 class _Rate:
-    """One optimizer by the name under which its rate is logged, `learning_rate_<name>`."""
+    """One optimizer, with its rate logged as `learning_rate_<name>`."""
 
     def __init__(self, name, optimizer):
         self.name, self.optimizer = name, optimizer
@@ -41,25 +42,25 @@ class _Rate:
         if isinstance(inner._learning_rate, keras.optimizers.schedules.LearningRateSchedule):
             raise ValueError(
                 f"A callback cannot change the rate of `{self.name}_optimizer`, which is a "
-                f"{type(inner._learning_rate).__name__}. Remedy: compile with a number, or leave out the callback"
+                f"{type(inner._learning_rate).__name__}. Remedy: compile with a number, or remove the callback"
             )
         self.optimizer.learning_rate = value
 
 
 def prepare_callbacks(model, callbacks):
-    """Raises for Keras's callbacks that cannot work with `model`, and tells the others which way a log is better.
+    """Raises an error for unsupported callbacks of Keras, and sets the modes of the others.
 
     Args:
         model: a compiled model.
         callbacks: list of `keras.callbacks.Callback`s.
 
     Raises:
-        ValueError: with the line to write instead.
+        ValueError: if a callback is not supported. The message gives an alternative.
     """
     for callback in callbacks:
         name = type(callback).__name__
         if name in INSTEAD and isinstance(callback, getattr(keras.callbacks, name)):
-            raise ValueError(f"`keras.callbacks.{name}` cannot work here, as {INSTEAD[name]}.")
+            raise ValueError(f"`keras.callbacks.{name}` is not supported, as {INSTEAD[name]}.")
         follows = isinstance(callback, (keras.callbacks.EarlyStopping, keras.callbacks.ReduceLROnPlateau))
         if isinstance(callback, keras.callbacks.ModelCheckpoint):
             follows = callback.save_best_only
@@ -80,7 +81,7 @@ def _choose_direction(model, callback, name):
     words = set(plain.split("_"))
     if not words & (LESS | MORE):
         raise ValueError(
-            f"`{name}` does not know whether more of {callback.monitor!r} is better. Remedy: `mode='min'` or "
+            f"`{name}` cannot infer whether higher {callback.monitor!r} is better. Remedy: `mode='min'` or "
             "`mode='max'`; at the equilibrium `d_real` and `d_fake` are 1/2: `kerasgan.callbacks.EquilibriumStopping()`"
         )
     callback.mode = "max" if words & MORE else "min"

@@ -1,4 +1,4 @@
-"""Least squares GANs: D's output is pulled to targets instead of through a sigmoid."""
+"""Least squares GANs: D's output is trained towards target values instead of passing a sigmoid."""
 
 import math
 
@@ -57,7 +57,7 @@ class LSGAN(GAN):
         python -m kerasgan.zoo.lsgan_mnist.recipe runs
 
     Args:
-        image_size: int or (height, width). Sides of 4 to 7 times a power of two, one for both. Defaults to 112.
+        image_size: int or (height, width). Sides of 4 to 7 times a power of two, the same for both. Defaults to 112.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
         latent_dim: int. Length of z. Defaults to 1024.
         width: int. Channels of the layer next to the image, doubled at each halving of the size. Defaults to 64.

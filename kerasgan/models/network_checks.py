@@ -1,4 +1,4 @@
-"""Checks of the networks that a user passes."""
+"""Checks of user-supplied networks."""
 
 import keras
 import numpy as np
@@ -9,14 +9,14 @@ PASSES_ON = (layers.Reshape, layers.Flatten, layers.Activation, layers.Dropout, 
 
 
 def input_shapes(network):
-    """Returns the shapes of a network's inputs, batch included, or [None] of one that is written as a class."""
+    """Returns the shapes of a network's inputs, including the batch, or [None] for a subclassed model."""
     return [tuple(x.shape) for x in getattr(network, "inputs", None) or ()] or [None]
 
 
 def bounded_activation(network):
-    """Returns the name of the bounded function that a discriminator ends in, such as "sigmoid", or None.
+    """Returns the name of the bounded activation at the end of a discriminator, such as "sigmoid", or None.
 
-    Of a dict the entry `"logits"` counts. What a network that is written as a class does, is not seen.
+    If the output is a dict, its entry `"logits"` is examined. Subclassed models cannot be examined.
 
     Example:
 
@@ -33,7 +33,7 @@ def bounded_activation(network):
 
 
 def _bounded(tensor):
-    """Goes back from an output through layers that do not compute to the one that does."""
+    """Goes back from an output through layers without computation."""
     layer, node, place = tensor._keras_history
     if isinstance(layer, keras.Model):
         return _bounded(layer.outputs[place])
@@ -47,19 +47,21 @@ def _bounded(tensor):
 def check_image_shape(name, verb, shape, expected):
     """Raises unless a network's images (batch, height, width, channels) have the expected sides and channels."""
     if not isinstance(shape, (list, tuple)) or len(shape) != 4 or isinstance(shape[0], tuple):
-        return  # of vectors, without a shape of its own, or of several outputs
+        return  # vectors, an unknown shape, or several outputs
     if any(None not in pair and pair[0] != pair[1] for pair in zip(shape[1:], expected)):
         raise ValueError(
-            f"`{name}` must {verb} images of (height, width, channels) {expected}, the model's. Received: a network "
-            f"that {verb}s {tuple(shape[1:])}. Remedy: give the model its `image_size` and `channels`"
+            f"`{name}` must {verb} images of (height, width, channels) {expected}, as the model. Received: a network "
+            f"that {verb}s {tuple(shape[1:])}. Remedy: pass its `image_size` and `channels` to the model"
         )
 
 
 def share_kernels(a, b):
-    """Returns whether one of two networks holds a kernel of the other: whether they see alike."""
+    """Returns whether two networks share a kernel, and therefore features."""
     return not _kernels(a).isdisjoint(_kernels(b))
 
 
 def _kernels(network):
     values = (np.asarray(weight) for weight in network.weights if len(weight.shape) > 1)
-    return {(value.shape, value.tobytes()) for value in values if np.ptp(value) > 0}  # all alike: not drawn, not learnt
+    return {
+        (value.shape, value.tobytes()) for value in values if np.ptp(value) > 0
+    }  # ignores constants, which are neither random nor learned

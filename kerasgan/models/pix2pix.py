@@ -15,15 +15,15 @@ from kerasgan.reconstruction import mean_absolute
 class Pix2Pix(FromImage, AdversarialModel):
     """Image-to-image translation from pairs (Isola et al. 2017, https://arxiv.org/abs/1611.07004).
 
-    G maps a source x and noise z to a target y; D sees the source beside the true or the made target and judges its
-    patches. Equation 4: G minimises its adversarial loss + lambda E |y - G(x, z)|, lambda = 100. D's loss is halved
+    G maps a source x and noise z to a target y. D judges patches of the real or generated target together with the
+    source. G minimises its adversarial loss + lambda E |y - G(x, z)| with lambda = 100 (equation 4). D's loss is halved
     (section 3.3). `fit` takes (source, target).
 
-    The noise is dropout, in translation too (section 3.2). The U-Net-256 and the 70x70 PatchGAN have 54,425,859 and
-    2,770,433 parameters, as in TensorFlow's tutorial. Where that differs from the paper's own code this class goes with
-    the tutorial: the one-pixel bottleneck is batch-normalised too; skips carry features after LeakyReLU and pass no
-    further ReLU; convolutions before a normalisation have no bias, nor has the first one. With the paper it goes
-    in the statistics of the norms (epsilon 1e-5, and see `sampling_statistics`) and in the halving of D's loss.
+    The noise is dropout, also in translation (section 3.2). The U-Net-256 and the 70x70 PatchGAN have 54,425,859 and
+    2,770,433 parameters, as in TensorFlow's tutorial. The tutorial differs from the paper's code, and this class
+    follows the tutorial in three points: the one-pixel bottleneck is batch-normalized; skips carry features after
+    LeakyReLU, without a further ReLU; convolutions before a normalization and the first one have no bias. It follows
+    the paper in the statistics of the norms (epsilon 1e-5, see `sampling_statistics`) and in halving D's loss.
 
     Pretrained: `kerasgan.zoo.load("pix2pix_edges2shoes")`. Its recipe trains it:
 
@@ -34,14 +34,14 @@ class Pix2Pix(FromImage, AdversarialModel):
             often as it can, of 4 for the residual generator. `translate` takes any size. Defaults to 256.
         channels: int. Of the targets. Defaults to 3.
         source_channels: int. Of the sources. Defaults to `channels`.
-        width: int. Channels of the layers next to the images. Defaults to 64, the paper's.
-        dropout: bool. Whether G has noise; False makes it a function of the source. Defaults to True.
+        width: int. Channels of the layers next to the images. Defaults to 64, as in the paper.
+        dropout: bool. Whether G has noise. Defaults to True.
         receptive_field: int. Side of the patches that D judges: 1, 16, 34, 70, 142, or 286, which is the full image at
             256 pixels. Defaults to 70.
-        sampling_statistics: `"image"`: when translating, each image is normalised by its own statistics, which for
-            training with one image a batch is what training does (section 3.3). `"moving"`: by the running averages of
-            training; to be chosen for larger batches, from which the bottleneck, one pixel an image, learns
-            what an image's own statistics would remove. Defaults to `"image"`, as the paper trains with one.
+        sampling_statistics: `"image"`: translation normalizes each image by its own statistics, as in training with one
+            image per batch (section 3.3). `"moving"`: by the moving averages of training. Use it with larger batches,
+            as an image's own statistics would remove all information from the one-pixel bottleneck. Defaults to
+            `"image"`, as the paper trains with one.
         generator: `"unet"`, `"resnet"` (`networks.residual_generator`, without noise), or a `keras.Model`, sources or
             [sources, noise (batch, n)] -> images in [-1, 1]. Defaults to `"unet"`.
         discriminator: `keras.Model`, [images, sources] -> logits of any shape. Defaults to the PatchGAN.
@@ -90,21 +90,21 @@ class Pix2Pix(FromImage, AdversarialModel):
         )
         self.image_size, self.channels, self.source_channels = image_size, channels, source_channels
         self.sampling_statistics = sampling_statistics
-        self.latent_dim = noise_length(generator, image_size)  # 0: the generator is a function of the source alone
+        self.latent_dim = noise_length(generator, image_size)  # 0: the generator has no noise
 
     def compile(self, l1_weight=100.0, adversarial_weight=1.0, **kwargs):
         """Configures training: `AdversarialModel.compile`, and the weights of G's two terms.
 
         Args:
-            l1_weight: float. Lambda of equation 4. Defaults to 100, the paper's; 0 is "cGAN" in its table 1.
+            l1_weight: float. Lambda of equation 4. Defaults to 100, as in the paper; 0 is "cGAN" in its table 1.
             adversarial_weight: float. Defaults to 1. 0 is "L1" in table 1: D is not trained.
-            **kwargs: those of `AdversarialModel.compile`.
+            **kwargs: arguments of `AdversarialModel.compile`.
         """
         self.weigh(l1_weight=l1_weight, adversarial_weight=adversarial_weight)
         super().compile(**kwargs)
 
     def log_names(self):
-        """Without an adversarial loss D is not trained, and nothing of it is logged."""
+        """Without an adversarial loss, D is neither trained nor logged."""
         return super().log_names() if getattr(self, "adversarial_weight", 1) else ("g_loss", "l1_loss")
 
     def train_step(self, data):
@@ -119,7 +119,7 @@ class Pix2Pix(FromImage, AdversarialModel):
             if self.adversarial_weight:
                 with g_tape.stop_recording():
                     d_logs = self.update_discriminator(source, target, fake)
-                fake_logits = self.judge(fake, source)  # by the improved D
+                fake_logits = self.judge(fake, source)  # by the updated D
                 real_logits = self.judge(target, source) if self.loss.needs_real_logits else None
                 adversarial_loss = self.loss.generator_loss(fake_logits, real_logits)
             l1_loss = mean_absolute(target, fake)  # equation 3
@@ -130,7 +130,7 @@ class Pix2Pix(FromImage, AdversarialModel):
         return self.track(g_loss=g_loss, l1_loss=l1_loss, **d_logs)
 
     def update_discriminator(self, source, target, fake):
-        """Makes one step of D and returns what is to be logged."""
+        """Makes one step of D and returns the logs."""
         with tf.GradientTape() as d_tape:
             real_logits = self.judge(target, source)
             fake_logits = self.judge(fake, source)
@@ -141,7 +141,7 @@ class Pix2Pix(FromImage, AdversarialModel):
         return {"d_loss": d_loss} | self.probabilities(real_logits, fake_logits) | adapted
 
     def test_step(self, data):
-        """Losses without training, and the compiled metrics over (targets, translations)."""
+        """Computes the losses without training, and the compiled metrics over (targets, translations)."""
         source, target = data
         fake = self.draw(source, self.sampler(), training=False)
         l1_loss = mean_absolute(target, fake)
@@ -159,18 +159,18 @@ class Pix2Pix(FromImage, AdversarialModel):
         )
 
     def draw(self, source, generator=None, training=True):
-        """Translates `source`, with noise of its own where the generator has any."""
+        """Translates `source`, with new noise if the generator has noise."""
         noise = (self.latents(ops.shape(source)[0]),) if self.latent_dim else ()
         return (generator or self.generator)(join_inputs(source, noise), training=training)
 
     def judge(self, images, source, training=True):
-        """D's logits for `images` beside their `source`; augmentations change the images only."""
+        """Returns D's logits for `images` with their `source`. Augmentations change only the images."""
         return self.discriminator([self.augmented(images, training), source], training=training)
 
     def check_batch(self, batch, check_range=True):
         super().check_batch(batch, check_range)
         if len(batch[0]) == 1 and self.sampling_statistics == "moving":
             raise ValueError(
-                "With one image a batch the statistics of the one-pixel bottleneck have no variance to average. Use "
+                "With one image per batch, the statistics of the one-pixel bottleneck have no variance. Use "
                 "`sampling_statistics='image'`, or larger batches. Received: a batch of 1 and 'moving'"
             )

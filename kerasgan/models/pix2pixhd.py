@@ -1,4 +1,4 @@
-"""Large photos of label maps: a generator, an enhancer of twice its size, and discriminators at several sizes."""
+"""Pix2PixHD: large photos from label maps, with an enhancer at twice the size, and discriminators at several scales."""
 
 import keras
 import tensorflow as tf
@@ -14,26 +14,26 @@ MATCHING = losses.FeatureMatching(per_image=True)
 
 @keras.saving.register_keras_serializable("kerasgan")
 class Pix2PixHD(FromLabelMaps, TrainsCoarseToFine, AdversarialModel):
-    """High-resolution images of label maps (Wang et al. 2018, https://arxiv.org/abs/1711.11585).
+    """High-resolution images from label maps (Wang et al. 2018, https://arxiv.org/abs/1711.11585).
 
-    The global generator G1 paints at half the size; the local enhancer G2 adds G1's last features to its own and paints
-    at full size (section 3.2). PatchGANs judge at full size, a half and a quarter. G minimises the sum of their
-    least-squares losses + 10 times the feature matching loss (equations 3 to 5) + 10 times a perceptual loss where
-    `compile` is given a network. Beside the classes, the networks see where instances end (section 3.3). `fit` takes
-    ((labels, instances), images), or (labels, images) with `instances=False`.
+    The global generator G1 draws at half the size. The local enhancer G2 adds G1's last features to its own and draws
+    at full size (section 3.2). PatchGANs judge images at full, half and quarter size. G minimises the sum of their
+    least-squares losses + 10 times the feature matching loss (equations 3 to 5) + 10 times a perceptual loss if
+    `compile` gets a network. In addition to classes, the networks get the boundaries of instances (section 3.3). `fit`
+    takes ((labels, instances), images), or (labels, images) with `instances=False`.
 
-    Training has three phases, which are three times `compile` and `fit`:
+    Training has three phases, each with `compile` and `fit`:
 
         model.compile(phase="global")  # G1, judged at half the size and a quarter
         model.fit(dataset, epochs=...)
-        model.compile(phase="enhancer")  # G2, while G1 is fixed
+        model.compile(phase="enhancer")  # G2, with G1 fixed
         model.fit(dataset, epochs=...)
         model.compile()  # both
         model.fit(dataset, epochs=...)
 
-    G1, G2 and a D have 182,546,755, 319,715 and 2,801,601 parameters by default, as in the authors' program. With
-    `style_dim` an encoder E learns, together with G, what tells instances of one class apart (section 3.4): the means
-    of its features over each instance go to G. `find_styles` then clusters them.
+    G1, G2 and a D have 182,546,755, 319,715 and 2,801,601 parameters by default, as in the authors' code. With
+    `style_dim` an encoder E is trained with G and encodes the differences between instances of a class (section 3.4).
+    The means of its features over each instance are inputs of G. `find_styles` then clusters them.
 
     A recipe of the zoo trains it:
 
@@ -41,17 +41,17 @@ class Pix2PixHD(FromLabelMaps, TrainsCoarseToFine, AdversarialModel):
 
     Args:
         image_size: int or (height, width) of the images in training, multiples of 2^(downsamplings + 1), without the
-            enhancer of 2^downsamplings. `translate` takes any size. Defaults to (1024, 2048), the paper's.
+            enhancer of 2^downsamplings. `translate` takes any size. Defaults to (1024, 2048), as in the paper.
         channels: int. Of the images. Defaults to 3.
         num_classes: int. Of the label maps. Defaults to 35, those of Cityscapes.
-        instances: bool. Whether maps of instances come beside the labels. Defaults to True.
-        enhancer: bool. Without it G1 paints at full size, in one phase. Defaults to True.
+        instances: bool. Whether there are instance maps. Defaults to True.
+        enhancer: bool. If False, G1 draws at full size, in one phase. Defaults to True.
         style_dim: int. Channels of the features of instances. Defaults to 0, none; the paper's is 3.
-        num_styles: int. How many a class has. Defaults to 10, the paper's.
+        num_styles: int. Number of styles per class. Defaults to 10, as in the paper.
         width: int. Channels of the first layer of G1 and of D; of G2 a half, of E a quarter. Defaults to 64.
         blocks, enhancer_blocks: int. Residual blocks of G1 and of G2. Default to 9 and 3.
-        downsamplings: int. How often G1 halves its images. Defaults to 4.
-        scales: int. How many discriminators. Defaults to 3.
+        downsamplings: int. Number of halvings in G1. Defaults to 4.
+        scales: int. Number of discriminators. Defaults to 3.
         receptive_field: int. Of each discriminator; see `Pix2Pix`. Defaults to 70.
         seed: int. Seed of losses and augmentations that draw.
 
@@ -112,29 +112,29 @@ class Pix2PixHD(FromLabelMaps, TrainsCoarseToFine, AdversarialModel):
     def compile(
         self, phase="both", perceptual=None, feature_weight=10, perceptual_weight=10, adversarial_weight=2, **kwargs
     ):
-        """Chooses the phase and its training: `AdversarialModel.compile`, and the weights of the generators' terms.
+        """Configures a training phase and the weights of the generators' losses.
 
         Args:
-            phase: what trains, while the rest is fixed: `"global"`, `"enhancer"` or `"both"`, the default.
-            perceptual: the network by which images are compared: None (the default, which needs no download);
-                `"vgg19_11_to_51"`, the authors', which Keras fetches once, or another of `networks.vgg_features`; or a
-                `keras.Model`, images in [-1, 1] -> features or a list of at most five, which is saved with this model.
+            phase: the part that is trained, `"global"`, `"enhancer"` or `"both"`. Defaults to `"both"`.
+            perceptual: the network of the perceptual loss. None (the default) needs no download. `"vgg19_11_to_51"`,
+                as in the authors' code, or another name of `networks.vgg_features` is downloaded once by Keras. A
+                `keras.Model`, images in [-1, 1] -> features or a list of at most five, is saved with this model.
             feature_weight: float. Of the feature matching loss. Defaults to 10, the paper's lambda.
-            perceptual_weight: float. Defaults to 10, the authors'.
+            perceptual_weight: float. Defaults to 10, as in the authors' code.
             adversarial_weight: float. Of the sum over the discriminators. Defaults to 2, because `losses.LeastSquares`
                 halves the generator's square, and the paper does not.
-            **kwargs: those of `AdversarialModel.compile`.
+            **kwargs: arguments of `AdversarialModel.compile`.
         """
         self.weigh(feature_weight=feature_weight, perceptual_weight=perceptual_weight)
         self.weigh(adversarial_weight=adversarial_weight)
         self.perceptual = perceptual
-        # Kept from Keras's tracking, as in `SRGAN`.
+        # Keras must not track it, as in `SRGAN`.
         object.__setattr__(self, "_eyes", None if perceptual is None else networks.perceptual_network(perceptual))
         self.begin_phase(phase)
         super().compile(**kwargs)
 
     def log_names(self):
-        """Without a network for it there is no perceptual loss."""
+        """Without a network, there is no perceptual loss."""
         names = super().log_names()
         return names if getattr(self, "perceptual", True) else tuple(n for n in names if n != "perceptual_loss")
 
@@ -149,7 +149,7 @@ class Pix2PixHD(FromLabelMaps, TrainsCoarseToFine, AdversarialModel):
             fake = self.draw(self.generator, self.inputs_of(source, images, training=True), training=True)
             with g_tape.stop_recording():
                 d_logs = self.update_discriminator(known, real, fake)
-            g_logs = self.generator_losses(known, real, fake)  # by the improved D
+            g_logs = self.generator_losses(known, real, fake)  # by the updated D
             g_logs["g_loss"] += self.generator_penalties()
         self.descend(g_tape, g_logs["g_loss"], self.g_variables, self.g_optimizer)
         self.update_ema()
@@ -168,14 +168,14 @@ class Pix2PixHD(FromLabelMaps, TrainsCoarseToFine, AdversarialModel):
         return {"g_loss": g_loss} | logs
 
     def discriminator_losses(self, known, real, fake, training=True):
-        """Equation 2 for each D, their sum, and what else is to be logged."""
+        """Returns equation 2 for each D, their sum, and further logs."""
         of_real, of_fake = self.judge(real, known, training), self.judge(fake, known, training)
         d_loss = len(of_real) * self.loss.discriminator_loss(of_real, of_fake)
         adapted = self.adapt(real, of_real, of_fake) if training else {}
         return {"d_loss": d_loss} | self.probabilities(of_real, of_fake) | adapted
 
     def update_discriminator(self, known, real, fake):
-        """Makes one step of all D and returns what is to be logged."""
+        """Makes one step of all D and returns the logs."""
         with tf.GradientTape() as d_tape:
             d_logs = self.discriminator_losses(known, real, fake)
             d_logs["d_loss"] += self.penalties(lambda images: self.judge(images, known), real, fake)
@@ -183,12 +183,12 @@ class Pix2PixHD(FromLabelMaps, TrainsCoarseToFine, AdversarialModel):
         return d_logs
 
     def judge(self, images, known, training=True):
-        """What all D say of `images` of the known label maps, a list; augmentations change the images only."""
+        """Returns the outputs of all D for `images` and their label maps. Augmentations change only the images."""
         outputs = self.judges()([self.augmented(images, training), known], training=training)
         return outputs if isinstance(outputs, list) else [outputs]
 
     def test_step(self, data):
-        """Losses without training, and the compiled metrics over (images, paintings)."""
+        """Computes the losses without training, and the compiled metrics over (images, paintings)."""
         known, real = self.at_phase(self.known(data[0]), data[1])
         fake = self.draw(self.sampler(), self.inputs_of(*data))
         self.compare(real, fake)

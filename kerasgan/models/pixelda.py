@@ -16,7 +16,7 @@ from kerasgan.shapes import as_size
 
 
 def pixelda_generator(image_size, channels, latent_dim, blocks=6):
-    """Figure 2: the noise becomes one more channel of the image; residual blocks of 64 channels.
+    """Figure 2: the noise becomes a further channel of the image; residual blocks with 64 channels.
 
     Returns:
         A `keras.Model`, [images, noise (batch, latent_dim)] -> images in [-1, 1].
@@ -36,7 +36,7 @@ def pixelda_generator(image_size, channels, latent_dim, blocks=6):
 
 
 def pixelda_discriminator(image_size, channels, width=64):
-    """Figure 2: convolutions that halve the image down to about 4 pixels, each with dropout and noise behind it.
+    """Figure 2: convolutions that halve the image down to about 4 pixels, each followed by dropout and noise.
 
     Returns:
         A `keras.Model`, images -> (batch, 1) logits.
@@ -57,19 +57,19 @@ def pixelda_discriminator(image_size, channels, width=64):
 class PixelDA(AdaptsPixels, AdversarialModel):
     """Unsupervised pixel-level domain adaptation (Bousmalis et al. 2017, https://arxiv.org/abs/1612.05424).
 
-    G makes of a source image and noise one that D takes for an image of the target. A classifier T learns the labels
-    from source images and from what G makes of them, so that it can read the target. With the adversarial loss L_d
+    G translates a source image and noise to an image of the target domain. A classifier T learns the labels from source
+    images and their translations, so that it works on the target domain. With the adversarial loss L_d
     (equation 2) and
 
         L_t = E -log T(G(x_s, z))_y - log T(x_s)_y    (equation 3)
 
-    a step first trains D and T by domain_weight L_d + L_t, then G by style_weight L_d + task_weight L_t.
+    a step first trains D and T with domain_weight L_d + L_t, then G with style_weight L_d + task_weight L_t.
 
-    `fit` takes `((source_images, source_labels), target_images)`, as many of each. `predict(images)` gives class
-    probabilities; `evaluate((images, labels))` gives the accuracy on labelled target images. `translate` makes target
-    images of source images.
+    `fit` takes `((source_images, source_labels), target_images)`, all with the same number of rows. `predict(images)`
+    returns class probabilities. `evaluate((images, labels))` returns the accuracy on labelled target images.
+    `translate` translates source images to the target domain.
 
-    Networks and weights are those of the authors' program for MNIST, its grey digits in three equal channels, to
+    Networks and weights are those of the authors' code for MNIST, its grey digits in three equal channels, to
     MNIST-M, without weight decay. `compile()` trains with Adam(1e-3, beta_1=0.5), falling by 5 % every 20,000 steps.
 
     Args:
@@ -139,7 +139,7 @@ class PixelDA(AdaptsPixels, AdversarialModel):
         Args:
             domain_weight: float. Of L_d in the step of D and T. Defaults to the authors' for MNIST to MNIST-M.
             style_weight, task_weight: float. Of L_d and L_t in the step of G. Default to theirs.
-            **kwargs: those of `AdversarialModel.compile`.
+            **kwargs: arguments of `AdversarialModel.compile`.
         """
         self.weigh(domain_weight=domain_weight, style_weight=style_weight, task_weight=task_weight)
         super().compile(**kwargs)
@@ -170,7 +170,7 @@ class PixelDA(AdaptsPixels, AdversarialModel):
         return self.track(g_loss=g_loss, **logs)
 
     def update_discriminator(self, batch, fake):
-        """Makes one step of D and T, and returns what is to be logged."""
+        """Makes one step of D and T, and returns the logs."""
         (source, labels), target = batch
         with tf.GradientTape() as d_tape:
             real_logits, fake_logits = self.judge(target), self.judge(fake)

@@ -1,4 +1,4 @@
-"""Projected GAN: discriminators on random projections of a pretrained network's features, for few images."""
+"""Projected GAN: discriminators on random projections of pretrained features, for few images."""
 
 import keras
 
@@ -13,11 +13,11 @@ from kerasgan.shapes import as_size
 
 @keras.saving.register_keras_serializable("kerasgan")
 class ProjectedGAN(GAN):
-    """Projected GAN (Sauer et al. 2021, https://arxiv.org/abs/2111.01007): for a few hundred images and no big machine.
+    """Projected GAN (Sauer et al. 2021, https://arxiv.org/abs/2111.01007), for few images and small machines.
 
-    D does not see images but features C_l(P_l(x)) that it need not learn: P_l are maps of a frozen pretrained network
-    at several depths, C_l mixes them by weights that are drawn once, across channels and across scales (section 3.2).
-    One discriminator judges each mixed map, and G has to please all,
+    D gets features C_l(P_l(x)) instead of images. P_l are feature maps of a frozen pretrained network at several
+    depths, and C_l mixes them across channels and scales with fixed random weights (section 3.2). There is one
+    discriminator for each mixed map, and G is trained against all of them,
 
         min_G max_{D_l} sum_l E log D_l(C_l(P_l(x))) + E log(1 - D_l(C_l(P_l(G(z)))))
 
@@ -29,15 +29,15 @@ class ProjectedGAN(GAN):
     authors' code: Adam(2e-4, beta_1=0, beta_2=0.99) for both, batches of 64, differentiable augmentation, an averaged
     generator that forgets half over 20,000 images. Mirror the images where left and right are alike.
 
-    Scores by the very features that G was trained to please say nothing of the images. `compile(metrics=)`,
-    `kerasgan.callbacks.ScoreMonitor` and the command line refuse them; "efficientnet_lite1" is the extractor to take.
+    Scores by the features that G was trained on are biased. `compile(metrics=)`, `kerasgan.callbacks.ScoreMonitor` and
+    the command line refuse them. Use the extractor "efficientnet_lite1" instead.
 
-    On two cores take `image_size=64, width=32, feature_size=128` under `mixed_bfloat16`; the recipe trains so:
+    On two cores, use `image_size=64, width=32, feature_size=128` under `mixed_bfloat16`, as the recipe does:
 
         KERASGAN_DATA_DIR=... python -m kerasgan.zoo.projectedgan_flowers.recipe runs
 
     Args:
-        image_size: int or (height, width). Sides of 4 to 7 times a power of two, one for both. Defaults to 256.
+        image_size: int or (height, width). Sides of 4 to 7 times a power of two, the same for both. Defaults to 256.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
         latent_dim: int. Length of z. Defaults to 256.
         width: int. Channels of G's layers from 128 pixels on, 16 times as many at 4 pixels. Defaults to 128.
@@ -45,7 +45,7 @@ class ProjectedGAN(GAN):
             maps, each of half the size of the one before, the last of at least 4 pixels a side. It is frozen, called as
             in inference, and saved with the model. Images are resized to the size that it takes.
         feature_size: int or (height, width), multiples of 32 from 128 on, to which images are resized for a network
-            given by its name. Defaults to 224, the authors'.
+            given by its name. Defaults to 224, as in the authors' code.
         projection_width: int. Channels of the largest projected map, and of the first layers of its discriminator.
             Defaults to 64.
         prior: `"normal"` or `"uniform"` on [-1, 1). Defaults to `"normal"`.
@@ -53,7 +53,7 @@ class ProjectedGAN(GAN):
         discriminator: `keras.Model`, list of projected maps -> logits. Defaults to the paper's.
         seed: int. Seed of the noise and of the projections.
 
-    `features`, `projections` and `discriminator` follow each other when D judges: see `project`.
+    D consists of `features`, `projections` and `discriminator`, see `project`.
 
     Example:
 
@@ -84,7 +84,7 @@ class ProjectedGAN(GAN):
         if not isinstance(features, keras.Model):
             if features not in VARIANTS:
                 raise ValueError(f"`features` must be one of {list(VARIANTS)} or a Model. Received: {features!r}")
-            with policy("float32"):  # in which CPUs compute depthwise convolutions faster than in bfloat16
+            with policy("float32"):  # faster than bfloat16 for depthwise convolutions on CPUs
                 features = efficientnet_maps(features, feature_size)
         features = frozen_features(features, image_size, channels)
         projections = random_projections(features.outputs, projection_width, seed)
@@ -120,9 +120,9 @@ class ProjectedGAN(GAN):
         return tuple(taken) if network in self.d_networks else super()._image_shape(network)
 
     def project(self, images):
-        """Returns what D sees of images: the random projections of their features, a list of maps."""
+        """Returns the random projections of the features of images, a list of maps."""
         return self.projections(self.features(images, training=False), training=False)
 
     def judge(self, images, condition=(), training=True):
-        """D's logits for `images`, augmented as compiled before their features are taken."""
+        """Returns D's logits for `images`. The compiled augmentation is applied before the features are computed."""
         return self.discriminator(self.project(self.augmented(images, training)), training=training)

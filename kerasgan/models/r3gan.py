@@ -23,9 +23,9 @@ from kerasgan.shapes import as_size
 
 
 def r3gan_generator(image_size, channels, latent_dim, num_classes, width, blocks, wide_until, group_width):
-    """A linear layer and a learned basis make the smallest image of z, to which an embedding of a class is joined.
+    """A linear layer and a learned basis turn z and an embedding of the class into the smallest image.
 
-    Then residual blocks and smooth upsampling.
+    Residual blocks and smooth upsampling follow.
 
     Returns:
         A `keras.Model`, latents or [latents, labels] -> (batch, height, width, channels), in [-1, 1] when sampling.
@@ -46,9 +46,9 @@ def r3gan_generator(image_size, channels, latent_dim, num_classes, width, blocks
 
 
 def r3gan_discriminator(image_size, channels, num_classes, width, blocks, wide_until, group_width):
-    """The generator's mirror image: residual blocks and smooth downsampling, then a learned basis and one number.
+    """The mirror image of the generator: residual blocks and smooth downsampling, then a learned basis and one number.
 
-    With classes that is a projection of an embedding, as long as the last stage is wide, on as many features.
+    With classes, the output is the inner product of the features and an embedding of the class.
 
     Returns:
         A `keras.Model`, images or [images, labels] -> (batch, 1) logits.
@@ -63,7 +63,7 @@ def r3gan_discriminator(image_size, channels, num_classes, width, blocks, wide_u
             x = linear_change(SmoothDownSampling2D()(x), filters[level - 1])
     spread = keras.initializers.RandomNormal(stddev=1 / math.sqrt(math.prod(sizes[0])))
     x = layers.DepthwiseConv2D(sizes[0], use_bias=False, depthwise_initializer=spread)(x)
-    # No bias: the relativistic loss sees differences of logits only.
+    # No bias, as the relativistic loss uses only differences of logits.
     count = filters[0] if num_classes else 1
     x = layers.Dense(count, use_bias=False, kernel_initializer=scaled_normal(), dtype="float32")(layers.Flatten()(x))
     if num_classes:
@@ -76,14 +76,14 @@ def r3gan_discriminator(image_size, channels, num_classes, width, blocks, wide_u
 class R3GAN(FromLabels, GAN):
     """R3GAN, "The GAN is dead; long live the GAN!" (Huang et al. 2024, https://arxiv.org/abs/2501.05441).
 
-    Each real image is paired with a generated one, and D says how much more real it is. With f(t) = -log(1 + e^-t),
+    D compares each real image with a generated one. With f(t) = -log(1 + e^-t),
 
         D maximises  E f(D(x) - D(G(z))) - gamma / 2 E |grad D(x)|^2 - gamma / 2 E |grad D(G(z))|^2
         G maximises  E f(D(G(z)) - D(x))
 
-    (equation 2 with R1 and R2, equation 3). The pairing forbids dropping modes, the two penalties make training
-    converge locally (section 2), so that no trick is needed: no normalisation, no attention, no minibatch statistics,
-    no mixing of latents. The networks mirror each other (section 3, config E): residual inverted bottlenecks with
+    (equation 2 with R1 and R2, equation 3). The pairing prevents dropped modes, and the two penalties give local
+    convergence (section 2), so no other tricks are needed: no normalization, no attention, no minibatch statistics, no
+    mixing of latents. The networks mirror each other (section 3, config E): residual inverted bottlenecks with
     grouped convolutions, resampling by [1, 3, 3, 1], LeakyReLU(0.2), Fixup-like initialisation. The step is that of
     `GAN`. `fit` takes images, or with `num_classes` `(images, labels)`, int labels (batch,).
 
@@ -96,14 +96,14 @@ class R3GAN(FromLabels, GAN):
         python -m kerasgan.zoo.r3gan_fashion_mnist.recipe runs
 
     Args:
-        image_size: int or (height, width). Sides of 4 to 7 times a power of two, one for both, such as
+        image_size: int or (height, width). Sides of 4 to 7 times a power of two, the same for both, such as
             28, 32, 64, 128, (96, 64). Defaults to 32.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
-        latent_dim: int. Length of z. Defaults to 64, the paper's.
+        latent_dim: int. Length of z. Defaults to 64, as in the paper.
         width: int. Channels of the stages up to `wide_until` pixels, halved at each doubling of the size beyond.
-            Defaults to 768, the paper's; 64 to 128 train on small machines.
-        blocks: int. Residual blocks a stage. Defaults to 2, the paper's.
-        wide_until: int. See `width`. Defaults to 32, the paper's; less is cheaper.
+            Defaults to 768, as in the paper; 64 to 128 train on small machines.
+        blocks: int. Residual blocks a stage. Defaults to 2, as in the paper.
+        wide_until: int. See `width`. Defaults to 32, as in the paper; less is cheaper.
         group_width: int. Channels a group of the 3x3 convolutions. Defaults to 16, the paper's (cardinality 96 of
             2 * 768 channels).
         prior: `"normal"` or `"uniform"` on [-1, 1). Defaults to `"normal"`.
@@ -112,10 +112,11 @@ class R3GAN(FromLabels, GAN):
         discriminator: `keras.Model`, images or [images, labels] -> logits. Defaults to the paper's.
         seed: int. Seed of the noise.
 
-    `d_real` is the mean probability that the real image of a pair is the more real one, `d_fake` the other's.
+    `d_real` is the mean probability that the real image of a pair is the more realistic one, `d_fake` that of the
+    other.
 
-    On CPUs leave `jit_compile` off: XLA's grouped convolutions were measured 50 times slower there; and take
-    `mixed_bfloat16`, not `mixed_float16`, in which TensorFlow has no gradients of grouped convolutions there. On MNIST,
+    On CPUs, do not use `jit_compile`: XLA's grouped convolutions were measured 50 times slower. Use `mixed_bfloat16`
+    instead of `mixed_float16`, which has no gradients of grouped convolutions on CPUs. On MNIST,
     `image_size=28, channels=1, width=64, blocks=1, wide_until=7`, a step of 64 images took 0.6 s of CPU time.
 
     Example:
@@ -161,10 +162,9 @@ class R3GAN(FromLabels, GAN):
         """Configures training: `AdversarialModel.compile`, and the authors' schedule.
 
         Args:
-            schedule: `kerasgan.schedules.R3GANSchedule`. It chooses the optimizers, the penalties and, with
-                `augment_p`, the augmentation where they are not given. Penalties that are given fall to a tenth, too.
-                Defaults to none: nothing moves.
-            **kwargs: those of `AdversarialModel.compile`.
+            schedule: `kerasgan.schedules.R3GANSchedule`. It sets the optimizers, the penalties and, with `augment_p`,
+                the augmentation, unless they are given. Given penalties also fall to a tenth. Defaults to none.
+            **kwargs: arguments of `AdversarialModel.compile`.
         """
         if schedule is not None and not isinstance(schedule, R3GANSchedule):
             raise ValueError(f"`schedule` must be a `kerasgan.schedules.R3GANSchedule`. Received: {schedule!r}")

@@ -24,22 +24,21 @@ class ResumableModel(
 ):
     """Base of all models, adversarial or not: exact resuming, averaged networks, logged means, saving, export.
 
-    A model that is no game derives from this class. It compiles by `start_compiling`, and its `train_step` is written
-    in three verbs:
+    Models that are not adversarial derive from this class. They call `start_compiling` in `compile`, and their
+    `train_step` uses three methods:
 
     - `self.descend(tape, loss, variables, optimizer)` makes one step of one optimizer;
     - `self.track(**values)` logs means and returns them;
-    - `self.update_ema()` moves the averaged networks, and `self.step`, on by one.
+    - `self.update_ema()` updates the averaged networks and increments `self.step`.
 
-    Class attributes a paper may set:
+    Class attributes that a paper may set:
 
     - `loss_names`: the entries of the logs.
-    - `training_names`: those of them that an evaluation does not have.
-    - `sampling_networks`: names of the attributes that hold networks to average; each gets a twin `ema_<name>`.
+    - `training_names`: entries of the logs that `evaluate` does not have.
+    - `sampling_networks`: names of the attributes with networks to average. Each gets an attribute `ema_<name>`.
     - `fixed_networks`: names of further networks that an exported model needs.
-    - `evaluation_names`: the entries of the logs that `evaluate` alone has.
-    - `feature_networks`: names of pretrained networks by whose features images are judged in training, so that no score
-      may go by them.
+    - `evaluation_names`: entries of the logs that only `evaluate` has.
+    - `feature_networks`: names of pretrained networks that are used in training, so that scores must not use them.
     - `optimizer_names`: names of the attributes, and arguments of `compile`, that hold optimizers.
 
     Args:
@@ -59,7 +58,7 @@ class ResumableModel(
     def __new__(cls, *args, **kwargs):
         settings.check_keras()
         names, others = arguments.named_arguments(cls)
-        # This class's own constructor takes networks of any name.
+        # The constructor of this class accepts networks of any name.
         if not others and cls.__init__ is not ResumableModel.__init__:
             arguments.refuse_unknown(kwargs, [*names, *cls._declared_networks()], cls.__name__)
         model = super().__new__(cls, *args, **kwargs)
@@ -96,9 +95,9 @@ class ResumableModel(
         return {*cls.sampling_networks, *cls.fixed_networks}
 
     def _refuse_unknown(self, given):
-        """Raises for what a caller wrote and no constructor names, unless it can be a network of a class of one's own.
+        """Raises an error for arguments that no constructor has, unless they can be networks of a custom class.
 
-        Here all that classes pass on with `**kwargs` arrives.
+        All arguments that classes pass on with `**kwargs` arrive here.
         """
         names = arguments.all_named_arguments(type(self))
         networks = self._declared_networks()
@@ -109,38 +108,38 @@ class ResumableModel(
 
     @property
     def weights(self):
-        """The weights of all networks, what `get_weights` and `set_weights` handle.
+        """The weights of all networks, for `get_weights` and `set_weights`.
 
-        `step` is not among them, as an optimizer's `iterations` are not: a callback that sets weights during `fit`,
-        such as `keras.callbacks.EarlyStopping`, changes what the networks compute, not how long was trained.
+        They do not include `step`, or the `iterations` of optimizers. A callback that sets weights during `fit`, such
+        as `keras.callbacks.EarlyStopping`, changes the networks, but not the step.
         """
         return [weight for weight in super().weights if weight is not getattr(self, "step", None)]
 
     # Compiling -------------------------------------------------------------------------------------------------------
 
     def start_compiling(self, ema_decay=None, metrics=(), **execution):
-        """Checks and keeps the arguments of `compile` that every model has. Builds the averaged networks.
+        """Checks and stores the arguments of `compile` that every model has. Creates the averaged networks.
 
-        Compiling changes the training, never the model: weights, averages and `step` stay.
+        Compiling changes the training but not the model: weights, averages and `step` are kept.
 
         Args:
             ema_decay: float in [0, 1), or a `kerasgan.schedules.HalfLife`. Per-step decay of the averaged copies of
-                `sampling_networks`. Defaults to that of the averages there are, or none. 0 drops them.
+                `sampling_networks`. Defaults to that of existing averages, or none. 0 drops them.
             metrics: list of `keras.metrics.Metric`s over (real images, generated images), for `evaluate`.
             **execution: `run_eagerly`, `steps_per_execution` and `jit_compile` of `keras.Model.compile`.
 
         Raises:
-            ValueError: if an argument is out of its range.
+            ValueError: if an argument is out of range.
         """
         ema_decay = self.ema_decay if ema_decay is None else ema_decay
         if not callable(ema_decay) and not 0 <= ema_decay < 1:
             raise ValueError(f"`ema_decay` must be in [0, 1), or a `HalfLife`. Received: {ema_decay!r}")
-        # Keras would install, and save, an RMSprop without `optimizer=None`.
+        # Without `optimizer=None`, Keras would create and save an RMSprop.
         super().compile(optimizer=None, **execution)
         for name in self.loss_names:
             if name not in self.means:
                 self.means[name] = keras.metrics.Mean(name=name)
-        object.__setattr__(self, "_execution", execution)  # as given: Keras replaces "auto"
+        object.__setattr__(self, "_execution", execution)  # the arguments, as Keras replaces "auto"
         object.__setattr__(self, "_compiled_for", self._trained_variables())
         for metric in metrics:
             if not isinstance(metric, keras.metrics.Metric):
@@ -149,7 +148,7 @@ class ResumableModel(
                     f"as `kerasgan.metrics.FrechetDistance('mnist')`. Received: {metric!r}"
                 )
         self.refuse_own_features(metrics)
-        # Kept from Keras's tracking: their results are wanted once an evaluation, not at each training batch.
+        # Hidden from Keras's tracking: their results are needed once per evaluation, not for each training batch.
         object.__setattr__(self, "sample_metrics", list(metrics))
         object.__setattr__(self, "_evaluated", None)
         self._keep_average(ema_decay)
@@ -168,7 +167,7 @@ class ResumableModel(
 
     @property
     def optimizers(self):
-        """The optimizers that the model was compiled with."""
+        """The optimizers of the model."""
         found = (getattr(self, name, None) for name in self.optimizer_names)
         return [optimizer for optimizer in found if optimizer is not None]
 
@@ -177,8 +176,8 @@ class ResumableModel(
     def descend(self, tape, loss, variables, optimizer):
         """Makes one step of `optimizer` down the gradient of `loss`, a mean over this replica's part of the batch.
 
-        The optimizers sum gradients over replicas, so each replica gives its share; under `mixed_float16` the
-        gradient is that of the scaled loss. Both factors enter the chain rule at its start.
+        Optimizers sum gradients over replicas, so each replica computes its share. Under `mixed_float16` the loss is
+        scaled. Both factors are applied to the loss.
         """
         share = optimizer.scale_loss(tf.ones_like(loss)) / tf.distribute.get_strategy().num_replicas_in_sync
         gradients = tape.gradient(loss, variables, output_gradients=share)
@@ -188,16 +187,16 @@ class ResumableModel(
             optimizer.apply(gradients, variables)
 
     def track(self, **values):
-        """Adds `values` to the logged means and returns the means so far, as Keras's `fit` wants them.
+        """Adds `values` to the logged means, and returns the means for Keras's `fit`.
 
-        A name of `log_names()` that is not among `values` is not logged.
+        A name in `log_names()` that is not in `values` is not logged.
         """
         for name, value in values.items():
             self.means[name].update_state(value)
         return self._logs({name: self.means[name].result() for name in self.log_names() if name in values})
 
     def _logs(self, logs):
-        # With several workers Keras's `fit` reduces every log over its first axis, which a scalar lacks.
+        # With several workers, Keras's `fit` reduces every log over its first axis, which a scalar does not have.
         if tf.distribute.get_strategy().extended._in_multi_worker_mode():
             return {name: tf.reshape(value, (1,)) for name, value in logs.items()}
         return logs

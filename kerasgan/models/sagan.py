@@ -16,7 +16,7 @@ from kerasgan.shapes import as_size
 
 
 def _glorot():
-    """A new object a layer: a shared initializer repeats its draw."""
+    """Returns a new initializer for each layer, as a shared one repeats its draw."""
     return keras.initializers.GlorotUniform()
 
 
@@ -25,7 +25,7 @@ def _convolution(filters, kernel_size=3):
 
 
 def _stages(image_size, width, attention_size):
-    """Returns the smallest size, the channels from the image inwards, and the size at which attention stands."""
+    """Returns the smallest size, the channels from the image inwards, and the size of the attention map."""
     base, levels = pyramid(image_size, 1)
     sizes = [max(base) * 2**level for level in range(1, len(levels))]
     if attention_size is None:
@@ -36,7 +36,7 @@ def _stages(image_size, width, attention_size):
 
 
 def sagan_generator(image_size, channels, latent_dim, num_classes, width, attention_size):
-    """Residual blocks with conditional batch norm, each doubling the size; one map attends to itself.
+    """Residual blocks with conditional batch norm, each doubling the size, and self-attention at one size.
 
     Returns:
         A `keras.Model`, [latents, labels] -> (batch, height, width, channels) in [-1, 1].
@@ -72,7 +72,7 @@ def sagan_discriminator(image_size, channels, num_classes, width, attention_size
     labels = keras.Input((), dtype="int32", name="labels")
     x = images
     for level, count in enumerate(filters):
-        y = _convolution(count)(layers.ReLU()(x) if level else x)  # the image itself is not rectified
+        y = _convolution(count)(layers.ReLU()(x) if level else x)  # no ReLU on the image itself
         y = layers.AveragePooling2D(2)(_convolution(count)(layers.ReLU()(y)))
         x = layers.Add()([layers.AveragePooling2D(2)(_convolution(count, 1)(x)), y])
         if max(x.shape[1:3]) == attention_size:
@@ -87,8 +87,8 @@ def sagan_discriminator(image_size, channels, num_classes, width, attention_size
 class SAGAN(FromLabels, GAN):
     """Self-attention GAN (Zhang et al. 2019, https://arxiv.org/abs/1805.08318).
 
-    In both networks one feature map attends to itself (`kerasgan.layers.SelfAttention`, equations 1 to 3), and both
-    are spectrally normalised (section 4.1). G is told the class by conditional batch norm, D by projection. With the
+    Both networks have self-attention on one feature map (`kerasgan.layers.SelfAttention`, equations 1 to 3), and both
+    are spectrally normalized (section 4.1). G gets the class by conditional batch norm, D by projection. With the
     hinge losses of equation 4,
 
         L_D = -E min(0, -1 + D(x, y)) - E min(0, -1 - D(G(z), y)),  L_G = -E D(G(z), y)
@@ -101,14 +101,14 @@ class SAGAN(FromLabels, GAN):
         KERASGAN_DATA_DIR=... python -m kerasgan.zoo.sagan_flowers.recipe runs
 
     Args:
-        image_size: int or (height, width). Sides of 4 to 7 times a power of two, one for both. Defaults to 128,
+        image_size: int or (height, width). Sides of 4 to 7 times a power of two, the same for both. Defaults to 128,
             the paper's.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
-        num_classes: int. Defaults to 1000, ImageNet's.
+        num_classes: int. Defaults to 1000, as in ImageNet.
         latent_dim: int. Length of z. Defaults to 128.
         width: int. Channels of the layer next to the image, doubled at each halving of the size, up to 16 times.
             Defaults to 64, that of the authors' code.
-        attention_size: int. Longer side of the feature map that attends to itself. Defaults to 32, the best of the
+        attention_size: int. Longer side of the feature map with self-attention. Defaults to 32, the best of the
             paper's table 1, or for small images to the largest map up to that and smaller than the image.
         prior: `"normal"` or `"uniform"` on [-1, 1). Defaults to `"normal"`.
         generator: `keras.Model`, [latents, labels] -> images in [-1, 1]. Defaults to the paper's.
@@ -137,7 +137,7 @@ class SAGAN(FromLabels, GAN):
         **kwargs,
     ):
         if whole(num_classes) is None:
-            raise ValueError(f"`num_classes` must be an int: SAGAN knows one set of labels. Received: {num_classes!r}")
+            raise ValueError(f"`num_classes` must be an int, as SAGAN has one set of labels. Received: {num_classes!r}")
         sizes = name_conditions(num_classes)
         shape = (num_classes, width, attention_size)
         super().__init__(

@@ -6,7 +6,7 @@ import inspect
 
 import keras
 
-# The entry of a configuration that is no argument: what has become of the model since it was made.
+# An entry of the configuration that is not an argument: changes of the model since its creation.
 AFTER_INIT = "after_init"
 KINDS = inspect.Parameter
 
@@ -23,15 +23,14 @@ class _Presets:
 
 
 class SavesEverything:
-    """Makes `save()`, `keras.models.load_model()` and `get_config()` keep what Keras alone would lose.
+    """Mixin for saving and loading of the complete model.
 
-    The arguments of `__init__` are the configuration, and those of `compile` the compile configuration; no class
-    repeats them. Arguments that are None are saved too, and so are those that a catch-all such as `**options` or
-    `*args` passes on. An argument of `compile` must be kept as an attribute of its name. The random states are saved
-    beside the weights.
+    The arguments of `__init__` are the configuration, and those of `compile` the compile configuration, without code in
+    the classes. They include arguments that are None, and arguments in `**options` or `*args`. An argument of `compile`
+    must be stored as an attribute of its name. Random states are saved with the weights.
 
-    The dtype policy given as `dtype`, or the global one at the making, holds for every layer that `__init__` and
-    `compile` make, in subclasses too. A network that was made before keeps its own.
+    The dtype policy `dtype`, or the global one, applies to every layer that `__init__` and `compile` create, also in
+    subclasses. Networks that were created before keep their own.
     """
 
     def __init_subclass__(cls, **kwargs):
@@ -42,7 +41,7 @@ class SavesEverything:
 
     def __new__(cls, *args, **kwargs):
         model = super().__new__(cls)
-        # Kept aside from Keras's attribute tracking: networks among the arguments must not be saved twice.
+        # Hidden from Keras's tracking, as networks among the arguments must not be saved twice.
         bound = inspect.signature(cls.__init__).bind(model, *args, **kwargs)
         bound.apply_defaults()
         arguments = dict(list(bound.arguments.items())[1:])
@@ -58,7 +57,7 @@ class SavesEverything:
         config = {"name": self.name, "dtype": self.dtype_policy.name}
         for name, value in self._init_arguments.items():
             if name not in config:
-                # A pair comes back from a file as a list: it is one from the start.
+                # A tuple would be loaded as a list, so it is stored as one.
                 value = list(value) if isinstance(value, tuple) else value
                 config[name] = keras.saving.serialize_keras_object(value)
         changes = self.changes()
@@ -76,11 +75,11 @@ class SavesEverything:
         return model
 
     def changes(self):
-        """Returns, as plain JSON values, what has become of the model since it was made; {} for nothing."""
+        """Returns the changes of the model since its creation as plain JSON values, or {}."""
         return {}
 
     def repeat_changes(self, changes):
-        """Makes of a new model what `changes()` of the saved one returned."""
+        """Applies the `changes()` of a saved model to a new one."""
 
     def get_compile_config(self):
         if not self.compiled:
@@ -117,13 +116,13 @@ class SavesEverything:
         """Loads a trained model of this class, compiled: see `kerasgan.load_preset`.
 
         Args:
-            preset: str, one of `cls.presets`, or a folder that `save_to_preset` wrote.
+            preset: str, one of `cls.presets`, or a folder of `save_to_preset`.
 
         Returns:
             The model.
 
         Raises:
-            ValueError: if there is no such preset, it is of another class, or a file is not what it has to be.
+            ValueError: if there is no such preset, it has another class, or a file is invalid.
 
         Example:
 
@@ -144,14 +143,14 @@ class SavesEverything:
     def save_to_preset(self, folder):
         """Writes the networks and the configuration into a new folder, from which `from_preset` loads them.
 
-        The networks that sample are the averaged ones if there are any. Optimizers and random states are left out:
-        `save` keeps them too. The folder appears complete or not at all.
+        Sampling networks are stored with averaged weights if there are any. Optimizers and random states are left out;
+        `save` includes them. The folder is written atomically.
 
         Args:
             folder: str or path, new or empty.
 
         Raises:
-            ValueError: if `folder` holds something, the model is not compiled, or a weight is not finite.
+            ValueError: if `folder` is not empty, the model is not compiled, or a weight is not finite.
 
         Example:
 
@@ -171,7 +170,7 @@ class SavesEverything:
 
     def save_own_variables(self, store):
         super().save_own_variables(store)
-        # Keras saves no random state: without it a resumed run would draw its noise again from the start.
+        # Keras does not save random states. Without them, a resumed run would repeat its noise from the start.
         for i, state in enumerate(self._random_states()):
             store[f"random_state_{i}"] = state
 
@@ -185,7 +184,7 @@ class SavesEverything:
 
 @contextlib.contextmanager
 def policy(dtype):
-    """Makes `dtype`, as `keras.Model` takes it, the global dtype policy of a block; None leaves it as it is."""
+    """Sets the global dtype policy within a block. None does not change it."""
     before = keras.config.dtype_policy()
     if dtype is not None:
         keras.config.set_dtype_policy(keras.dtype_policies.get(dtype))
@@ -196,16 +195,16 @@ def policy(dtype):
 
 
 def _in_own_policy(method):
-    """Lets an `__init__` or `compile` make layers in the model's dtype policy instead of the global one."""
+    """Makes `__init__` or `compile` create layers with the model's dtype policy instead of the global one."""
 
     @functools.wraps(method)
     def wrapped(self, *args, **kwargs):
-        # In `__init__` the policy is known from the arguments only.
+        # In `__init__`, the policy is known only from the arguments.
         own = getattr(self, "_dtype_policy", None) or kwargs.get("dtype") or self._init_arguments.get("dtype")
         with policy(own):
             return method(self, *args, **kwargs)
 
-    # For `inspect.getfullargspec`, which Keras asks and which looks at no wrapped function.
+    # For `inspect.getfullargspec`, which Keras uses and which ignores wrapped functions.
     wrapped.__signature__ = inspect.signature(method)
     return wrapped
 
@@ -215,7 +214,7 @@ def _parameters(method):
 
 
 def _construct(cls, values):
-    """Calls `cls` with arguments by name: by position where its signature asks for it."""
+    """Calls `cls` with arguments by name, or by position for positional-only parameters."""
     parameters = _parameters(cls.__init__)
     rest = [values.pop(p.name, ()) for p in parameters if p.kind is p.VAR_POSITIONAL]
     first = []
@@ -226,7 +225,7 @@ def _construct(cls, values):
             first.append(values.pop(parameter.name))
     known = {p.name for p in parameters}
     open_ended = any(p.kind is p.VAR_KEYWORD for p in parameters)
-    # Every configuration has these two; a subclass may take neither.
+    # Every configuration has these two, but a subclass may not accept them.
     aside = {key: values.pop(key) for key in ("name", "dtype") if key in values and key not in known and not open_ended}
     model = cls(*first, *(value for values_ in rest for value in values_), **values)
     if "name" in aside:

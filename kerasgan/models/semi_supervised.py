@@ -17,7 +17,7 @@ from kerasgan.shapes import as_size
 
 
 def semi_supervised_generator(image_size, channels, latent_dim):
-    """Two batch-normalised layers of 500 softplus units; rows of the last layer have lengths of their own.
+    """Two batch-normalized layers of 500 softplus units, and a weight-normalized last layer.
 
     Returns:
         A `keras.Model`, (batch, latent_dim) -> (batch, height, width, channels) in [-1, 1].
@@ -34,13 +34,13 @@ def semi_supervised_generator(image_size, channels, latent_dim):
 
 
 def semi_supervised_discriminator(image_size, channels, num_classes):
-    """Layers of 1,000, 500, 250, 250 and 250 rectified units with normalised weights, each after Gaussian noise.
+    """Weight-normalized ReLU layers of 1,000, 500, 250, 250 and 250 units, each after Gaussian noise.
 
     The noise has standard deviation 0.3 on pixels in [0, 1] and 0.5 on features.
 
     Returns:
-        A `keras.Model`, images -> {"logits": (batch, num_classes), "features": (batch, 250)}, those of the last but
-        one layer.
+        A `keras.Model`, images -> {"logits": (batch, num_classes), "features": (batch, 250)}, the features before the
+        last layer.
     """
     images = keras.Input((*as_size(image_size), channels), name="images")
     x = layers.Flatten()(layers.Rescaling(0.5, 0.5)(images))
@@ -54,7 +54,7 @@ def semi_supervised_discriminator(image_size, channels, num_classes):
 
 
 def _dense(units):
-    """A layer whose directions start as long as in the authors' program: they turn the slower for it."""
+    """A layer with the initial kernel norm of the authors' code. Longer kernels change direction more slowly."""
     return layers.Dense(units, kernel_initializer=keras.initializers.RandomNormal(stddev=0.1))
 
 
@@ -62,24 +62,24 @@ def _dense(units):
 class SemiSupervisedGAN(FromFewLabels, GAN):
     """Semi-supervised GAN (Salimans et al. 2016, https://arxiv.org/abs/1606.03498, section 5).
 
-    D gives a logit l_k for each of K classes. The class "generated" has the logit 0, so that D takes an image for real
-    with probability Z / (Z + 1), Z = sum_k exp l_k. With few labelled images (x, y), many x_u without labels and as
-    many G(z), D minimises L_supervised + unlabelled_weight L_unsupervised:
+    D outputs a logit l_k for each of K classes. The class "generated" has the logit 0, so the probability of a real
+    image is Z / (Z + 1), Z = sum_k exp l_k. With few labelled images (x, y), many unlabelled images x_u and as many
+    generated images G(z), D minimises L_supervised + unlabelled_weight L_unsupervised:
 
         L_supervised = -E log p(y | x, x is real)
         L_unsupervised = -1/2 (E log D(x_u) + E log(1 - D(G(z)))),    D(x) = Z(x) / (Z(x) + 1)
 
-    and G makes the mean features of its images those of real ones: mean_j (E f_j(x_u) - E f_j(G(z)))^2 (section 3.1).
-    G learns from the batch that D has just seen, where the authors' program takes another.
+    and G matches the mean features of real images: mean_j (E f_j(x_u) - E f_j(G(z)))^2 (section 3.1). G is trained on
+    the same batch as D, while the authors' code uses another one.
 
-    `fit` takes `((labelled_images, labels), images)`, int labels: `kerasgan.data.zip_unpaired(labelled, unlabelled)`
-    repeats the few beside the many. `predict(images)` gives class probabilities; `evaluate((images, labels))` gives
-    `accuracy`. Both use averaged weights of D. `initialize(images)`, once before `fit`, scales D's layers as the
-    authors do. `generate` draws images.
+    `fit` takes `((labelled_images, labels), images)` with int labels. `kerasgan.data.zip_unpaired(labelled,
+    unlabelled)` makes such a dataset and repeats the labelled images. `predict(images)` returns class probabilities,
+    and `evaluate((images, labels))` returns `accuracy`. Both use averaged weights of D. Call `initialize(images)` once
+    before `fit` to scale D's layers, as the authors do. `generate` draws images.
 
     Networks and noise are those of the paper's MNIST model. `compile()` trains with Adam(3e-3, beta_1=0.5,
-    epsilon=1e-4) and averages weights with decay 0.9999, as the authors' program for MNIST does: those of D, and here
-    those of G too.
+    epsilon=1e-4) and averages the weights of D with decay 0.9999, as the authors' code for MNIST. Here the weights of G
+    are averaged, too.
 
     Args:
         image_size: int or (height, width), in pixels. Defaults to 28.
@@ -142,13 +142,13 @@ class SemiSupervisedGAN(FromFewLabels, GAN):
         }
 
     def initialize(self, images):
-        """Scales the layers of D so that each puts out mean 0 and variance 1 over `images`, about 500 of them.
+        """Scales the layers of D so that the outputs of each have mean 0 and variance 1 over about 500 `images`.
 
         Args:
             images: float32 (n, height, width, channels) in [-1, 1].
 
         Raises:
-            ValueError: if D has no layer `WeightNormalization`.
+            ValueError: if D has no `WeightNormalization` layer.
         """
         initialize_by_data(self.discriminator, tf.convert_to_tensor(images, "float32"))
         if getattr(self, "ema_discriminator", None) is not None:
@@ -165,13 +165,13 @@ class SemiSupervisedGAN(FromFewLabels, GAN):
         return super().paths(rows, ())
 
     def judge(self, images, condition, training=True):
-        """D's outputs: "logits" is that of "real", log Z, and "classes" holds l_k."""
+        """Returns D's outputs: "logits" is the logit of "real", log Z, and "classes" are the l_k."""
         outputs = super().judge(images, (), training)
         classes = tf.cast(outputs["logits"], tf.float32)
         return outputs | {"logits": tf.reduce_logsumexp(classes, axis=-1, keepdims=True), "classes": classes}
 
     def update_discriminator(self, real, fake, condition):
-        """Descends L_supervised + unlabelled_weight L_unsupervised in D once and returns what is to be logged."""
+        """Descends L_supervised + unlabelled_weight L_unsupervised in D once and returns the logs."""
         labelled, labels = condition
         judge = Recorded(lambda images: self.judge(images, ()))
         real, fake = self.shown(real, fake, ())

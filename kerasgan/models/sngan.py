@@ -31,7 +31,7 @@ def sngan_generator(image_size, channels, latent_dim, width):
 
 
 def sngan_discriminator(image_size, channels, width):
-    """The standard CNN's other half (table 3b), every layer spectrally normalised: 3x3, and 4x4 of stride 2, in turn.
+    """The paper's standard CNN (table 3b), spectrally normalized: convolutions 3x3, and 4x4 of stride 2, in turn.
 
     For images of 32 pixels and a width of 64 the layers have 64, 64, 128, 128, 256, 256 and 512 channels.
 
@@ -55,27 +55,27 @@ def sngan_discriminator(image_size, channels, width):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class SNGAN(GAN):
-    """Spectrally normalised GAN (Miyato et al. 2018, https://arxiv.org/abs/1802.05957).
+    """Spectrally normalized GAN (Miyato et al. 2018, https://arxiv.org/abs/1802.05957).
 
-    Each layer of D is called with W / sigma(W), where sigma is the largest singular value (equation 8), so that D's
-    Lipschitz constant is at most 1 (equation 7), however training moves W. D and G play by the hinge losses
+    Each layer of D uses W / sigma(W), where sigma is the largest singular value (equation 8), so the Lipschitz constant
+    of D is at most 1 (equation 7). D and G have hinge losses
 
         V_D = E min(0, -1 + D(x)) + E min(0, -1 - D(G(z)))  (equation 16),  V_G = -E D(G(z))  (equation 17)
 
     and the step is that of `GAN`. `compile()` trains with Adam(1e-3, beta_1=0.5, beta_2=0.9) and `d_steps=5`, setting
-    D of table 1, each update on a batch of its own: batches of 64 are the paper's. Settings A to F are tried on these
-    networks; the paper's residual ones train with Adam(2e-4, beta_1=0, beta_2=0.9) (appendix B). `fit` takes images.
+    D of table 1, each update on its own batch. The paper uses batches of 64, and settings A to F with these networks;
+    its residual networks use Adam(2e-4, beta_1=0, beta_2=0.9) (appendix B). `fit` takes images.
 
-    A run of minutes, in which garments take shape:
+    A run of some minutes, after which garments become visible:
 
         kerasgan train sngan --data fashion_mnist --epochs 5 --width 16 --batch-size 32
 
     Args:
-        image_size: int or (height, width). Sides of 4 to 7 times a power of two, one for both. Defaults to 32.
+        image_size: int or (height, width). Sides of 4 to 7 times a power of two, the same for both. Defaults to 32.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
         latent_dim: int. Length of z. Defaults to 128.
         width: int. Channels of the layer next to the image, doubled at each halving of the size, up to 8 times.
-            Defaults to 64, the paper's.
+            Defaults to 64, as in the paper.
         prior: `"normal"` or `"uniform"` on [-1, 1). Defaults to `"normal"`.
         generator: `keras.Model`, (batch, latent_dim) -> images in [-1, 1]. Defaults to the paper's.
         discriminator: `keras.Model`, images -> logits. Defaults to the paper's.

@@ -16,12 +16,12 @@ from kerasgan.shapes import as_size
 class SRGAN(FromImage, AdversarialModel):
     """Super-resolution with an adversarial loss (Ledig et al. 2017, https://arxiv.org/abs/1609.04802).
 
-    G enlarges a low-resolution image; equation 3: its loss is a content loss + 10^-3 of the adversarial loss
+    G enlarges a low-resolution image. Its loss (equation 3) is a content loss + 10^-3 of the adversarial loss
     -log D(G(low)) (equation 6), which is `loss="non_saturating"`. The content loss is the mean squared error of pixels
-    (equation 4) or of features (equation 5): see `compile`. `fit` takes (low, high), as `data.super_resolution` gives.
+    (equation 4) or of features (equation 5), see `compile`. `fit` takes (low, high), such as `data.super_resolution`.
 
-    Section 3.2 trains in two phases, which are two times `compile` and `fit`. With `adversarial_weight=0` there is no
-    D, and the generator becomes the paper's SRResNet, from which the adversarial training then starts:
+    Training has two phases (section 3.2), each with `compile` and `fit`. With `adversarial_weight=0`, D is not trained,
+    and the generator becomes the paper's SRResNet. The adversarial training then starts from it:
 
         model.compile(adversarial_weight=0)
         model.fit(dataset, epochs=...)
@@ -29,17 +29,17 @@ class SRGAN(FromImage, AdversarialModel):
         model.fit(dataset, epochs=...)
 
     `compile()` trains with Adam(1e-4) (beta_1 = 0.9, section 3.2); the paper lowers the rate to 1e-5 half-way.
-    Low-resolution images, too, are in [-1, 1], where the paper has [0, 1].
+    Low-resolution images are also in [-1, 1]; in the paper they are in [0, 1].
 
     Args:
         image_size: int or (height, width) of the large images in training, multiples of `scale`. Defaults to 96.
         channels: int. Defaults to 3.
-        scale: int, a power of two. Defaults to 4, the paper's.
-        width: int. Channels of the first layers of both networks. Defaults to 64, the paper's.
-        blocks: int. Residual blocks of the generator. Defaults to 16, the paper's.
+        scale: int, a power of two. Defaults to 4, as in the paper.
+        width: int. Channels of the first layers of both networks. Defaults to 64, as in the paper.
+        blocks: int. Residual blocks of the generator. Defaults to 16, as in the paper.
         generator: `keras.Model`, low -> high. Defaults to the paper's SRResNet.
         discriminator: `keras.Model`, high -> logits. Defaults to the paper's.
-        seed: int. Seed of what compiled augmentations and penalties draw.
+        seed: int. Seed of augmentations and penalties.
 
     Logs `d_loss`, `g_loss` (equation 3), `content_loss`, `d_real` and `d_fake`.
 
@@ -74,28 +74,28 @@ class SRGAN(FromImage, AdversarialModel):
         """Configures training: `AdversarialModel.compile`, and the generator's loss.
 
         Args:
-            perceptual: what the content loss compares: None, the pixels (the default, which needs no download);
-                a name of `kerasgan.networks.vgg_features`, such as `"vgg19_54"`, whose weights Keras fetches once, or
-                `"vgg16_33"`, from the extra `natural`; or any `keras.Model`, images in [-1, 1] -> features or a list
-                of them, whose errors add up; it is held fixed and saved with this model.
+            perceptual: the features of the content loss: None for pixels (the default, which needs no download); a name
+                for `kerasgan.networks.vgg_features`, such as `"vgg19_54"`, which Keras downloads once, or `"vgg16_33"`,
+                from the extra `natural`; or any `keras.Model`, images in [-1, 1] -> features or a list of these, whose
+                errors are added. The network is frozen and saved with this model.
             adversarial_weight: float. Defaults to 10^-3 (equation 3). 0 trains SRResNet, without a discriminator.
             total_variation_weight: float. Weight of the mean absolute difference of neighbouring pixels. Defaults to
                 0; the paper's first version had such a term.
-            **kwargs: those of `AdversarialModel.compile`.
+            **kwargs: arguments of `AdversarialModel.compile`.
         """
         self.weigh(adversarial_weight=adversarial_weight, total_variation_weight=total_variation_weight)
         if perceptual is not None:
-            # Kept from Keras's tracking: everyone can have the weights of a VGG, no checkpoint needs them.
+            # Hidden from Keras's tracking, as checkpoints need not contain the weights of a VGG.
             object.__setattr__(self, "_features", perceptual_network(perceptual))
         self.perceptual = perceptual
         super().compile(**kwargs)
 
     def log_names(self):
-        """Without an adversarial loss there is no D whose values could be logged."""
+        """Without an adversarial loss, D is not used and its values are not logged."""
         return super().log_names() if getattr(self, "adversarial_weight", 1) else ("g_loss", "content_loss")
 
     def features(self, images):
-        """What the content loss compares: the images themselves, or their features."""
+        """Returns the inputs of the content loss: the images, or their features."""
         return images if self.perceptual is None else self._features(images, training=False)
 
     def train_step(self, data):
@@ -110,7 +110,7 @@ class SRGAN(FromImage, AdversarialModel):
             if self.adversarial_weight:
                 with g_tape.stop_recording():
                     d_logs = self.update_discriminator(high, fake)
-                fake_logits = self.judge(fake)  # by the improved D
+                fake_logits = self.judge(fake)  # by the updated D
                 real_logits = self.judge(high) if self.loss.needs_real_logits else None
                 adversarial_loss = self.loss.generator_loss(fake_logits, real_logits)  # equation 6
             g_logs = self.generator_losses(high, fake, adversarial_loss)
@@ -129,7 +129,7 @@ class SRGAN(FromImage, AdversarialModel):
         return {"g_loss": g_loss, "content_loss": content_loss}
 
     def update_discriminator(self, high, fake):
-        """Makes one step of D and returns what is to be logged."""
+        """Makes one step of D and returns the logs."""
         with tf.GradientTape() as d_tape:
             real_logits, fake_logits = self.judge(high), self.judge(fake)
             d_loss = self.loss.discriminator_loss(real_logits, fake_logits)  # equation 2
@@ -139,11 +139,11 @@ class SRGAN(FromImage, AdversarialModel):
         return {"d_loss": d_loss} | self.probabilities(real_logits, fake_logits) | adapted
 
     def judge(self, images, training=True):
-        """D's logits for `images`, augmented as compiled."""
+        """D's logits for `images`, with the compiled augmentation."""
         return self.discriminator(self.augmented(images, training), training=training)
 
     def test_step(self, data):
-        """Losses without training, and the compiled metrics over (high, enlarged)."""
+        """Computes the losses without training, and the compiled metrics over (high, enlarged)."""
         low, high = data
         fake = self.sampler()(low, training=False)
         self.compare(high, tf.clip_by_value(fake, -1.0, 1.0))
@@ -156,4 +156,4 @@ class SRGAN(FromImage, AdversarialModel):
             **self.probabilities(real_logits, fake_logits),
         )
 
-    upscale = FromImage.translate  # what the field calls it
+    upscale = FromImage.translate  # the usual name

@@ -1,4 +1,4 @@
-"""StackGAN: text to image in two stages, a small image and a refined larger one."""
+"""StackGAN: text to image in two stages, a small image and a refined larger image."""
 
 import keras
 
@@ -7,7 +7,7 @@ from kerasgan.networks.stages import divergence, stage1_generator, stage2_genera
 
 
 class _OfAStage:
-    """The term that both stages add to the loss of `GANCLS`."""
+    """Mixin for the term that both stages add to the loss of `GANCLS`."""
 
     loss_names = ("d_loss", "g_loss", "kl_loss", "d_wrong")
 
@@ -19,29 +19,29 @@ class _OfAStage:
 class StackGANStage1(_OfAStage, GANCLS):
     """Stage-I of StackGAN (Zhang et al. 2017, https://arxiv.org/abs/1612.03242): a small image from a text.
 
-    The step is that of `GANCLS`: D judges real images with right and with wrong texts and generated ones. G takes z and
-    a condition that `ConditioningAugmentation` draws for the text, and descends the adversarial loss plus
+    The step is that of `GANCLS`: D judges real images with right and wrong texts, and generated images. G takes z and a
+    condition drawn by `ConditioningAugmentation` from the text. It minimises the adversarial loss plus
     lambda D_KL(N(mu, sigma) || N(0, 1)) (equation 4).
 
     `fit` takes `(images, text vectors)` or `(images, text vectors, labels)`, as that of `GANCLS`. `compile()` trains
     with Adam(2e-4, beta_1=0.5); the paper halves the rate every 100 of 600 epochs, in batches of 64.
 
     Args:
-        image_size: int or (height, width). Sides of 4 to 7 times a power of two, one for both. Defaults to 64.
+        image_size: int or (height, width). Sides of 4 to 7 times a power of two, the same for both. Defaults to 64.
         channels: int. Defaults to 3.
         latent_dim: int. Length of z. Defaults to 100.
         text_dim: int. Length of the text vectors. Defaults to 1024.
         width: int. Channels of the layer next to the image, doubled at each halving of the size, up to 8 times.
             Defaults to 64.
         condition_dim: int. Length of the condition in G and of the projected text in D. Defaults to 128.
-        kl_weight: float, lambda of equation 4. Defaults to 1, the paper's. The authors' program has a weight of 2 on
-            the mean over the dimensions, which is 2 / condition_dim here: much less, and the better choice where
-            the text shall decide.
-        encoder: what turns strings into text vectors; see `GANCLS.set_encoder`. Defaults to none.
+        kl_weight: float, lambda of equation 4. Defaults to 1, as in the paper. The authors' program has a weight of 2
+            on the mean over the dimensions, which is 2 / condition_dim here. With this lower weight, the images depend
+            more on the text.
+        encoder: the text encoder; see `GANCLS.set_encoder`. Defaults to none.
         generator, discriminator: `keras.Model`s, [latents, text, noise] -> images in [-1, 1] with a
             `ConditioningAugmentation` among its layers, and [images, text] -> logits. Default to the paper's and that
             of `matching`.
-        matching: str, `"concatenation"`, the paper's, or `"projection"`; see `GANCLS`.
+        matching: str, `"concatenation"`, as in the paper, or `"projection"`; see `GANCLS`.
         seed: int. Seed of the noise.
 
     Logs `d_loss`, `g_loss`, `kl_loss` (the weighted divergence, not in `g_loss`), `d_real`, `d_wrong`, `d_fake`.
@@ -87,9 +87,9 @@ class StackGANStage1(_OfAStage, GANCLS):
 class StackGANStage2(_OfAStage, GANCLS):
     """Stage-II of StackGAN (Zhang et al. 2017, https://arxiv.org/abs/1612.03242): a larger image from Stage-I's.
 
-    Stage-I is trained first and is fixed here. G refines its images under a new condition of the text, without further
-    noise, and descends the adversarial loss plus lambda D_KL (equation 6); D's step is that of `GANCLS` on large images
-    (equation 5). `fit` and `compile()` are as those of `StackGANStage1`, with images of `image_size`.
+    Stage-I is trained first and is fixed here. G refines its images with a new condition from the text, without further
+    noise, and minimises the adversarial loss plus lambda D_KL (equation 6). D's step is that of `GANCLS` on large
+    images (equation 5). `fit` and `compile()` are as those of `StackGANStage1`, with images of `image_size`.
 
     Args:
         stage1: a trained `StackGANStage1`, whose sampling network is copied, or such a network. Defaults to an
@@ -99,11 +99,11 @@ class StackGANStage2(_OfAStage, GANCLS):
         condition_dim: int. Length of the condition in the refiner and of the projected text in D. Defaults to 128.
         blocks: int. Residual blocks: 4 for 256 pixels, the default, 2 for 128 (section 3.5).
         kl_weight: float, lambda. Defaults to 1; see `StackGANStage1`.
-        encoder: what turns strings into text vectors. Defaults to that of `stage1`.
+        encoder: the text encoder. Defaults to that of `stage1`.
         generator: `keras.Model`, [latents, text, noise, noise] -> images in [-1, 1]. Defaults to Stage-I and the
             paper's refiner.
         discriminator: `keras.Model`, [images, text] -> logits. Defaults to that of `matching`.
-        matching: str, `"concatenation"`, the paper's, or `"projection"`; see `GANCLS`.
+        matching: str, `"concatenation"`, as in the paper, or `"projection"`; see `GANCLS`.
         seed: int. Seed of the noise.
 
     Logs as `StackGANStage1`.

@@ -34,7 +34,7 @@ class StackGAN(FromText, Exports, keras.Model):
     """
 
     stages = ("stage1", "stage2")
-    sampling_networks, fixed_networks = ("generator",), ()  # what an exported model holds
+    sampling_networks, fixed_networks = ("generator",), ()  # the networks of an exported model
 
     def __init__(self, stage1, stage2, name=None):
         super().__init__(name=name)
@@ -48,7 +48,7 @@ class StackGAN(FromText, Exports, keras.Model):
 
     @property
     def encoder(self):
-        """What turns strings into text vectors, or None."""
+        """The text encoder, or None."""
         return self.stage2.encoder
 
     @property
@@ -57,7 +57,7 @@ class StackGAN(FromText, Exports, keras.Model):
         return self.stage2.encoder_identity
 
     def set_encoder(self, encoder):
-        """Gives both stages what turns strings into text vectors; see `GANCLS.set_encoder`."""
+        """Sets the text encoder of both stages; see `GANCLS.set_encoder`."""
         self.stage1.set_encoder(encoder)
         self.stage2.set_encoder(encoder)
 
@@ -73,11 +73,10 @@ class StackGAN(FromText, Exports, keras.Model):
         return small, generator.get_layer("refiner")([small, text, refiner_noise], training=training)
 
     def generate(self, text, num_images=None, seed=None, batch_size=64):
-        """Draws images of texts by both stages; arguments as those of `GANCLS.generate`.
+        """Draws images of texts with both stages. The arguments are those of `GANCLS.generate`.
 
         Returns:
-            Two float32 arrays in [-1, 1]: the images of Stage-I (num_images, size, size, channels), and what Stage-II
-            made of them.
+            Two float32 arrays (num_images, size, size, channels) in [-1, 1]: the images of Stage-I and of Stage-II.
         """
         inputs = self.sampling_inputs(text, num_images, seed)
         return self.predict(inputs, batch_size=batch_size, verbose=0)

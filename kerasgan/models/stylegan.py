@@ -28,7 +28,7 @@ RATES = {512: 0.003, 256: 0.002, 128: 0.0015}
 
 
 def stylegan_synthesis(image_size, channels, style_dim, channel_base, channel_max):
-    """Figure 1b: a learned constant, and for each size two convolutions, each with noise, a rectifier and AdaIN.
+    """Figure 1b: a learned constant, and for each size two convolutions, each with noise, LeakyReLU and AdaIN.
 
     Returns:
         A `keras.Model` called `"synthesis"`, (batch, layers, style_dim) -> (batch, height, width, channels).
@@ -58,7 +58,7 @@ def stylegan_synthesis(image_size, channels, style_dim, channel_base, channel_ma
 def stylegan_discriminator(image_size, channels, num_classes, channel_base, channel_max, group_size=4):
     """Halves the image by convolutions: a `keras.Model`, images or [images, labels] -> (batch, 1) logits.
 
-    Images of each size join in, and the spread of a group of images is one more channel.
+    It has inputs from images of each size, and a channel with the standard deviation of a group of images.
     """
     _, filters = style_stages(image_size, channel_base, channel_max)
     small = images = keras.Input((*as_size(image_size), channels), name="images")
@@ -85,11 +85,11 @@ class StyleGAN(FromStyles, GAN):
 
     A mapping network turns z into w, and learned affine maps turn w into styles, which scale and shift the channels of
     each layer of the synthesis network (AdaIN, equation 1). The image starts from a learned constant, and noise adds
-    what is random in it (section 2). In training, most images have the w of one latent in their first layers and of
-    another one in the rest: style mixing (section 3.1). `fit` takes images, or with `num_classes` `(images, labels)`.
+    random details (section 2). In training, most images use the w of one latent in the first layers and that of another
+    latent in the rest: style mixing (section 3.1). `fit` takes images, or with `num_classes` `(images, labels)`.
 
-    Progressive growing is left out. The convolutions to and from images of each size, which it faded in and out, are
-    summed instead, as the successor's skips are (Karras et al. 2020, figure 7b).
+    Progressive growing is left out. Instead, the images of all sizes are summed, as the skips of StyleGAN2 (Karras et
+    al. 2020, figure 7b).
 
     `compile()` trains with the non-saturating loss, R1 of gamma 10 (appendix C), Adam(beta_1=0, beta_2=0.99) of rate
     0.001, from 128 pixels on 0.0015, 256 0.002 and 512 0.003 (authors' code), style mixing for 90 % of the images, and
@@ -159,12 +159,12 @@ class StyleGAN(FromStyles, GAN):
         }
 
     def compile(self, style_mixing=0.9, **kwargs):
-        """Configures training: `AdversarialModel.compile`, and how often styles are mixed.
+        """Configures training: `AdversarialModel.compile`, and style mixing.
 
         Args:
-            style_mixing: float in [0, 1]. Share of the images that have another latent's styles from a random layer on.
-                Defaults to 0.9, the paper's.
-            **kwargs: those of `AdversarialModel.compile`.
+            style_mixing: float in [0, 1]. Share of the images with styles of another latent from a random layer on.
+                Defaults to 0.9, as in the paper.
+            **kwargs: arguments of `AdversarialModel.compile`.
         """
         if not 0 <= style_mixing <= 1:
             raise ValueError(f"`style_mixing` must be in [0, 1]. Received: {style_mixing!r}")
@@ -172,14 +172,14 @@ class StyleGAN(FromStyles, GAN):
         super().compile(**kwargs)
 
     def draw(self, real, condition, generator=None, training=True):
-        """Samples as many images as `real` holds, in training with mixed styles."""
+        """Samples one image per row of `real`, with mixed styles in training."""
         if not training:
             return super().draw(real, condition, generator, training)
         styles = self.draw_styles(keras.ops.shape(real)[0], condition)
         return self.generator.get_layer("synthesis")(styles, training=True)
 
     def draw_styles(self, rows, condition, training=True):
-        """Draws the w of each layer, (rows, layers, style_dim); training moves the mean w."""
+        """Draws the w of each layer, (rows, layers, style_dim). Training updates the mean w."""
 
         def repeated(training):
             w = self.generator.get_layer("mapping")(join_inputs(self.latents(rows), condition), training=training)

@@ -23,7 +23,7 @@ from kerasgan.shapes import as_size
 
 
 def stylegan2_synthesis(image_size, channels, style_dim, channel_base, channel_max):
-    """Figures 2d and 7b: modulated convolutions; the image is the sum of what the layers of each size show of it.
+    """Figures 2d and 7b: modulated convolutions. The image is the sum of the images of all sizes.
 
     Returns:
         A `keras.Model` called `"synthesis"`, (batch, layers, style_dim) -> (batch, height, width, channels).
@@ -43,9 +43,9 @@ def stylegan2_synthesis(image_size, channels, style_dim, channel_base, channel_m
 
 
 def stylegan2_discriminator(image_size, channels, num_classes, channel_base, channel_max, residual, group_size):
-    """Figure 7c: residual blocks that halve the image; the spread of a group of images is one more channel.
+    """Figure 7c: residual blocks that halve the image, and a channel with the standard deviation of a group.
 
-    With classes the logit is <D(x), f(y)> / sqrt(n), where f is a mapping network of the class (ADA, authors' code).
+    With classes, the logit is <D(x), f(y)> / sqrt(n), where f is a mapping network of the class (ADA, authors' code).
 
     Returns:
         A `keras.Model`, images or [images, labels] -> (batch, 1) logits.
@@ -78,14 +78,14 @@ def stylegan2_discriminator(image_size, channels, num_classes, channel_base, cha
 
 @keras.saving.register_keras_serializable("kerasgan")
 class StyleGAN2(StyleGAN):
-    """StyleGAN2 (Karras et al. 2020, https://arxiv.org/abs/1912.04958), with what ADA added to it.
+    """StyleGAN2 (Karras et al. 2020, https://arxiv.org/abs/1912.04958), with the additions of ADA.
 
-    Styles scale the kernels of G's convolutions, and demodulation keeps the variance of what comes out (section 2.2),
-    where StyleGAN normalised each image's features. G sums the images of all sizes, D is residual (section 4.1), so
-    nothing grows. R1 is lazy, once in 16 steps, and path length regularization, once in 4, makes steps of one length in
-    w change images alike (sections 3.1 and 3.2). The conditional variant is that of ADA (Karras et al. 2020,
-    https://arxiv.org/abs/2006.06676). Mapping, style mixing, truncation and `map`, `truncate`, `synthesize` are those
-    of `StyleGAN`. `fit` takes images, or with `num_classes` `(images, labels)`.
+    Styles scale the kernels of G's convolutions, and demodulation keeps the variance of the outputs (section 2.2),
+    where StyleGAN normalized the features of each image. G sums the images of all sizes and D is residual (section
+    4.1), so there is no progressive growing. R1 is computed every 16 steps. Path length regularization, every 4 steps,
+    makes equal steps in w change images equally (sections 3.1 and 3.2). The conditional variant is that of ADA (Karras
+    et al. 2020, https://arxiv.org/abs/2006.06676). Mapping, style mixing, truncation and `map`, `truncate`,
+    `synthesize` are those of `StyleGAN`. `fit` takes images, or with `num_classes` `(images, labels)`.
 
     `compile()` trains as configuration F: non-saturating loss, R1 of gamma 10, path length of weight 2, Adam(0.002,
     beta_1=0, beta_2=0.99) corrected for the lazy terms (appendix B), style mixing for 90 % of the images, batches of 32
@@ -107,7 +107,7 @@ class StyleGAN2(StyleGAN):
             configuration F; 2048 to 4096 train at 64 pixels on small machines.
         channel_max: int. Upper bound of the channels. Defaults to 512.
         residual: bool. Whether D is residual. Defaults to True.
-        group_size: int. Images whose spread D sees. Defaults to 4.
+        group_size: int. Size of the groups for the standard deviation in D. Defaults to 4.
         prior: `"normal"` or `"uniform"` on [-1, 1). Defaults to `"normal"`.
         generator: `keras.Model`, a `kerasgan.networks.style_generator`. Defaults to the paper's.
         discriminator: `keras.Model`, images or [images, labels] -> logits. Defaults to the paper's.

@@ -2,7 +2,7 @@
 
 
 def _shapes(tensors):
-    """Says the shapes of a network's inputs or outputs without the batch; one that is called by code tells none."""
+    """Formats the shapes of a network's inputs or outputs without the batch. Subclassed models have none."""
     if not tensors:
         return "?"
     return " ".join("x".join("any" if side is None else str(side) for side in tensor.shape[1:]) for tensor in tensors)
@@ -16,7 +16,7 @@ class Summarises:
     """Gives a model a `summary` with one row for each network and its moving average."""
 
     def summary(self, expand_nested=False, print_fn=print):
-        """Prints a row for each network: what it maps to what, its parameters, and how it is averaged.
+        """Prints a row for each network: its input and output, its parameters, and its moving average.
 
         Args:
             expand_nested: bool. True also prints the summary of each network, layer by layer.

@@ -1,4 +1,4 @@
-"""The two-stream generator: an image and its mask from class, view and transformation."""
+"""The two-stream generator: draws an image and its mask from class, view and transformation."""
 
 import math
 
@@ -16,12 +16,12 @@ from kerasgan.shapes import as_size
 def two_stream_network(image_size, channels, num_classes, view_dim, transform_dim, width, units):
     """The network of the paper's figure 1: three dense inputs, a shared part, and a stream each for image and mask.
 
-    Each layer that doubles the size unpools to the upper left of 2x2 pixels and convolves by 5x5 (section 3.1). Layers
-    but the last are followed by leaky rectifiers.
+    Each layer that doubles the size unpools to the upper left of 2x2 pixels, followed by a 5x5 convolution
+    (section 3.1). All layers but the last are followed by LeakyReLU.
 
     Args:
-        width: int. Channels of the smallest features, of which the next two have 92 / 256 and 48 / 256.
-        units: int. Units of the dense layers of each input; those behind have twice as many.
+        width: int. Channels of the smallest features. The next two layers have 92 / 256 and 48 / 256 of these.
+        units: int. Units of the dense layers of each input. The following ones have twice as many.
         image_size, channels, num_classes, view_dim, transform_dim: see `TwoStreamGenerator`.
 
     Returns:
@@ -56,8 +56,8 @@ def two_stream_network(image_size, channels, num_classes, view_dim, transform_di
 class TwoStreamGenerator(FromViews, ResumableModel):
     """Learning to generate chairs with convolutional networks (Dosovitskiy et al. 2015).
 
-    https://arxiv.org/abs/1411.5928. A network draws the image and the mask of an object of a known class, seen from a
-    known view and changed by a known transformation, such as a shift, a zoom, or another hue. It minimises (equation 1)
+    https://arxiv.org/abs/1411.5928. A network draws the image and the mask of an object, given its class, the view, and
+    a transformation such as a shift, a zoom, or another hue. It minimises (equation 1)
 
         |T(x s) - u_image|^2 + mask_weight |T s - u_mask|^2
 
@@ -119,16 +119,16 @@ class TwoStreamGenerator(FromViews, ResumableModel):
         steps_per_execution=1,
         jit_compile="auto",
     ):
-        """Configures training. Without arguments it is the paper's.
+        """Configures training. The defaults are the paper's.
 
         Args:
             optimizer: `keras.optimizers.Optimizer`, a name or a config. Defaults to Adam(5e-4, 0.9, 0.999, 1e-6).
             mask_weight: float, lambda. Defaults to 0.1. 0 leaves the masks out of the training.
-            ema_decay: float in [0, 1). Per-step decay of an averaged network, which then draws.
+            ema_decay: float in [0, 1). Per-step decay of an averaged network, which `generate` then uses.
             run_eagerly, steps_per_execution, jit_compile: as in `keras.Model.compile`.
 
         Raises:
-            ValueError: if an argument is out of its range.
+            ValueError: if an argument is out of range.
         """
         if not mask_weight >= 0:
             raise ValueError(f"`mask_weight` must be at least 0. Received: {mask_weight!r}")
@@ -138,7 +138,7 @@ class TwoStreamGenerator(FromViews, ResumableModel):
         self.optimizer = self._optimizer(optimizer or Adam(5e-4, epsilon=1e-6), self.trainable_variables)
 
     def train_step(self, data):
-        """One descent of equation 1."""
+        """Makes one optimizer step on equation 1."""
         known, (images, masks) = data
         with tf.GradientTape() as tape:
             drawn = self.generator(self.known_inputs(*known), training=True)
@@ -148,18 +148,18 @@ class TwoStreamGenerator(FromViews, ResumableModel):
         return self.track(**logs)
 
     def losses_of(self, drawn, images, masks):
-        """Equation 1 and its terms."""
+        """Computes equation 1 and its terms."""
         image_loss = _squares((images - drawn["image"]) / 2)  # of [0, 1], as in the paper
         mask_loss = _squares(masks - drawn["mask"])
         return {"loss": image_loss + self.mask_weight * mask_loss, "image_loss": image_loss, "mask_loss": mask_loss}
 
     def test_step(self, data):
-        """The same losses without training, of the averaged network if there is one."""
+        """Computes the same losses without training, of the averaged network if there is one."""
         known, (images, masks) = data
         drawn = self.sampler("generator")(self.known_inputs(*known), training=False)
         return self.track(**self.losses_of(drawn, images, masks))
 
 
 def _squares(differences):
-    """Squares, summed over the pixels of an image, the mean over images."""
+    """Returns squares summed over the pixels of an image, averaged over images."""
     return tf.reduce_mean(tf.reduce_sum(tf.square(differences), axis=(1, 2, 3)))

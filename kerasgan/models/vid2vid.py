@@ -1,4 +1,4 @@
-"""Videos of label maps, each frame drawn anew or moved from the last one, judged frame by frame and as they move."""
+"""Vid2Vid: videos from label maps, with frames that are partly warped from the previous frame."""
 
 import keras
 import tensorflow as tf
@@ -20,33 +20,34 @@ MATCHING = losses.FeatureMatching(per_image=True)
 class Vid2Vid(FromLabelFilms, JudgesFilms, AdversarialModel):
     """Video-to-video synthesis (Wang et al. 2018, https://arxiv.org/abs/1808.06601).
 
-    G draws frame t of the label maps t - 2 to t and of its own frames t - 2 and t - 1 (equation 3):
+    G draws frame t from the label maps t - 2 to t and from its own frames t - 2 and t - 1 (equation 3):
 
         x_t = m h + (1 - m) warp(x_{t-1}, f)
 
-    of an image h, backward flow f and a mask m. D_I judges x_t and h with their label map, one D_V three frames in a
-    row with the flow between them, another one every third frame; all are PatchGANs at several sizes. G minimises
-    (equation 9) their least-squares losses, 10 times feature matching of each, 10 |f - f*| and 10 |warp(y_{t-1}, f) -
-    y_t| for the flow f* of the data and real frames y, and, as the authors' program, 10 |x_t - warp(x_{t-1}, f*)|,
-    where f* explains y.
+    with an image h, backward flow f and a mask m. D_I judges x_t and h with their label map. One D_V judges three
+    consecutive frames with the flow between them, another one every third frame. All are PatchGANs at several sizes. G
+    minimises (equation 9) their least-squares losses, 10 times feature matching of each, 10 |f - f*| and 10
+    |warp(y_{t-1}, f) - y_t| for the flow f* of the data and real frames y, and, as the authors' code, 10 |x_t -
+    warp(x_{t-1}, f*)|, where f* explains y.
 
     `fit` takes (labels, frames, flow): int32 (batch, frames, height, width), float32 in [-1, 1] (..., channels) and
     float32 (..., 2), backward flow as of `kerasgan.layers.warp`; or (labels, frames) with `with_flow=False`, and then
-    f* has no loss. A step draws a film from its first two frames on, up to a random frame, and learns from the `window`
-    frames that follow. No gradient goes from a frame to its predecessors: back-propagation is truncated to one frame.
+    f* has no loss. A step draws the frames of a film in order up to a random frame, and trains on the `window` frames
+    that follow. Back-propagation is truncated to one frame: a frame has no gradient to the frames before it.
 
-    This is the authors' coarsest generator; finer ones, which refine its frames at twice the size, are left out.
+    This is the authors' coarsest generator. Their finer generators, which refine its frames at twice the size, are not
+    included.
 
     Args:
         image_size: int or (height, width) of the frames, multiples of 2^downsamplings. Defaults to (256, 512).
         channels: int. Of a frame. Defaults to 3.
         num_classes: int. Of the label maps. Defaults to 35, those of Cityscapes.
-        with_flow: bool. Whether flow comes with the data. Defaults to True.
-        foreground: list of ints, classes that a network of its own draws without flow (equation 12). Defaults to none.
+        with_flow: bool. Whether the data include flow. Defaults to True.
+        foreground: list of ints, classes that a separate network draws without flow (equation 12). Defaults to none.
         width: int. Channels of the first layers of G; of D a half. Defaults to 128.
         blocks, downsamplings: int. See `kerasgan.networks.video_generator`. Default to 9 and 3.
-        scales, receptive_field: int. How many sizes each D sees, and its field. Default to 2 and 70.
-        seed: int. Seed of the places in the films.
+        scales, receptive_field: int. Number of scales of each D, and its receptive field. Default to 2 and 70.
+        seed: int. Seed of the positions in the films.
 
     Logs `d_loss`, the sum over all D, `g_loss`, `feature_loss` and `flow_loss` (all terms of f and f*), both without
     weights, and `d_real` and `d_fake` of D_I.
@@ -97,19 +98,19 @@ class Vid2Vid(FromLabelFilms, JudgesFilms, AdversarialModel):
         adversarial_weight=2,
         **kwargs,
     ):
-        """Chooses the training: `AdversarialModel.compile`, how long films grow, and the weights of G's terms.
+        """Configures training: `AdversarialModel.compile`, the length of films, and the weights of G's terms.
 
         Args:
-            length: how many frames of a film a step may draw, the first two included: None, all of them (the default),
-                an int, or a function of the step, such as `kerasgan.schedules.Doubling(6, steps=...)`, the paper's.
-                What is less than `window` + 2 counts as that.
-            window: int of at least 5. How many frames in a row a step learns from. Defaults to 6.
+            length: the maximum number of frames per step, including the first two: None for all (the default), an int,
+                or a function of the step, such as `kerasgan.schedules.Doubling(6, steps=...)`, as in the paper. The
+                minimum is `window` + 2.
+            window: int of at least 5. Number of consecutive frames that a step trains on. Defaults to 6.
             perceptual: as of `Pix2PixHD.compile`. Defaults to None.
-            feature_weight: float. Of feature matching. Defaults to 10, the authors', as the two next ones.
+            feature_weight: float. Of feature matching. Defaults to 10, as in the authors' code, as the two next ones.
             flow_weight: float. Of the losses of flow and warping. 0 leaves both out.
             perceptual_weight: float.
             adversarial_weight: float. Defaults to 2, as `losses.LeastSquares` halves the generator's square.
-            **kwargs: those of `AdversarialModel.compile`. `augment` changes what D_I sees.
+            **kwargs: arguments of `AdversarialModel.compile`. `augment` applies to the frames for D_I.
         """
         self.weigh(feature_weight=feature_weight, flow_weight=flow_weight)
         self.weigh(perceptual_weight=perceptual_weight, adversarial_weight=adversarial_weight)
@@ -118,7 +119,7 @@ class Vid2Vid(FromLabelFilms, JudgesFilms, AdversarialModel):
         self.length, self.perceptual = length, perceptual
         self.window = positive_int("window", window, least=max(RATES) * 2 + 1 - HISTORY)
         self.shortest = self.window + HISTORY
-        # Kept from Keras's tracking, as in `SRGAN`.
+        # Hidden from Keras's tracking, as in `SRGAN`.
         object.__setattr__(self, "_eyes", None if perceptual is None else perceptual_network(perceptual))
         super().compile(**kwargs)
 
@@ -133,15 +134,15 @@ class Vid2Vid(FromLabelFilms, JudgesFilms, AdversarialModel):
             fake = self.draw(self.generator, part["labels"], part["own"])
             with g_tape.stop_recording():
                 d_logs = self.update_discriminators(part, fake)
-            g_logs = self.generator_losses(part, fake)  # by the improved D
+            g_logs = self.generator_losses(part, fake)  # by the updated D
             g_logs["g_loss"] += self.generator_penalties()
         self.descend(g_tape, g_logs["g_loss"], self.g_variables, self.g_optimizer)
         self.update_ema()
         return self.track(**g_logs, **d_logs)
 
     def draw(self, generator, labels, previous, training=True):
-        """Equation 3 for each of n frames, of n + 2 label maps and the n + 1 frames before: a dict of what G said, and
-        `"frames"`, x_t. `"image"` is h, with the foreground (equation 12)."""
+        """Applies equation 3 to n frames, given n + 2 label maps and the n + 1 previous frames. Returns a dict of the
+        outputs of G and `"frames"`, x_t. `"image"` is h, with the foreground (equation 12)."""
         known = tf.one_hot(labels, self.num_classes)
         pairs = per_frame(tf.concat([previous[:, :-1], previous[:, 1:]], axis=-1))
         made = generator([triples(known), pairs], training=training)
@@ -165,7 +166,7 @@ class Vid2Vid(FromLabelFilms, JudgesFilms, AdversarialModel):
         return {"g_loss": g_loss, "feature_loss": feature_loss, "flow_loss": flow_loss}
 
     def flow_losses(self, part, fake):
-        """Equation 11, and the difference of each frame to the one before, moved by f*, where f* explains y."""
+        """Equation 11, and the difference between each frame and the previous one warped by f*, where f* explains y."""
         real, last = part["frames"], per_frame(part["film"][:, 1:-1])
         loss = mean_absolute(warp(last, fake["flow"]), real)
         if not self.with_flow:

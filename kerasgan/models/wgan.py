@@ -11,12 +11,12 @@ from kerasgan.optimizers import Adam, RMSprop
 
 
 def _layer_norm():
-    """Layer norm over a whole image, with a scale and an offset a channel: what one group is."""
+    """Layer normalization over a whole image with a scale and an offset per channel, as one group."""
     return GroupNormalization(groups=1, epsilon=1e-5)
 
 
 def critic(image_size, channels, width, **options):
-    """DCGAN's discriminator without a bias at the end: f matters only up to a constant.
+    """DCGAN's discriminator without a bias in the last layer, as a constant does not change the loss.
 
     Returns:
         A `keras.Model`, (batch, height, width, channels) -> (batch, 1) scores.
@@ -33,19 +33,19 @@ def _wasserstein(real_logits, fake_logits):
 class WGAN(GAN):
     """Wasserstein GAN (Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875).
 
-    The critic f maximises E f(x) - E f(G(z)) (equation 2) over functions that clipped weights keep Lipschitz; at its
-    best this is, up to a factor, the earth mover's distance between data and samples, which G minimises. Algorithm 1:
-    five updates of f, each on fresh data and followed by w <- clip(w, -c, c), then one of G.
+    The critic f maximises E f(x) - E f(G(z)) (equation 2) over Lipschitz functions, which is enforced by clipped
+    weights. The maximum is the earth mover's distance between data and samples, up to a factor, and G minimises it.
+    Algorithm 1 makes five updates of f, each on new data and followed by w <- clip(w, -c, c), then one update of G.
 
-    Networks are DCGAN's. `compile()` trains with RMSprop(5e-5) and `d_steps=5`, each on a batch of its own: batches
-    of 64 are the paper's. `fit` takes images.
+    Networks are DCGAN's. `compile()` trains with RMSprop(5e-5) and `d_steps=5`, each on its own batch. The paper uses
+    batches of 64. `fit` takes images.
 
-    A run of minutes, in which digits begin to take shape; its rate is small:
+    A run of some minutes, after which the first digits become visible (the learning rate is small):
 
         kerasgan train wgan --data mnist --epochs 9 --width 16 --batch-size 32
 
     Args:
-        image_size: int or (height, width). Sides of 4 to 7 times a power of two, one for both. Defaults to 64.
+        image_size: int or (height, width). Sides of 4 to 7 times a power of two, the same for both. Defaults to 64.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
         latent_dim: int. Length of z. Defaults to 100.
         width: int. Channels of the layer next to the image, doubled at each halving of the size, up to 8 times.
@@ -56,8 +56,8 @@ class WGAN(GAN):
         discriminator: `keras.Model`, images -> scores: the critic f. Defaults to DCGAN's.
         seed: int. Seed of the noise.
 
-    Logs `wasserstein`, the estimate E f(x) - E f(G(z)), besides. A critic gives no probabilities: `d_real` and
-    `d_fake` are the shares of pairs in which the real image, or the generated one, scores higher.
+    Also logs `wasserstein`, the estimate E f(x) - E f(G(z)). A critic has no probabilities, so `d_real` and `d_fake`
+    are the shares of pairs in which the real, or the generated, image scores higher.
 
     Example:
 
@@ -119,21 +119,21 @@ class WGAN(GAN):
 class WGANGP(GAN):
     """Wasserstein GAN with gradient penalty (Gulrajani et al. 2017, https://arxiv.org/abs/1704.00028).
 
-    Instead of clipped weights, the critic's loss holds the norm of its gradient near 1 between data and samples:
+    Instead of clipping weights, the critic's loss keeps the norm of its gradient near 1 between data and samples:
 
         E f(G(z)) - E f(x) + lambda E (|grad f(x^)| - 1)^2,  x^ = e x + (1 - e) G(z),  e uniform in [0, 1)  (equation 3)
 
-    The penalty is of each image alone, so the critic has layer norm where DCGAN's has batch norm (section 4). The
-    step is that of `GAN`. Networks are otherwise DCGAN's, the baseline of section 5.1. `compile()` trains by
-    algorithm 1: lambda = 10, Adam(1e-4, beta_1=0, beta_2=0.9), `d_steps=5`, each on a batch of its own: batches of 64
-    are the paper's. `fit` takes images.
+    The penalty is per image, so the critic has layer norm instead of DCGAN's batch norm (section 4). The step is that
+    of `GAN`. Networks are otherwise DCGAN's, the baseline of section 5.1. `compile()` trains as in algorithm 1:
+    lambda = 10, Adam(1e-4, beta_1=0, beta_2=0.9), `d_steps=5`, each on its own batch. The paper uses batches of 64.
+    `fit` takes images.
 
     Pretrained: `kerasgan.zoo.load("wgan_gp_fashion_mnist")`. Its recipe trains it:
 
         python -m kerasgan.zoo.wgan_gp_fashion_mnist.recipe runs
 
     Args:
-        image_size: int or (height, width). Sides of 4 to 7 times a power of two, one for both. Defaults to 64.
+        image_size: int or (height, width). Sides of 4 to 7 times a power of two, the same for both. Defaults to 64.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
         latent_dim: int. Length of z. Defaults to 128.
         width: int. Channels of the layer next to the image, doubled at each halving of the size, up to 8 times.

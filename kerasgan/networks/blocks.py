@@ -1,4 +1,4 @@
-"""Spectrally normalised residual blocks as BigGAN has them: with latents and classes in each norm of the generator.
+"""Spectrally normalized residual blocks as BigGAN has them: with latents and classes in each norm of the generator.
 
 What reads the condition has a name of its own. Its gradient is a sum of many, and TensorFlow's optimizer of graphs
 sorts sums by name: with the numbered names of Keras, two models of one process would round differently.
@@ -44,7 +44,7 @@ def biggan_stages(image_size, width, attention_size):
 
 
 def spectral_convolution(filters, kernel_size, start):
-    """A spectrally normalised convolution; `start` makes a new initializer a layer."""
+    """A spectrally normalized convolution; `start` makes a new initializer a layer."""
     return SpectralNormalization(Conv2D(filters, kernel_size, padding="same", kernel_initializer=start()))
 
 
@@ -55,7 +55,7 @@ def linear_norm(x, condition, start, spectral, name):
         x: tensor (batch, height, width, channels).
         condition: tensor (batch, dim), c.
         start: callable, () -> a new initializer.
-        spectral: bool. Whether W and V are spectrally normalised.
+        spectral: bool. Whether W and V are spectrally normalized.
         name: str.
     """
 

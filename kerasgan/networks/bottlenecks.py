@@ -35,7 +35,7 @@ def embedded_classes(num_classes, dim, gain=1.0):
 def inverted_bottleneck(x, group_width, total_blocks):
     """Inverted bottleneck (section 3.5, config E): 1x1 to twice the channels, grouped 3x3, 1x1 back, added to x.
 
-    Without normalisation the variance would grow with depth: as in Fixup (Zhang et al. 2019) the branch's last layer
+    Without normalization the variance would grow with depth: as in Fixup (Zhang et al. 2019) the branch's last layer
     starts at 0 and the others are scaled by L^(-1 / (2 m - 2)), for m = 3 layers a branch and L branches a network.
     """
     channels = x.shape[-1]

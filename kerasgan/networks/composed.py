@@ -44,7 +44,7 @@ def at_scales(make, image_size, scales=3):
     Args:
         make: callable, image size -> `keras.Model`, images (or [images, ...]) of that size -> logits.
         image_size: int or (height, width) of the largest images, multiples of 2^(scales - 1).
-        scales: int. How many. Defaults to 3, the paper's.
+        scales: int. How many. Defaults to 3, as in the paper.
 
     Returns:
         A `keras.Model` with the inputs of `make(image_size)` -> the list of all logits. Inputs that are images are

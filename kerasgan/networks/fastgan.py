@@ -22,8 +22,8 @@ def fastgan_generator(image_size, channels, latent_dim, width):
     """The generator of FastGAN (Liu et al. 2021, https://arxiv.org/abs/2101.04775) as Projected GAN's authors have it.
 
     A latent on a sphere becomes the smallest map. Blocks double it, each with two convolutions, noise, batch
-    normalisation and gated linear units. By skip-layer excitation (section 3.1) a small map scales the channels of one
-    that is 16 times as large. All convolutions are spectrally normalised.
+    normalization and gated linear units. By skip-layer excitation (section 3.1) a small map scales the channels of one
+    that is 16 times as large. All convolutions are spectrally normalized.
 
     Args:
         image_size: int or (height, width), sides of 4 to 7 times a power of two.

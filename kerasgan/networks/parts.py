@@ -22,7 +22,7 @@ def batch_norm():
 def instance_norm():
     """Instance normalization with a shift only.
 
-    Where the authors' code has a bias before a normalisation without parameters, which the normalisation cancels, the
+    Where the authors' code has a bias before a normalization without parameters, which the normalization cancels, the
     shift stands behind it: as many parameters, and all of them do something.
     """
     return InstanceNormalization(scale=False)
@@ -57,7 +57,7 @@ def pyramid(image_size, width):
 
 
 def class_projection(x, labels, num_classes, initializer):
-    """The head of a discriminator that is told the class (Miyato & Koyama 2018, equation 4), spectrally normalised.
+    """The head of a discriminator that is told the class (Miyato & Koyama 2018, equation 4), spectrally normalized.
 
     https://arxiv.org/abs/1802.05637. The logit is psi(phi) + y^T V phi: phi are the features summed over positions, psi
     is linear, V an embedding of the class.

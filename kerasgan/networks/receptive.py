@@ -39,7 +39,7 @@ def receptive_fields(network):
 
     Args:
         network: a functional or sequential `keras.Model` of convolutions, poolings, dense layers, and layers that work
-            on each pixel alone, such as activations and batch normalisation.
+            on each pixel alone, such as activations and batch normalization.
 
     Returns:
         dict of layer name -> `ReceptiveField`, in the order of the layers.

@@ -21,7 +21,7 @@ def residual_generator(image_size, channels, source_channels=None, width=64, blo
         source_channels: int. Of the images that go in. Defaults to `channels`.
         width: int. Channels of the first layer, doubled at each halving of the size. Defaults to 64.
         blocks: int. Residual blocks. Defaults to 9 from 256 pixels on and to 6 below, as in the paper.
-        downsamplings: int. How often the size is halved. Defaults to 2, CycleGAN's; pix2pixHD's is 4.
+        downsamplings: int. How often the size is halved. Defaults to 2, as in CycleGAN; pix2pixHD's is 4.
 
     Returns:
         A `keras.Model`, (batch, height, width, source_channels) -> (..., channels) in [-1, 1].
@@ -72,7 +72,7 @@ def local_enhancer(channels, source_channels, features, blocks=3):
         channels: int. Of the images that come out.
         source_channels: int. Of what goes in.
         features: int. Channels of G1's features; its first layer has half as many.
-        blocks: int. Residual blocks. Defaults to 3, the paper's.
+        blocks: int. Residual blocks. Defaults to 3, as in the paper.
 
     Returns:
         A `keras.Model`, [sources (batch, height, width, source_channels), features (batch, height / 2, width / 2,

@@ -12,7 +12,7 @@ from kerasgan.networks.parts import pyramid
 
 
 def mapping_network(latent_dim, style_dim, num_layers, num_classes=None, track=True):
-    """The mapping f: z -> w: normalised latents, joined by an embedding of the class, through dense layers.
+    """The mapping f: z -> w: normalized latents, joined by an embedding of the class, through dense layers.
 
     Layers learn at a hundredth of the rate (Karras et al. 2019, appendix C); labels enter as in the code of Karras et
     al. (2020b). Computed in float32.

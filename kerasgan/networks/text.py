@@ -53,7 +53,7 @@ def matching_discriminator(image_size, channels, text_dim, width, projection_dim
 def projection_discriminator(image_size, channels, text_dim, width, projection_dim):
     """Judges by psi(phi) + <V text, phi> (Miyato & Koyama 2018, equation 4); phi is made of the whole 4x4 map.
 
-    No normalisation follows where the text comes in: the other texts of a batch do not change how a pair is judged. Its
+    No normalization follows where the text comes in: the other texts of a batch do not change how a pair is judged. Its
     other images do, as in the paper.
 
     Returns:
@@ -81,7 +81,7 @@ class ConditioningAugmentation(layers.Layer):
     of few captions and smooths the space of texts; `divergence` keeps sigma from vanishing.
 
     Args:
-        units: int. Length of c. Defaults to 128, the paper's.
+        units: int. Length of c. Defaults to 128, as in the paper.
 
     Input [text (batch, n), noise (batch, units)], standard normal; output (batch, units). Texts are first brought to a
     root mean square of 1. Computes in float32.

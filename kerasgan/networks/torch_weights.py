@@ -86,7 +86,7 @@ def _read_zip(path):
             raise ValueError(f"{path} declares more bytes than it has")
         programs = [name for name in archive.namelist() if name.endswith("/data.pkl")]
         if len(programs) != 1:
-            raise ValueError(f"{path} is a zip file with {len(programs)} files data.pkl in the place of one")
+            raise ValueError(f"{path} is a zip file with {len(programs)} files data.pkl instead of one")
         folder = programs[0].removesuffix("data.pkl")
         if f"{folder}byteorder" in archive.namelist() and archive.read(f"{folder}byteorder") != b"little":
             raise ValueError(f"{path} was written on a big-endian machine, which is not supported")

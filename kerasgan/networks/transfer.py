@@ -39,7 +39,7 @@ def dtn_generator(features, image_size, channels, width=64):
 
 
 def dtn_discriminator(image_size, channels, width=64):
-    """Four strided convolutions, three of them batch-normalised, and logits of three classes (section 5.1).
+    """Four strided convolutions, three of them batch-normalized, and logits of three classes (section 5.1).
 
     Returns:
         A `keras.Model`, images -> (batch, 3) logits.

@@ -72,7 +72,7 @@ def perceptual_network(perceptual):
 
 def perceptual_loss(network, real, fake):
     """Pix2pixHD's perceptual loss (Wang et al. 2018, https://arxiv.org/abs/1711.11585, section 4, with the weights of
-    the authors' program): the weighted sum of the mean absolute differences of features.
+    the authors' code): the weighted sum of the mean absolute differences of features.
 
     Args:
         network: `keras.Model`, images -> features or a list of at most five. The last ones weigh 1, those before 1/4,

@@ -17,7 +17,7 @@ def video_generator(image_size, channels, num_classes, width=128, blocks=9, down
 
     Label maps and earlier frames are encoded apart, each by c7s1, halvings and residual blocks, and added. From there
     one branch of residual blocks and doublings paints an image, the other one tells the flow and the mask. As in the
-    authors' program, with instance normalization in the place of batch normalization, which is the same where a batch
+    authors' program, with instance normalization instead of batch normalization, which is the same where a batch
     holds one image.
 
     Args:

@@ -339,7 +339,7 @@ def test_doctor_tells_what_is_there_and_what_is_missing(tmp_path, monkeypatch):
         str(tmp_path),
     ):
         assert words in well.output
-    assert any(line.split()[:3] == ["prepared", "there", "mnist"] for line in well.output.splitlines())
+    assert any(line.split()[:4] == ["prepared", "data", "sets", "mnist"] for line in well.output.splitlines())
 
     monkeypatch.setattr(machine, "NEEDED", ("tensorflow", "no-such-package"))
     monkeypatch.setattr(machine.importlib, "import_module", broken_import)

@@ -82,7 +82,7 @@ def test_truncation_moves_the_latents(digits, tmp_path):
         (["--class", "cow"], "must be one of ['cat', 'dog']. Received: 'cow'"),
         (["--class", "2"], "must be one of ['cat', 'dog']. Received: '2'"),
         (["--text", "a cat"], "takes no --text"),
-        (["--attributes", "slant=1"], "--attributes must be of []"),
+        (["--attributes", "slant=1"], "--attributes must name one of []"),
         (["--seeds", "9-x"], "like 0-99 or 1,5,9"),
         (["--seeds", "1", "--num-images", "2"], "exclude each other"),
     ],
@@ -369,7 +369,7 @@ def test_an_unfinished_run_and_its_grids_are_no_generated_images(tmp_path):
         Image.fromarray(np.zeros((20, 20), "uint8")).save(unfinished / "samples" / f"{name}.png")
     for source in (unfinished, unfinished / "samples"):
         result = run("evaluate", source, "--against", "glyphs", "--metrics", "fd")
-        assert result.exit_code == 1 and "grids of a training" in result.output
+        assert result.exit_code == 1 and "holds sample grids" in result.output
         assert "Reading" not in result.output
     (unfinished / "options.json").write_text("{}")
     for command in (["evaluate", unfinished, "--against", "glyphs"], ["generate", unfinished]):

@@ -89,7 +89,7 @@ def test_a_file_gives_options_and_flags_win(data, tmp_path):
         (tmp_path / "run.yaml").write_text(text)
         assert expected in run("train", "dcgan", "--config", tmp_path / "run.yaml").output
     (tmp_path / "run.json").write_text("{")
-    assert "run.json is no JSON" in run("train", "dcgan", "--config", tmp_path / "run.json").output
+    assert "run.json is not a JSON file" in run("train", "dcgan", "--config", tmp_path / "run.json").output
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def test_datasets_are_the_films_of_their_split_and_seed():
         ({"characters": "AÄ"}, "`characters` must be distinct names"),
         ({"frames": 0}, "`frames` must be an integer of at least 1"),
         ({"num_sequences": 0}, "`num_sequences` must be an integer"),
-        ({"labels": True}, "`num_sequences` says how many"),
+        ({"labels": True}, "Use `num_sequences` for"),
     ],
 )
 def test_bad_arguments_are_refused(options, message):

@@ -241,5 +241,5 @@ def test_a_classifier_stays_fixed_and_is_saved(tmp_path):
 
 
 def test_a_classifier_needs_equal_channels():
-    with pytest.raises(ValueError, match="`classifier` must be None where the channels differ"):
+    with pytest.raises(ValueError, match="`classifier` must be None if the channels differ"):
         small(source_channels=3).compile(classifier=reader())

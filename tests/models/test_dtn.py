@@ -78,7 +78,7 @@ def test_translation_depends_on_the_features_only():
 
 
 def test_what_cannot_be_chosen_is_refused():
-    with pytest.raises(ValueError, match="`loss` cannot be chosen.*Received: 'hinge'"):
+    with pytest.raises(ValueError, match="`loss` is fixed.*Received: 'hinge'"):
         small().compile(loss="hinge")
     with pytest.raises(ValueError, match="`image_size` must be a multiple of 8 from 16 on. Received: 28"):
         small(image_size=28)

@@ -159,7 +159,7 @@ def test_the_default_wgan_takes_batches_of_64(capsys):
     images = np.random.default_rng(1).uniform(-1, 1, (330, 16, 16, 1)).astype("float32")
     model.fit(images, batch_size=64, verbose=2)
     assert int(model.step) == 1 and len(model.first_batch) == 320
-    assert "10 of 330 images make no full batch: each epoch leaves out others." in capsys.readouterr().out
+    assert "10 of 330 images do not fill a batch. Each epoch leaves out different ones." in capsys.readouterr().out
 
 
 def test_a_batch_larger_than_the_data_names_what_fit_has():
@@ -177,7 +177,7 @@ def test_validation_split_holds_out_the_last_rows():
     for wrong in (1.0, -0.5, 0.999):
         with pytest.raises(ValueError, match="`validation_split` must be a share"):
             inputs.split(IMAGES[:2], wrong)
-    with pytest.raises(ValueError, match="`validation_split` goes with arrays"):
+    with pytest.raises(ValueError, match="`validation_split` needs arrays"):
         small_compiled().fit(tf.data.Dataset.from_tensors(IMAGES), validation_split=0.5)
 
 

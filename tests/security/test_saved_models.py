@@ -130,7 +130,7 @@ def test_tables_and_the_files_that_they_read_are_refused(tmp_path):
     with pytest.raises(ValueError) as error:
         export.load(folder)
     for reason in (
-        "a file that is no part of it: assets/words",
+        "a file that is not part of it: assets/words",
         "a file that it reads: words",
         "an object of the kind tf.StaticHashTable",
         "the operation InitializeTableFromTextFileV2",
@@ -293,7 +293,7 @@ def test_links_and_other_files_are_refused(plain):
     (plain / "assets.extra" / "evil.so").write_bytes(b"evil")
     refused(
         plain,
-        "a file that is no part of it: assets.extra/evil.so",
+        "a file that is not part of it: assets.extra/evil.so",
         f"a link: {data.relative_to(plain)}",
         "variables of 48 bytes, more than are there",
     )

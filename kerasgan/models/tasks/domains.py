@@ -6,7 +6,7 @@ from kerasgan.models.tasks.image import FromImage
 class BetweenDomains(FromImage):
     """Translates images between domains A and B; mixed into a model with `generator_ab` and `generator_ba`.
 
-    `fit` takes (domain_a, domain_b), batches whose rows are not related. A is the source, B the target.
+    `fit` takes (domain_a, domain_b), unpaired batches. A is the source, B the target.
     """
 
     pair_names = ("domain_a", "domain_b")

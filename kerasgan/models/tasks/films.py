@@ -146,7 +146,7 @@ class FromLabelFilms:
             frames: float32 tensor (batch, 2, height, width, channels), the two first frames.
             begin: int or scalar tensor. Whose label map is that of the first of them.
             count: int or scalar tensor. How many frames to draw.
-            keep: int. How many of the last frames to return; in the place of what is before the first is black.
+            keep: int. How many of the last frames to return; instead of what is before the first is black.
             training: bool.
 
         Returns:

@@ -41,7 +41,7 @@ def truncate(latents, threshold, prior="normal"):
         `plots.labelled_grid(decode(model, [truncate(latents, t) for t in rows]), rows=rows)`.
 
     Raises:
-        ValueError: if an argument is out of its range.
+        ValueError: if an argument is out of range.
 
     Example:
 
@@ -150,16 +150,16 @@ class FromNoise:
         Standing statistics (Brock et al. 2019, https://arxiv.org/abs/1809.11096, appendix B): the average of the means
         and variances of the batches of many passes of G in training mode, where moving ones follow a G that moved.
         Call it once training is over, and before scores are taken; training on makes the statistics move again. Frozen
-        normalisations keep theirs.
+        normalizations keep theirs.
 
         Args:
-            passes: int. Number of batches. Defaults to 100, the paper's.
+            passes: int. Number of batches. Defaults to 100, as in the paper.
             batch_size: int. Images a batch; the paper's is that of the training. Defaults to 64.
             seed: int. The same seed gives the same statistics. Defaults to a random one.
             truncation: float. For images that are then drawn with it. Defaults to none.
 
         Raises:
-            ValueError: if an argument is below 1, or G has no batch normalisation that is not frozen.
+            ValueError: if an argument is below 1, or G has no batch normalization that is not frozen.
 
         Example:
 
@@ -176,7 +176,7 @@ class FromNoise:
         norms = trainable_norms(self.sampler(), self.generator)
         if not norms:
             raise ValueError(
-                "`standing_statistics` needs a generator with a batch normalisation that is not frozen. Received: that "
+                "`standing_statistics` needs a generator with a batch normalization that is not frozen. Received: that "
                 f"of {type(self).__name__}, which has none, so that there are no statistics to take"
             )
         take_statistics(self.sampler(), norms, inputs_of(int(passes) * int(batch_size)), int(batch_size))

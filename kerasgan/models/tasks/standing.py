@@ -6,7 +6,7 @@ import tensorflow as tf
 
 
 def trainable_norms(sampler, network):
-    """Returns the batch normalisations of `sampler`, `network` or a copy of it, that are not frozen in `network`."""
+    """Returns the batch normalizations of `sampler`, `network` or a copy of it, that are not frozen in `network`."""
     pairs = zip(sampler._flatten_layers(), network._flatten_layers(), strict=True)
     return [copy for copy, own in pairs if isinstance(own, keras.layers.BatchNormalization) and own.trainable]
 

@@ -155,7 +155,7 @@ class FromText(FromNoise):
         return [latents, text[np.arange(num_images) % len(text)], *noise]
 
     def standing_statistics(self, text, passes=100, batch_size=64, seed=None):
-        """Takes the statistics of the batch normalisations that images are drawn with anew: see `FromNoise`.
+        """Takes the statistics of the batch normalizations that images are drawn with anew: see `FromNoise`.
 
         Args:
             text: as in `generate`; several texts take turns. Those of the training data are apt.
