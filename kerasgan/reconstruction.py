@@ -14,7 +14,7 @@ def mean_square(x, y):
 
 
 def same_class(classifier, images, translated):
-    """The cross-entropy of a translation's class scores and the class that `classifier` sees in its source.
+    """Computes the cross-entropy of a translation's logits and the class that `classifier` predicts for its source.
 
     Hoffman et al. (2018), https://arxiv.org/abs/1711.03213, equation 5.
     """

@@ -189,16 +189,16 @@ def load(name):
 
 
 def sample(name):
-    """Returns the recorded sample of an entry: a picture that its model draws again.
+    """Returns the recorded sample of an entry, which its model can reproduce.
 
     Args:
         name: str, as in `list_models()`.
 
     Returns:
-        The arguments, a dict such as {"num_images": 1, "seed": 1}, and the array that the model gave for them.
+        The arguments, a dict such as {"num_images": 1, "seed": 1}, and the recorded output of the model.
 
     Raises:
-        ValueError: there is no such entry, or (as `WeightFileError`) the file is not what the card says.
+        ValueError: if there is no such entry, or (as `WeightFileError`) the file does not match the card.
 
     Example:
 

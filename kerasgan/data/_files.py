@@ -269,7 +269,7 @@ def image_files(path):
 
 
 def in_order(names):
-    """Sorts names, of which numbers count as numbers: frame 9 comes before frame 10."""
+    """Sorts names with numbers in numerical order: frame 9 comes before frame 10."""
     return sorted(names, key=lambda name: [int(x) if x.isdigit() else x for x in re.split("([0-9]+)", str(name))])
 
 

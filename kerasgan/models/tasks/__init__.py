@@ -1,4 +1,4 @@
-"""What a model needs for its task, whatever its algorithm: batches, sampling, pictures, serving.
+"""Mixins for tasks: the methods of a model for batches, sampling, previews and serving.
 
 A paper's class names its task before its base, `class DCGAN(FromNoise, AdversarialModel)`, and adds networks, defaults
 and `train_step`.

@@ -18,7 +18,7 @@ def class_loss(labels, logits):
 
 
 class AdaptsDomains:
-    """What models of domain adaptation share: their data, class probabilities, evaluation, pictures, serving.
+    """Mixin for models of domain adaptation.
 
     `fit` takes `((source_images, source_labels), target_images)`. `predict(images)` gives class probabilities of target
     images. `evaluate((images, labels))` gives the accuracy on the target: only there are labels of the target used.
@@ -31,7 +31,7 @@ class AdaptsDomains:
         return tf.nn.softmax(tf.cast(self.target_logits(inputs, training=training), tf.float32))
 
     def test_step(self, data):
-        """The accuracy on labelled images of the target."""
+        """Computes the accuracy on labelled images of the target."""
         images, labels = data
         _, accuracy = class_loss(labels, self.target_logits(images, training=False))
         self.means["target_accuracy"].update_state(accuracy, sample_weight=keras.ops.shape(images)[0])
@@ -59,7 +59,7 @@ class AdaptsDomains:
         return np.asarray(batch[1])
 
     def preview(self, batch, num_images=64, seed=0):
-        """Returns images of the target in the order of the classes that the model gives them, as a grid.
+        """Returns a grid of target images, sorted by predicted class.
 
         Returns:
             float32 array (rows, columns, height, width, channels).
@@ -80,7 +80,7 @@ class AdaptsPixels(AdaptsDomains):
     """Domain adaptation by a generator from [source images, noise] to images of the target."""
 
     def translate(self, images, seed=None, batch_size=64):
-        """Makes images of the target from images of the source, with the averaged generator if there is one.
+        """Translates source images to the target domain, with the averaged generator if there is one.
 
         Args:
             images: float32 (n, height, width, channels) in [-1, 1].
@@ -96,7 +96,7 @@ class AdaptsPixels(AdaptsDomains):
         return self.sampler().predict([np.asarray(images), noise], batch_size=batch_size, verbose=0)
 
     def preview(self, batch, num_images=64, seed=0):
-        """Returns rows of source image | what G makes of it | target image, (rows, 3, height, width, channels)."""
+        """Returns rows of source image | output of G | target image, (rows, 3, height, width, channels)."""
         (source, _), target = batch
         count = max(1, min(len(source), num_images // 3))
         columns = [source[:count], self.translate(source[:count], seed), target[:count]]

@@ -9,7 +9,7 @@ from kerasgan.shapes import as_size
 
 
 class ThroughACode:
-    """Encodes and decodes images; mixed into a model before its base. `fit` takes images.
+    """Mixin for models that encode and decode images. `fit` takes images.
 
     A constructor sets `image_size` and `channels`, and the networks `encoder` and `decoder`.
     """
@@ -34,14 +34,14 @@ class ThroughACode:
             batch_size: int. Defaults to 64.
 
         Returns:
-            float32 array (n, code), or what the encoder gives instead of it: a dict of arrays (n, ...) where places of
-            maxima belong to the code.
+            float32 array (n, code), or a dict of arrays (n, ...) if the encoder returns a dict, for example with the
+            positions of maxima.
         """
         checks.check_images(images, image_size=self.image_size, channels=self.channels, check_range=False)
         return self.sampler("encoder").predict(np.asarray(images, "float32"), batch_size=batch_size, verbose=0)
 
     def decode(self, codes, batch_size=64):
-        """Makes images of codes, by the averaged decoder if there is one.
+        """Decodes codes to images, with the averaged decoder if there is one.
 
         Args:
             codes: float32 (n, code), or such a dict as `encode` returns.
@@ -68,11 +68,11 @@ class ThroughACode:
         return np.concatenate([self.decoded(part).numpy() for part in parts])
 
     def reconstruct(self, images, batch_size=64):
-        """Returns what the decoder makes of the codes of images: an array of their shape."""
+        """Encodes and decodes images. Returns an array of the same shape."""
         return self.decode(self.encode(images, batch_size), batch_size)
 
     def preview(self, batch, num_images=64, seed=0):
-        """Returns rows of image | image as corrupted in training, where it is | reconstruction of that."""
+        """Returns rows of image | corrupted image, if training corrupts images | its reconstruction."""
         images = self.real_images(batch)[: max(1, num_images // 3)].astype("float32")
         spoiled = images
         if self.compiled and self.corruption:

@@ -4,7 +4,7 @@ from kerasgan.models.tasks.image import FromImage
 
 
 class BetweenDomains(FromImage):
-    """Translates images between domains A and B; mixed into a model with `generator_ab` and `generator_ba`.
+    """Mixin for models that translate between domains A and B, with `generator_ab` and `generator_ba`.
 
     `fit` takes (domain_a, domain_b), unpaired batches. A is the source, B the target.
     """
@@ -38,12 +38,12 @@ class BetweenDomains(FromImage):
         return self.predict_along(route, images, channels, None, batch_size, tile, overlap)
 
     def preview_row(self, a, b, seed):
-        """a | G(a) | F(G(a)) | b | F(b) | G(F(b))."""
+        """Returns a | G(a) | F(G(a)) | b | F(b) | G(F(b))."""
         fake_b, fake_a = self.translate(a, to="B"), self.translate(b, to="A")
         return [a, fake_b, self.translate(fake_b, to="A"), b, fake_a, self.translate(fake_a, to="B")]
 
     def serving_functions(self):
-        """Returns the endpoints of a SavedModel, from `images` to `images`: A to B is the default, `to_a` the other."""
+        """Returns the endpoints of a SavedModel, from `images` to `images`: A to B (the default), and `to_a`."""
         to_a = self.route("A")
         images = self.served_images(to_a, self.channels)
         return super().serving_functions() | {"to_a": (lambda images: self.serve_along(to_a, images), [images])}

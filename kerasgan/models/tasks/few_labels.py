@@ -11,7 +11,7 @@ from kerasgan.shapes import as_size
 
 
 class FromFewLabels(FromNoise):
-    """Classifies images, and draws some from noise.
+    """Mixin for models that classify images with few labels and draw images from noise.
 
     `fit` takes `((labelled_images, labels), images)`. `predict(images)` gives class probabilities, and
     `evaluate((images, labels))` the accuracy. `generate` draws images.
@@ -29,7 +29,7 @@ class FromFewLabels(FromNoise):
         return tf.nn.softmax(self.class_logits(inputs, self.sampler("discriminator"), training=training))
 
     def test_step(self, data):
-        """The accuracy on labelled images."""
+        """Computes the accuracy on labelled images."""
         images, labels = data
         _, accuracy = class_loss(labels, self.class_logits(images, self.sampler("discriminator"), training=False))
         self.means["accuracy"].update_state(accuracy, sample_weight=keras.ops.shape(images)[0])
@@ -55,6 +55,6 @@ class FromFewLabels(FromNoise):
         return np.asarray(batch[1])
 
     def serving_functions(self):
-        """Returns the endpoints of a SavedModel: those that draw images, and `classify`."""
+        """Returns the endpoints of a SavedModel: the endpoints of `FromNoise`, and `classify`."""
         images = tf.TensorSpec((None, *as_size(self.image_size), self.channels), tf.float32, "images")
         return super().serving_functions() | {"classify": (lambda images: {"probabilities": self(images)}, [images])}

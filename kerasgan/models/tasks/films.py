@@ -1,4 +1,4 @@
-"""The task of painting films of label maps, each frame after those before it."""
+"""The task of translating films of label maps, frame by frame."""
 
 import keras
 import numpy as np
@@ -13,12 +13,12 @@ RATES = (1, 3)  # frames from one to the next of those that are judged as they m
 
 
 def per_frame(x):
-    """Makes a batch of frames of a batch of films: (batch, frames, ...) -> (batch * frames, ...)."""
+    """Reshapes a batch of films to a batch of frames: (batch, frames, ...) -> (batch * frames, ...)."""
     return tf.reshape(x, (-1, *keras.ops.shape(x)[2:]))
 
 
 def triples(x, step=1):
-    """Joins, along channels, each frame from the third on with the two `step` and `2 step` frames before it.
+    """Concatenates, along channels, each frame t with the frames t - `step` and t - 2 `step`.
 
     Args:
         x: (batch, frames, height, width, channels).
@@ -32,11 +32,11 @@ def triples(x, step=1):
 
 
 def moves(flow, step):
-    """Joins, along channels, the flow from each frame of `triples` to the one before it in the triple.
+    """Concatenates, along channels, the flow from each frame of `triples` to the previous frame of the triple.
 
     Args:
         flow: (batch, frames, height, width, 2), backward flow from each frame to the one before.
-        step: int. As of `triples`.
+        step: int, as in `triples`.
 
     Returns:
         A tensor (batch * (frames - 2 step), height, width, 4), the flow from the last frame first.
@@ -49,13 +49,13 @@ def moves(flow, step):
 
 
 class FromLabelFilms:
-    """Paints films of label maps; mixed into a model before its base.
+    """Mixin for models that translate films of label maps.
 
-    `fit` takes `(labels, frames, flow)`, or `(labels, frames)` of a model whose `with_flow` is False. A constructor
-    sets `image_size`, `channels`, `num_classes`, `with_flow` and `multiple`, of which the sides of frames are
-    multiples; `compile` sets `window`, how many frames in a row a step learns from, `length`, how many of a film it may
-    draw (None, an int or a function of the step), and `shortest`, how many a film must have. A paper defines
-    `draw(generator, labels, previous, training)`, which returns a dict whose `"frames"` are the frames that follow.
+    `fit` takes `(labels, frames, flow)`, or `(labels, frames)` if `with_flow` is False. The constructor sets
+    `image_size`, `channels`, `num_classes`, `with_flow` and `multiple`: the sides of frames are multiples of it.
+    `compile` sets `window`, the number of consecutive frames that a step trains on; `length`, the number of frames of a
+    film that a step may draw (None, an int or a function of the step); and `shortest`, the least frames of a film. A
+    paper defines `draw(generator, labels, previous, training)`, which returns a dict with the next frames, `"frames"`.
     """
 
     shortest = HISTORY + 1
@@ -106,15 +106,15 @@ class FromLabelFilms:
         return frames.reshape(-1, *frames.shape[2:])
 
     def part(self, data, generator, training=False):
-        """Draws a film up to a place, and returns what the frames there are learnt from.
+        """Draws a film up to a random frame, and returns the data for a step on the frames that follow.
 
-        Both are drawn evenly: where in the data the film begins, and the place. Without training both are the first.
+        The first frame and that frame are uniformly random. Without training, both are frame 0.
 
         Returns:
-            dict of `"labels"`, `"film"` and `"flow"` (with_flow), window + 2 frames of the data in a row; `"own"`, of
-            the first window + 1 of these frames what the generator drew, or the film's first two frames; `"frames"`,
-            the last window frames of `"film"` (batch * window, ...); `"known"`, their label maps, one channel a class;
-            and `"moves"` (with_flow), what `moves` gives at each of `RATES`.
+            dict of `"labels"`, `"film"` and `"flow"` (with_flow), window + 2 consecutive frames of the data; `"own"`,
+            the generated versions of the first window + 1 of them (the film's first two frames are real); `"frames"`,
+            the last window frames of `"film"` (batch * window, ...); `"known"`, their label maps, one channel per
+            class; and `"moves"` (with_flow), the output of `moves` for each of `RATES`.
         """
         labels, frames, *flow = data
         count, total = self.window + HISTORY, frames.shape[1]
@@ -138,15 +138,15 @@ class FromLabelFilms:
     # Drawing ---------------------------------------------------------------------------------------------------------
 
     def continued(self, generator, labels, frames, begin, count, keep, training=False):
-        """Draws frames one after the other, each from its own predecessors.
+        """Draws frames one after the other, each from the frames drawn before it.
 
         Args:
             generator: the network.
             labels: int tensor (batch, frames, height, width).
             frames: float32 tensor (batch, 2, height, width, channels), the two first frames.
-            begin: int or scalar tensor. Whose label map is that of the first of them.
-            count: int or scalar tensor. How many frames to draw.
-            keep: int. How many of the last frames to return; instead of what is before the first is black.
+            begin: int or scalar tensor, the position in `labels` of the first of `frames`.
+            count: int or scalar tensor, the number of frames to draw.
+            keep: int, the number of last frames to return. Missing frames before the first are black.
             training: bool.
 
         Returns:
@@ -162,19 +162,19 @@ class FromLabelFilms:
         return tf.while_loop(lambda i, own: i < count, draw_next, (tf.constant(0), own))[1]
 
     def translate_video(self, labels, first_frames):
-        """Paints films of any length and size, with the averaged generator where there is one.
+        """Translates label maps to films of any length and size, with the averaged generator if there is one.
 
         Args:
             labels: int (n, frames, height, width), classes in [0, num_classes). The sides are multiples of `multiple`.
-            first_frames: how the films begin: float32 (n, 2, height, width, channels) in [-1, 1], such as two real
-                frames; or a function from label maps (n, height, width) to frames (n, height, width, channels), such as
-                `translate` of a `kerasgan.Pix2PixHD`, which then paints the first two.
+            first_frames: the first two frames: float32 (n, 2, height, width, channels) in [-1, 1], such as real frames;
+                or a function from label maps (n, height, width) to frames (n, height, width, channels), such as
+                `translate` of a `kerasgan.Pix2PixHD`.
 
         Returns:
             float32 array (n, frames, height, width, channels) in [-1, 1], which begins with `first_frames`.
 
         Raises:
-            ValueError: if an argument is not what it has to be.
+            ValueError: if an argument is invalid.
         """
         labels = np.asarray(labels)
         self.check_films(labels, "labels", 4, "(n, frames, height, width)", checks.check_label_maps, None)
@@ -201,7 +201,7 @@ class FromLabelFilms:
         return self.draw(self.sampler(), *inputs, training)["frames"]
 
     def preview(self, batch, num_images=64, seed=0):
-        """Returns three rows of the first film: label maps, frames as drawn after the first two, and the true ones."""
+        """Returns three rows of the first film: label maps, generated frames after the first two, and real frames."""
         labels, frames = (np.asarray(part)[:1] for part in batch[:2])
         drawn = self.translate_video(labels, frames[:, :HISTORY])
         chosen = np.linspace(HISTORY, labels.shape[1] - 1, max(1, num_images // 3)).round().astype(int)
@@ -212,11 +212,11 @@ class FromLabelFilms:
     # Serving ---------------------------------------------------------------------------------------------------------
 
     def serving_functions(self):
-        """Returns the endpoint of a SavedModel: one frame, whose state is an input.
+        """Returns the endpoint of a SavedModel, which draws one frame from the previous frames.
 
-        `serving_default` takes `labels`, int32 (n, 3, height, width), those of the frame last, and `previous`, float32
-        (n, 2, height, width, channels), the two frames before. It answers with `images`, the frame. The caller keeps
-        the last two frames for the next call.
+        `serving_default` takes `labels`, int32 (n, 3, height, width), the label maps of the two previous frames and of
+        the frame, and `previous`, float32 (n, 2, height, width, channels), the two previous frames. It returns the
+        frame as `images`. The caller keeps the last two frames for the next call.
         """
 
         def draw_next(labels, previous):

@@ -13,21 +13,21 @@ from kerasgan.shapes import as_size, padded, reflect_to
 
 
 def side_by_side(columns):
-    """Joins arrays of images as the columns of a grid, of the channels that a picture shows, as many in each."""
+    """Joins arrays of images as the columns of a grid, with the same channels and number of images in each."""
     columns = [visible(column) for column in columns]
     deepest = max(column.shape[-1] for column in columns)
     return np.stack([np.broadcast_to(c, (*c.shape[:-1], deepest)) for c in columns], axis=1)
 
 
 class FromImage:
-    """Changes images; mixed into a model before its base. `fit` takes pairs of batches, (source, target).
+    """Mixin for image-to-image models. `fit` takes pairs of batches, (source, target).
 
-    A constructor sets `image_size` and `channels`, those of the targets, and `source_channels`. Class attributes:
+    The constructor sets `image_size` and `channels` of the targets, and `source_channels`. Class attributes:
 
-    - `pair_names`: what the two batches are called in messages.
-    - `scale`: by how much a target is larger than its source.
-    - `latent_dim`: length of the noise that the first network takes beside the image; 0 for none.
-    - `num_columns`: how many images a row of `preview` has.
+    - `pair_names`: names of the two batches in messages.
+    - `scale`: size of a target divided by the size of its source.
+    - `latent_dim`: length of the noise input of the first network, 0 for none.
+    - `num_columns`: number of images in a row of `preview`.
     """
 
     pair_names = ("source", "target")
@@ -36,11 +36,11 @@ class FromImage:
     num_columns = 3
 
     def route(self):
-        """Returns the networks that an image passes through, in order."""
+        """Returns the networks that are applied to an image, in order."""
         return [self.sampler()]
 
     def call(self, inputs, training=False):
-        """Changes images, with the averaged weights if there are any."""
+        """Translates images, with the averaged weights if there are any."""
         for network in self.route():
             inputs = network(inputs, training=training)
         return inputs
@@ -63,22 +63,22 @@ class FromImage:
     # Translating -----------------------------------------------------------------------------------------------------
 
     def translate(self, images, seed=None, batch_size=16, tile=None, overlap=None):
-        """Changes images of any size, with the averaged networks if there are any.
+        """Translates images of any size, with the averaged networks if there are any.
 
-        Sizes that the networks cannot halve as often as they do are padded by reflection, and the answer is cropped.
-        Networks of a fixed input, which were given to the constructor, take that size only.
+        Images whose sides the networks cannot halve are padded by reflection, and the output is cropped. Custom
+        networks with a fixed input size take only that size.
 
         Args:
             images: float32 (n, height, width, source_channels) in [-1, 1].
-            seed: int, of the noise where the model has any. The same seed gives the same images, whatever the batch
-                size. Defaults to a random one.
+            seed: int, of the noise if the model has any. The same seed gives the same images for all batch sizes.
+                Defaults to a random one.
             batch_size: int. Defaults to 16.
-            tile: int or (height, width). Changes the images in overlapping parts of this size, which takes less
-                memory, and blends them. What a network computes of a whole image, such as the statistics of instance
-                normalization, it computes of each part. Defaults to None, the whole image at once.
-            overlap: int or (height, width), pixels that neighbouring tiles share: less than a tile. Where a pixel
-                depends on no others farther away than a quarter of it, tiling changes nothing. Defaults to a quarter
-                of the tile.
+            tile: int or (height, width). Processes overlapping tiles of this size and blends them, which saves memory.
+                The statistics of instance normalization are then those of each tile. Defaults to None, the whole image
+                at once.
+            overlap: int or (height, width), pixels that neighbouring tiles share, less than a tile. If output pixels
+                depend only on input pixels within a quarter of the overlap, tiling does not change the result. Defaults
+                to a quarter of the tile.
 
         Returns:
             float32 array (n, scale height, scale width, channels) in [-1, 1].
@@ -86,7 +86,7 @@ class FromImage:
         return self.predict_along(self.route(), images, self.source_channels, seed, batch_size, tile, overlap)
 
     def predict_along(self, route, images, channels, seed, batch_size, tile, overlap):
-        """Sends images of `channels` channels through the networks of `route`, batch by batch and tile by tile."""
+        """Applies the networks of `route` to images of `channels` channels, batch by batch and tile by tile."""
         fixed = None if None in self.input_size(route) else self.input_size(route)
         checks.check_images(images, image_size=fixed, channels=channels, check_range=False)
         seed = random_seed() if seed is None else seed
@@ -102,13 +102,13 @@ class FromImage:
         return tiles.by_tiles(change, np.asarray(images, "float32"), tile, overlap, self.scale)
 
     def input_size(self, route):
-        """Returns the height and width that `route` takes; None for any."""
+        """Returns the input height and width of `route`. None means any."""
         return tuple(route[0].inputs[0].shape[1:3])
 
     def fitted(self, route, images, seed):
-        """Returns images as `route` can take them, with their noise where it takes any, and where they begin in them.
+        """Returns the padded inputs of `route` (with noise if it takes any), and the corner of the images in them.
 
-        The numbers are the same for a seed in this process and in an exported model.
+        The noise for a seed is the same in this process and in an exported model.
         """
         corner, shape = (0, 0), images.shape if None not in images.shape[1:3] else tf.shape(images)
         size = shape[1], shape[2]
@@ -125,17 +125,17 @@ class FromImage:
         return [images, stateless_latents(self.prior, tf.shape(images)[0], length, seed)], corner
 
     def cropped(self, images, corner, shape):
-        """Cuts what was made of images of `shape`, which began at `corner`, out of what was made of them padded."""
+        """Crops the output for padded images to the output for images of `shape` that start at `corner`."""
         top, left, height, width = (self.scale * x for x in (*corner, shape[1], shape[2]))
         return images[:, top : top + height, left : left + width]
 
     def preview(self, batch, num_images=64, seed=0):
-        """Returns rows of what `preview_row` shows, as many as make `num_images` images."""
+        """Returns rows of `preview_row` with `num_images` images in all."""
         rows = max(1, num_images // self.num_columns)
         return side_by_side(self.preview_row(*(np.asarray(images)[:rows] for images in batch), seed))
 
     def preview_row(self, source, target, seed):
-        """Input (enlarged by bicubic interpolation where it is smaller) | output | truth."""
+        """Returns input (enlarged by bicubic interpolation if it is smaller) | output | ground truth."""
         shown = source
         if self.scale > 1:
             shown = np.clip(tf.image.resize(source, target.shape[1:3], "bicubic"), -1.0, 1.0)
@@ -146,8 +146,8 @@ class FromImage:
     def serving_functions(self):
         """Returns the endpoints of a SavedModel.
 
-        `serving_default` takes `images` and answers as `translate(images, seed=0)` does. Where the model has noise,
-        `translate` takes `seed` too.
+        `serving_default` takes `images` and returns the result of `translate(images, seed=0)`. If the model has noise,
+        there is also `translate`, which takes `images` and `seed`.
         """
         images, seed = self.served_images(self.route(), self.source_channels), tf.TensorSpec((), tf.int32, "seed")
         if not self.latent_dim:
@@ -158,11 +158,11 @@ class FromImage:
         }
 
     def served_images(self, route, channels):
-        """Returns the `tf.TensorSpec` of the images that `route` takes."""
+        """Returns the `tf.TensorSpec` of the input images of `route`."""
         return tf.TensorSpec((None, *self.input_size(route), channels), tf.float32, "images")
 
     def serve_along(self, route, images, seed=None):
-        """Sends images through the networks of `route`, in a graph."""
+        """Applies the networks of `route` to images, in a graph."""
         inputs, corner = self.fitted(route, images, seed)
         x = join_inputs(inputs[0], inputs[1:])
         for network in route:

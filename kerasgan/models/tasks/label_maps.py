@@ -1,4 +1,4 @@
-"""The task of painting label maps: an image in which each pixel shows what its class looks like."""
+"""The task of translating label maps to images."""
 
 import keras
 import numpy as np
@@ -15,26 +15,26 @@ from kerasgan.shapes import padded, reflect_to
 
 
 class FromLabelMaps:
-    """Paints label maps; mixed into a model before its base. `fit` takes (labels, images), or ((labels, instances),
-    images) where the model has instances.
+    """Mixin for models that translate label maps. `fit` takes (labels, images), or ((labels, instances), images) for
+    models with instances.
 
-    A constructor sets `image_size`, `channels`, `num_classes`, `instances`, whether maps of instances come beside the
-    labels, `style_dim`, the channels of the styles of instances, 0 for none, `num_styles`, how many a class has, and
-    `multiple`, of which the sides that the networks take are multiples. A model with styles has the networks of
-    `style_networks`. A paper defines `draw(generator, conditions)`, and `half_size`, whether that halves the size.
+    The constructor sets `image_size`, `channels`, `num_classes`; `instances`, True for data with instance maps;
+    `style_dim`, the channels of the styles of instances, 0 for none; `num_styles`, the number of styles per class; and
+    `multiple`: the input sides of the networks are multiples of it. A model with styles has the networks of
+    `style_networks`. A paper defines `draw(generator, conditions)` and `half_size`, True if `draw` halves the size.
     """
 
     @staticmethod
     def style_networks(image_size, channels, num_classes, instances, style_dim, num_styles, width, downsamplings):
-        """Returns the networks of styles by name; {} without styles.
+        """Returns a dict of the networks for styles, {} without styles.
 
-        `encoder` maps images to features (Wang et al. 2018, section 3.4), `styles` the number class * num_styles +
-        style to the features of that style, which are 0 until `find_styles`.
+        `encoder` maps images to features (Wang et al. 2018, section 3.4). `styles` maps the number class * num_styles +
+        style to the features of that style, which are 0 before `find_styles`.
         """
         if not style_dim:
             return {}
         if not instances:
-            raise ValueError("`style_dim` is of instances: it needs `instances=True`. Received: instances=False")
+            raise ValueError("`style_dim` needs `instances=True`. Received: instances=False")
         encoder = residual_generator(image_size, style_dim, channels, width, 0, downsamplings)
         encoder.name = "encoder"
         numbers = keras.Input((None, None), dtype="int32", name="numbers")
@@ -45,11 +45,11 @@ class FromLabelMaps:
         return self.style_dim if network == "encoder" else self.channels
 
     def conditions(self, labels, instances=None):
-        """Returns what networks see of label maps: one channel a class, and the boundaries of instances.
+        """Returns the network inputs for label maps: one channel per class, and the boundaries of instances.
 
         Args:
             labels: int tensor (batch, height, width).
-            instances: int tensor (batch, height, width), where the model has instances.
+            instances: int tensor (batch, height, width), if the model has instances.
 
         Returns:
             float32 tensor (batch, height, width, num_classes), with one more channel for the boundaries.
@@ -66,7 +66,7 @@ class FromLabelMaps:
         return self.conditions(*self.maps(source))
 
     def inputs_of(self, source, images, training=False):
-        """Returns what the generator takes: the conditions, and the styles of the instances in `images`."""
+        """Returns the generator's inputs: the conditions, and the styles of the instances in `images`."""
         if not self.style_dim:
             return self.known(source)
         style = self.encode(images, source[1], training)
@@ -97,7 +97,7 @@ class FromLabelMaps:
             )
 
     def check_maps(self, labels, instances, size=None):
-        """Raises unless maps are integers of one size, and labels those of classes."""
+        """Raises an error unless maps are integers of one size and labels are valid classes."""
         if self.instances != (instances is not None):
             wanted = "needs" if self.instances else "takes no"
             raise ValueError(f"A {type(self).__name__} with `instances={self.instances}` {wanted} maps of instances.")
@@ -112,25 +112,24 @@ class FromLabelMaps:
     # Painting --------------------------------------------------------------------------------------------------------
 
     def translate(self, labels, instances=None, style=None, seed=None, batch_size=16):
-        """Paints label maps of any size, with the averaged networks if there are any.
+        """Translates label maps of any size to images, with the averaged networks if there are any.
 
-        Sizes that the networks cannot halve as often as they do are padded by reflection, and the answer is cropped.
+        Maps whose sides the networks cannot halve are padded by reflection, and the output is cropped.
 
         Args:
             labels: int (n, height, width), classes in [0, num_classes).
-            instances: int (n, height, width), the number of the object that a pixel belongs to; of a model with
-                instances.
-            style: how instances look, of a model with styles. An int in [0, num_styles), for all instances: which style
-                of its class, the most frequent being 0. Or images (n, height, width, channels) in [-1, 1], whose
-                instances' looks are taken. Defaults to a style drawn for each instance.
-            seed: int, of the drawn styles. Defaults to a random one.
+            instances: int (n, height, width), the number of the object of each pixel, for a model with instances.
+            style: the style of instances, for a model with styles. An int in [0, num_styles) selects a style of each
+                class, where 0 is the most frequent one. Images (n, height, width, channels) in [-1, 1] give the styles
+                of their instances. Defaults to a random style for each instance.
+            seed: int, of the random styles. Defaults to a random one.
             batch_size: int. Defaults to 16.
 
         Returns:
             float32 array (n, height, width, channels) in [-1, 1].
 
         Raises:
-            ValueError: if an argument is not what it has to be, or styles are asked for before `find_styles`.
+            ValueError: if an argument is invalid, or styles are used before `find_styles`.
         """
         labels, instances = (None if x is None else np.asarray(x) for x in (labels, instances))
         self.check_maps(labels, instances)
@@ -143,7 +142,7 @@ class FromLabelMaps:
         return np.concatenate(painted)
 
     def paint(self, labels, instances=None, features=None):
-        """Draws the images of label maps of any size, in a graph too; `features` are those of styles, a map of them."""
+        """Draws images for label maps of any size, also in a graph. `features` is a map of style features."""
         shape = labels.shape if None not in labels.shape[1:] else tf.shape(labels)
         least = [max(side, 2 * self.multiple) if isinstance(side, int) else tf.maximum(side, 2 * self.multiple)
                  for side in (shape[1], shape[2])]  # fmt: skip
@@ -165,7 +164,7 @@ class FromLabelMaps:
         return InstanceMean()([self.encoder(images, training=training), instances])
 
     def style_of(self, labels, numbers):
-        """Returns the features of the styles with these numbers, of the classes in `labels`; both int tensors."""
+        """Returns the style features for the style numbers and the classes in `labels`, both int tensors."""
         return self.styles(tf.cast(labels, tf.int32) * self.num_styles + numbers)
 
     def _looks(self, labels, instances, style, seed):
@@ -196,9 +195,9 @@ class FromLabelMaps:
         return lambda rows: self.style_of(labels[rows], np.stack([drawn(row) for row in range(len(labels))[rows]]))
 
     def find_styles(self, dataset, seed=0):
-        """Finds the styles that instances of each class have, by k-means over their encoded features (section 3.4).
+        """Finds the styles of each class by k-means of the encoded features of its instances (section 3.4).
 
-        To be called after training. A class that no image shows has no style: all features are 0.
+        Call it after training. A class that is in no image has no style: all its features are 0.
 
         Args:
             dataset: as for `fit`.
@@ -219,7 +218,7 @@ class FromLabelMaps:
     # Looking and serving ---------------------------------------------------------------------------------------------
 
     def preview(self, batch, num_images=64, seed=0):
-        """Returns rows of three: the label map in colours, the painting, in the styles of the truth, and the truth."""
+        """Returns rows of label map in colors | output with the styles of the real image | real image."""
         rows = max(1, num_images // 3)
         labels, instances = (x if x is None else np.asarray(x)[:rows] for x in self.maps(batch[0]))
         images = np.asarray(batch[1])[:rows]
@@ -229,9 +228,9 @@ class FromLabelMaps:
     def serving_functions(self):
         """Returns the endpoints of a SavedModel.
 
-        `serving_default` takes `labels`, and `instances` where the model has them, int32, and answers with `images`. A
-        model with styles paints each instance in the most frequent style of its class, and `translate` takes the number
-        of another one, `style`, too.
+        `serving_default` takes int32 `labels`, and `instances` if the model has them, and returns `images`. A model
+        with styles draws each instance in the most frequent style of its class. Its endpoint `translate` also takes the
+        number of a style, `style`.
         """
         names = ["labels", "instances"] if self.instances else ["labels"]
         specs = [tf.TensorSpec((None, None, None), tf.int32, name) for name in names]

@@ -13,7 +13,7 @@ from kerasgan.models.tasks.noise import FromNoise
 
 
 def condition_inputs(num_classes, attributes):
-    """Makes a network's inputs for the conditions, and joins them to one vector an image.
+    """Makes a network's inputs for the conditions, and concatenates them to one vector per image.
 
     Args:
         num_classes: dict of numbers of classes by name: int32 inputs, turned into one-hot vectors.
@@ -32,7 +32,7 @@ def name_conditions(num_classes, attributes=None):
     """Returns numbers of classes and dimensions of attributes, both as dicts by name.
 
     Args:
-        num_classes: int, for one set of classes, which is called `"labels"`; or a dict of them by name, or None.
+        num_classes: int for one set of classes, named `"labels"`; a dict of numbers of classes by name; or None.
         attributes: dict of dimensions by name, or None.
 
     Raises:
@@ -47,14 +47,14 @@ def name_conditions(num_classes, attributes=None):
     names = [*classes, *dims]
     if not names or len(set(names) - {"latents", "images"}) != len(names):
         raise ValueError(
-            "`num_classes` and `attributes` must name at least one condition, each by a name of its own other than "
-            f"'latents' and 'images'. Received: {names}"
+            "`num_classes` and `attributes` must name at least one condition. Names must be unique, and not "
+            f"'latents' or 'images'. Received: {names}"
         )
     return classes, dims
 
 
 def _as_int32(labels):
-    """Integers as int32; anything else stays as it is, for the checks to refuse."""
+    """Converts integers to int32. The checks refuse everything else."""
     if tf.is_tensor(labels):
         return tf.cast(labels, "int32") if labels.dtype.is_integer else labels
     labels = np.asarray(labels)
@@ -62,22 +62,22 @@ def _as_int32(labels):
 
 
 class FromLabels(FromNoise):
-    """Draws images from noise and labels or attributes; a constructor also calls `set_conditions`.
+    """Mixin for models that draw images from noise and labels or attributes. The constructor calls `set_conditions`.
 
-    `fit` takes `(images, labels)`. Without any condition, which a paper may allow, the task is `FromNoise`.
+    `fit` takes `(images, labels)`. Without conditions, the task is the same as `FromNoise`.
     """
 
     def set_conditions(self, label_sets, attribute_sets):
-        """Keeps the conditions' names and sizes: dicts of numbers of classes and of dimensions."""
+        """Sets the conditions' names and sizes: dicts of numbers of classes and of dimensions."""
         self.label_sets, self.attribute_sets = label_sets, attribute_sets
 
     @property
     def condition_names(self):
-        """The conditions in the order in which the networks take them."""
+        """The names of the conditions in the order of the networks' inputs."""
         return [*self.label_sets, *self.attribute_sets]
 
     def _as_condition(self, labels):
-        """Labels as a user gives them -> a tuple in the networks' order."""
+        """Converts a user's labels to a tuple in the order of the networks' inputs."""
         names = self.condition_names
         if not isinstance(labels, dict):
             if len(names) > 1:
@@ -101,10 +101,7 @@ class FromLabels(FromNoise):
         return images, self._flat_or_wide(self._as_condition(labels))
 
     def _flat_or_wide(self, condition):
-        """Labels, of any type of ints, stay (batch,) and become int32, as the networks take them.
-
-        An attribute of one dimension may come flat, but the networks take (batch, 1).
-        """
+        """Converts labels of any integer type to int32 (batch,), and attributes of one dimension to (batch, 1)."""
         first = len(self.label_sets)
         vectors = [value[:, None] if len(value.shape) == 1 else value for value in condition[first:]]
         return (*map(_as_int32, condition[:first]), *vectors)
@@ -126,11 +123,11 @@ class FromLabels(FromNoise):
         """Draws images, from the averaged generator if there is one.
 
         Args:
-            num_images: int. Needed only where `labels` does not tell it.
-            seed: int. The same seed and labels give the same images, whatever the batch size. Defaults to a random one.
+            num_images: int. Required unless `labels` has one row per image.
+            seed: int. The same seed and labels give the same images for all batch sizes. Defaults to a random one.
             labels: int array (num_images,), or one int for all images; with several conditions a dict of these by
-                name, attributes as floats (num_images,) or (num_images, dim). Defaults to classes drawn evenly, and
-                attributes drawn evenly from [-1, 1).
+                name, attributes as floats (num_images,) or (num_images, dim). Defaults to uniformly random classes, and
+                attributes uniform in [-1, 1).
             batch_size: int. Defaults to 64.
             truncation: float. Less gives more typical and less diverse images: see `kerasgan.latent.truncate`.
                 Defaults to none.
@@ -178,10 +175,10 @@ class FromLabels(FromNoise):
         return (*classes, *[draw.uniform(-1, 1, (num_images, dim)).astype("float32") for dim in dims])
 
     def preview(self, batch, num_images=64, seed=0):
-        """Returns a row of samples for each class of the first label set, as a sample grid shows them.
+        """Returns a sample grid with a row for each class of the first label set.
 
-        Where the classes are too many for two samples each: as many of them, spread evenly, as make a square.
-        A column shares its latents and its other conditions, which are those of an image of `batch`.
+        If there are too many classes for two samples each, the grid is a square with evenly spaced classes. The samples
+        of a column share their latents, and their other conditions, which come from an image of `batch`.
 
         Returns:
             float32 array (rows, columns, height, width, channels).
@@ -204,7 +201,7 @@ class FromLabels(FromNoise):
         return labels + [tf.TensorSpec((None, dim), tf.float32, name) for name, dim in self.attribute_sets.items()]
 
     def refuse_unknown(self, condition):
-        """Adds to a graph an error for labels outside the classes; a one-hot vector of them would be all zeros."""
+        """Adds an error for labels out of range to a graph. Their one-hot vectors would be all zeros."""
         for (name, count), labels in zip(self.label_sets.items(), condition):
             known = tf.reduce_all((labels >= 0) & (labels < count))
             tf.debugging.Assert(known, [f"`{name}` must be ints from 0 to {count - 1}. Received:", labels])

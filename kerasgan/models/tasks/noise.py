@@ -11,12 +11,12 @@ from kerasgan.models.tasks.standing import take_statistics, trainable_norms
 
 
 def join_inputs(x, condition):
-    """Returns what a network with the main input `x` and a tuple of further inputs is called on."""
+    """Joins the main input `x` of a network and a tuple of further inputs."""
     return [x, *condition] if condition else x
 
 
 def stateless_latents(prior, num_images, latent_dim, seed):
-    """Philox numbers: the same for a seed on every device and in an exported model."""
+    """Draws Philox numbers, which for a seed are the same on every device and in an exported model."""
     draw = tf.random.stateless_uniform if prior == "uniform" else tf.random.stateless_normal
     span = {"minval": -1.0, "maxval": 1.0} if prior == "uniform" else {}
     return draw((num_images, latent_dim), seed=tf.stack([seed, 0]), alg="philox", **span)
@@ -26,13 +26,13 @@ def truncate(latents, threshold, prior="normal"):
     """Truncates latents: samples become more typical and less diverse.
 
     The truncation trick (Brock et al. 2019, https://arxiv.org/abs/1809.11096, section 3.1) samples from a normal
-    distribution cut off at +-`threshold`. They draw again what lies outside; here every value goes to the same quantile
-    of the truncated distribution, which gives that distribution exactly, and keeps each image recognisable as the
-    threshold moves. Not every generator takes it, as they found: one that was never near 0 may draw nothing there.
+    distribution cut off at +-`threshold`. They resample values outside. This function maps each value to the same
+    quantile of the truncated distribution. The distribution is the same, and an image changes gradually with the
+    threshold. As in the paper, some generators draw poor images from truncated latents.
 
     Args:
         latents: float array, from the model's prior.
-        threshold: float from 0 on. 0 gives zeros; 2 hardly changes anything of a normal prior.
+        threshold: float, at least 0. 0 gives zeros. 2 has little effect on a normal prior.
         prior: `"normal"`, or `"uniform"` on [-1, 1), which becomes uniform on [-threshold, threshold). See
             `model.prior`. Defaults to `"normal"`.
 
@@ -61,22 +61,22 @@ def truncate(latents, threshold, prior="normal"):
 
 
 def random_seed():
-    """Returns a seed for a caller who gave none."""
+    """Returns a random seed."""
     return int(np.random.default_rng().integers(2**31))
 
 
 class FromNoise:
-    """Draws images from noise; mixed into a model before its base. `fit` takes images and drops labels beside them.
+    """Mixin for models that draw images from noise. `fit` takes images and drops labels.
 
-    A constructor sets `image_size`, `channels` and `latent_dim`; `prior` is the noise's distribution, `"normal"` or
-    `"uniform"`. A task with a condition redefines `unpack`, `condition_specs` and, where the network takes more than
+    The constructor sets `image_size`, `channels` and `latent_dim`. `prior` is the distribution of the noise, `"normal"`
+    or `"uniform"`. A task with a condition overrides `unpack`, `condition_specs` and, if the network has inputs besides
     the condition, `further_inputs`.
     """
 
     # Data ------------------------------------------------------------------------------------------------------------
 
     def unpack(self, data):
-        """Splits a dataset element into (real images, condition): no condition here; labels are dropped."""
+        """Splits a dataset element into (real images, empty condition) and drops labels."""
         if isinstance(data, (tuple, list)) and len(data) > 2:
             raise ValueError(
                 f"{type(self).__name__} expected batches of images, or of `(images, labels)` whose labels it leaves "
@@ -95,12 +95,13 @@ class FromNoise:
     # Sampling --------------------------------------------------------------------------------------------------------
 
     def sample_latents(self, num_images, seed=None, truncation=None):
-        """Draws z for sampling, apart from the training's noise.
+        """Draws z for sampling. The noise of the training does not change.
 
         Args:
             num_images: int.
-            seed: int. The first rows do not depend on how many are drawn. Defaults to a random one.
-            truncation: float. All of z lies within +-`truncation`: see `kerasgan.latent.truncate`. Defaults to none.
+            seed: int. The first rows do not depend on `num_images`. Defaults to a random one.
+            truncation: float. All values of z are within +-`truncation`: see `kerasgan.latent.truncate`. Defaults to
+                none.
 
         Returns:
             float32 array (num_images, latent_dim).
@@ -112,7 +113,7 @@ class FromNoise:
         return latents if truncation is None else truncate(latents, truncation, self.prior)
 
     def decode(self, latents, condition=(), batch_size=64):
-        """Turns latents into images with the sampling network.
+        """Maps latents to images with the sampling network.
 
         Args:
             latents: (n, latent_dim).
@@ -130,7 +131,7 @@ class FromNoise:
 
         Args:
             num_images: int.
-            seed: int. The same seed gives the same images, whatever the batch size. Defaults to a random one.
+            seed: int. The same seed gives the same images for all batch sizes. Defaults to a random one.
             batch_size: int. Defaults to 64.
             truncation: float. Less gives more typical and less diverse images: see `kerasgan.latent.truncate`.
                 Defaults to none.
@@ -147,16 +148,16 @@ class FromNoise:
     def standing_statistics(self, passes=100, batch_size=64, seed=None, truncation=None):
         """Recomputes the statistics of batch normalization for sampling, from many batches.
 
-        Standing statistics (Brock et al. 2019, https://arxiv.org/abs/1809.11096, appendix B): the average of the means
-        and variances of the batches of many passes of G in training mode, where moving ones follow a G that moved.
-        Call it once training is over, and before scores are taken; training on makes the statistics move again. Frozen
-        normalizations keep theirs.
+        Standing statistics (Brock et al. 2019, https://arxiv.org/abs/1809.11096, appendix B) are the average of the
+        means and variances of the batches of many passes of G in training mode. Moving averages instead include
+        earlier weights of G. Call this after training and before scoring. Further training updates the moving averages
+        again. Frozen normalizations keep their statistics.
 
         Args:
             passes: int. Number of batches. Defaults to 100, as in the paper.
-            batch_size: int. Images a batch; the paper's is that of the training. Defaults to 64.
+            batch_size: int. Images per batch. The paper uses the batch size of the training. Defaults to 64.
             seed: int. The same seed gives the same statistics. Defaults to a random one.
-            truncation: float. For images that are then drawn with it. Defaults to none.
+            truncation: float. Use the value that images are drawn with. Defaults to none.
 
         Raises:
             ValueError: if an argument is below 1, or G has no batch normalization that is not frozen.
@@ -177,12 +178,12 @@ class FromNoise:
         if not norms:
             raise ValueError(
                 "`standing_statistics` needs a generator with a batch normalization that is not frozen. Received: that "
-                f"of {type(self).__name__}, which has none, so that there are no statistics to take"
+                f"of {type(self).__name__}, which has none"
             )
         take_statistics(self.sampler(), norms, inputs_of(int(passes) * int(batch_size)), int(batch_size))
 
     def preview(self, batch, num_images=64, seed=0):
-        """Returns samples as a (rows, columns, height, width, channels) array: what a sample grid shows."""
+        """Returns the samples of a sample grid, (rows, columns, height, width, channels)."""
         rows = max(1, math.isqrt(num_images))
         columns = num_images // rows
         images = self.generate(rows * columns, seed=seed)
@@ -191,14 +192,14 @@ class FromNoise:
     # Serving ---------------------------------------------------------------------------------------------------------
 
     def condition_specs(self):
-        """Returns the `tf.TensorSpec`s of the condition, which a caller of an exported model gives."""
+        """Returns the `tf.TensorSpec`s of the condition in an exported model."""
         return []
 
     def refuse_unknown(self, condition):
-        """Adds to a graph the check of a condition that a caller gives."""
+        """Adds the check of a condition to the graph of an exported model."""
 
     def further_inputs(self, condition, num_images, seed):
-        """Returns the network's inputs after z, as tensors, for the condition that a caller gives."""
+        """Returns the network's inputs after z, as tensors, for the condition of an exported model."""
         return condition
 
     def serving_functions(self):

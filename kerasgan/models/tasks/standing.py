@@ -6,21 +6,21 @@ import tensorflow as tf
 
 
 def trainable_norms(sampler, network):
-    """Returns the batch normalizations of `sampler`, `network` or a copy of it, that are not frozen in `network`."""
+    """Returns the batch normalizations of `sampler` (`network` or a copy of it) that are not frozen in `network`."""
     pairs = zip(sampler._flatten_layers(), network._flatten_layers(), strict=True)
     return [copy for copy, own in pairs if isinstance(own, keras.layers.BatchNormalization) and own.trainable]
 
 
 def take_statistics(network, norms, inputs, batch_size):
-    """Replaces moving means and variances by the means, over the batches, of the means and variances of a batch.
+    """Replaces moving means and variances by the averages, over batches, of the batch means and variances.
 
-    In each pass the layers `norms` normalise by the batch they see, as in training. Nothing else of `network` changes.
+    The layers `norms` use the statistics of the batch, as in training. Nothing else of `network` changes.
 
     Args:
         network: `keras.Model`.
-        norms: list of its `keras.layers.BatchNormalization`s, each of which a pass calls once.
-        inputs: list of arrays, the network's inputs, as many rows as there are images.
-        batch_size: int, which divides the number of rows.
+        norms: list of its `keras.layers.BatchNormalization`s. A pass calls each of them once.
+        inputs: list of arrays, the network's inputs, with one row per image.
+        batch_size: int, a divisor of the number of rows.
     """
     statistics = [variable for norm in norms for variable in (norm.moving_mean, norm.moving_variance)]
 
@@ -33,7 +33,7 @@ def take_statistics(network, norms, inputs, batch_size):
     kept = [(norm, norm.momentum, norm.trainable, [w.trainable for w in norm.weights]) for norm in norms]
     try:
         for norm in norms:
-            norm.momentum, norm.trainable = 0.0, True  # what a pass leaves is what it saw
+            norm.momentum, norm.trainable = 0.0, True  # a pass stores the batch statistics
         batches = tf.data.Dataset.from_tensor_slices(tuple(inputs)).batch(batch_size)
         found = [[np.asarray(value, "float64") for value in of_a_batch(*batch)] for batch in batches]
     finally:

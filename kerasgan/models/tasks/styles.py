@@ -1,4 +1,4 @@
-"""The task of drawing images by styles: from noise to w, and from one w per layer to an image."""
+"""The task of drawing images by styles: a mapping from noise to w, and a synthesis from one w per layer."""
 
 import numpy as np
 import tensorflow as tf
@@ -8,13 +8,13 @@ from kerasgan.models.tasks.noise import join_inputs
 
 
 class FromStyles(FromLabels):
-    """Draws images from noise, and labels if there are any, by way of w: mixed into a model before its base.
+    """Mixin for models that draw images from noise and optional labels with styles w.
 
-    The generator is a `kerasgan.networks.style_generator`. A constructor also calls `set_styles`.
+    The generator is a `kerasgan.networks.style_generator`. The constructor also calls `set_styles`.
     """
 
     def set_styles(self):
-        """Keeps how many layers have styles, and the length of w, by what the generator is made of."""
+        """Sets the number of layers with styles and the length of w from the generator."""
         if not {"mapping", "synthesis"} <= {layer.name for layer in self.generator.layers}:
             raise ValueError("`generator` must be a `kerasgan.networks.style_generator`. Received: another model")
         self.num_layers, self.style_dim = self.generator.get_layer("synthesis").input_shape[1:]
@@ -25,13 +25,13 @@ class FromStyles(FromLabels):
         return self.sampler().get_layer("mapping").predict(inputs, batch_size=batch_size, verbose=0)
 
     def truncate(self, w, truncation, cutoff=None):
-        """Moves w towards its mean: mean + truncation (w - mean) (appendix B). Images become typical, and alike.
+        """Moves w towards its mean: mean + truncation (w - mean) (appendix B). Images get more typical, less diverse.
 
         Args:
             w: (n, style_dim), or (n, layers, style_dim).
             truncation: float, psi in the paper. 0 gives the mean, 1 changes nothing.
-            cutoff: int. Only the layers before it are truncated; the paper's figures have psi 0.7 before layer 8.
-                Defaults to all.
+            cutoff: int. Only the layers before it are truncated. The paper's figures use psi 0.7 before layer 8.
+                Defaults to all layers.
 
         Returns:
             float32 array (n, layers, style_dim).
@@ -43,10 +43,10 @@ class FromStyles(FromLabels):
         return np.where(layer < (self.num_layers if cutoff is None else cutoff), moved, w).astype("float32")
 
     def synthesize(self, w, batch_size=64):
-        """Makes images of w.
+        """Maps w to images.
 
         Args:
-            w: (n, style_dim), or (n, layers, style_dim) for styles of its own at each layer.
+            w: (n, style_dim), or (n, layers, style_dim) for a different style at each layer.
             batch_size: int. Defaults to 64.
 
         Returns:
@@ -66,7 +66,7 @@ class FromStyles(FromLabels):
         """Draws images, from the averaged generator if there is one.
 
         Args:
-            num_images, seed, labels, batch_size: as of other models; labels for models with `num_classes` only.
+            num_images, seed, labels, batch_size: as in other models. `labels` needs a model with `num_classes`.
             truncation, cutoff: as in `truncate`. Default to no truncation.
 
         Returns:
@@ -78,10 +78,10 @@ class FromStyles(FromLabels):
         return self.synthesize(w, batch_size)
 
     def serving_functions(self):
-        """Returns the endpoints of a SavedModel: those of `FromNoise`, and `styled`.
+        """Returns the endpoints of a SavedModel: the endpoints of `FromNoise`, and `styled`.
 
-        `styled` takes the inputs of `serving_default`, `truncation`, a float as of `truncate`, and `shift`, float32
-        (n, style_dim), which is added to w, such as a multiple of a direction of `kerasgan.latent.directions`.
+        `styled` takes the inputs of `serving_default`, the float `truncation` (see `truncate`), and `shift`, float32
+        (n, style_dim). It adds `shift` to w, for example a multiple of a direction of `kerasgan.latent.directions`.
         """
         functions = super().serving_functions()
         inputs = functions["serving_default"][1]

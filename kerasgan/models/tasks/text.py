@@ -12,17 +12,17 @@ from kerasgan.models.tasks.noise import FromNoise, random_seed
 
 
 def mismatched(text, labels=None):
-    """Draws a wrong text for each row from the batch: that of the nearest following row which differs.
+    """Returns a wrong text for each row: the text of the nearest following row that differs.
 
-    Under a strategy of several replicas the texts of all of them are drawn from.
+    Under a strategy, the rows of all replicas are used.
 
     Args:
         text: (batch, text_dim).
-        labels: None, or ints (batch,): texts of the same class are then no wrong texts either.
+        labels: None, or ints (batch,). With labels, a wrong text must be of another class.
 
     Returns:
-        The wrong texts (batch, text_dim), and a bool tensor (batch,): False in rows for which the batch holds no
-        wrong text, which get their own back.
+        The wrong texts (batch, text_dim), and a bool tensor (batch,). It is False in rows without a wrong text in the
+        batch, for which the row's own text is returned.
     """
     n = tf.shape(text)[0]
     everyone, first = replicas.gather(text), replicas.first_row(n)
@@ -32,29 +32,29 @@ def mismatched(text, labels=None):
     total = tf.shape(everyone)[0]
     following = (first + tf.range(n)[:, None] + tf.range(total)[None]) % total  # row i: i, i + 1, ..., i - 1
     differs = ~tf.gather(same, following, batch_dims=1)
-    nearest = tf.argmax(tf.cast(differs, tf.int32), axis=1, output_type=tf.int32)  # 0, itself, where none differs
+    nearest = tf.argmax(tf.cast(differs, tf.int32), axis=1, output_type=tf.int32)  # 0, the row itself, if none differs
     wrong = tf.gather(everyone, tf.gather(following, nearest, batch_dims=1))
     return wrong, tf.reduce_any(differs, axis=1)
 
 
 def choose_rows(chosen, outputs, others):
-    """Returns what D says: the rows of `outputs` where `chosen` (batch,) is True, those of `others` elsewhere."""
+    """Returns the outputs of D: the rows of `outputs` where `chosen` (batch,) is True, else the rows of `others`."""
     return tf.nest.map_structure(
         lambda x, y: tf.where(tf.reshape(chosen, (-1,) + (1,) * (len(x.shape) - 1)), x, y), outputs, others
     )
 
 
 class FromText(FromNoise):
-    """Draws images from noise and text vectors; a constructor also calls `set_text`.
+    """Mixin for models that draw images from noise and text vectors. The constructor also calls `set_text`.
 
     `fit` takes `(images, text vectors)` or `(images, text vectors, labels)`.
     """
 
     def set_text(self, text_dim, encoder=None):
-        """Keeps the text vectors' length, and their encoder, its identity from a config, or None."""
+        """Sets the length of the text vectors, and their encoder, its identity from a config, or None."""
         self.text_dim = text_dim
         self.encoder_identity = None
-        # Past Keras's tracking, like the arguments: an encoder is not a part of the model and is not saved with it.
+        # Keras must not track it, as an encoder is not a part of the model and is not saved with it.
         object.__setattr__(self, "encoder", None)
         if isinstance(encoder, str):
             self._check_identity(encoder)
@@ -62,10 +62,10 @@ class FromText(FromNoise):
             self.set_encoder(encoder)
 
     def set_encoder(self, encoder):
-        """Gives the model what turns strings into text vectors.
+        """Sets the encoder from strings to text vectors.
 
-        A model remembers the identity (name and hash) of its encoder, in files too, but not the encoder itself: a
-        loaded model gets it by this method.
+        A model file has the identity (name and hash) of the encoder, but not the encoder itself. Call this method on a
+        loaded model.
 
         Args:
             encoder: callable from a list of strings to an array (n, text_dim), such as `kerasgan.text.BagOfWords`.
@@ -79,8 +79,8 @@ class FromText(FromNoise):
     def _check_identity(self, identity):
         if self.encoder_identity not in (None, identity):
             raise ValueError(
-                f"`encoder` must be the one this model was made with, {self.encoder_identity!r}. Received: "
-                f"{identity!r}, whose vectors mean something else."
+                f"`encoder` must be the encoder that this model was trained with, {self.encoder_identity!r}. Received: "
+                f"{identity!r}, whose vectors differ."
             )
         self.encoder_identity = self._init_arguments["encoder"] = identity
 
