@@ -263,7 +263,7 @@ def test_unknown_layers_are_named():
     with pytest.raises(ValueError, match="layer 'up', a UpSampling2D"):
         receptive_fields(keras.Model(inputs, keras.layers.UpSampling2D(name="up")(x)))
     shared = keras.layers.Conv2D(1, 3, name="shared", padding="same")
-    with pytest.raises(ValueError, match="'shared' stands at several places"):
+    with pytest.raises(ValueError, match="'shared' is used several times"):
         receptive_fields(keras.Model(inputs, shared(shared(x))))
     with pytest.raises(ValueError, match="functional or sequential"):
         receptive_fields(kerasgan.Autoencoder(image_size=8, code=4))

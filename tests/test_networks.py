@@ -55,7 +55,7 @@ def test_at_regions_shows_crops():
 def test_refusals():
     with pytest.raises(ValueError, match="`image_size` must be a multiple of .*Received: 6 and scales=3"):
         networks.at_scales(linear, 6)
-    with pytest.raises(ValueError, match="must lie inside 8 pixels. Received: \\(0, 5, 4\\)"):
+    with pytest.raises(ValueError, match="must be inside 8 pixels. Received: \\(0, 5, 4\\)"):
         networks.at_regions(linear, 8, [(0, 5, 4)])
     with pytest.raises(ValueError, match="at least one region"):
         networks.at_regions(linear, 8, [])

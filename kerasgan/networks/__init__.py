@@ -1,4 +1,4 @@
-"""Networks that several papers use, and discriminators built from other networks."""
+"""Networks that several models use, and discriminators built from other networks."""
 
 from kerasgan.networks.composed import at_regions, at_scales, at_smaller_scales, with_features
 from kerasgan.networks.fastgan import fastgan_generator

@@ -16,16 +16,16 @@ def scaled_normal(gain=1.0):
 
 
 def linear_change(x, filters):
-    """A 1x1 convolution where the number of channels changes."""
+    """A 1x1 convolution if the number of channels changes."""
     if x.shape[-1] == filters:
         return x
     return layers.Conv2D(filters, 1, use_bias=False, kernel_initializer=scaled_normal())(x)
 
 
 def embedded_classes(num_classes, dim, gain=1.0):
-    """Returns a `keras.Input` of labels, and their embedding (batch, dim), which starts as N(0, gain^2 / num_classes).
+    """Returns a `keras.Input` of labels, and their embedding (batch, dim), initialized by N(0, gain^2 / num_classes).
 
-    One-hot vectors pass a linear layer without bias, as in the authors' class-conditional networks. Float32.
+    A linear layer without bias is applied to one-hot vectors, as in the authors' class-conditional networks. Float32.
     """
     labels = keras.Input((), dtype="int32", name="labels")
     linear = layers.Dense(dim, use_bias=False, kernel_initializer=scaled_normal(gain), dtype="float32")
@@ -35,8 +35,8 @@ def embedded_classes(num_classes, dim, gain=1.0):
 def inverted_bottleneck(x, group_width, total_blocks):
     """Inverted bottleneck (section 3.5, config E): 1x1 to twice the channels, grouped 3x3, 1x1 back, added to x.
 
-    Without normalization the variance would grow with depth: as in Fixup (Zhang et al. 2019) the branch's last layer
-    starts at 0 and the others are scaled by L^(-1 / (2 m - 2)), for m = 3 layers a branch and L branches a network.
+    Without normalization, the variance would grow with depth. As in Fixup (Zhang et al. 2019), the last layer of a
+    branch starts at 0, and the others are scaled by L^(-1 / (2 m - 2)), for m = 3 layers per branch and L branches.
     """
     channels = x.shape[-1]
     gain = math.sqrt(2 / (1 + 0.2**2)) * total_blocks ** (-1 / 4)

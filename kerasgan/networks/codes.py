@@ -27,10 +27,10 @@ class Bias(layers.Layer):
 
 
 def dense_networks(image_size, channels, code, activation="sigmoid", tied=False):
-    """One layer each way (Vincent et al. 2008, section 2.1); `activation=None` makes both linear.
+    """One dense layer for each direction (Vincent et al. 2008, section 2.1). With `activation=None`, both are linear.
 
-    Weights start uniform in +-4 sqrt(6 / (n_in + n_out)) for a sigmoid, as in the authors' tutorial, else in a quarter
-    of that.
+    The initial weights are uniform in +-4 sqrt(6 / (n_in + n_out)) for a sigmoid, as in the authors' tutorial, else in
+    a quarter of this range.
 
     Returns:
         Two `keras.Model`s: images -> code (batch, code), and code -> images in [-1, 1]. With `tied`, the second takes
@@ -40,15 +40,15 @@ def dense_networks(image_size, channels, code, activation="sigmoid", tied=False)
     pixels = math.prod(shape)
 
     def start():
-        scale = 16.0 if activation else 1.0  # the variance of a uniform number goes with the square of its bound
+        scale = 16.0 if activation else 1.0  # the variance is proportional to the square of the bound
         return keras.initializers.VarianceScaling(scale, "fan_avg", "uniform")
 
     images = Input(shape, name="images")
-    # As in the tutorial, sigmoids see pixels of [0, 1]: of black ones, at -1, their sums would grow too large to learn.
+    # As in the tutorial, sigmoids get pixels in [0, 1]. With black pixels at -1, they would saturate.
     x = layers.Flatten()(layers.Rescaling(0.5, 0.5)(images) if activation else images)
     codes = layers.Dense(code, activation, kernel_initializer=start(), name="code")(x)
     inputs = Input((pixels if tied else code,), name="code")
-    # tanh(x / 2) is the sigmoid of x, of images in [-1, 1].
+    # tanh(x / 2) is the sigmoid of x, rescaled to [-1, 1].
     x = layers.Identity()(inputs) if tied else layers.Dense(pixels, kernel_initializer=start())(inputs)
     x = Bias()(x) if tied else x
     x = layers.Activation("tanh", dtype="float32")(layers.Rescaling(0.5)(x)) if activation else x
@@ -65,7 +65,7 @@ def _quarter(image_size, networks):
 
 
 def _spread(code, small, channels):
-    """A dense layer from a code to small images."""
+    """A dense layer from a code to small feature maps."""
     x = layers.Dense(math.prod(small) * channels, activation="relu")(code)
     return layers.Reshape((*small, channels))(x)
 
@@ -92,13 +92,13 @@ def conv_networks(image_size, channels, code, width):
 def pooling_networks(image_size, channels, code, width):
     """Convolutions and max pooling down to a quarter of the size, a dense code, and unpooling and convolutions back.
 
-    The decoder puts values where the encoder found the maxima: the code says what there is, the places say where
-    (Zhao et al. 2015, https://arxiv.org/abs/1506.02351, section 3).
+    The decoder puts values at the positions of the encoder's maxima (Zhao et al. 2015,
+    https://arxiv.org/abs/1506.02351, section 3).
 
     Returns:
-        Two `keras.Model`s: images -> a dict of `"code"` (batch, code) and the int32 places of both poolings,
+        Two `keras.Model`s: images -> a dict of `"code"` (batch, code) and the int32 positions of both poolings,
         `"places_1"` (batch, height / 2, width / 2, width) and `"places_2"` (batch, height / 4, width / 4, 2 width); and
-        such a dict -> images in [-1, 1].
+        this dict -> images in [-1, 1].
     """
     size, small = _quarter(image_size, "pooling")
     x = images = Input((*size, channels), name="images")

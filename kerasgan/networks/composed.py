@@ -8,15 +8,15 @@ from kerasgan.shapes import as_size
 
 
 def with_features(discriminator, layer=-2):
-    """Makes a discriminator that also outputs its activations: what `kerasgan.losses.FeatureMatching` compares.
+    """Makes a discriminator that also outputs features for `kerasgan.losses.FeatureMatching`.
 
     Args:
-        discriminator: `keras.Model` of the functional kind; its weights are shared, not copied.
-        layer: name or index of the layer whose output is matched, or a list of these. Defaults to -2, before the last
-            one. ACGAN's discriminator ends in two, so there it is -3.
+        discriminator: a functional `keras.Model`. Its weights are shared, not copied.
+        layer: name or index of the layer with the features, or a list of these. Defaults to -2, the last but one.
+            ACGAN's discriminator has two output layers, so use -3 there.
 
     Returns:
-        A `keras.Model` with the same inputs, whose output is {"logits": ..., "features": ...}; of a list of layers
+        A `keras.Model` with the same inputs and the output {"logits": ..., "features": ...}. For a list of layers,
         "features" is a list.
 
     Raises:
@@ -35,23 +35,22 @@ def with_features(discriminator, layer=-2):
 
 
 def at_scales(make, image_size, scales=3):
-    """Several discriminators of one architecture, each on images of half the size of those before.
+    """Makes several discriminators of one architecture, each on images of half the previous size.
 
-    As in pix2pixHD (Wang et al. 2018, https://arxiv.org/abs/1711.11585, section 3.2): the one on the smallest images
-    sees the most of the whole. A pixel of a smaller image is the mean of those it stands for. Losses are the mean over
-    the discriminators, where the paper has the sum.
+    This is the multi-scale discriminator of pix2pixHD (Wang et al. 2018, https://arxiv.org/abs/1711.11585, section
+    3.2). Images are halved by mean pooling. Losses are the mean over the discriminators; the paper has the sum.
 
     Args:
         make: callable, image size -> `keras.Model`, images (or [images, ...]) of that size -> logits.
         image_size: int or (height, width) of the largest images, multiples of 2^(scales - 1).
-        scales: int. How many. Defaults to 3, as in the paper.
+        scales: int, the number of discriminators. Defaults to 3, as in the paper.
 
     Returns:
-        A `keras.Model` with the inputs of `make(image_size)` -> the list of all logits. Inputs that are images are
-        halved, others, such as labels, go to each discriminator.
+        A `keras.Model` with the inputs of `make(image_size)` -> the list of all logits. Image inputs are halved. Other
+        inputs, such as labels, are passed to each discriminator unchanged.
 
     Raises:
-        ValueError: if `image_size` cannot be halved so often.
+        ValueError: if `image_size` is not a multiple of 2^(scales - 1).
 
     Example:
 
@@ -72,40 +71,42 @@ def at_scales(make, image_size, scales=3):
 
 
 def at_smaller_scales(discriminator):
-    """The discriminators of `at_scales` but the one of the full size, with their weights.
+    """Returns the discriminators of `at_scales` without the one of the full size. Weights are shared.
 
     Args:
-        discriminator: what `at_scales` returned, of at least 2 scales.
+        discriminator: the result of `at_scales` with at least 2 scales.
 
     Returns:
-        A `keras.Model` of images of half the size -> the list of the other logits.
+        A `keras.Model`, images of half the size -> the list of their logits.
 
     Raises:
-        ValueError: if there are no two discriminators.
+        ValueError: if there are fewer than two discriminators.
     """
     found = [layer for layer in discriminator.layers if isinstance(layer, keras.Model)]
     if len(found) < 2:
-        raise ValueError(f"`discriminator` must be one of `at_scales`, of 2 or more. Received: {len(found)} inside it")
+        raise ValueError(
+            f"`discriminator` must be made by `at_scales` with 2 or more scales. Received: {len(found)} scales"
+        )
     views = [layers.AveragePooling2D(2**i) if i else None for i in range(len(found) - 1)]
     return _joined(found[1:], tuple(found[1].inputs[0].shape[1:3]), views)
 
 
 def at_regions(make, image_size, regions):
-    """Several discriminators of one architecture, each on a square region of the image.
+    """Makes several discriminators of one architecture, each on a region of the image.
 
-    Where images are aligned, as faces are, each region has its own details to be judged by (Li et al. 2017,
-    https://arxiv.org/abs/1704.05838, section 3.2). A region of (0, 0, image_size) is the image itself.
+    Use it for aligned images, such as faces (Li et al. 2017, https://arxiv.org/abs/1704.05838, section 3.2). The region
+    (0, 0, image_size) is the whole image.
 
     Args:
         make: callable, size of a region -> `keras.Model`, images (or [images, ...]) of that size -> logits.
         image_size: int or (height, width) of the images.
-        regions: list of (top, left, side) in pixels; a side is an int or (height, width).
+        regions: list of (top, left, side) in pixels. A side is an int or (height, width).
 
     Returns:
-        A `keras.Model`, as `at_scales` does.
+        A `keras.Model`, as in `at_scales`.
 
     Raises:
-        ValueError: if a region is not inside the image, or there is none.
+        ValueError: if a region is not inside the image, or the list is empty.
 
     Example:
 
@@ -118,7 +119,7 @@ def at_regions(make, image_size, regions):
     for top, left, side in regions:
         bottom, right = height - top - as_size(side, "regions")[0], width - left - as_size(side, "regions")[1]
         if min(top, left, bottom, right) < 0:
-            raise ValueError(f"`regions` must lie inside {image_size} pixels. Received: {(top, left, side)}")
+            raise ValueError(f"`regions` must be inside {image_size} pixels. Received: {(top, left, side)}")
         views.append((side, layers.Cropping2D(((top, bottom), (left, right)))))
     if not views:
         raise ValueError("`regions` must name at least one region. Received: none")
@@ -126,7 +127,7 @@ def at_regions(make, image_size, regions):
 
 
 def _on_views(make, image_size, views):
-    """Joins a network `make(size)` for each (size, layer or None) of `views`, called on what the layer shows it."""
+    """Joins a network `make(size)` for each (size, layer or None) of `views`, applied to the output of the layer."""
     networks = [make(size) for size, _ in views]
     for i, network in enumerate(networks):
         network.name = f"discriminator_{i}"  # names must differ in one network

@@ -8,11 +8,11 @@ from kerasgan.shapes import as_size
 
 
 def head(features, hidden, outputs, name):
-    """Dense layers on features: label predictor and domain classifier (Ganin et al. 2016, figure 4a).
+    """Dense layers on features, for the label predictor and the domain classifier (Ganin et al. 2016, figure 4a).
 
     Args:
         features: int. Length of the features.
-        hidden: list of ints. Units of the rectified layers.
+        hidden: list of ints. Units of the ReLU layers.
         outputs: int. Number of logits.
         name: str. Of the network.
 
@@ -26,7 +26,7 @@ def head(features, hidden, outputs, name):
 
 
 def digit_stem(image_size, channels, name):
-    """The first convolution of `DANN`'s classifier of digits, of which each domain has its own.
+    """The first convolution of `DANN`'s classifier of digits. Each domain has its own.
 
     Returns:
         A `keras.Model`, images -> features.
@@ -37,7 +37,7 @@ def digit_stem(image_size, channels, name):
 
 
 def digit_classifier(shape, num_classes):
-    """The rest of that classifier, which both domains share.
+    """The rest of `DANN`'s classifier of digits, which both domains share.
 
     Returns:
         A `keras.Model`, features of `shape` -> (batch, num_classes) logits.

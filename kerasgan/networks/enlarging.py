@@ -20,7 +20,7 @@ def srgan_generator(channels, scale, width=64, blocks=16):
         raise ValueError(f"`scale` must be 2, 4 or 8. Received: {scale!r}")
 
     def prelu():
-        return layers.PReLU(shared_axes=[1, 2])  # one slope a channel: the layer then takes any size
+        return layers.PReLU(shared_axes=[1, 2])  # one slope per channel, for images of any size
 
     def normed(x):
         return batch_norm()(Conv2D(width, 3, padding="same", use_bias=False)(x))
@@ -37,7 +37,7 @@ def srgan_generator(channels, scale, width=64, blocks=16):
 
 
 def srgan_discriminator(image_size, channels, width=64):
-    """Eight convolutions, 64 to 512 channels, each second one halving the size; a dense layer of 1,024 (figure 4).
+    """Eight convolutions of 64 to 512 channels, every second with stride 2, and a dense layer of 1,024 (figure 4).
 
     Returns:
         A `keras.Model`, images -> (batch, 1) logits.

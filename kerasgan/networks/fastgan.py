@@ -7,29 +7,29 @@ from kerasgan.convolutions import Conv2D, Conv2DTranspose
 from kerasgan.layers import ClippedSamples, Noise, PixelNormalization, SpectralNormalization
 from kerasgan.networks.parts import batch_norm, pyramid
 
-# Of the channels, from the smallest map on; each map is twice as large as the one before.
+# Multiples of the width, from the smallest map on. Each map is twice as large as the one before.
 MULTIPLIERS = (16, 8, 4, 2, 2, 1, 1 / 2, 1 / 4, 1 / 8)
 # A map gates the one that is 2^4 times as large.
 REACH = 4
 
 
 def torch_uniform(seed=None):
-    """PyTorch's default start of kernels: uniform up to 1 / sqrt(inputs). A new object a layer: see `normal`."""
+    """PyTorch's default kernel initializer, uniform in +-1 / sqrt(inputs). Each layer needs a new one, see `normal`."""
     return keras.initializers.VarianceScaling(1 / 3, "fan_in", "uniform", seed=seed)
 
 
 def fastgan_generator(image_size, channels, latent_dim, width):
-    """The generator of FastGAN (Liu et al. 2021, https://arxiv.org/abs/2101.04775) as Projected GAN's authors have it.
+    """The generator of FastGAN (Liu et al. 2021, https://arxiv.org/abs/2101.04775), as in the code of Projected GAN.
 
-    A latent on a sphere becomes the smallest map. Blocks double it, each with two convolutions, noise, batch
-    normalization and gated linear units. By skip-layer excitation (section 3.1) a small map scales the channels of one
-    that is 16 times as large. All convolutions are spectrally normalized.
+    A latent on a sphere is mapped to the smallest map. Each block doubles the size and has two convolutions, noise,
+    batch normalization and gated linear units. With skip-layer excitation (section 3.1), a small map scales the
+    channels of a map of 16 times its size. All convolutions are spectrally normalized.
 
     Args:
         image_size: int or (height, width), sides of 4 to 7 times a power of two.
         channels: int.
         latent_dim: int.
-        width: int. The smallest map has 16 times, that of 16 times its sides twice so many channels.
+        width: int. The smallest map has 16 `width` channels, and the map of 16 times its sides 2 `width`.
 
     Returns:
         A `keras.Model`, (batch, latent_dim) -> (batch, height, width, channels), in [-1, 1] when sampling.
@@ -62,7 +62,7 @@ def _convolution(filters, kernel_size, padding="same", use_bias=False):
 
 
 def _gates(x, shrink, base, count):
-    """The factors in (0, 1) by which a small map scales `count` channels (section 3.1)."""
+    """Returns the factors in (0, 1) by which a small map scales `count` channels (section 3.1)."""
     x = layers.AveragePooling2D(shrink)(x) if shrink > 1 else x
     x = layers.Activation("silu")(_convolution(count, base, padding="valid")(x))
     return layers.Activation("sigmoid")(_convolution(count, 1)(x))

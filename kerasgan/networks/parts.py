@@ -7,23 +7,23 @@ from kerasgan.shapes import as_size, spelled
 
 
 def normal():
-    """N(0, 0.02), from which DCGAN's weights start and those of many papers after it (Radford et al. 2016, section 4).
+    """N(0, 0.02), the initializer of DCGAN (Radford et al. 2016, section 4) and of many later papers.
 
-    A new object a layer: a shared one repeats its draw.
+    Each layer needs a new one: a shared initializer returns the same numbers again.
     """
     return keras.initializers.RandomNormal(stddev=0.02)
 
 
 def batch_norm():
-    """Batch normalization with the constants of the code of DCGAN and of the first translation papers."""
+    """Batch normalization with the constants of the code of DCGAN, pix2pix and others."""
     return BatchNormalization(momentum=0.9, epsilon=1e-5, synchronized=True)
 
 
 def instance_norm():
     """Instance normalization with a shift only.
 
-    Where the authors' code has a bias before a normalization without parameters, which the normalization cancels, the
-    shift stands behind it: as many parameters, and all of them do something.
+    The authors' code has a bias before a normalization without parameters, which cancels it. Here the shift is after
+    the normalization, with the same number of parameters.
     """
     return InstanceNormalization(scale=False)
 
@@ -35,15 +35,15 @@ def pyramid(image_size, width):
     """Splits an image size into a small base and doublings.
 
     Args:
-        image_size: int or (height, width): sides of 4 to 7 times a power of two, the same for both. 28 = 7 * 4,
+        image_size: int or (height, width). Both sides are 4 to 7 times the same power of two. 28 = 7 * 4,
             64 = 4 * 16, (96, 64) = (6, 4) * 16.
-        width: int. Channels of the layer next to the image; doubled at each halving of the size, up to 8 times.
+        width: int. Channels of the layer next to the image, doubled at each halving of the size, up to 8 times.
 
     Returns:
         The base size (height, width), and the list of channels from the image inwards.
 
     Raises:
-        ValueError: for another size; the message names the nearest that are.
+        ValueError: for another size. The message has the nearest valid sizes.
     """
     size = as_size(image_size)
     depth = max(0, size[0].bit_length() - 3)
@@ -57,10 +57,10 @@ def pyramid(image_size, width):
 
 
 def class_projection(x, labels, num_classes, initializer):
-    """The head of a discriminator that is told the class (Miyato & Koyama 2018, equation 4), spectrally normalized.
+    """The head of a projection discriminator (Miyato & Koyama 2018, equation 4), spectrally normalized.
 
-    https://arxiv.org/abs/1802.05637. The logit is psi(phi) + y^T V phi: phi are the features summed over positions, psi
-    is linear, V an embedding of the class.
+    https://arxiv.org/abs/1802.05637. The logit is psi(phi) + y^T V phi, where phi are the features summed over
+    positions, psi is linear, and V is an embedding of the class.
 
     Args:
         x: tensor (batch, height, width, channels).
@@ -81,7 +81,7 @@ def class_projection(x, labels, num_classes, initializer):
 
 
 def halvings(network):
-    """Returns how often a network halves its images, whose sides should be multiples of that power of two."""
+    """Returns the number n of halvings in a network. The sides of its images should be multiples of 2^n."""
     total = 0
     for layer in network.layers:
         if isinstance(layer, keras.Model):
@@ -93,7 +93,7 @@ def halvings(network):
 
 
 def _nearest(size):
-    """Returns the two sizes nearest to `size` that a pyramid has, in words; for a square, squares."""
+    """Returns the two valid sizes nearest to `size`, in words. For a square, both are squares."""
     times = range(4, 8)
     sizes = [(high << depth, wide << depth) for depth in range(2, 12) for high in times for wide in times]
     sizes = [found for found in sizes if size[0] != size[1] or found[0] == found[1]]

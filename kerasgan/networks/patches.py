@@ -9,7 +9,7 @@ from kerasgan.networks.composed import with_features
 from kerasgan.networks.parts import NORMALIZATIONS, normal
 from kerasgan.shapes import as_size
 
-# How many layers of stride 2 give which receptive field (Isola et al. 2017, appendix 6.1.2); 34 lies between.
+# Receptive field: number of layers of stride 2 (Isola et al. 2017, appendix 6.1.2). 34 is not in the paper.
 RECEPTIVE_FIELDS = {1: 0, 16: 1, 34: 2, 70: 3, 142: 4, 286: 5}
 
 
@@ -18,30 +18,30 @@ def patch_discriminator(
 ):
     """The PatchGAN (Isola et al. 2017, section 3.2.2): logits for overlapping patches instead of one for the image.
 
-    4x4 convolutions: n of stride 2 and two of stride 1 see patches of 16, 34, 70, 142 or 286 pixels for n = 1 to 5;
-    a field of 1 pixel has 1x1 convolutions throughout.
+    The network has n 4x4 convolutions of stride 2 and two of stride 1, with a receptive field of 16, 34, 70, 142 or 286
+    pixels for n = 1 to 5. For a receptive field of 1 pixel, all convolutions are 1x1.
 
     Args:
         image_size: int or (height, width). Size of the images.
-        channels: int. Of the images that are judged.
-        condition_channels: int. Of the images that the judgement depends on; 0 for none. Defaults to 0.
+        channels: int. Channels of the images.
+        condition_channels: int. Channels of the condition images, 0 for none. Defaults to 0.
         width: int. Channels of the first layer, doubled at each further one, up to 8 times. Defaults to 64.
         receptive_field: int, one of 1, 16, 34, 70, 142, 286. Defaults to 70.
-        normalization: `"batch"` or `"instance"`; none next to the image. Defaults to `"batch"`.
+        normalization: `"batch"` or `"instance"`. The first layer has none. Defaults to `"batch"`.
 
     Returns:
         A `keras.Model`, images or [images, condition] -> a map of logits (batch, rows, columns, 1).
 
     Raises:
-        ValueError: if `receptive_field` is none of these, or the image is too small for it.
+        ValueError: if `receptive_field` is not one of these, or the image is too small for it.
     """
     if receptive_field not in RECEPTIVE_FIELDS:
         raise ValueError(f"`receptive_field` must be one of {list(RECEPTIVE_FIELDS)}. Received: {receptive_field!r}")
     strided = RECEPTIVE_FIELDS[receptive_field]
     if strided and min(as_size(image_size)) < 3 * 2**strided:
         raise ValueError(
-            f"`receptive_field={receptive_field}` needs images of at least {3 * 2**strided} pixels, so that its two "
-            f"last layers find something to look at. Received: image_size={image_size}. Use a smaller field."
+            f"`receptive_field={receptive_field}` needs images of at least {3 * 2**strided} pixels. "
+            f"Received: image_size={image_size}. Use a smaller field."
         )
     norm, bias = NORMALIZATIONS[normalization], normalization == "instance"
 
@@ -69,15 +69,16 @@ def patch_discriminator(
 
 
 def matched_discriminator(*args, **kwargs):
-    """A PatchGAN that also outputs its features, as feature matching compares them (Wang et al. 2018, section 3.2).
+    """A PatchGAN that also outputs its features, for feature matching (Wang et al. 2018, section 3.2).
 
     https://arxiv.org/abs/1711.11585, equation 4.
 
     Args:
-        *args, **kwargs: those of `patch_discriminator`.
+        *args, **kwargs: arguments of `patch_discriminator`.
 
     Returns:
-        A `keras.Model` of its inputs -> {"logits": ..., "features": [...]}: what follows each convolution but the last.
+        A `keras.Model` with the same inputs -> {"logits": ..., "features": [...]}, the activations after each
+        convolution except the last.
     """
     judge = patch_discriminator(*args, **kwargs)
     return with_features(judge, [layer.name for layer in judge.layers if isinstance(layer, LeakyReLU)])

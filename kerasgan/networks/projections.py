@@ -12,22 +12,22 @@ from kerasgan.networks.fastgan import torch_uniform
 from kerasgan.networks.parts import batch_norm
 from kerasgan.shapes import as_size
 
-LEAST = 4  # pixels a side of the deepest map: the last convolution of its discriminator looks at so many
+LEAST = 4  # least side of the deepest map: the kernel size of the last convolution of its discriminator
 
 
 def frozen_features(network, image_size, channels):
-    """A network whose weights stay, on images of another size: they are resized bilinearly to what it takes.
+    """A network with frozen weights, for images of any size. They are resized bilinearly to its input size.
 
     Args:
         network: `keras.Model`, images in [-1, 1] -> feature maps, each of half the size of the one before. It is
-            called as in inference, and its `trainable` becomes False.
-        image_size, channels: of the images. Grey ones become as many channels as the network takes.
+            called in inference mode, and its `trainable` becomes False.
+        image_size, channels: size and channels of the images. A grey image is copied to all input channels.
 
     Returns:
         A `keras.Model`, images -> the list of feature maps.
 
     Raises:
-        ValueError: if the maps do not halve, the last has less than 4 pixels a side, or the channels do not fit.
+        ValueError: if the maps are not halved, the last has less than 4 pixels a side, or the channels do not fit.
     """
     _, height, width, depth = network.input_shape
     network.trainable = False
@@ -44,7 +44,7 @@ def frozen_features(network, image_size, channels):
     halves = halves and all(side % 2 == 0 for size in sizes[:-1] for side in size)
     if any(len(size) != 2 for size in sizes) or not halves or min(sizes[-1]) < LEAST:
         raise ValueError(
-            "`features` must give maps of which each has half the sides of the one before, and the last at least "
+            "`features` must output maps with half the sides of the map before, and at least "
             f"{LEAST} pixels a side. Received: maps of {[tuple(size) for size in sizes]}. Remedy: images of a multiple "
             f"of {LEAST * 2 ** (len(sizes) - 1)} pixels, or fewer maps"
         )
@@ -52,15 +52,15 @@ def frozen_features(network, image_size, channels):
 
 
 def random_projections(maps, width, seed=None):
-    """Mixes feature maps by weights that are drawn once (Sauer et al. 2021, https://arxiv.org/abs/2111.01007, 3.2).
+    """Mixes feature maps by fixed random weights (Sauer et al. 2021, https://arxiv.org/abs/2111.01007, section 3.2).
 
-    Cross-channel mixing is a 1x1 convolution of each map. Cross-scale mixing goes from the deepest map up: it adds to
-    each map what came of the one below it, convolves by 1x1, and doubles the size. Both are linear, so that nothing of
-    the features is lost.
+    Cross-channel mixing is a 1x1 convolution of each map. Cross-scale mixing starts at the deepest map: it adds the
+    result of the next deeper map to each map, applies a 1x1 convolution, and doubles the size. Both are linear, so that
+    the features keep their information.
 
     Args:
-        maps: list of Keras tensors (batch, height, width, channels), of which the network takes the like; shallowest
-            first.
+        maps: list of Keras tensors (batch, height, width, channels), the shallowest first. The network takes inputs of
+            these shapes.
         width: int. Channels of the shallowest map, doubled at each further one.
         seed: int. Decides the weights. Defaults to a random one.
 
@@ -80,21 +80,21 @@ def random_projections(maps, width, seed=None):
     for level in reversed(range(len(mixed))):
         below = mixed[level + 1 : level + 2]
         x = layers.Add()([*below, mixed[level]]) if below else mixed[level]
-        # The authors interpolate before they convolve: that is the same, and costs four times as much.
+        # The authors interpolate before the convolution, which gives the same result at four times the cost.
         mixed[level] = AlignedUpSampling2D()(mix(x, width * 2 ** max(level - 1, 0)))
     return keras.Model(inputs, mixed, name="projections")
 
 
 def projected_discriminator(maps, width):
-    """A discriminator for each mixed map, the more convolutions the larger the map (Sauer et al. 2021, section 3.2).
+    """A discriminator for each mixed map, with more convolutions for larger maps (Sauer et al. 2021, section 3.2).
 
     Args:
-        maps: list of Keras tensors (batch, height, width, channels), of which the network takes the like; largest
-            first.
-        width: int. Channels at the larger maps; those of a quarter, an eighth and a 16th have 2, 4 and 8 times as many.
+        maps: list of Keras tensors (batch, height, width, channels), the largest first. The network takes inputs of
+            these shapes.
+        width: int. Channels of the larger maps. Maps of a quarter, an eighth and a 16th have 2, 4 and 8 times as many.
 
     Returns:
-        A `keras.Model`, list of maps -> (batch, n) logits: those of all maps and places.
+        A `keras.Model`, list of maps -> (batch, n) logits of all maps and positions.
     """
     inputs = [keras.Input(x.shape[1:]) for x in maps]
     logits = []

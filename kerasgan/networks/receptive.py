@@ -11,7 +11,7 @@ CONVOLUTIONS = (layers.Conv2D, layers.DepthwiseConv2D, layers.SeparableConv2D)
 WHOLE = (layers.GlobalAveragePooling2D, layers.GlobalMaxPooling2D)
 MERGING = (layers.Add, layers.Average, layers.Concatenate, layers.Maximum, layers.Minimum, layers.Multiply)
 MERGING += (layers.Subtract,)
-# Each neuron sees one pixel of its input, or as in padding and cropping, one that lies elsewhere.
+# Each output pixel depends on one pixel of the input, which padding and cropping shift.
 PIXELWISE = (layers.Activation, layers.ReLU, layers.LeakyReLU, layers.ELU, layers.PReLU, layers.Softmax)
 PIXELWISE += (layers.BatchNormalization, layers.LayerNormalization, layers.UnitNormalization, layers.Rescaling)
 PIXELWISE += (layers.Dropout, layers.SpatialDropout2D, layers.GaussianNoise, layers.GaussianDropout, layers.Identity)
@@ -19,11 +19,11 @@ PIXELWISE += (layers.ZeroPadding2D, layers.Cropping2D, ReflectionPadding2D, laye
 
 
 class ReceptiveField(NamedTuple):
-    """The part of the image that a neuron of a layer sees.
+    """The part of the image that an output of a layer depends on.
 
     Attributes:
         size: (height, width), in pixels.
-        stride: (down, right), pixels between the fields of neurons that are neighbours.
+        stride: (down, right), distance in pixels between the fields of neighbouring outputs.
     """
 
     size: tuple
@@ -31,21 +31,21 @@ class ReceptiveField(NamedTuple):
 
 
 def receptive_fields(network):
-    """Returns the receptive field of each layer of a convolutional network, by the layers' names.
+    """Returns the receptive field of each layer of a convolutional network, by layer name.
 
-    A window of k neurons, of which those of the layer before see r pixels each and lie s pixels apart, sees
-    r + (k - 1) s pixels. Padding counts, so a field can be larger than the image. Where ways through the network meet,
-    the largest field counts.
+    If the input of a layer has a receptive field of r pixels and a stride of s pixels, a window of k outputs has a
+    field of r + (k - 1) s pixels. Padding is included, so a field can be larger than the image. If a layer has several
+    inputs, the largest field is used.
 
     Args:
-        network: a functional or sequential `keras.Model` of convolutions, poolings, dense layers, and layers that work
-            on each pixel alone, such as activations and batch normalization.
+        network: a functional or sequential `keras.Model` of convolutions, poolings, dense layers, and pixelwise layers
+            such as activations and batch normalization.
 
     Returns:
         dict of layer name -> `ReceptiveField`, in the order of the layers.
 
     Raises:
-        ValueError: for other layers, shared layers, or a network that is written as a class.
+        ValueError: for other layers, shared layers, or a subclassed network.
 
     Example:
 
@@ -62,7 +62,7 @@ def receptive_fields(network):
     def visit(tensor):
         layer, node, _ = tensor._keras_history
         if places.setdefault(layer.name, node) != node:
-            raise ValueError(f"Layer {layer.name!r} stands at several places, so it has no one receptive field.")
+            raise ValueError(f"Layer {layer.name!r} is used several times, so its receptive field is not unique.")
         if layer.name not in found:
             sources = layer._inbound_nodes[node].input_tensors
             found[layer.name] = _field(layer, [(*visit(x), x) for x in sources])
@@ -74,7 +74,7 @@ def receptive_fields(network):
 
 
 def _field(layer, sources):
-    """Returns what the neurons of `layer` see, and how many positions (down, right) a vector of them joins."""
+    """Returns the receptive field of `layer`, and the number of positions (down, right) in a flattened vector."""
     if not sources:
         return ReceptiveField((1, 1), (1, 1)), (1, 1)
     if len(sources) > 1 and not isinstance(layer, MERGING):
@@ -87,7 +87,7 @@ def _field(layer, sources):
         return ReceptiveField(size, stride), tuple(tensor.shape[1:3]) if len(tensor.shape) == 4 else joined
     if isinstance(inner, WHOLE):
         return ReceptiveField(_wider(size, stride, tensor.shape[1:3]), stride), (1, 1)
-    if isinstance(inner, layers.Dense):  # of a flattened image it sees all
+    if isinstance(inner, layers.Dense):  # sees the whole flattened image
         return ReceptiveField(_wider(size, stride, joined), stride), (1, 1)
     if isinstance(inner, (*CONVOLUTIONS, *POOLING, MaxPoolingWithIndices)):
         window, step = _window(inner)
@@ -116,6 +116,6 @@ def _wider(size, stride, window):
 
 def _unknown(layer):
     return ValueError(
-        "Receptive fields are known of convolutions, poolings, dense layers, and layers that work on each pixel alone. "
+        "Receptive fields are supported for convolutions, poolings, dense layers and pixelwise layers. "
         f"Received: layer {layer.name!r}, a {type(layer).__name__}"
     )

@@ -1,4 +1,4 @@
-"""The residual translator, and the enhancer that refines what it draws."""
+"""The residual translator, and the enhancer that refines its output."""
 
 import keras
 from keras import layers
@@ -10,24 +10,24 @@ from kerasgan.shapes import as_size
 
 
 def residual_generator(image_size, channels, source_channels=None, width=64, blocks=None, downsamplings=2):
-    """The translator of Johnson et al. (2016) as CycleGAN has it (Zhu et al. 2017, appendix 7.2).
+    """The translator of Johnson et al. (2016), as in CycleGAN (Zhu et al. 2017, appendix 7.2).
 
     c7s1-64, d128, d256, R256 x n, u128, u64, c7s1-3, with reflection padding and instance normalization.
 
     Args:
-        image_size: int or (height, width) of the images in training, multiples of 2^downsamplings; it takes images of
-            any such size.
-        channels: int. Of the images that come out.
-        source_channels: int. Of the images that go in. Defaults to `channels`.
+        image_size: int or (height, width) of the images in training, multiples of 2^downsamplings. The network takes
+            images of any such size.
+        channels: int. Channels of the output images.
+        source_channels: int. Channels of the input images. Defaults to `channels`.
         width: int. Channels of the first layer, doubled at each halving of the size. Defaults to 64.
         blocks: int. Residual blocks. Defaults to 9 from 256 pixels on and to 6 below, as in the paper.
-        downsamplings: int. How often the size is halved. Defaults to 2, as in CycleGAN; pix2pixHD's is 4.
+        downsamplings: int. Number of halvings of the size. Defaults to 2, as in CycleGAN. pix2pixHD has 4.
 
     Returns:
         A `keras.Model`, (batch, height, width, source_channels) -> (..., channels) in [-1, 1].
 
     Raises:
-        ValueError: if `image_size` cannot be halved so often.
+        ValueError: if `image_size` is not a multiple of 2^downsamplings, or too small.
     """
     multiple = 2**downsamplings
     if any(side < 2 * multiple or side % multiple for side in as_size(image_size)):
@@ -49,10 +49,10 @@ def residual_generator(image_size, channels, source_channels=None, width=64, blo
 def global_generator(image_size, channels, source_channels, width=64, blocks=9, downsamplings=4):
     """Pix2pixHD's global generator G1 (Wang et al. 2018, https://arxiv.org/abs/1711.11585, section 3.2).
 
-    `residual_generator` with four halvings, which also outputs the features that the last convolution paints.
+    `residual_generator` with four halvings, which also outputs the features before the last convolution.
 
     Args:
-        image_size, channels, source_channels, width, blocks, downsamplings: as of `residual_generator`.
+        image_size, channels, source_channels, width, blocks, downsamplings: as in `residual_generator`.
 
     Returns:
         A `keras.Model`, (batch, height, width, source_channels) -> [images (..., channels) in [-1, 1], features
@@ -69,9 +69,9 @@ def local_enhancer(channels, source_channels, features, blocks=3):
     c7s1-32, d64, + G1's features, R64 x 3, u32, c7s1-3.
 
     Args:
-        channels: int. Of the images that come out.
-        source_channels: int. Of what goes in.
-        features: int. Channels of G1's features; its first layer has half as many.
+        channels: int. Channels of the output images.
+        source_channels: int. Channels of the input.
+        features: int. Channels of G1's features. The first layer has half as many.
         blocks: int. Residual blocks. Defaults to 3, as in the paper.
 
     Returns:
@@ -88,11 +88,11 @@ def local_enhancer(channels, source_channels, features, blocks=3):
 
 
 def enhanced_generator(global_generator, enhancer):
-    """Joins both: G1 at half the size, and G2, which takes its features to the full size (figure 3).
+    """Joins G1 at half the size and G2, which draws the full size from the features of G1 (figure 3).
 
     Args:
-        global_generator: of `global_generator`.
-        enhancer: of `local_enhancer`, or None, where G1 paints the full size.
+        global_generator: the network of `global_generator`.
+        enhancer: the network of `local_enhancer`, or None if G1 draws the full size.
 
     Returns:
         A `keras.Model`, conditions -> images in [-1, 1].

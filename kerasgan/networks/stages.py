@@ -1,4 +1,4 @@
-"""StackGAN's networks, which draw an image of a text in two stages."""
+"""StackGAN's networks, which draw an image from a text in two stages."""
 
 import math
 
@@ -32,7 +32,7 @@ def text_inputs(text_dim, condition_dim):
 
 
 def stage1_generator(image_size, channels, latent_dim, text_dim, width, condition_dim):
-    """Joins the sampled condition to z and doubles the size by upsampling blocks (section 3.3).
+    """Concatenates the sampled condition and z, and doubles the size by upsampling blocks (section 3.3).
 
     Returns:
         A `keras.Model`, [latents, text, noise] -> (batch, height, width, channels) in [-1, 1].
@@ -49,7 +49,7 @@ def stage1_generator(image_size, channels, latent_dim, text_dim, width, conditio
 
 
 def stage2_refiner(stage1_size, image_size, channels, text_dim, width, condition_dim, blocks):
-    """Encodes the Stage-I image, joins a new condition everywhere, and enlarges after residual blocks (section 3.4).
+    """Encodes the Stage-I image, concatenates a new condition, and enlarges after residual blocks (section 3.4).
 
     Returns:
         A `keras.Model`, [images of Stage-I, text, noise] -> (batch, height, width, channels) in [-1, 1].
@@ -81,7 +81,7 @@ def stage2_refiner(stage1_size, image_size, channels, text_dim, width, condition
 
 
 def stage2_generator(sketcher, refiner, latent_dim, condition_dim):
-    """Joins both stages, each with its own condition of the text.
+    """Joins both stages. Each has its own condition of the text.
 
     Returns:
         A `keras.Model`, [latents, text, noise, noise of Stage-II] -> images of Stage-II in [-1, 1].
@@ -95,7 +95,7 @@ def stage2_generator(sketcher, refiner, latent_dim, condition_dim):
 
 
 def divergence(network, text):
-    """The mean divergence of the conditioning layers that are being trained."""
+    """Returns the mean divergence of the trainable conditioning layers."""
     total = 0.0
     for layer in network.layers:
         if isinstance(layer, ConditioningAugmentation):

@@ -1,7 +1,7 @@
-"""Networks of generators in which styles steer the layers: from latents to w, and from the w of each layer on.
+"""Networks of style-based generators: the mapping from latents to w, and the synthesis from the w of each layer.
 
-The layers have names of their own. TensorFlow's optimizer of graphs sorts sums by name: with the numbered names of
-Keras, two models of one process would round differently.
+The layers have explicit names. TensorFlow's graph optimizer sorts sums by name. With the numbered names of Keras, two
+models of one process would round differently.
 """
 
 import keras
@@ -12,13 +12,13 @@ from kerasgan.networks.parts import pyramid
 
 
 def mapping_network(latent_dim, style_dim, num_layers, num_classes=None, track=True):
-    """The mapping f: z -> w: normalized latents, joined by an embedding of the class, through dense layers.
+    """The mapping f: z -> w: dense layers on normalized latents and an embedding of the class.
 
-    Layers learn at a hundredth of the rate (Karras et al. 2019, appendix C); labels enter as in the code of Karras et
-    al. (2020b). Computed in float32.
+    The layers have a hundredth of the learning rate (Karras et al. 2019, appendix C). Labels are used as in the code of
+    Karras et al. (2020b). Computes in float32.
 
     Args:
-        latent_dim: int. 0 for a mapping of labels alone, which conditional discriminators have.
+        latent_dim: int. 0 for a mapping of labels only, as in conditional discriminators.
         style_dim: int. Length of w.
         num_layers: int.
         num_classes: int or None.
@@ -45,7 +45,7 @@ def mapping_network(latent_dim, style_dim, num_layers, num_classes=None, track=T
 
 
 def style_stages(image_size, channel_base, channel_max):
-    """Returns (height, width) from the smallest picture to the image, and the channels of each: base / side, up to max.
+    """Returns the sizes (height, width) from the smallest to the image, and their channels: base / side, up to max.
 
     Raises:
         ValueError: if the image cannot be halved down to 4 to 7 pixels, or a layer would have no channels.
@@ -80,7 +80,7 @@ def layer_styles(number, style_dim):
 
 
 def add_picture(picture, shown):
-    """Doubles the size of the image so far, if there is one, and adds what a layer shows of the next size."""
+    """Doubles the size of the image so far, if there is one, and adds the output of a layer at the next size."""
     if picture is None:
         return shown
     size = shown.shape[1]
@@ -95,7 +95,7 @@ def mix(w, other, crossover):
 
     Args:
         w, other: (batch, layers, style_dim).
-        crossover: int, or int (batch,), from 0, where all comes from `other`, to the number of layers.
+        crossover: int, or int (batch,), from 0 to the number of layers. With 0, all styles are from `other`.
 
     Returns:
         A tensor (batch, layers, style_dim).

@@ -12,18 +12,18 @@ from kerasgan.shapes import as_size
 
 
 def even_text(text):
-    """Brings each text vector to a root mean square of 1: encoders differ in scale from 0.05 an entry to tens."""
+    """Scales each text vector to a root mean square of 1, as encoders have scales from 0.05 per entry to tens."""
     text = layers.UnitNormalization(dtype="float32")(text)
     return layers.Rescaling(math.sqrt(text.shape[-1]), dtype="float32")(text)
 
 
 def project_text(text, units):
-    """Section 4.1: a fully connected layer to a small dimension, then leaky ReLU."""
+    """Applies a fully connected layer to a small dimension and leaky ReLU (section 4.1)."""
     return LeakyReLU(0.2)(layers.Dense(units)(even_text(text)))
 
 
 def _feature_map(images, filters):
-    """Halves the size by strided convolutions, the discriminator's way from the image to 4x4 places."""
+    """Halves the size by strided convolutions, from the image down to 4x4."""
     x = images
     for level, count in enumerate(filters):
         x = Conv2D(count, 4, 2, "same", use_bias=level == 0, kernel_initializer=normal())(x)
@@ -32,7 +32,7 @@ def _feature_map(images, filters):
 
 
 def matching_discriminator(image_size, channels, text_dim, width, projection_dim):
-    """Halves the size to 4x4, replicates the projected text there, and judges both (figure 2 of the paper).
+    """Halves the size to 4x4, concatenates the replicated projected text, and classifies both (figure 2).
 
     Returns:
         A `keras.Model`, [images, text] -> (batch, 1) logits: are the images real, and of this text?
@@ -51,10 +51,10 @@ def matching_discriminator(image_size, channels, text_dim, width, projection_dim
 
 
 def projection_discriminator(image_size, channels, text_dim, width, projection_dim):
-    """Judges by psi(phi) + <V text, phi> (Miyato & Koyama 2018, equation 4); phi is made of the whole 4x4 map.
+    """The projection discriminator psi(phi) + <V text, phi> (Miyato & Koyama 2018, equation 4) on the whole 4x4 map.
 
-    No normalization follows where the text comes in: the other texts of a batch do not change how a pair is judged. Its
-    other images do, as in the paper.
+    There is no normalization after the text input, so the logits of a pair do not depend on the other texts of a batch.
+    They do depend on the other images, as in the paper.
 
     Returns:
         A `keras.Model`, [images, text] -> (batch, 1) logits: are the images real, and of this text?
@@ -75,16 +75,16 @@ MATCHING = {"concatenation": matching_discriminator, "projection": projection_di
 
 @keras.saving.register_keras_serializable("kerasgan")
 class ConditioningAugmentation(layers.Layer):
-    """Draws a text's condition from a Gaussian around it (Zhang et al. 2017, section 3.2).
+    """Draws the condition of a text from a Gaussian (Zhang et al. 2017, section 3.2).
 
-    c = mu(text) + sigma(text) * noise, where a fully connected layer gives mu and log sigma. Sampling makes more pairs
-    of few captions and smooths the space of texts; `divergence` keeps sigma from vanishing.
+    c = mu(text) + sigma(text) * noise, where a fully connected layer computes mu and log sigma. Sampling augments the
+    captions and smooths the text space. `divergence` keeps sigma from vanishing.
 
     Args:
         units: int. Length of c. Defaults to 128, as in the paper.
 
-    Input [text (batch, n), noise (batch, units)], standard normal; output (batch, units). Texts are first brought to a
-    root mean square of 1. Computes in float32.
+    The input is [text (batch, n), noise (batch, units)] with standard normal noise, and the output is (batch, units).
+    Texts are first scaled to a root mean square of 1. Computes in float32.
     """
 
     def __init__(self, units=128, **kwargs):

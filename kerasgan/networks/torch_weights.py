@@ -1,4 +1,4 @@
-"""Reading of tensors from a `.pth` file without unpickling."""
+"""Reads tensors from a `.pth` file without unpickling."""
 
 import io
 import math
@@ -23,7 +23,7 @@ DTYPES = {
     "torch BoolStorage": "?",
 }
 LEGACY_MAGIC = 0x1950A86A20F9469CFC6C
-# The program of a state dict of a thousand tensors measures a fifth of it.
+# The program of a state dict of a thousand tensors has a fifth of this size.
 PROGRAM_BYTES = 1 << 20
 MOST_AXES = 32
 
@@ -46,21 +46,21 @@ class _Tensor(NamedTuple):
 
 
 def read_torch_weights(path):
-    """Read the named tensors of a state dict that `torch.save` wrote, in its zip form or the older one.
+    """Reads the named tensors of a state dict that `torch.save` wrote, in the zip format or the older one.
 
-    A `.pth` is a program for Python's unpickler, which may call any function. Here its instructions are listed by
-    `pickletools`, which calls nothing, and only those that build dicts, tuples and tensors are understood; a file that
-    names any other function is refused, and so is one whose tensors are larger, all together, than the file.
+    A `.pth` is a program for Python's unpickler, which can call any function. This reader only lists its instructions
+    with `pickletools`, which calls nothing, and supports the instructions that build dicts, tuples and tensors. It
+    refuses files that name any other function, and files whose tensors are together larger than the file.
 
     Args:
         path: the file's path.
 
     Returns:
-        dict of str -> array, C-contiguous, in the file's order; entries that are not tensors are left out.
+        dict of str -> array, C-contiguous, in the file's order. Entries that are not tensors are skipped.
 
     Raises:
-        ValueError: when the file is damaged, holds no named tensors, or asks for anything else; it names the file.
-        OSError: when the file cannot be read.
+        ValueError: if the file is damaged, has no named tensors, or names anything else. The message names the file.
+        OSError: if the file cannot be read.
     """
     with reading(path, "a state dict of tensors as torch.save writes it"):
         entries, storages = _read_zip(path) if zipfile.is_zipfile(path) else _read_legacy(path)
@@ -107,7 +107,7 @@ def _read_zip(path):
 def _read_legacy(path):
     wanted = {}
     with open(path, "rb") as file:
-        # From memory: from a file a declared length would be allocated before it is found not to be there.
+        # Read from memory: from a file, a wrong declared length would be allocated first.
         programs = io.BytesIO(file.read(PROGRAM_BYTES))
         if _run(programs, wanted) != LEGACY_MAGIC:
             raise ValueError(f"{path} is not a file that torch.save wrote")
@@ -128,7 +128,7 @@ def _read_legacy(path):
 
 
 def _check_layout(path, name, tensor, storages):
-    """What offset, shape and strides choose must lie in the storage."""
+    """Raises an error if offset, shape and strides select elements outside the storage."""
     count, axes = len(storages[tensor.storage.key]), len(tensor.shape)
     numbers = (tensor.offset, *tensor.shape, *tensor.strides)
     if axes > MOST_AXES or len(tensor.strides) != axes or any(type(n) is not int or n < 0 for n in numbers):
@@ -141,7 +141,7 @@ def _check_layout(path, name, tensor, storages):
 
 
 def _gather(tensor, storages):
-    """A copy of the elements that offset, shape and strides choose."""
+    """Returns a copy of the elements that offset, shape and strides select."""
     data = storages[tensor.storage.key]
     if 0 in tensor.shape:
         return np.zeros(tensor.shape, data.dtype)
@@ -172,14 +172,14 @@ LITERALS = ("BININT", "BININT1", "BININT2", "LONG1", "BINUNICODE", "SHORT_BINUNI
 
 
 def _checked_key(key):
-    """Keys are names and numbers. A tuple may hold itself many times over, and asking for its hash would never end."""
+    """Checks that a key is a name or a number. Hashing a deeply nested tuple could take forever."""
     if type(key) not in (str, int):
         raise ValueError(f"Keys must be names. Received: {type(key).__name__}")
     return key
 
 
 def _run(program, wanted):
-    """What the next pickled object describes; the storages it mentions are noted in `wanted`."""
+    """Returns the next pickled object, and adds its storages to `wanted`."""
     stack, marks, memo = [], [], {}
 
     def pop_to_mark():

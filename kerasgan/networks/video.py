@@ -1,4 +1,4 @@
-"""The generator of videos: the next frame, and how the last one moves."""
+"""The generator of videos, which draws the next frame and the flow from the last one."""
 
 import keras
 from keras import layers
@@ -9,37 +9,36 @@ from kerasgan.networks.parts import normal
 from kerasgan.networks.residual import _convolve, _enlarge, _paint, _residual_block
 from kerasgan.shapes import as_size
 
-FLOW_FACTOR = 20.0  # the authors': so that flow of many pixels comes from small weights
+FLOW_FACTOR = 20.0  # as in the authors' code, so that small weights give flow of many pixels
 
 
 def video_generator(image_size, channels, num_classes, width=128, blocks=9, downsamplings=3, foreground=False):
     """The sequential generator of vid2vid (Wang et al. 2018, https://arxiv.org/abs/1808.06601, section 3).
 
-    Label maps and earlier frames are encoded apart, each by c7s1, halvings and residual blocks, and added. From there
-    one branch of residual blocks and doublings paints an image, the other one tells the flow and the mask. As in the
-    authors' program, with instance normalization instead of batch normalization, which is the same where a batch
-    holds one image.
+    Two encoders, of label maps and of earlier frames, have c7s1, halvings and residual blocks. Their outputs are added.
+    One branch of residual blocks and doublings draws an image. The other one computes the flow and the mask. The
+    network is as in the authors' program, but with instance normalization instead of batch normalization, which is the
+    same for batches of one image.
 
     Args:
-        image_size: int or (height, width) of the frames in training, multiples of 2^downsamplings; it takes frames of
-            any such size.
-        channels: int. Of a frame.
-        num_classes: int. Of the label maps.
+        image_size: int or (height, width) of the frames in training, multiples of 2^downsamplings. The network takes
+            frames of any such size.
+        channels: int. Channels of a frame.
+        num_classes: int. Number of classes of the label maps.
         width: int. Channels of the first layers. Defaults to 128.
-        blocks: int. Residual blocks from the label maps to an image, of which the encoder has the larger half. Defaults
-            to 9.
-        downsamplings: int. How often the size is halved. Defaults to 3.
-        foreground: bool. Whether a network of its own paints the foreground from the label maps alone (section 3.2).
+        blocks: int. Residual blocks from the label maps to an image. The encoder has the larger half. Defaults to 9.
+        downsamplings: int. Number of halvings of the size. Defaults to 3.
+        foreground: bool. Whether a separate network draws the foreground from the label maps only (section 3.2).
             Defaults to False.
 
     Returns:
-        A `keras.Model`: [labels (batch, height, width, 3 num_classes), one channel a class of three frames, the current
-        one last; previous (..., 2 channels), the two frames before] -> a dict of `"image"` (..., channels) in [-1, 1],
-        `"flow"` (..., 2), backward to the frame before, in pixels to the right and down, `"mask"` (..., 1) in [0, 1],
-        and `"foreground"` (..., channels) in [-1, 1] where it is asked for, all of them float32.
+        A `keras.Model`: [labels (batch, height, width, 3 num_classes), one-hot label maps of three frames, the current
+        one last; previous (..., 2 channels), the two frames before] -> a dict of float32 tensors: `"image"`
+        (..., channels) in [-1, 1]; `"flow"` (..., 2), backward to the frame before, in pixels to the right and down;
+        `"mask"` (..., 1) in [0, 1]; and, with `foreground`, `"foreground"` (..., channels) in [-1, 1].
 
     Raises:
-        ValueError: if `image_size` cannot be halved so often.
+        ValueError: if `image_size` is not a multiple of 2^downsamplings, or too small.
     """
     multiple = 2**downsamplings
     if any(side < 2 * multiple or side % multiple for side in as_size(image_size)):
