@@ -94,7 +94,7 @@ class BigGAN(FromLabels, GAN):
         channels: int. 1 for grey, 3 for colour. Defaults to 3.
         num_classes: int. Defaults to 1000, as in ImageNet.
         latent_dim: int. Length of z, which the pieces share evenly: one for the first layer and one for each doubling
-            of the size. Defaults to 120, the paper's at 128 pixels; it has 140 at 256 and 128 at 512.
+            of the size. Defaults to 120, as in the paper at 128 pixels; it has 140 at 256 and 128 at 512.
         width: int. Channels of the layer next to the image. Defaults to 96, as in the paper; 16 to 32 train on small
             machines.
         shared_dim: int. Length of the classes' embedding. 0 gives each batch norm gains and shifts of each class.

@@ -93,9 +93,9 @@ class DomainTransferNetwork(FromImage, AdversarialModel):
         """Configures training: `AdversarialModel.compile`, and the weights of g's terms; freezes `features`.
 
         Args:
-            const_weight: float. Alpha of equation 8. Defaults to 15, the paper's for digits; 100 for faces.
-            tid_weight: float. Beta. Defaults to 15, the paper's for digits; 1 for faces.
-            total_variation_weight: float. Gamma. Defaults to 0, the paper's for digits; 0.05 for faces.
+            const_weight: float. Alpha of equation 8. Defaults to 15, as in the paper for digits; 100 for faces.
+            tid_weight: float. Beta. Defaults to 15, as in the paper for digits; 1 for faces.
+            total_variation_weight: float. Gamma. Defaults to 0, as in the paper for digits; 0.05 for faces.
             **kwargs: arguments of `AdversarialModel.compile`, save `loss` and `penalty`: D has three classes.
         """
         for name in ("loss", "penalty"):

@@ -12,21 +12,21 @@ class Exports:
         - `"saved_model"`, for model servers: `serving_default`, from the generator's named inputs (`latents`, ...) to
           `images`, and `generate`, from `num_images` and `seed` to the same images as `generate` of this class.
         - `"onnx"`, for ONNX Runtime and browsers (needs the extra `kerasgan[export]`), and `"litert"`, for phones: one
-          endpoint a file. These formats have no random numbers of TensorFlow's, so latents and noise are inputs. In
-          ONNX, where a name stands for one value, a network from `images` to images answers with `output_images`.
-          Classifiers answer with `logits` or `probabilities`.
+          endpoint per file. These formats do not have TensorFlow's random numbers, so latents and noise are inputs. In
+          ONNX, names are unique, so the output of a network from `images` to images is `output_images`. The output of
+          classifiers is `logits` or `probabilities`.
 
         Args:
-            filepath: str. For a SavedModel the model's folder: it goes to the numbered folder `filepath/<version>`
-                that model servers expect. For the others a file that ends in `.onnx` or `.tflite`. What is written
-                appears complete or not at all.
+            filepath: str. For a SavedModel, the model's folder. The model is written to `filepath/<version>`, as model
+                servers expect. For other formats, a file that ends in `.onnx` or `.tflite`. Files are written
+                atomically.
             format: `"saved_model"` (default), `"onnx"` or `"litert"`.
             version: int, of a SavedModel. Defaults to one more than the highest there, or 1.
-            endpoint: str, of ONNX and LiteRT: which of `serving_functions()`. Defaults to `"serving_default"`.
-            batch_size: int, of ONNX and LiteRT: fixes the number of images. Defaults to any number.
+            endpoint: str, for ONNX and LiteRT: a name in `serving_functions()`. Defaults to `"serving_default"`.
+            batch_size: int, for ONNX and LiteRT: a fixed number of images. Defaults to any number.
 
         Returns:
-            The path of what was written.
+            The path of the export.
 
         Raises:
             ValueError: if the version exists, an argument does not go with the format, or a mixed-precision model is to

@@ -15,7 +15,7 @@ class ThroughACode:
     """
 
     def unpack(self, data):
-        """Returns the images of a dataset element; labels beside them are dropped."""
+        """Returns the images of a dataset element without labels."""
         return data[0] if isinstance(data, (tuple, list)) else data
 
     def check_batch(self, batch, check_range=True):

@@ -8,7 +8,7 @@ from kerasgan import plots, random
 from kerasgan.data import checks
 from kerasgan.layers import follow
 
-HISTORY = 2  # frames that a frame is made from, beside its label map and theirs
+HISTORY = 2  # previous frames that a frame is drawn from
 RATES = (1, 3)  # frames from one to the next of those that are judged as they move
 
 

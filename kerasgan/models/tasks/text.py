@@ -133,10 +133,10 @@ class FromText(FromNoise):
         """Draws images of texts, from the averaged generator if there is one.
 
         Args:
-            text: a string or a list of strings, where the model has an encoder; or text vectors, (text_dim,) or
+            text: a string or a list of strings if the model has an encoder, or text vectors, (text_dim,) or
                 (n, text_dim).
-            num_images: int. Several texts take turns: image i is of text i modulo n. Defaults to one image a text.
-            seed: int. The same seed gives the same latents, whatever the texts. Defaults to a random one.
+            num_images: int. Texts are repeated in turn: image i is of text i modulo n. Defaults to one image per text.
+            seed: int. The same seed gives the same latents for all texts. Defaults to a random one.
             batch_size: int. Defaults to 64.
 
         Returns:
@@ -155,23 +155,23 @@ class FromText(FromNoise):
         return [latents, text[np.arange(num_images) % len(text)], *noise]
 
     def standing_statistics(self, text, passes=100, batch_size=64, seed=None):
-        """Takes the statistics of the batch normalizations that images are drawn with anew: see `FromNoise`.
+        """Recomputes the statistics of batch normalization for sampling: see `FromNoise`.
 
         Args:
-            text: as in `generate`; several texts take turns. Those of the training data are apt.
+            text: as in `generate`. Use texts of the training data.
             passes, batch_size, seed: as in `FromNoise.standing_statistics`.
         """
         self._take_statistics(passes, batch_size, lambda count: self.sampling_inputs(text, count, seed))
 
     def _stateless_noise(self, num_images, seed):
-        """Philox numbers for `noise_dims`, apart from those of the latents."""
+        """Draws Philox numbers for `noise_dims`, independent of the latents."""
         return [
             tf.random.stateless_normal((num_images, dim), seed=tf.stack([seed, i]), alg="philox")
             for i, dim in enumerate(self.noise_dims, 1)
         ]
 
     def preview(self, batch, num_images=64, seed=0):
-        """Returns a row of samples for each of the batch's first texts, the same latents in every row."""
+        """Returns a row of samples for each of the batch's first texts, with the same latents in every row."""
         text = np.asarray(batch[1], "float32")
         _, first = np.unique(text, axis=0, return_index=True)
         rows = text[np.sort(first)][: max(1, math.isqrt(num_images))]
@@ -182,6 +182,6 @@ class FromText(FromNoise):
         return [tf.TensorSpec((None, self.text_dim), tf.float32, self.sampler().inputs[1].name)]
 
     def further_inputs(self, condition, num_images, seed):
-        """Text vectors (n, text_dim) take turns; noise that the network takes besides is drawn."""
+        """Repeats text vectors (n, text_dim) in turn, and draws the noise inputs of the network."""
         (text,) = condition
         return [tf.gather(text, tf.range(num_images) % tf.shape(text)[0]), *self._stateless_noise(num_images, seed)]

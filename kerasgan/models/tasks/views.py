@@ -7,14 +7,14 @@ from kerasgan.data import checks
 
 
 class FromViews:
-    """Draws images and masks of (class, view, transformation); mixed into a model before its base.
+    """Mixin for models that draw images and masks from (class, view, transformation).
 
-    `fit` takes `((classes, views, transforms), (images, masks))`. A constructor sets `image_size`, `channels`,
+    `fit` takes `((classes, views, transforms), (images, masks))`. The constructor sets `image_size`, `channels`,
     `num_classes`, `view_dim` and `transform_dim`, and the network `generator`.
     """
 
     def known_inputs(self, classes, views, transforms):
-        """Returns the generator's inputs: classes as one-hot rows, or as rows of shares, and the vectors."""
+        """Returns the generator's inputs: one-hot classes, or given class shares, and the vectors."""
         if len(classes.shape) == 1:
             classes = tf.one_hot(classes, self.num_classes)
         return [tf.cast(x, tf.float32) for x in (classes, views, transforms)]
@@ -45,7 +45,7 @@ class FromViews:
         checks.check_vectors(transforms, dim=self.transform_dim, name="transforms")
         if len({len(x) for x in (classes, views, transforms, images, masks)}) > 1:
             counts = [len(x) for x in (classes, views, transforms, images, masks)]
-            raise ValueError(f"A batch must hold as many of each of its parts. Received: {counts}")
+            raise ValueError(f"All parts of a batch must have the same length. Received: {counts}")
 
     def real_images(self, batch):
         """Returns the images of a dataset element."""
@@ -55,12 +55,12 @@ class FromViews:
         """Draws images, by the averaged network if there is one.
 
         Args:
-            classes: int (n,), or float (n, num_classes): shares of the classes, of which a mixture is a morph.
-            views: float (n, view_dim), such as `kerasgan.data.view_vectors` gives.
+            classes: int (n,), or float (n, num_classes) with shares of the classes. A mixture gives a morph.
+            views: float (n, view_dim), such as from `kerasgan.data.view_vectors`.
             transforms: float (n, transform_dim). Defaults to zeros.
 
         Returns:
-            float32 array (n, height, width, channels) in [-1, 1], whose background is near -1.
+            float32 array (n, height, width, channels) in [-1, 1]. The background is near -1.
 
         Raises:
             ValueError: if an argument has another shape, or a class is unknown.
@@ -68,7 +68,7 @@ class FromViews:
         return np.clip(self._draw(classes, views, transforms)["image"], -1, 1)
 
     def masks(self, classes, views, transforms=None):
-        """Draws masks, float32 (n, height, width, 1) in [0, 1]; the arguments are those of `generate`."""
+        """Draws masks, float32 (n, height, width, 1) in [0, 1]. The arguments are as in `generate`."""
         return np.clip(self._draw(classes, views, transforms)["mask"], 0, 1)
 
     def _draw(self, classes, views, transforms, batch_size=64):
@@ -92,7 +92,7 @@ class FromViews:
         return self.sampler("generator")(self.known_inputs(*inputs), training=training)
 
     def preview(self, batch, num_images=64, seed=0):
-        """Returns rows of image | image as drawn | mask | mask as drawn."""
+        """Returns rows of image | generated image | mask | generated mask."""
         (classes, views, transforms), (images, masks) = (
             [np.asarray(x)[: max(1, num_images // 4)] for x in part] for part in batch
         )
