@@ -29,7 +29,8 @@ def readme(card):
     lines = [
         f"# {card['name']}",
         "",
-        f"{card['description']} Made by [`recipe.py`](recipe.py); this page is written from [`card.json`](card.json).",
+        f"{card['description']} [`recipe.py`](recipe.py) trains it. "
+        "This page is generated from [`card.json`](card.json).",
         "",
         "![samples](samples.png)",
         "",
@@ -42,8 +43,7 @@ def readme(card):
         f"Paper: {paper['authors']} ({paper['year']}), [{paper['title']}]({paper['url']}).",
         f"Data: [{data['title']}]({data['url']}); licence: {data['licence']}.",
         "",
-        "| score | value | standard deviation | of the data itself | the paper's |"
-        + " after the first tenth |" * bool(tenth),
+        "| score | value | standard deviation | real data | paper |" + " after a tenth of the training |" * bool(tenth),
         "|---|---|---|---|---|" + "---|" * bool(tenth),
     ]
     for score in card["scores"]:
@@ -71,7 +71,7 @@ def readme(card):
 
 def results_table(cards):
     """Returns a Markdown table with one row per entry and its main score, sorted by name."""
-    lines = ["| entry | data | main score (of the data) | training | weights |", "|---|---|---|---|---|"]
+    lines = ["| entry | data | main score (real data) | training | weights |", "|---|---|---|---|---|"]
     for card in sorted(map(_without_markup, cards), key=lambda card: card["name"]):
         score = next(score for score in card["scores"] if score["table"])
         floor = f" ({_number(score['floor'])})" if score["floor"] is not None else ""
@@ -86,11 +86,11 @@ def results_table(cards):
 
 RESULTS = """# Results of the zoo
 
-Every score of every entry, written from the cards. The same table is [results.csv](results.csv), with all digits.
+All scores of all entries, generated from the cards. [results.csv](results.csv) has the same table with all digits.
 
-The floor is the same measure of the data itself, such as the distance between training and test images; sd is the
-standard deviation of the value by the draw of images. Hours are those of the training, on the machine that the entry's
-page names; MB are those of all weights of the entry. Scores compare only where data and protocol are the same.
+`floor` is the score of real data, such as the distance between training and test images. `sd` is the standard deviation
+of the value over random sets of images. `hours` is the training time on the machine that the entry's page names, and
+`MB` is the size of all weights of the entry. Compare scores only if data and protocol are the same.
 
 | entry | model | data | score | value | sd | floor | protocol | hours | MB |
 |---|---|---|---|--:|--:|--:|---|--:|--:|

@@ -23,7 +23,7 @@ EPOCHS = 10
 STEPS = 860  # per epoch
 BATCH_SIZE = 32
 ABOUT = {
-    "description": "A classifier of digits on photos that has seen labels of digits on black alone.",
+    "description": "A classifier of digits on photos, trained with labels of digits on black only.",
     "paper": {
         "title": "Domain-Adversarial Training of Neural Networks",
         "authors": "Ganin, Ustinova, Ajakan, Germain, Larochelle, Laviolette, Marchand, Lempitsky",

@@ -25,7 +25,7 @@ POOL = 8 * 64  # images that are sorted by colour at a time
 STEPS = NUM_IMAGES // POOL * 8  # per epoch
 HELD_OUT = 0.2  # of the combinations (character, colour, background)
 ABOUT = {
-    "description": "GAN-CLS on captioned glyphs; D matches by projection (Miyato & Koyama 2018).",
+    "description": "GAN-CLS on captioned glyphs; D is a projection discriminator (Miyato & Koyama 2018).",
     "paper": {
         "title": "Generative Adversarial Text to Image Synthesis",
         "authors": "Reed, Akata, Yan, Logeswaran, Schiele, Lee",

@@ -24,7 +24,7 @@ EPOCHS = 10
 BATCH_SIZE = 100
 CODE = 196
 ABOUT = {
-    "description": "A sparse autoencoder of handwritten digits, whose units look for strokes.",
+    "description": "A sparse autoencoder of handwritten digits. Its units detect strokes.",
     "paper": {
         "title": "Sparse autoencoder (CS294A lecture notes)",
         "authors": "Ng",

@@ -20,7 +20,7 @@ SEED = 0
 EPOCHS = 30
 NETWORKS = ["generator"]  # D is not trained
 ABOUT = {
-    "description": "SRResNet, the network of SRGAN trained by the error of pixels, on flowers.",
+    "description": "SRResNet, the generator of SRGAN trained with a pixel loss, on flowers.",
     "paper": {
         "title": "Photo-Realistic Single Image Super-Resolution Using a Generative Adversarial Network",
         "authors": "Ledig et al.",
