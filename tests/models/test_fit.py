@@ -194,7 +194,7 @@ def test_validation_data_are_checked_before_step_0(model):
 def test_weights_are_refused_by_name(model, name):
     for method in (model.fit, model.evaluate):
         if name in ("sample_weight",) or method == model.fit:
-            with pytest.raises(ValueError, match=f"`{name}` cannot be given"):
+            with pytest.raises(ValueError, match=f"`{name}` is not supported"):
                 method((IMAGES, LABELS), **{name: np.ones(40)})
 
 

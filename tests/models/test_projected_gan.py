@@ -150,8 +150,8 @@ def test_images_are_brought_to_what_the_features_take():
     "features, message",
     [
         ("resnet", r"`features` must be one of .*'efficientnet_lite0'.*Received: 'resnet'"),
-        (eye((12, 12)), r"the last at least 4 pixels a side\. Received: maps of \[\(6, 6\), \(3, 3\)\]"),
-        (keras.Model((x := eye()).input, x.outputs[::-1]), r"each has half.*Received: maps of \[\(4, 4\), \(8, 8\)\]"),
+        (eye((12, 12)), r"at least 4 pixels a side\. Received: maps of \[\(6, 6\), \(3, 3\)\]"),
+        (keras.Model((x := eye()).input, x.outputs[::-1]), r"half the sides.*Received: maps of \[\(4, 4\), \(8, 8\)\]"),
         (keras.Sequential([keras.Input((16, 16, 3)), keras.layers.Flatten()]), r"Received: maps of \[\(768,\)\]"),
     ],
 )
