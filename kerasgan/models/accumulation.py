@@ -1,11 +1,11 @@
-"""Gradient accumulation: one update by the mean gradient of several batches."""
+"""Gradient accumulation: one update with the mean gradient of several batches."""
 
 import keras
 import tensorflow as tf
 
 
 class HeldGradients:
-    """Adds the gradients of several batches, so that a model steps once by their mean.
+    """Adds the gradients of several batches and returns their mean.
 
     Args:
         count: int. Number of batches.
@@ -24,12 +24,12 @@ class HeldGradients:
 
 
 def update_once(model, update, batches):
-    """Calls `update(batch)`, which descends once, for each batch, and lets the last call make the only step.
+    """Calls `update(batch)` for each batch. Only the last call makes an optimizer step, with the mean gradient.
 
-    A batch waits for the gradients of the one before it, so that memory holds the activations of one batch.
+    Control dependencies run the batches one after the other, so the memory has the activations of one batch only.
 
     Returns:
-        The means of what `update` returns to be logged.
+        The means of the logs that `update` returns.
     """
     held, logs = HeldGradients(len(batches)), []
     object.__setattr__(model, "_held", held)

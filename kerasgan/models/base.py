@@ -97,8 +97,8 @@ class AdversarialModel(ResumableModel):
             augment: see `kerasgan.augment.get`. It is applied to all inputs of the discriminator, real and fake.
             d_steps: int. Discriminator updates per step, each on its own batch: `fit` joins this number of batches for
                 a step. Or a `kerasgan.schedules.LossThreshold`, which trains each network until its loss is low enough.
-            accumulate: int. Number of batches whose gradients each update averages. `fit` joins them. The memory is
-                that of the activations of one batch. For models without batch statistics, the update equals the update
+            accumulate: int. Number of batches whose gradients each update averages. `fit` joins them. Memory use is
+                that of one batch. For models without batch statistics, the update equals the update
                 for one large batch. Defaults to 1.
             ema_decay: float in [0, 1), or a `kerasgan.schedules.HalfLife`. Per-step decay of the averaged copy of the
                 sampling networks, including batch statistics, which `generate` then uses. Defaults to that of the
@@ -256,8 +256,8 @@ class AdversarialModel(ResumableModel):
     def fresh_batches(self, data):
         """Splits a dataset element into `batches_per_step` parts: fresh data for each update of the discriminator.
 
-        Part i has every `d_steps`-th row, starting at row i, so an update uses the same images on one and on several
-        devices.
+        With k parts, part i has every k-th row, starting at row i, so an update uses the same images on one and on
+        several devices.
         """
         k = self.batches_per_step
         if k == 1:

@@ -91,7 +91,7 @@ def test_views_that_were_left_out_are_drawn_better_than_copied():
         (lambda known, seen: (known, (seen[0], seen[1] * 255)), r"`masks` must lie in \[0, 1\].*to 255"),
         (lambda known, seen: (known, (seen[0], seen[1][..., :0])), "`masks`"),
         (lambda known, seen: (known, (seen[0], 0 * seen[1])), "must be black, -1, where `masks` are 0.*Remedy"),
-        (lambda known, seen: ((known[0][:2], *known[1:]), seen), r"as many of each.*\[2, 3, 3, 3, 3\]"),
+        (lambda known, seen: ((known[0][:2], *known[1:]), seen), r"same length.*\[2, 3, 3, 3, 3\]"),
     ],
 )
 def test_bad_batches_are_refused(spoil, message):
