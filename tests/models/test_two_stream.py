@@ -292,7 +292,7 @@ def test_folders_of_turntables_give_masks_without_holes(tmp_path):
         (['{"file_name": "a.png", "label": -1, "angle": 0}'], {}, "label -1"),
         (['{"file_name": "../a.png", "label": 1, "angle": 0}'], {}, "points outside"),
         (['{"file_name": "c.png", "label": 1, "angle": 0}'], {}, "c.png"),
-        (None, {"angles": [45]}, r"`angles` must be some of.*\[0.0, 90.0\].*Received: \[45.0\]"),
+        (None, {"angles": [45]}, r"`angles` must be among.*\[0.0, 90.0\].*Received: \[45.0\]"),
         (None, {"threshold": 1.5}, "`threshold` must be in"),
     ],
 )
