@@ -2,9 +2,11 @@
 
 import importlib
 import json
+import os
 import re
 import sys
 import types
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -93,6 +95,8 @@ def test_pages_are_those_of_the_committed_results(name):
 @pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_every_experiment_runs_in_small(name, tmp_path, monkeypatch):
+    if name == "adaptation" and not Path(os.environ.get("KERASGAN_DATA_DIR", "nowhere"), "usps.npz").is_file():
+        pytest.skip("set KERASGAN_DATA_DIR to a folder that holds usps.npz")
     module = experiment(name)
     assert f"python -m kerasgan.zoo.experiments.{name} runs" in module.__doc__ and "Time:" in module.__doc__
     assert f"]({name}/README.md)" in (FOLDER / "experiments" / "README.md").read_text()
@@ -103,6 +107,33 @@ def test_every_experiment_runs_in_small(name, tmp_path, monkeypatch):
     numbers = [v for each in found.values() for v in each.values() if isinstance(v, float)]
     assert len(found) == len(module.RUNS) and np.isfinite(numbers).all()
     assert (tmp_path / "picture.png").stat().st_size > 1_000 and (tmp_path / "table.md").read_text().startswith("| ")
+
+
+def test_methods_of_adaptation_see_the_labels_they_should(monkeypatch):
+    adaptation, seen = experiment("adaptation"), []
+    monkeypatch.setattr(adaptation, "train", lambda *arguments: seen.append(arguments))
+    monkeypatch.setattr(
+        adaptation.domains, "accuracy", lambda model, name, channels: {"usps": 0.25, "mnist": 0.5}[name]
+    )
+    for run in ("mnist to usps source only 0", "usps to mnist target labels 2"):
+        found = adaptation.run(run)
+    assert seen == [("source only", "mnist", "usps", 1, 0), ("target labels", "mnist", "mnist", 1, 2)]
+    assert found == {"target": 0.5, "source": 0.25}
+    models = []
+    monkeypatch.undo()
+    monkeypatch.setattr(adaptation, "fit", lambda model, data, steps, **options: models.append((model, steps, options)))
+    monkeypatch.setattr(adaptation, "batches", lambda *arguments: None)
+    for method in ("source only", "DANN", "ADDA"):
+        adaptation.train(method, "mnist", "usps", 1, 0)
+    names = [type(model).__name__ for model, *_ in models]
+    assert names == ["DANN", "DANN", "ADDA", "ADDA"]
+    steps = adaptation.SETTINGS["steps"]
+    assert [options for *_, options in models] == [
+        {"total_steps": steps, "domain_weight": 0.0},
+        {"total_steps": steps, "domain_weight": 1.0},
+        {"phase": "source"},
+        {},
+    ]
 
 
 def test_modes_are_counted_by_hand():
