@@ -537,7 +537,7 @@ def test_texts_in_a_browser(tmp_path, open_page):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("name", ["cgan_mnist", "pix2pix_edges2shoes"])
+@pytest.mark.parametrize("name", ["cgan_mnist", "pix2pix_facades"])
 def test_models_of_the_zoo_in_a_browser(name, tmp_path, open_page):
     pytest.importorskip("tf2onnx")
     model = kerasgan.zoo.load(name)

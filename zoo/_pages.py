@@ -13,7 +13,7 @@ SHOWN = (
     "cgan_glyphs",
     "cyclegan_glyphs",
     "dcgan_celeba",
-    "dtn_glyphs_mnist",
+    "pix2pix_facades",
     "gan_cls_glyphs",
     "sagan_flowers",
     "srresnet_flowers",

@@ -25,9 +25,9 @@ class Pix2Pix(FromImage, AdversarialModel):
     LeakyReLU, without a further ReLU; convolutions before a normalization and the first one have no bias. It follows
     the paper in the statistics of the norms (epsilon 1e-5, see `sampling_statistics`) and in halving D's loss.
 
-    Pretrained: `kerasgan.zoo.load("pix2pix_edges2shoes")`. Its recipe trains it:
+    Pretrained: `kerasgan.zoo.load("pix2pix_facades")`. Its recipe trains it:
 
-        KERASGAN_DATA_DIR=... python -m kerasgan.zoo.pix2pix_edges2shoes.recipe runs
+        KERASGAN_DATA_DIR=... python -m kerasgan.zoo.pix2pix_facades.recipe runs
 
     Args:
         image_size: int or (height, width) of the images in training: multiples of 8 for the U-Net, which halves them as

@@ -2,8 +2,8 @@
 
 Paper:     Isola, Zhu, Zhou, Efros (2017), Image-to-Image Translation with Conditional Adversarial Networks
 Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.pix2pix_edges2shoes.recipe runs
-Expected:  shoes of the right outline, in plausible colours
-Time:      see card.json
+Expected:  L1 0.179 and SSIM 0.680 on 200 validation pairs: shoes of the right outline, with muddy colours
+Time:      4 minutes on an NVIDIA H100; no weights are published
 
 The networks are the paper's with 24 channels next to the image instead of 64, and batches of 8.
 """
