@@ -217,7 +217,7 @@ def test_a_page_shows_the_example_that_is_given(tmp_path, monkeypatch):
     np.testing.assert_array_equal(pixels(tmp_path / "page" / "example.png"), colors[labels])
     write_map(tmp_path / "map.png", labels + 1)
     said = refusal("playground", source, "--example", example, "--runtime", tmp_path, "--out", tmp_path / "other")
-    assert "map.png cannot be read as a label map: labels [3] are beyond the 3 classes" in said
+    assert "map.png cannot be read as a label map: labels [3] are not in the range of the 3 classes" in said
 
 
 def write_map(path, labels):
