@@ -230,7 +230,7 @@ def test_the_second_stage_begins_with_the_first(data, saved):
     assert "images of 64x64 pixels" in run(*common, "--from", saved / "stage1").output  # four times the first's
     assert "needs a trained StackGANStage1: name its run with --from" in run(*common).output
     assert "must name a StackGANStage2" in run(*common, "--from", saved / "dcgan").output
-    assert "two stages: stackganstage1, then stackganstage2 with --from" in run("train", "stackgan").output
+    assert "two stages: first stackganstage1, then stackganstage2 with --from" in run("train", "stackgan").output
 
 
 def test_a_rate_is_that_of_every_optimizer():
