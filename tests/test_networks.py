@@ -90,7 +90,7 @@ def test_smaller_scales_are_those_behind_the_first_with_their_weights():
     for found, expected in zip(small(half), judge(x)[1:], strict=True):
         np.testing.assert_allclose(found["logits"], expected["logits"], rtol=1e-5, atol=1e-6)
     assert {id(v) for v in small.weights} == {id(v) for v in judge.weights[2:]}
-    with pytest.raises(ValueError, match="of 2 or more. Received: 1"):
+    with pytest.raises(ValueError, match="with 2 or more scales. Received: 1"):
         networks.at_smaller_scales(networks.at_scales(linear, 8, scales=1))
 
 

@@ -16,6 +16,8 @@ KERAS_S = {
 }
 # Options of the execution. They may differ between a run and its continuation.
 EXECUTION = ("jit_compile", "run_eagerly", "steps_per_execution")
+# Arguments of `compile` that checkpoints of earlier versions lack, and the values that train as these versions did.
+ADDED = {"accumulate": 1, "semantic_weight": 1.0}
 
 
 def _first_batch(model):
@@ -35,6 +37,9 @@ def identity_of(model):
     compile_config = dict(serialized.get("compile_config") or {})
     for name in EXECUTION:
         compile_config.pop(name, None)
+    for name, value in ADDED.items():
+        if compile_config.get(name) == value:
+            del compile_config[name]
     config = dict(serialized["config"])
     changes = {key: value for key, value in config.pop("after_init", {}).items() if key != "ema_decay"}
     identity = {

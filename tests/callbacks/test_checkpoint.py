@@ -546,7 +546,9 @@ def test_a_full_disk(tmp_path, make_model, make_dataset, trained):
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (4096, hard))
     try:
-        with pytest.raises(OSError, match="Could not write a checkpoint.*untouched.*step_00000015"):
+        with pytest.raises(
+            OSError, match="Could not write a checkpoint.*earlier checkpoints are unchanged.*step_00000015"
+        ):
             model.fit(make_dataset(), epochs=3, verbose=0, callbacks=[Checkpoint(tmp_path)])
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))

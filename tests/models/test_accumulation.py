@@ -119,3 +119,14 @@ def test_accumulation_is_saved(tmp_path):
     fresh = kerasgan.GAN(image_size=4, latent_dim=5, **networks())
     fresh.compile_from_config(config)
     assert fresh.accumulate == 2 and fresh.batches_per_step == 2
+
+
+def test_a_checkpoint_is_not_continued_with_another_accumulation(tmp_path):
+    data = kerasgan.data.from_arrays(IMAGES, 8, shuffle=False)
+    first = kerasgan.GAN(image_size=4, channels=1, latent_dim=5, seed=0, **networks())
+    first.compile()
+    first.fit(data, epochs=1, verbose=0, callbacks=[kerasgan.callbacks.Checkpoint(tmp_path / "run")])
+    other = kerasgan.GAN(image_size=4, channels=1, latent_dim=5, seed=0, **networks())
+    other.compile(accumulate=2)
+    with pytest.raises(ValueError, match="compile_config.accumulate: expected 2, found None"):
+        other.fit(data, epochs=2, verbose=0, callbacks=[kerasgan.callbacks.Checkpoint(tmp_path / "run")])

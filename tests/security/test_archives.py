@@ -328,7 +328,7 @@ def test_no_other_class_has_an_argument_that_can_name_a_network():
             methods = [cls.__init__] + [getattr(cls, "compile", cls.__init__)]
             names = telling & {name for method in methods for name in inspect.signature(method).parameters}
             found |= {key.removeprefix("kerasgan>"): names} if names else {}
-    # The first three take a `keras.Model` as their classifier, and no name.
-    networks = {name: {"classifier"} for name in ("ADDA", "DANN", "PixelDA")}
+    # These take a `keras.Model` as their classifier, and no name.
+    networks = {name: {"classifier"} for name in ("ADDA", "CycleGAN", "DANN", "PixelDA")}
     networks |= dict.fromkeys(PERCEPTUAL, {"perceptual"})
     assert found == {name: {*config} for name, config in FETCHING.items()} | networks

@@ -207,8 +207,8 @@ def cycle(file):
         (type_for_array, "Datatype"),
         (array_for_group, "group at layers/dense"),
         (missing, "none for layers/dense/vars/1"),
-        (cycle, "layers/dense/vars/again besides"),
-        (replace("more", data=np.zeros(3)), "more besides"),
+        (cycle, "only the weights of this network. Received: also layers/dense/vars/again"),
+        (replace("more", data=np.zeros(3)), "only the weights of this network. Received: also more"),
         (replace(KERNEL, data=np.zeros((16, 8), "float32")), r"\(8, 16\).*\(16, 8\)"),
         # Storage that is allocated late: four terabytes in a file of a few kilobytes.
         (replace(KERNEL, shape=(1 << 40,), dtype="float32"), r"\(1099511627776,\)"),
