@@ -44,7 +44,7 @@ def test_the_command_line_names_it_and_ends_with_1(tmp_path, monkeypatch):
     result = CliRunner().invoke(main, ["train", "gan", *[part for pair in options.items() for part in pair]])
     assert result.exit_code == 1, result.output
     # No state was finite, so none is promised; the page that it names is there.
-    message = r"Error: Training stopped at step \d+ \(epoch 1\): `[\w/]+` is (nan|-?inf)\. run/report\.html shows"
+    message = r"Error: Training stopped at step \d+ \(epoch 1\): `[\w/]+` is (nan|-?inf)\. See the report run/"
     assert re.search(message, result.output), result.output
     assert not list((tmp_path / "run").glob("checkpoints/*")) and "finite state" not in result.output
     assert "<h2>What looks wrong</h2>" in (tmp_path / "run" / "report.html").read_text()
