@@ -123,10 +123,8 @@ class CycleGAN(BetweenDomains, AdversarialModel):
         self.weigh(semantic_weight=semantic_weight)
         object.__setattr__(self, "classifier", classifier)  # Keras must not track it, as in `SRGAN`
         super().compile(**kwargs)
-
-    def log_names(self):
-        """Leaves out `semantic_loss` if there is no classifier."""
-        return tuple(n for n in super().log_names() if n != "semantic_loss" or getattr(self, "classifier", True))
+        if classifier is None:
+            self.loss_names = tuple(name for name in self.loss_names if name != "semantic_loss")
 
     def train_step(self, data):
         """One step of G and F, then one of both D on the fakes returned by the pools."""
