@@ -36,7 +36,7 @@ def update_once(model, update, batches):
     try:
         for batch in batches:
             with tf.control_dependencies([g for g in held.sums or () if g is not None]):
-                logs.append(update(tf.nest.map_structure(tf.identity, batch)))
+                logs.append(update(batch))
     finally:
         object.__setattr__(model, "_held", None)
     return {name: keras.ops.mean(keras.ops.stack([log[name] for log in logs])) for name in logs[0]}

@@ -18,8 +18,7 @@ from kerasgan.optimizers import Adam
 from kerasgan.schedules import LossThreshold
 from kerasgan.shapes import as_size
 
-_COMPILE_ARGUMENTS = ("g_optimizer", "d_optimizer", "loss", "penalty", "augment")
-_COMPILE_ARGUMENTS += ("d_steps", "accumulate", "ema_decay", "metrics")
+_COMPILE_ARGUMENTS = ("g_optimizer", "d_optimizer", "loss", "penalty", "augment", "d_steps", "ema_decay", "metrics")
 
 
 class AdversarialModel(ResumableModel):
@@ -77,7 +76,7 @@ class AdversarialModel(ResumableModel):
         penalty=None,
         augment=None,
         d_steps=None,
-        accumulate=None,
+        accumulate=1,
         ema_decay=None,
         metrics=None,
         run_eagerly=False,
@@ -112,7 +111,6 @@ class AdversarialModel(ResumableModel):
         given = {name: value for name, value in locals().items() if name in _COMPILE_ARGUMENTS and value is not None}
         self._refuse_unknown_to_compile(kwargs)
         options = {"loss": "non_saturating", "penalty": None, "augment": None, "d_steps": 1, "ema_decay": 0.0}
-        options["accumulate"] = 1
         kept = {"ema_decay": self.ema_decay} if self.ema_decay else {}
         options |= {"metrics": []} | self.defaults() | kept | given
         d_steps, scheduled = options["d_steps"], isinstance(options["d_steps"], LossThreshold)
@@ -123,7 +121,7 @@ class AdversarialModel(ResumableModel):
                 f"`d_steps` must be an int for {type(self).__name__}, which has no separate step of G. "
                 f"Received: {type(d_steps).__name__}"
             )
-        accumulate = self._checked_accumulation(options["accumulate"], scheduled)
+        accumulate = self._checked_accumulation(accumulate, scheduled)
         self._check_networks()
         augment = get_augment(options["augment"])
         self.d_steps = d_steps if scheduled else int(d_steps)
