@@ -13,16 +13,6 @@ def mean_square(x, y):
     return tf.reduce_mean(tf.square(tf.cast(x, tf.float32) - tf.cast(y, tf.float32)))
 
 
-def same_class(classifier, images, translated):
-    """Computes the cross-entropy of a translation's logits and the class that `classifier` predicts for its source.
-
-    Hoffman et al. (2018), https://arxiv.org/abs/1711.03213, equation 5.
-    """
-    labels = tf.argmax(classifier(images, training=False), axis=-1)
-    logits = tf.cast(classifier(translated, training=False), tf.float32)
-    return tf.reduce_mean(tf.nn.sparse_softmax_cross_entropy_with_logits(labels, logits))
-
-
 def total_variation(images):
     """The mean absolute difference of neighbouring pixels in rows, plus that in columns."""
     rows = tf.reduce_mean(tf.abs(images[:, :, 1:] - images[:, :, :-1]))

@@ -6,9 +6,9 @@ import tensorflow as tf
 from kerasgan.arguments import whole
 from kerasgan.augment import ImagePool
 from kerasgan.models.base import AdversarialModel
-from kerasgan.models.tasks import BetweenDomains
+from kerasgan.models.tasks import BetweenDomains, class_loss
 from kerasgan.networks import patch_discriminator, residual_generator
-from kerasgan.reconstruction import mean_absolute, same_class
+from kerasgan.reconstruction import mean_absolute
 from kerasgan.shapes import as_size
 
 
@@ -156,7 +156,8 @@ class CycleGAN(BetweenDomains, AdversarialModel):
             g_loss += self.adversarial_weight * self.generator_loss(discriminator, real, fake, training)
         logs = {"cycle_loss": cycle_loss, "identity_loss": identity_loss}
         if self.classifier is not None:
-            logs["semantic_loss"] = sum(same_class(self.classifier, x, y) for x, y in ((a, fake_b), (b, fake_a)))
+            seen = [[self.classifier(x, training=False) for x in pair] for pair in ((a, fake_b), (b, fake_a))]
+            logs["semantic_loss"] = sum(class_loss(tf.argmax(own, axis=-1), new)[0] for own, new in seen)
             g_loss += self.semantic_weight * logs["semantic_loss"]
         return fake_a, fake_b, {"g_loss": g_loss} | logs
 
