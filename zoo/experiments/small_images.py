@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow as tf
 from PIL import Image
 
+import kerasgan
 from kerasgan import plots, zoo
 from kerasgan.callbacks import CollapseMonitor
 from kerasgan.convolutions import Conv2D, Conv2DTranspose
@@ -23,6 +24,7 @@ from kerasgan.metrics import (
     recognizability,
 )
 from kerasgan.networks import batch_norm
+from kerasgan.optimizers import Adam
 
 SIZE = 28
 NORMS = {
@@ -68,6 +70,32 @@ def discriminator(width, channels=1, norm="batch", pack=1, start=he_normal):
         x = LeakyReLU(0.2)(NORMS[norm]()(x) if level else x)  # no norm next to the images
     head = keras.layers.Dense(1, kernel_initializer=start(), dtype="float32")
     return keras.Model(images, spectral(head, dtype="float32")(keras.layers.Flatten()(x)))
+
+
+def model(settings, seed, norm="none", cls=kerasgan.DCGAN, **options):
+    """Returns a compiled model of grey images whose weights `seed` draws.
+
+    Args:
+        settings: dict with "latent_dim", "width", "learning_rate" and "ema_decay".
+        seed: int.
+        norm: D's normalisation, a key of `NORMS`.
+        cls: the class of the model.
+        options: arguments of `compile`, in addition to Adam at the learning rate and the average of weights.
+    """
+    keras.utils.set_random_seed(seed)
+    latent_dim, width = settings["latent_dim"], settings["width"]
+    made = cls(
+        image_size=SIZE,
+        channels=1,
+        latent_dim=latent_dim,
+        prior="normal",
+        generator=generator(latent_dim, width),
+        discriminator=discriminator(width, norm=norm),
+        seed=seed,
+    )
+    optimizers = {name: Adam(settings["learning_rate"], beta_1=0.5) for name in ("g_optimizer", "d_optimizer")}
+    made.compile(**(optimizers | {"ema_decay": settings["ema_decay"], "jit_compile": False} | options))
+    return made
 
 
 @contextlib.contextmanager

@@ -10,9 +10,7 @@ import sys
 
 import keras
 
-import kerasgan
 from kerasgan import plots
-from kerasgan.optimizers import Adam
 from kerasgan.schedules import LossThreshold
 from kerasgan.zoo.experiments import runs, small_images
 
@@ -67,25 +65,9 @@ def updates(model):
 
 def build(rule, seed):
     """Returns a compiled model: one network and rate for all rules."""
-    keras.utils.set_random_seed(seed)
-    latent_dim, width, bounds = SETTINGS["latent_dim"], SETTINGS["width"], RULES[rule]
-    model = kerasgan.DCGAN(
-        image_size=small_images.SIZE,
-        channels=1,
-        latent_dim=latent_dim,
-        generator=small_images.generator(latent_dim, width),
-        discriminator=small_images.discriminator(width, norm="none"),
-        seed=seed,
-    )
-    model.compile(
-        g_optimizer=Adam(SETTINGS["learning_rate"], beta_1=0.5),
-        d_optimizer=Adam(SETTINGS["learning_rate"], beta_1=0.5),
-        d_steps=bounds if isinstance(bounds, int) else LossThreshold(*bounds, at_most=SETTINGS["at_most"]),
-        ema_decay=SETTINGS["ema_decay"],
-        steps_per_execution=min(ROUND, SETTINGS["updates"]),
-        jit_compile=False,
-    )
-    return model
+    bounds = RULES[rule]
+    d_steps = bounds if isinstance(bounds, int) else LossThreshold(*bounds, at_most=SETTINGS["at_most"])
+    return small_images.model(SETTINGS, seed, d_steps=d_steps, steps_per_execution=min(ROUND, SETTINGS["updates"]))
 
 
 def run(name):

@@ -8,12 +8,10 @@ Time:      about half an hour of one core
 
 import sys
 
-import keras
 import numpy as np
 
 import kerasgan
 from kerasgan import penalties, plots
-from kerasgan.optimizers import Adam
 from kerasgan.zoo.experiments import runs, small_images
 
 SETTINGS = {
@@ -44,29 +42,9 @@ RUNS = [f"{data} {loss} {seed}" for data in SETS for seed in range(SEEDS) for lo
 
 def build(loss, seed):
     """Returns a compiled model: one network, rate and average for all losses."""
-    keras.utils.set_random_seed(seed)
     cls, name, penalty = LOSSES[loss]
-    latent_dim, width = SETTINGS["latent_dim"], SETTINGS["width"]
-    model = cls(
-        image_size=small_images.SIZE,
-        channels=1,
-        latent_dim=latent_dim,
-        prior="normal",
-        generator=small_images.generator(latent_dim, width),
-        discriminator=small_images.discriminator(width, norm="none"),
-        seed=seed,
-    )
-    model.compile(
-        g_optimizer=Adam(SETTINGS["learning_rate"], beta_1=0.5),
-        d_optimizer=Adam(SETTINGS["learning_rate"], beta_1=0.5),
-        loss=name,
-        penalty=penalty,
-        d_steps=1,
-        ema_decay=SETTINGS["ema_decay"],
-        steps_per_execution=min(50, SETTINGS["steps"]),
-        jit_compile=False,
-    )
-    return model
+    options = {"loss": name, "penalty": penalty, "d_steps": 1, "steps_per_execution": min(50, SETTINGS["steps"])}
+    return small_images.model(SETTINGS, seed, cls=cls, **options)
 
 
 def run(name):

@@ -8,9 +8,6 @@ Time:      about half an hour of one core
 
 import sys
 
-import keras
-
-import kerasgan
 from kerasgan import penalties, plots
 from kerasgan.optimizers import Adam
 from kerasgan.zoo.experiments import runs, small_images
@@ -51,26 +48,11 @@ RUNS = [f"{size} {change} {seed}" for seed in range(SEEDS) for size in SETS for 
 def build(change, seed):
     """Returns the base with one change, compiled. All are averaged too; the last weights are scored beside."""
     norm, faster, options = CHANGES[change]
-    keras.utils.set_random_seed(seed)
-    latent_dim, width, rate = (SETTINGS[key] for key in ("latent_dim", "width", "learning_rate"))
-    model = kerasgan.DCGAN(
-        image_size=small_images.SIZE,
-        channels=1,
-        latent_dim=latent_dim,
-        generator=small_images.generator(latent_dim, width),
-        discriminator=small_images.discriminator(width, norm=norm),
-        seed=seed,
-    )
-    model.compile(
-        # Their product stays, so that two rates are no faster training.
-        g_optimizer=Adam(rate / faster**0.5, beta_1=0.5),
-        d_optimizer=Adam(rate * faster**0.5, beta_1=0.5),
-        ema_decay=SETTINGS["ema_decay"],
-        steps_per_execution=min(50, SETTINGS["steps"]),
-        jit_compile=False,
-        **options,
-    )
-    return model
+    rate, steps = SETTINGS["learning_rate"], min(50, SETTINGS["steps"])
+    # Their product stays, so that two rates are no faster training.
+    rates = {"g_optimizer": rate / faster**0.5, "d_optimizer": rate * faster**0.5}
+    options = {name: Adam(value, beta_1=0.5) for name, value in rates.items()} | options
+    return small_images.model(SETTINGS, seed, norm, steps_per_execution=steps, **options)
 
 
 def run(name):
