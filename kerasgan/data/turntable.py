@@ -7,8 +7,8 @@ from kerasgan.data import _files, _pipeline
 from kerasgan.data.captioned import _records
 from kerasgan.shapes import as_size
 
-# By how much a transformation of +-1 rotates (degrees), shifts (shares of the image), zooms and stretches (factors),
-# turns the hue (degrees), and multiplies saturation and brightness (factors).
+# What a transformation of 1 does: degrees of rotation and hue, shares of the image for shifts, factors of zoom and
+# stretch; and for saturation and value of the pixels, an exponent, a factor and a summand.
 TRANSFORMS = {
     "rotation": 15.0,
     "right": 0.1,
@@ -16,8 +16,12 @@ TRANSFORMS = {
     "zoom": 1.2,
     "stretch": 1.15,
     "hue": 30.0,
+    "saturation_power": 1.5,
     "saturation": 1.5,
+    "saturation_shift": 0.1,
+    "brightness_power": 1.5,
     "brightness": 1.3,
+    "brightness_shift": 0.1,
 }
 
 
@@ -43,22 +47,25 @@ def view_vectors(azimuth, elevation=0.0):
 def transform(images, masks, amounts):
     """Transforms images and their masks by given amounts, T of Dosovitskiy et al. (2015, section 3).
 
-    Images are rotated, shifted, zoomed and stretched together with their masks. Then their colours are changed. Pixels
-    from outside the image are black and not masked.
+    Images are rotated, shifted, zoomed and stretched together with their masks. Then the hue, the saturation and the
+    brightness (the value of HSV) of the object are changed. Saturation and brightness x become
+    `factor * x**exponent + summand`, as in Dosovitskiy et al. (2014), "Discriminative Unsupervised Feature Learning
+    with Convolutional Neural Networks". Pixels from outside the image are black and not masked.
 
     Args:
         images: float (n, height, width, 1 or 3) in [0, 1], with black background.
         masks: float (n, height, width, 1) in [0, 1].
-        amounts: float (n, 8) in [-1, 1], in the order of `kerasgan.data.turntable.TRANSFORMS`. The amounts for 1 are 15
-            degrees counter-clockwise, a tenth of the image to the right and down, 1.2 times as large, 1.15 times as
-            wide relative to the height, 30 degrees of hue, 1.5 times the saturation, 1.3 times the brightness. 0
-            changes nothing.
+        amounts: float (n, 12) in [-1, 1], in the order of `kerasgan.data.turntable.TRANSFORMS`, which holds the effect
+            of 1: 15 degrees counter-clockwise; a tenth of the image to the right; a tenth down; 1.2 times as large;
+            1.15 times as wide relative to the height; 30 degrees of hue; the exponent 1.5, the factor 1.5 and the
+            summand 0.1 for the saturation; the exponent 1.5, the factor 1.3 and the summand 0.1 for the brightness.
+            -1 does the opposite. 0 changes nothing.
 
     Returns:
         Tensors of images and masks, of the same shapes.
     """
     amounts = tf.convert_to_tensor(amounts, tf.float32)
-    turn, right, down, zoom, stretch, hue, saturation, brightness = tf.unstack(amounts, axis=1)
+    turn, right, down, zoom, stretch = tf.unstack(amounts[:, :5], axis=1)
     height, width = (tf.cast(side, tf.float32) for side in images.shape[1:3])
     angle = turn * np.deg2rad(TRANSFORMS["rotation"])
     broad = TRANSFORMS["stretch"] ** (stretch / 2)
@@ -80,17 +87,24 @@ def transform(images, masks, amounts):
         fill_mode="CONSTANT",
     )
     images, masks = both[..., :-1], both[..., -1:]
-    return _recoloured(images, hue, saturation, brightness), masks
+    return _recoloured(images, masks, amounts[:, 5:]), masks
 
 
-def _recoloured(images, hue, saturation, brightness):
-    factor = TRANSFORMS["brightness"] ** brightness
+def _recoloured(images, masks, amounts):
+    """Changes the colours of objects by the last seven of the amounts of `transform`."""
+    hue, *scalings = tf.unstack(amounts[:, :, None, None, None], axis=1)
+    value = images
     if images.shape[-1] == 3:
-        hsv = tf.image.rgb_to_hsv(images)
-        turned = (hsv[..., 0] + (hue * TRANSFORMS["hue"] / 360)[:, None, None]) % 1
-        strong = tf.minimum(hsv[..., 1] * (TRANSFORMS["saturation"] ** saturation)[:, None, None], 1.0)
-        images = tf.image.hsv_to_rgb(tf.stack([turned, strong, hsv[..., 2]], axis=-1))
-    return tf.minimum(images * factor[:, None, None, None], 1.0)
+        angle, saturation, value = tf.split(tf.image.rgb_to_hsv(images), 3, axis=-1)
+        angle = (angle + hue * TRANSFORMS["hue"] / 360) % 1
+        saturation = _scaled(saturation, "saturation", *scalings[:3])
+    value = _scaled(value, "brightness", *scalings[3:5], masks * scalings[5])  # the background stays black
+    return tf.image.hsv_to_rgb(tf.concat([angle, saturation, value], axis=-1)) if images.shape[-1] == 3 else value
+
+
+def _scaled(x, name, power, factor, shift):
+    power, factor = TRANSFORMS[f"{name}_power"] ** power, TRANSFORMS[name] ** factor
+    return tf.clip_by_value(factor * x**power + TRANSFORMS[f"{name}_shift"] * shift, 0.0, 1.0)
 
 
 def views_dataset(images, masks, classes, views, transforms, batch_size, shuffle, seed, drop_remainder):
@@ -160,7 +174,7 @@ def turntable_folder(
 
     Returns:
         A dataset of `((classes, views, transforms), (images, masks))`: int32 (batch,), float32 (batch, 4) as in
-        `view_vectors`, float32 (batch, 8), float32 images in [-1, 1] with background -1, and masks
+        `view_vectors`, float32 (batch, 12), float32 images in [-1, 1] with background -1, and masks
         (batch, height, width, 1) of 0 and 1. `dataset.num_classes` is the number of objects.
 
     Raises:

@@ -69,7 +69,7 @@ def test_views_that_were_left_out_are_drawn_better_than_copied():
     options = {"image_size": 16, "num_chairs": 2, "elevations": [20.0]}
     options |= {"batch_size": 24, "shuffle": False}
     train, left_out = (kerasgan.data.load("chairs", azimuths=range(start, 360, 30), **options) for start in (0, 15))
-    model = kerasgan.TwoStreamGenerator(16, num_classes=2, transform_dim=8, width=48, units=32, seed=0)
+    model = kerasgan.TwoStreamGenerator(16, num_classes=2, width=48, units=32, seed=0)
     model.compile(kerasgan.optimizers.Adam(2e-3), steps_per_execution=100)
     history = model.fit(train.repeat(), steps_per_epoch=300, epochs=2, verbose=0).history
     assert history["loss"][-1] < 0.3 * history["loss"][0]
@@ -173,7 +173,7 @@ def test_chairs_are_a_dataset_of_known_views():
     )
     (classes, views, amounts), (images, masks) = next(iter(dataset))
     assert dataset.num_classes == 3 and sorted(classes.numpy()) == [0, 0, 1, 1, 2, 2]
-    assert images.shape == (6, 16, 24, 3) and masks.shape == (6, 16, 24, 1) and amounts.shape == (6, 8)
+    assert images.shape == (6, 16, 24, 3) and masks.shape == (6, 16, 24, 1) and amounts.shape == (6, 12)
     assert not amounts.numpy().any() and (images.numpy()[np.broadcast_to(masks == 0, images.shape)] == -1).all()
     for number, view, image in zip(classes, views, images):
         azimuth = 120 if view[0] > 0.5 else 0
@@ -228,19 +228,40 @@ def test_transformations_move_by_their_amounts():
 
 
 def test_transformations_colour_by_their_amounts():
-    images, masks = blob()
-    bright = changed(brightness=1)[0]
-    np.testing.assert_allclose(bright, np.minimum(1.3 * images, 1), atol=1e-5)
-    hue, saturation = changed(hue=1)[0], changed(saturation=1)[0]
-    before, turned, strong = (tf.image.rgb_to_hsv(x[:, 15:17, 24:26]).numpy() for x in (images, hue, saturation))
-    np.testing.assert_allclose(turned[..., 0], before[..., 0] + 30 / 360, atol=1e-4)
-    np.testing.assert_allclose(strong[..., 1], np.minimum(1.5 * before[..., 1], 1), atol=1e-4)
-    np.testing.assert_array_equal(changed(hue=1, brightness=-1)[1], masks)
+    inside = np.s_[:, 15:17, 24:26]
+    before = tf.image.rgb_to_hsv(blob()[0][inside]).numpy()
+
+    def after(**amounts):
+        images, masks = changed(**amounts)
+        np.testing.assert_allclose(masks, blob()[1], atol=1e-6)
+        return tf.image.rgb_to_hsv(images[inside]).numpy()
+
+    assert before[..., 1].max() < 0.67 and before[..., 2].max() < 0.61  # nothing is clipped below
+    bright = after(brightness=1, brightness_power=-1, brightness_shift=0.5)
+    np.testing.assert_allclose(
+        bright[..., 2], 1.3 * before[..., 2] ** (2 / 3) + 0.05 * blob()[1][inside][..., 0], atol=1e-4
+    )
+    np.testing.assert_allclose(bright[..., :2], before[..., :2], atol=1e-3)
+    strong = after(saturation=-1, saturation_power=1, saturation_shift=-0.5, hue=1)
+    np.testing.assert_allclose(strong[..., 0], before[..., 0] + 30 / 360, atol=1e-3)
+    np.testing.assert_allclose(strong[..., 1], before[..., 1] ** 1.5 / 1.5 - 0.05, atol=1e-3)
+    np.testing.assert_allclose(strong[..., 2], before[..., 2], atol=1e-4)
+    # No summand lights the background, and results stay in [0, 1].
+    extreme = changed(brightness=1, brightness_power=-1, brightness_shift=1, saturation=1, saturation_shift=1)[0]
+    assert (extreme[0, -1, 0] < 1e-4).all() and 0 <= extreme.min() and extreme.max() <= 1
+
+
+def test_transformations_brighten_grey_images():
+    images, masks = (np.float32([[[[x]]]]) for x in (0.5, 1))
+    amounts = np.zeros((1, 12), "float32")
+    amounts[0, [list(turntable.TRANSFORMS).index(f"brightness{x}") for x in ("_power", "", "_shift")]] = 1, -1, 1
+    found, _ = turntable.transform(images, masks, amounts)
+    np.testing.assert_allclose(found, [[[[0.5**1.5 / 1.3 + 0.1]]]], rtol=1e-5)
 
 
 @pytest.mark.parametrize("name", ["rotation", "right", "down", "zoom", "stretch"])
 def test_a_transformation_and_its_inverse_give_the_image_back(name):
-    row = np.zeros((1, 8), "float32")
+    row = np.zeros((1, 12), "float32")
     row[0, list(turntable.TRANSFORMS).index(name)] = 0.8
     there = turntable.transform(*blob(), row)
     back = turntable.transform(*(np.asarray(x) for x in there), -row)
@@ -275,7 +296,7 @@ def turntable_of(folder, rows=None):
 def test_folders_of_turntables_give_masks_without_holes(tmp_path):
     dataset = kerasgan.data.turntable_folder(turntable_of(tmp_path / "x"), 8, batch_size=2, shuffle=False)
     (classes, views, amounts), (images, masks) = next(iter(dataset))
-    assert dataset.num_classes == 2 and classes.numpy().tolist() == [1, 0] and amounts.shape == (2, 8)
+    assert dataset.num_classes == 2 and classes.numpy().tolist() == [1, 0] and amounts.shape == (2, 12)
     np.testing.assert_allclose(views, view_vectors([0, 90]), atol=1e-6)
     square = np.zeros((8, 8))
     square[2:6, 2:6] = 1

@@ -39,7 +39,7 @@ ABOUT = {
 
 def model():
     """Returns the compiled model."""
-    model = kerasgan.TwoStreamGenerator(64, num_classes=99, transform_dim=8, width=128, units=256, seed=SEED)
+    model = kerasgan.TwoStreamGenerator(64, num_classes=99, width=128, units=256, seed=SEED)
     model.compile(ema_decay=0.999, steps_per_execution=5)
     return model
 
