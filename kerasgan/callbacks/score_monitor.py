@@ -17,6 +17,7 @@ from kerasgan import plots
 from kerasgan.arguments import KnowsItsArguments, positive_int
 from kerasgan.callbacks.checkpoint import is_chief, weights_in_memory
 from kerasgan.files import naming, read_records, replacing
+from kerasgan.progress import progress_bar
 
 # scores where higher is better; for all others lower is better
 MORE_IS_BETTER = {
@@ -167,7 +168,7 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
                 errors[metric.name] = f"{type(error).__name__}: {error}"
                 active.remove(metric)
 
-        progress = keras.utils.Progbar(self.num_images, verbose=self.verbose, unit_name="image")
+        progress = progress_bar(self.num_images, "image", self.verbose)
         try:
             for metric in list(active):
                 attempt(metric, metric.reset_state)

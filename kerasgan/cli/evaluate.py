@@ -1,5 +1,6 @@
 """Scores."""
 
+import contextlib
 import sys
 from pathlib import Path
 
@@ -16,9 +17,10 @@ from kerasgan_cli.common import (
     say,
 )
 from kerasgan_cli.options import Size
-from kerasgan_cli.scoring import default_extractor, draw_in_turn, judge_classes, scoring_split, stated_split
+from kerasgan_cli.scoring import Drawn, default_extractor, judge_classes, scoring_split, stated_split
 
 SCORES = ("fd", "kd", "is", "pr", "dc", "rec", "acc")
+MOST = 10_000
 
 
 def _score_names(context, parameter, value):
@@ -35,7 +37,11 @@ def _score_names(context, parameter, value):
     "--metrics", default="fd,kd,pr", show_default=True, callback=_score_names, help=f"Among {', '.join(SCORES)}."
 )
 @click.option("--extractor", help="mnist, fashion_mnist, glyphs, efficientnet_lite0, ...  [default: by the data]")
-@click.option("--num-images", default=10_000, show_default=True, type=click.IntRange(2), help="At most, of each side.")
+@click.option(
+    "--num-images",
+    type=click.IntRange(2),
+    help="Images of each side, at most.  [default: 10000; of a model, as many as there are real ones]",
+)
 @click.option("--image-size", type=Size(), metavar="SIZE", help="Resizes both folders: 64, or HEIGHTxWIDTH.")
 @click.option("--seed", default=0, show_default=True, type=int)
 @click.option("--out", type=click.Path(path_type=Path), help="Also write the scores, a line of JSON each.")
@@ -65,7 +71,7 @@ def command(source, against, metrics, extractor, num_images, image_size, seed, o
     if images and is_folder(against) and image_size is None:
         raise ValueError("Two folders need --image-size. Received: nothing")
     kerasgan = library()
-    _check_numbers(kerasgan, metrics, num_images)
+    _check_numbers(kerasgan, metrics, num_images or MOST)
     model = None if images else drawing_model(kerasgan, source, texts=False)
     as_size = kerasgan.shapes.as_size
     if model is not None and image_size and as_size(image_size) != as_size(model.image_size):
@@ -77,7 +83,8 @@ def command(source, against, metrics, extractor, num_images, image_size, seed, o
     if not dry_run:
         _warn_of_strokes(extractor, against)
         say(f"Reading {against} ...")
-    real = _real_images(kerasgan, against, model, image_size, num_images)
+    real = _real_images(kerasgan, against, model, image_size, num_images or MOST)
+    num_images = num_images or min(real.num_images, MOST)
     if dry_run:
         what = f"images of the folder {source}" if images else f"images of {type(model).__name__}, seed {seed}"
         _tell_plan(what, against, metrics, extractor, num_images, real.element_spec.shape)
@@ -88,17 +95,18 @@ def command(source, against, metrics, extractor, num_images, image_size, seed, o
 
 def _compare(kerasgan, source, model, real, against, metrics, extractor, num_images, seed):
     fake, labels = _generated_images(kerasgan, source, model, real, num_images, seed)
-    scores = kerasgan.metrics.score_images(
-        real,
-        fake,
-        metrics=metrics,
-        extractor=extractor,
-        dataset=against,
-        split=stated_split(against),
-        seed=None if model is None else seed,
-        verbose=int(sys.stdout.isatty()),
-        labels=_judge_labels(kerasgan, against, labels) if "acc" in metrics else None,
-    )
+    with contextlib.redirect_stdout(sys.stderr):  # the progress bars
+        scores = kerasgan.metrics.score_images(
+            real,
+            fake,
+            metrics=metrics,
+            extractor=extractor,
+            dataset=against,
+            split=stated_split(against),
+            seed=None if model is None else seed,
+            verbose=1,
+            labels=_judge_labels(kerasgan, against, labels) if "acc" in metrics else None,
+        )
     return scores.values()
 
 
@@ -137,10 +145,11 @@ def _real_images(kerasgan, against, model, image_size, num_images):
 
 
 def _generated_images(kerasgan, source, model, real, num_images, seed):
-    """Draws from the model, and returns the labels asked for too; without one, reads the images of `source`."""
+    """Returns images of the model, and the labels asked for; without a model, the images of the folder `source`."""
     if model is not None:
-        say(f"Drawing {num_images:,} images ...")
-        return draw_in_turn(model, num_images, seed)
+        say(f"Drawing {num_images:,} images while they are scored ...")
+        drawn = Drawn(model, num_images, seed)
+        return drawn, drawn.labels
     say(f"Reading {source} ...")
     _, *size, channels = real.element_spec.shape
     images = kerasgan.data.image_folder(

@@ -63,16 +63,35 @@ def judge_classes(kerasgan, data, class_names):
     return list(range(len(class_names)))
 
 
-def draw_in_turn(model, num_images, seed):
-    """Draws images, with classes in turn if the model has one set of them. Returns images, and labels or None."""
-    import numpy as np
+class Drawn:
+    """Images of a model as batches, drawn when they are read. With classes in turn if the model has one set of them.
 
-    sets = getattr(model, "label_sets", {})
-    if len(sets) != 1 or getattr(model, "attribute_sets", {}):
-        return model.generate(num_images, seed=seed), None
-    (count,) = sets.values()
-    labels = np.arange(num_images, dtype="int32") % count
-    return model.generate(num_images, seed=seed, labels=labels), labels
+    Args:
+        model: a model that draws images from noise, or from noise and labels.
+        num_images: int.
+        seed: int. The images are those of `model.generate(num_images, seed, labels=labels)`.
+        batch_size: int. Defaults to 64.
+    """
+
+    def __init__(self, model, num_images, seed, batch_size=64):
+        import numpy as np
+
+        self.model, self.batch_size = model, batch_size
+        self.latents, self.labels = model.sample_latents(num_images, seed), None
+        sets = getattr(model, "label_sets", {})
+        if len(sets) == 1 and not getattr(model, "attribute_sets", {}):
+            (count,) = sets.values()
+            self.labels = np.arange(num_images, dtype="int32") % count
+        conditional = hasattr(model, "sampling_condition")
+        self.condition = model.sampling_condition(num_images, seed, self.labels) if conditional else ()
+
+    def __len__(self):
+        return math.ceil(len(self.latents) / self.batch_size)
+
+    def __iter__(self):
+        for start in range(0, len(self.latents), self.batch_size):
+            part = slice(start, start + self.batch_size)
+            yield self.model.decode(self.latents[part], tuple(values[part] for values in self.condition))
 
 
 def score_task(kerasgan, model, load, task, data):
@@ -117,7 +136,7 @@ def score_run(kerasgan, model, load, data):
     asked = {"shuffle": False, "drop_remainder": False, "num_images": SCORED_IMAGES}
     test = load(split=scoring_split(data), **asked)
     real, _ = _arrays(test)
-    fake, labels = draw_in_turn(model, len(real), seed=1)
+    fake = Drawn(model, len(real), seed=1)
     names = getattr(test, "class_names", None)
     classes = names and judge_classes(kerasgan, data, names)
     metrics = ["rec"] * (base(data) in CLASSIFIERS) + ["acc"] * bool(classes) + ["fd"]
@@ -129,7 +148,7 @@ def score_run(kerasgan, model, load, data):
         return kerasgan.metrics.score_images(real, images, metrics, extractor=extractor, labels=labels, **about)
 
     split = stated_split(data)
-    scores = score(fake, labels, split, seed=1)
+    scores = score(fake, fake.labels, split, seed=1)
     if split is None:
         return [(each, None) for each in scores.values()]
     own = score(*_arrays(load(split="train", **asked)), split, seed=None)

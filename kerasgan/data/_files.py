@@ -9,11 +9,11 @@ import pathlib
 import re
 import warnings
 
-import keras
 import numpy as np
 import tensorflow as tf
 
 from kerasgan.data import _pipeline
+from kerasgan.progress import progress_bar
 from kerasgan.shapes import as_size
 
 _FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
@@ -361,7 +361,7 @@ def read_all(items, read, path, on_error, keep, limit=math.inf):
             return None, str(refusal)
 
     usable, results, problems, size = [], [], [], 0
-    progress = keras.utils.Progbar(len(items), unit_name="image") if len(items) > 5000 else None
+    progress = progress_bar(len(items), "image") if len(items) > 5000 else None
     # Decompression-bomb warnings become errors. This is set in the calling thread, as all threads share the filters.
     with warnings.catch_warnings(), concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
         warnings.simplefilter("error", Image.DecompressionBombWarning)

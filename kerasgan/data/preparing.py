@@ -3,7 +3,6 @@
 import json
 import pathlib
 
-import keras
 import numpy as np
 import tensorflow as tf
 
@@ -12,6 +11,7 @@ from kerasgan.data import layouts
 from kerasgan.data.prepared import DTYPES, MANIFEST, VERSION, read_manifest
 from kerasgan.files import replacing, sha256_of
 from kerasgan.locks import FolderLock
+from kerasgan.progress import progress_bar
 
 TASKS = ("images", "labels", "pairs", "super_resolution")
 
@@ -58,7 +58,7 @@ def prepare(name, directory, task=None, split="train", shard_size=4096, verbose=
     with FolderLock(folder):
         shards = _shards_so_far(folder, about)
         starts = range(len(shards) * shard_size, dataset.num_images, shard_size)
-        progress = keras.utils.Progbar(dataset.num_images, unit_name="image") if verbose else None
+        progress = progress_bar(dataset.num_images, "image") if verbose else None
         for start in starts:
             stop = min(start + shard_size, dataset.num_images)
             shards.append(_write(folder / f"{len(shards):05d}.array_record", dataset.part(start, stop), progress))

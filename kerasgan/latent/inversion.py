@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kerasgan.arguments import positive_int
 from kerasgan.data import checks
+from kerasgan.progress import progress_bar
 
 # Rates and numbers of steps (figure 6, in the authors' experiment_cnn.m).
 STAGES = ((0.004, 100), (0.0004, 200), (0.00004, 100))
@@ -181,7 +182,7 @@ def _descend(start, terms, scale, stages, verbose):
         # ReLU turns NaN into 0, so the errors may stay finite.
         return tf.where(tf.reduce_all(tf.math.is_finite(x), axis=(1, 2, 3)), errors, float("nan"))
 
-    history, bar = [], keras.utils.Progbar(sum(steps for _, steps in stages), verbose=verbose, unit_name="step")
+    history, bar = [], progress_bar(sum(steps for _, steps in stages), "step", verbose)
     for rate, steps in stages:
         velocity.assign(tf.zeros_like(velocity))
         for _ in range(steps):

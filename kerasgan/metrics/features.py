@@ -9,6 +9,7 @@ import tensorflow as tf
 
 from kerasgan.arguments import did_you_mean
 from kerasgan.metrics.checks import check_images
+from kerasgan.progress import progress_bar
 
 
 class Extractor:
@@ -260,7 +261,7 @@ def features_and_sizes(images, extractor, batch_size=64, verbose=0):
     """Returns the result of `extract_features`, and the set of (height, width) of the images."""
     extractor = get_extractor(extractor)
     batches, total = batches_of(images, batch_size)
-    bar = keras.utils.Progbar(total, unit_name="batch") if verbose else None
+    bar = progress_bar(total, "batch") if verbose else None
     features, sizes, low, high = [], set(), np.inf, -np.inf
     for batch in batches:
         batch = check_images(batch, "images")
@@ -280,14 +281,13 @@ def features_and_sizes(images, extractor, batch_size=64, verbose=0):
 
 
 def batches_of(images, batch_size):
-    """Returns the batches of an array or an iterable, and their number if it is known, else None."""
+    """Returns the batches of an array or an iterable, and their number if it is known, otherwise None."""
     if hasattr(images, "shape"):
         starts = range(0, len(images), batch_size)
         return (images[start : start + batch_size] for start in starts), len(starts)
-    total = int(images.cardinality()) if isinstance(images, tf.data.Dataset) else None
-    return (batch[0] if isinstance(batch, (tuple, list)) else batch for batch in images), total if (
-        total is not None and total > 0
-    ) else None
+    total = int(images.cardinality()) if isinstance(images, tf.data.Dataset) else getattr(images, "__len__", int)()
+    batches = (batch[0] if isinstance(batch, (tuple, list)) else batch for batch in images)
+    return batches, total if total > 0 else None
 
 
 def weights_hash(model):

@@ -382,3 +382,33 @@ def test_help_and_version_do_not_import_tensorflow():
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.startswith("kerasgan ")
+
+
+def test_drawn_batches_are_the_images_of_generate():
+    import kerasgan
+    from kerasgan_cli.scoring import Drawn
+
+    options = {"image_size": 16, "width": 2, "latent_dim": 3, "seed": 0}
+    plain = kerasgan.DCGAN(**options)
+    conditional = kerasgan.ConditionalGAN(num_classes=3, attributes={"bold": 1}, networks="conv", **options)
+    labelled = kerasgan.ConditionalGAN(num_classes=3, networks="conv", **options)
+    for model in (plain, conditional, labelled):
+        model.compile()
+        drawn = Drawn(model, 7, seed=5, batch_size=3)
+        asked = {"labels": [0, 1, 2, 0, 1, 2, 0]} if model is labelled else {}
+        whole = model.generate(7, seed=5, **asked)
+        assert len(drawn) == 3 and (drawn.labels is None) == (not asked)
+        for _ in range(2):  # read for features, and again for classes
+            batches = list(drawn)
+            assert [len(batch) for batch in batches] == [3, 3, 1]
+            np.testing.assert_allclose(np.concatenate(batches), whole, atol=1e-5)
+
+
+def test_evaluate_draws_as_many_images_as_there_are_real_ones(folder, tmp_path):
+    root, _ = folder
+    common = ["--against", root / "photos", "--metrics", "fd", "--extractor", "mnist"]
+    scored = run("evaluate", root / "run", *common)
+    count = len(list((root / "photos").glob("*.png")))
+    assert f"| {count} real / {count} generated |" in scored.stdout and scored.stdout.count("\n") == 1
+    assert f"Drawing {count} images" in scored.stderr and f"{count // 64 + 1}/{count // 64 + 1}" in scored.stderr
+    assert f"up to {count} images of DCGAN" in run("evaluate", root / "run", *common, "--dry-run").stdout

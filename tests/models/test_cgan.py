@@ -137,6 +137,8 @@ def test_wrong_data_are_refused_before_step_0(several):
         ({"num_classes": {"a": 2.5}}, "`num_classes` must hold positive ints"),
         ({"attributes": {"slant": 0}}, "`attributes` must hold positive ints"),
         ({"num_classes": None}, "must name at least one condition"),
+        ({"attributes": ("slant",)}, r"`attributes` must be a dict of sizes by name. Received: \('slant',\)"),
+        ({"num_classes": "ten"}, "`num_classes` must be a dict of sizes by name. Received: 'ten'"),
         ({"num_classes": {"a": 2}, "attributes": {"a": 1}}, "Names must be unique"),
         ({"num_classes": {"images": 2}}, "not 'latents' or 'images'"),
         ({"networks": "resnet"}, "`networks` must be one of .*'conv', 'mlp'.*Received: 'resnet'"),

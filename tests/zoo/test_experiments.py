@@ -8,6 +8,7 @@ import sys
 import types
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 
@@ -16,6 +17,7 @@ from kerasgan.zoo.experiments import runs
 
 NAMES = sorted(path.parent.name for path in (FOLDER / "experiments").glob("*/__main__.py"))
 SMALL = {"steps": 2, "points": 16, "batch_size": 8, "num_samples": 200, "shown": 5, "width": 4}
+SMALL |= {"few_steps": 2, "denoising_steps": 2, "layers": [6, 5, 4], "units": 8, "num_chairs": 12}
 SMALL |= {"updates": 2, "long_steps": 2, "mixture_steps": 2, "mixture_batch_size": 8}
 
 
@@ -210,3 +212,23 @@ def test_digits_are_read_from_their_channels():
     assert read.shape == (100, 3) and (read == labels.reshape(100, 3)).mean() > 0.95
     shares = stacked.shares().reshape(10, 10, 10)
     assert shares.sum() == pytest.approx(1) and shares.sum(axis=(1, 2))[1] == pytest.approx(0.1124, abs=0.002)
+
+
+def test_what_learned_to_denoise_becomes_the_hidden_layers_of_a_classifier(monkeypatch):
+    stacking = experiment("stacked_autoencoders")
+    small = {"layers": [5, 3], "corruptions": [0.1, 0.2], "denoising_steps": 50, "batch_size": 10}
+    monkeypatch.setattr(stacking, "SETTINGS", stacking.SETTINGS | small)
+    images = np.random.default_rng(0).integers(256, size=(500, 28, 28, 1)).astype("uint8")
+    monkeypatch.setattr(stacking.domains, "digits", lambda name, split="train": (images, np.arange(500) % 10))
+    weights = stacking.stack.__wrapped__(0)
+    for start, trained in weights.items():
+        hidden = images.reshape((500, 784)) / 255
+        for kernel, bias in trained:
+            hidden = 1 / (1 + np.exp(-(hidden @ kernel + bias)))
+        network = stacking.classifier(trained)
+        seen = keras.Model(network.inputs, network.layers[-2].output).predict(images / 127.5 - 1, verbose=0)
+        np.testing.assert_allclose(seen, hidden, atol=1e-4, err_msg=start)
+    before, after = ([kernel for kernel, _ in weights[start]] for start in stacking.STARTS)
+    assert all(np.abs(old - new).max() > 1e-4 for old, new in zip(before, after, strict=True))
+    rows = stacking.chosen(np.arange(500) % 10, 100, seed=0)
+    assert len(set(rows)) == 100 and np.bincount(rows % 10).tolist() == [10] * 10

@@ -278,24 +278,3 @@ def test_the_three_phases_of_label_maps_go_on_where_they_stopped(tmp_path):
     assert int(straight.step) == int(resumed.step) == 4
     for ours, theirs in zip(resumed.weights, straight.weights, strict=True):
         np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
-
-
-def test_what_learned_to_denoise_becomes_the_hidden_layers_of_a_classifier(monkeypatch):
-    from kerasgan.zoo.denoising_ae_mnist import stacking
-
-    small = {"units": [5, 3], "corruptions": [0.1, 0.2], "denoising_epochs": 1, "batch_size": 10}
-    monkeypatch.setattr(stacking, "SETTINGS", stacking.SETTINGS | small)
-    images = np.random.default_rng(0).integers(256, size=(500, 28, 28, 1)).astype("uint8")
-    monkeypatch.setattr(stacking.domains, "digits", lambda name, split="train": (images, np.arange(500) % 10))
-    weights = stacking.stack.__wrapped__(0)
-    for start, trained in weights.items():
-        hidden = images.reshape((500, 784)) / 255
-        for kernel, bias in trained:
-            hidden = 1 / (1 + np.exp(-(hidden @ kernel + bias)))
-        network = stacking.classifier(trained)
-        seen = keras.Model(network.inputs, network.layers[-2].output).predict(images / 127.5 - 1, verbose=0)
-        np.testing.assert_allclose(seen, hidden, atol=1e-4, err_msg=start)
-    before, after = ([kernel for kernel, _ in weights[start]] for start in stacking.STARTS)
-    assert all(np.abs(old - new).max() > 1e-4 for old, new in zip(before, after, strict=True))
-    rows = stacking.chosen(np.arange(500) % 10, 100, seed=0)
-    assert len(set(rows)) == 100 and np.bincount(rows % 10).tolist() == [10] * 10

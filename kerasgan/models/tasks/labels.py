@@ -36,11 +36,14 @@ def name_conditions(num_classes, attributes=None):
         attributes: dict of dimensions by name, or None.
 
     Raises:
-        ValueError: if a number is not a positive int, a name is used twice, or there is no condition at all.
+        ValueError: if an argument is something else, a number is not a positive int, a name is used twice, or there
+            is no condition.
     """
-    classes = {"labels": num_classes} if isinstance(num_classes, numbers.Real) else dict(num_classes or {})
-    dims = dict(attributes or {})
+    classes = {"labels": num_classes} if isinstance(num_classes, numbers.Real) else num_classes or {}
+    dims = attributes or {}
     for argument, sizes in (("num_classes", classes), ("attributes", dims)):
+        if not hasattr(sizes, "items"):
+            raise ValueError(f"`{argument}` must be a dict of sizes by name. Received: {sizes!r}")
         if None in map(whole, sizes.values()):
             raise ValueError(f"`{argument}` must hold positive ints. Received: {sizes}")
     classes, dims = ({name: int(size) for name, size in sizes.items()} for sizes in (classes, dims))
