@@ -164,10 +164,14 @@ def as_png(images):
     return base64.b64encode(buffer.getvalue()).decode()
 
 
+def as_pixels(text):
+    """Returns the pixels, uint8, of a PNG that `as_png` made."""
+    return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))))
+
+
 def draw_row(axes, found, title):
     """Draws the row of images that a run keeps as "samples" (`as_png`); without a run, the title alone."""
     if "samples" in found:
-        pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(found["samples"]))))
-        axes.imshow(pixels, cmap="gray", interpolation="nearest")
+        axes.imshow(as_pixels(found["samples"]), cmap="gray", interpolation="nearest")
     axes.set_title(title, fontsize=8)
     axes.axis("off")
