@@ -9,10 +9,10 @@ import pytest
 ROOT = pathlib.Path(__file__).parents[1]
 # From the ground up. A room imports from the floors below, never from its own floor or from above.
 FLOORS = (
-    "arguments clusters downloads files locks random replicas settings shapes version",
-    "augment convolutions corruptions distribute export layers losses optimizers "
-    "plots reconstruction regularizers schedules tiles",
-    "data networks penalties",
+    "arguments clusters downloads files locks progress random replicas settings shapes version",
+    "augment convolutions corruptions distribute layers losses optimizers "
+    "plots reconstruction regularizers saved_models schedules tiles",
+    "data export networks penalties",
     "text",
     "models",
     "callbacks",

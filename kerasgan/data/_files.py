@@ -1,4 +1,4 @@
-"""Finds, decodes and resizes image files, and keeps them in memory or reads them again."""
+"""Finds image files, and keeps their images in memory or reads them again."""
 
 import collections
 import concurrent.futures
@@ -13,29 +13,17 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan.data import _pipeline
+from kerasgan.data._decoding import OTHER_EXTENSIONS, READ, RESIZE, Refused, declared_size, decode, fit, read_header
 from kerasgan.progress import progress_bar
 from kerasgan.shapes import as_size
 
-_FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")
-_READ = "PNG, JPEG, WebP, GIF, BMP or TIFF"
 _EXTENSIONS = tuple(".png .apng .jpg .jpeg .jfif .jpe .webp .gif .bmp .dib .tif .tiff".split())
-# Formats that are not read. They are reported, as a user may expect them to be read.
-_OTHER_EXTENSIONS = tuple(".heic .heif .avif .jp2 .ppm .pgm .tga .jxl .psd .svg".split())
 # The first bytes of these formats. In WebP, the size is between the two words.
 _SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff", b"GIF8", b"BM", b"II*\0", b"MM\0*")
-# A small file can declare any size. This limit is far above the size of training images.
-_MAX_PIXELS = 50_000_000
-_STRIP = 1 << 20  # pixels that are converted to another mode at a time
 _ON_ERROR = ("raise", "skip")
-# How an image gets another aspect ratio: its sides are cut off, black bars are added, or it is distorted.
-RESIZE = ("crop", "pad", "stretch")
 
 
 _told = set()  # broken files that were reported in a warning
-
-
-class Refused(Exception):
-    """The reason why a file cannot be used."""
 
 
 class Found(list):
@@ -79,128 +67,6 @@ def by_ending(counts):
     return ", ".join(f"{count} {ending or 'without an ending'}" for ending, count in sorted(counts.items()))
 
 
-def decode(path, channels=3):
-    """Reads one image file as uint8 `(height, width, channels)`.
-
-    The first frame of an animation is read. 16 bits are rounded to 8. Transparency is kept with 4 channels, and
-    replaced by white otherwise.
-    """
-    return _read(path, lambda image: _to_bytes(image, channels))
-
-
-def decode_indices(path):
-    """Reads a palette or grey image as int32 numbers `(height, width)`."""
-    return _read(path, _to_indices)
-
-
-def _read_header(path):
-    """Returns the size (height, width) of an image file from its header, with its EXIF rotation applied."""
-    return _read(path, lambda image: image.size if _is_turned(image) else image.size[::-1], load=False)
-
-
-def _is_turned(image):
-    """Returns whether the EXIF rotation of an image swaps height and width."""
-    if image.format == "PNG" and "exif" not in image.info:
-        return False  # Pillow would decode the pixels to read metadata behind them
-    return image.getexif().get(274, 1) >= 5  # the tag of orientation
-
-
-def _read(path, convert, load=True):
-    """Opens an image file and returns `convert(image)`. Without `load`, the pixels are not decoded."""
-    from PIL import Image, ImageOps, UnidentifiedImageError
-
-    path = pathlib.Path(path)
-    if path.suffix.lower() in _OTHER_EXTENSIONS:
-        raise Refused(f"{path.suffix.lower()} is not read; convert it to PNG, JPEG or WebP")
-    try:
-        if path.stat().st_size == 0:
-            raise Refused("the file is empty")
-        with Image.open(path, formats=_FORMATS) as image:
-            most = _MAX_PIXELS // (2 if image.format == "WEBP" else 1)  # WebP's decoder takes twice the memory
-            if image.width * image.height > most:
-                raise Refused(f"it declares {image.width}x{image.height} pixels, more than {most // 10**6} million")
-            if image.mode == "F":
-                raise Refused("its pixels are floating-point numbers of unknown range")
-            if load:
-                image.load()
-                ImageOps.exif_transpose(image, in_place=True)
-            return convert(image)
-    except Refused:
-        raise
-    except UnidentifiedImageError:
-        raise Refused(f"not a {_READ} image") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning) as error:
-        raise Refused(f"it declares too many pixels ({error})") from None
-    except Exception as error:  # Pillow's decoders raise many kinds of errors for unusable files
-        raise Refused(f"{type(error).__name__}: {error}") from None
-
-
-def _to_indices(image):
-    if image.format in ("JPEG", "WEBP"):
-        raise Refused(f"{image.format} changes the numbers of pixels; use a PNG")
-    if image.mode not in ("1", "L", "P") and not image.mode.startswith("I"):
-        raise Refused(f"its pixels are colours ({image.mode}), not numbers as in a palette or grey PNG")
-    return np.asarray(image).astype("int32")
-
-
-def _to_bytes(image, channels):
-    """Converts an image to uint8 in strips, as a conversion at once can take five times the memory."""
-    pixels = np.empty((image.height, image.width, channels), np.uint8)
-    rows = max(1, _STRIP // image.width)
-    for top in range(0, image.height, rows):
-        strip = image.crop((0, top, image.width, min(top + rows, image.height)))
-        pixels[top : top + rows] = _strip_to_bytes(strip, channels).reshape(-1, image.width, channels)
-    return pixels
-
-
-def _strip_to_bytes(image, channels):
-    from PIL import Image
-
-    if image.mode.startswith("I"):
-        deep = np.asarray(image).astype("float32")
-        image = Image.fromarray(np.rint(np.clip(deep, 0, 65535) / 257).astype(np.uint8))
-    if channels == 4:
-        return np.asarray(image.convert("RGBA"))
-    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
-        image = image.convert("RGBA")
-        image = Image.alpha_composite(Image.new("RGBA", image.size, "white"), image)
-    return np.asarray(image.convert("RGB" if channels == 3 else "L"))
-
-
-def fit(image, size, resize="crop", nearest=False):
-    """Resizes a uint8 image to `size`, (height, width), by one of the methods `RESIZE`. Bars are black."""
-    height, width = inside(image.shape[:2], size) if resize == "crop" else image.shape[:2]
-    top, left = (image.shape[0] - height) // 2, (image.shape[1] - width) // 2
-    made = inside(size, image.shape[:2]) if resize == "pad" else tuple(size)
-    image = stretch(image[top : top + height, left : left + width], made, nearest)
-    if made == tuple(size):
-        return image
-    before = [(most - side) // 2 for most, side in zip(size, made)]
-    after = [most - side - first for most, side, first in zip(size, made, before)]
-    return np.pad(image, [*zip(before, after), (0, 0)])
-
-
-def inside(size, shape):
-    """Returns the largest size within `size` with the aspect ratio of `shape`."""
-    height, width = size
-    return (
-        min(height, max(1, round(width * shape[0] / shape[1]))),
-        min(width, max(1, round(height * shape[1] / shape[0]))),
-    )
-
-
-def stretch(image, size, nearest=False):
-    """Resizes a uint8 image to `size`, (height, width), bicubic with antialiasing, or by nearest neighbours."""
-    from PIL import Image
-
-    if image.shape[:2] == tuple(size):
-        return image
-    picture = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else np.ascontiguousarray(image))
-    sampling = Image.Resampling.NEAREST if nearest else Image.Resampling.BICUBIC
-    resized = picture.resize((size[1], size[0]), sampling)
-    return np.asarray(resized).reshape(*size, image.shape[-1])
-
-
 def own_size(files, path, halved=False):
     """Returns the common size (height, width) of all readable images. With `halved`, the width is halved.
 
@@ -209,7 +75,7 @@ def own_size(files, path, halved=False):
     """
     found = {}
     with concurrent.futures.ThreadPoolExecutor(os.cpu_count()) as pool:
-        for file, size in zip(files, pool.map(_declared_size, files)):
+        for file, size in zip(files, pool.map(declared_size, files)):
             if size is not None:
                 found.setdefault(size, []).append(file.name)
     if len(found) > 1:
@@ -226,14 +92,6 @@ def own_size(files, path, halved=False):
         raise ValueError(f"No image in {str(path)!r} can be read, so `image_size` must be given. Received: None")
     ((height, width),) = found
     return height, width // 2 if halved else width
-
-
-def _declared_size(file):
-    """Returns the size (height, width) that a file declares, or None. Decoding reports the reason."""
-    try:
-        return _read_header(file)
-    except Refused:
-        return None
 
 
 def existing_folder(path):
@@ -255,14 +113,14 @@ def image_files(path):
     files, skipped = [], collections.Counter()
     for entry in sorted(_walk(path, ())):
         ending = entry.suffix.lower()
-        if ending in _EXTENSIONS + _OTHER_EXTENSIONS or (not ending and _begins_as_image(entry)):
+        if ending in _EXTENSIONS + OTHER_EXTENSIONS or (not ending and _begins_as_image(entry)):
             files.append(entry)
         else:
             skipped[ending] += 1
     counted = f"{sum(skipped.values())} files in {str(path)!r} are left out, as their endings are not those of "
     counted += f"supported images: {by_ending(skipped)}."
     if not files:
-        raise ValueError(f"No {_READ} image found in {str(path)!r}." + (f" {counted}" if skipped else ""))
+        raise ValueError(f"No {READ} image found in {str(path)!r}." + (f" {counted}" if skipped else ""))
     if skipped:
         warnings.warn(counted, stacklevel=3)
     return Found(files, dict(skipped))
@@ -443,7 +301,7 @@ def store_fitted(files, path, size, channels, resize, on_error):
         return fit(image, size, resize)
 
     def check(file):
-        sizes[file] = _read_header(file)[::-1]
+        sizes[file] = read_header(file)[::-1]
 
     return *store(items, read, (*size, channels), path, on_error, check), sizes
 

@@ -6,7 +6,7 @@ import os
 import numpy as np
 import tensorflow as tf
 
-from kerasgan.data import _files, _pipeline
+from kerasgan.data import _decoding, _files, _pipeline
 from kerasgan.files import parse_json, read_arrays, read_json, reading
 from kerasgan.shapes import as_size
 
@@ -180,8 +180,8 @@ def captioned_folder(
 
     def read(name):
         if not (path / name).is_file():
-            raise _files.Refused("the file is missing")
-        return _files.fit(_files.decode(path / name, channels), size, resize)
+            raise _decoding.Refused("the file is missing")
+        return _decoding.fit(_decoding.decode(path / name, channels), size, resize)
 
     items = [(rows[i]["file_name"],) * 2 for i in chosen]
     usable, fetch_image, stream = _files.store(items, read, (*size, channels), path, on_error)

@@ -293,7 +293,7 @@ def _cached_arrays(key, read):
 
 
 def _fit(image, size, channels, resize):
-    """Resizes a uint8 image to `size` and `channels` by one of the methods `_files.RESIZE`, with antialiasing."""
+    """Resizes a uint8 image to `size` and `channels` by one of the methods `_decoding.RESIZE`, with antialiasing."""
     if image.dtype != tf.uint8:  # 16-bit sets
         image = tf.cast(tf.round(tf.cast(image, tf.float32) / 257), tf.uint8)
     if image.shape[-1] == 4:
@@ -314,7 +314,7 @@ def _fit(image, size, channels, resize):
 
 
 def _inside(size, shape):
-    """As `_files.inside`, for int tensors (height, width)."""
+    """As `_decoding.inside`, for int tensors (height, width)."""
     ratio = tf.cast(shape / shape[::-1], tf.float64)
     largest = tf.round(tf.cast(size[::-1], tf.float64) * ratio)
     return tf.minimum(size, tf.maximum(tf.cast(largest, tf.int32), 1))

@@ -10,7 +10,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan.arguments import whole
-from kerasgan.data import _files, _pipeline
+from kerasgan.data import _decoding, _files, _pipeline
 from kerasgan.data.resize import bicubic_resize
 from kerasgan.shapes import as_size
 
@@ -182,12 +182,12 @@ def paired_folder(
     size = as_size(image_size) if image_size is not None else _files.own_size(files, path, halved=True)
 
     def read(file):
-        image = _files.decode(file, channels)
+        image = _decoding.decode(file, channels)
         height, width = image.shape[:2]
         if width % 2:
-            raise _files.Refused(f"{width}x{height} pixels are not two images of equal width side by side")
+            raise _decoding.Refused(f"{width}x{height} pixels are not two images of equal width side by side")
         halves = image[:, : width // 2], image[:, width // 2 :]
-        return np.concatenate([_files.fit(half, size, resize) for half in halves], axis=-1)
+        return np.concatenate([_decoding.fit(half, size, resize) for half in halves], axis=-1)
 
     items = [(file.relative_to(path).as_posix(), file) for file in files]
     stored = _files.store(items, read, (*size, 2 * channels), path, on_error)
@@ -239,12 +239,12 @@ def paired_folders(
     def read(stem):
         for side, path in zip(sides, (path_a, path_b)):
             if stem not in side:
-                raise _files.Refused(f"no partner in {str(path)!r}")
-        a, b = (_files.decode(side[stem], channels) for side in sides)
+                raise _decoding.Refused(f"no partner in {str(path)!r}")
+        a, b = (_decoding.decode(side[stem], channels) for side in sides)
         if a.shape != b.shape:
             sizes = [f"{image.shape[1]}x{image.shape[0]}" for image in (a, b)]
-            raise _files.Refused(f"the partners have different sizes, {sizes[0]} and {sizes[1]}")
-        return np.concatenate([_files.fit(image, size, resize) for image in (a, b)], axis=-1)
+            raise _decoding.Refused(f"the partners have different sizes, {sizes[0]} and {sizes[1]}")
+        return np.concatenate([_decoding.fit(image, size, resize) for image in (a, b)], axis=-1)
 
     items = [((sides[0].get(stem) or sides[1][stem]).name, stem) for stem in stems]
     stored = _files.store(items, read, (*size, 2 * channels), path_a, on_error)
@@ -363,10 +363,10 @@ def super_resolution(
     least = size or (scale, scale)
 
     def read(file):
-        image = _files.decode(file, channels)
+        image = _decoding.decode(file, channels)
         height, width = image.shape[:2]
         if height < least[0] or width < least[1]:
-            raise _files.Refused(f"{width}x{height} pixels are smaller than {least[1]}x{least[0]}")
+            raise _decoding.Refused(f"{width}x{height} pixels are smaller than {least[1]}x{least[0]}")
         return image if crop else image[: height // scale * scale, : width // scale * scale]
 
     files = _files.image_files(path)[:num_images]

@@ -7,7 +7,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan.arguments import whole
-from kerasgan.data import _files, _pipeline
+from kerasgan.data import _decoding, _files, _pipeline
 from kerasgan.shapes import as_size
 
 CLASSES = "classes.json"
@@ -80,8 +80,8 @@ def label_folder(
         photo, labels, numbers = _maps_of(stem, sides, parts, channels, num_classes or 256)
         highest[0] = max(highest[0], int(labels.max()))
         packed = [labels] if numbers is None else [labels, numbers % 256, numbers // 256]
-        packed = [_files.fit(each.astype("uint8")[..., None], size, resize, nearest=True) for each in packed]
-        return np.concatenate([_files.fit(photo, size, resize), *packed], axis=-1)
+        packed = [_decoding.fit(each.astype("uint8")[..., None], size, resize, nearest=True) for each in packed]
+        return np.concatenate([_decoding.fit(photo, size, resize), *packed], axis=-1)
 
     items = [(next(side[stem] for side in sides if stem in side).relative_to(path).as_posix(), stem) for stem in stems]
     depth = channels + 1 + 2 * instances
@@ -119,26 +119,26 @@ def _maps_of(stem, sides, parts, channels, num_classes):
     """Reads a photo, its labels, and its instances (numbered from 0, or None)."""
     for side, part in zip(sides, parts):
         if stem not in side:
-            raise _files.Refused(f"no partner in {part!r}")
-    photo = _files.decode(sides[0][stem], channels)
-    labels, *instances = (_files.decode_indices(side[stem]) for side in sides[1:])
+            raise _decoding.Refused(f"no partner in {part!r}")
+    photo = _decoding.decode(sides[0][stem], channels)
+    labels, *instances = (_decoding.decode_indices(side[stem]) for side in sides[1:])
     for part, found in zip(parts[1:], (labels, *instances)):
         if found.shape != photo.shape[:2]:
             pixels = [f"{shape[1]}x{shape[0]}" for shape in (photo.shape, found.shape)]
-            raise _files.Refused(f"the photo has {pixels[0]} pixels, but its map in {part!r} has {pixels[1]}")
+            raise _decoding.Refused(f"the photo has {pixels[0]} pixels, but its map in {part!r} has {pixels[1]}")
     _refuse_unknown(labels, num_classes)
     if not instances:
         return photo, labels, None
     numbers = np.unique(instances[0], return_inverse=True)[1].reshape(labels.shape)
     if numbers.max() >= 2**16:
-        raise _files.Refused(f"there are {numbers.max() + 1} instances, more than {2**16}")
+        raise _decoding.Refused(f"there are {numbers.max() + 1} instances, more than {2**16}")
     return photo, labels, numbers
 
 
 def _refuse_unknown(labels, num_classes):
     wrong = np.unique(labels[(labels < 0) | (labels >= num_classes)])
     if wrong.size:
-        raise _files.Refused(
+        raise _decoding.Refused(
             f"labels {wrong[:5].tolist()} are not in the range of the {num_classes} classes, 0 to {num_classes - 1}"
         )
 
@@ -168,10 +168,10 @@ def read_label_maps(paths, num_classes=None):
     for path in map(pathlib.Path, paths if isinstance(paths, list | tuple) else [paths]):
         for file in _files.in_order(_files.image_files(path)) if path.is_dir() else [path]:
             try:
-                labels = _files.decode_indices(file)
+                labels = _decoding.decode_indices(file)
                 if num_classes is not None:
                     _refuse_unknown(labels, num_classes)
-            except _files.Refused as refusal:
+            except _decoding.Refused as refusal:
                 raise ValueError(f"{file} cannot be read as a label map: {refusal}") from None
             found.append((file, labels.astype("int32")))
     return found

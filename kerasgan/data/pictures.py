@@ -4,7 +4,7 @@ import pathlib
 
 import numpy as np
 
-from kerasgan.data import _files
+from kerasgan.data import _decoding, _files
 from kerasgan.shapes import as_size
 
 
@@ -38,9 +38,9 @@ def read_images(paths, image_size=None, channels=3):
     found = []
     for file in files:
         try:
-            image = _files.decode(file, channels)
-        except _files.Refused as refusal:
+            image = _decoding.decode(file, channels)
+        except _decoding.Refused as refusal:
             raise ValueError(f"{file} cannot be read: {refusal}") from None
-        image = image if image_size is None else _files.fit(image, as_size(image_size))
+        image = image if image_size is None else _decoding.fit(image, as_size(image_size))
         found.append((file, image.astype("float32") / np.float32(127.5) - 1))
     return found

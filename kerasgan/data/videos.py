@@ -4,7 +4,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan.arguments import positive_int
-from kerasgan.data import _files, _pipeline
+from kerasgan.data import _decoding, _files, _pipeline
 from kerasgan.shapes import as_size
 
 LEAST, MOST = 8, 16  # frames of a part, unless the user says so
@@ -74,9 +74,9 @@ def video_folders(
         labels, frame = _pair(item, sides, paths, channels)
         highest[0] = max(highest[0], int(labels.max()))
         if num_classes is not None and labels.max() >= num_classes:
-            raise _files.Refused(f"class {labels.max()}, but `num_classes` is {num_classes}")
+            raise _decoding.Refused(f"class {labels.max()}, but `num_classes` is {num_classes}")
         return np.concatenate(
-            [_files.fit(frame, size, resize), _files.fit(labels, size, resize, nearest=True)], axis=-1
+            [_decoding.fit(frame, size, resize), _decoding.fit(labels, size, resize, nearest=True)], axis=-1
         )
 
     named = [(f"{name}/{stem}", (name, stem)) for name, stem in items]
@@ -137,11 +137,11 @@ def _pair(item, sides, paths, channels):
     name, stem = item
     for side, path in zip(sides, paths):
         if stem not in side[name]:
-            raise _files.Refused(f"no partner in {str(path / name)!r}")
-    labels, frame = _files.decode_indices(sides[0][name][stem]), _files.decode(sides[1][name][stem], channels)
+            raise _decoding.Refused(f"no partner in {str(path / name)!r}")
+    labels, frame = _decoding.decode_indices(sides[0][name][stem]), _decoding.decode(sides[1][name][stem], channels)
     if labels.shape[:2] != frame.shape[:2]:
         sizes = [f"{image.shape[1]}x{image.shape[0]}" for image in (labels, frame)]
-        raise _files.Refused(f"the partners have different sizes, {sizes[0]} and {sizes[1]}")
+        raise _decoding.Refused(f"the partners have different sizes, {sizes[0]} and {sizes[1]}")
     if not 0 <= labels.min() <= labels.max() <= 255:
-        raise _files.Refused(f"classes must be numbers from 0 to 255; this map has {labels.min()} to {labels.max()}")
+        raise _decoding.Refused(f"classes must be numbers from 0 to 255; this map has {labels.min()} to {labels.max()}")
     return labels.astype("uint8")[..., None], frame

@@ -9,7 +9,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from kerasgan import data
-from kerasgan.data import _files, _pipeline, preparing
+from kerasgan.data import _decoding, _files, _pipeline, preparing
 from kerasgan_cli import main
 
 
@@ -151,7 +151,7 @@ def test_the_command_prepares_and_train_reads(photos, tmp_path):
 
 def test_files_that_outgrow_memory_are_checked_by_their_headers(photos, monkeypatch):
     monkeypatch.setattr(_pipeline, "MEMORY_LIMIT", 100)
-    decoded, decode = [], _files.decode
+    decoded, decode = [], _decoding.decode
     monkeypatch.setattr(_files, "decode", lambda path, channels: decoded.append(path) or decode(path, channels))
     broken = photos / "a" / "2.png"
     broken.write_bytes(broken.read_bytes()[:-200])  # the header is whole

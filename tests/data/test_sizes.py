@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from kerasgan import data
-from kerasgan.data import _files, catalog
+from kerasgan.data import _decoding, catalog
 
 
 def save(path, array, **options):
@@ -28,30 +28,30 @@ def stripes(height, width):
 
 def test_crop_pad_and_stretch_by_hand():
     image = stripes(4, 10)
-    cropped = _files.fit(image, (4, 4), "crop")
+    cropped = _decoding.fit(image, (4, 4), "crop")
     np.testing.assert_array_equal(cropped, image[:, 3:7])
-    tall = _files.fit(image, (4, 2), "crop")
+    tall = _decoding.fit(image, (4, 2), "crop")
     np.testing.assert_array_equal(tall, image[:, 4:6])
-    padded = _files.fit(image, (8, 12), "pad")  # 4x10 in 8x12: five times 12 by two times 12, 4.8 rounds to 5
+    padded = _decoding.fit(image, (8, 12), "pad")  # 4x10 in 8x12: five times 12 by two times 12, 4.8 rounds to 5
     assert padded.shape == (8, 12, 3)
     assert [bool(row.any()) for row in padded] == [False] + [True] * 5 + [False] * 2
-    padded = _files.fit(image, (12, 10), "pad")
+    padded = _decoding.fit(image, (12, 10), "pad")
     np.testing.assert_array_equal(padded[4:8], image)
     assert not padded[:4].any() and not padded[8:].any()
-    stretched = _files.fit(image, (4, 5), "stretch")
+    stretched = _decoding.fit(image, (4, 5), "stretch")
     expected = np.asarray(Image.fromarray(image).resize((5, 4), Image.Resampling.BICUBIC))
     np.testing.assert_array_equal(stretched, expected)
-    for resize in _files.RESIZE:
-        np.testing.assert_array_equal(_files.fit(image, (4, 10), resize), image)
+    for resize in _decoding.RESIZE:
+        np.testing.assert_array_equal(_decoding.fit(image, (4, 10), resize), image)
 
 
-@pytest.mark.parametrize("resize", _files.RESIZE)
+@pytest.mark.parametrize("resize", _decoding.RESIZE)
 @pytest.mark.parametrize("size", [(4, 4), (6, 4), (12, 10)])
 def test_sets_of_the_catalog_are_fitted_as_folders_are(resize, size):
     """Two programs resize, Pillow and TensorFlow; both place the image alike."""
     image = np.full((4, 10, 3), 200, "uint8")
     image[:, :2] = 50
-    ours, other = _files.fit(image, size, resize), np.asarray(catalog._fit(image, size, 3, resize))
+    ours, other = _decoding.fit(image, size, resize), np.asarray(catalog._fit(image, size, 3, resize))
     assert np.abs(ours.astype(int) - other).max() <= 12
     np.testing.assert_array_equal(ours.max(axis=(1, 2)) == 0, other.max(axis=(1, 2)) == 0)
 

@@ -300,7 +300,7 @@ def bytes_a_pixel(path, mode, side):
         except OSError:
             pytest.skip("needs Linux's /proc/self/clear_refs")
         before = peak()
-        assert data._files.fit(data._files.decode(path), (8, 8)).shape == (8, 8, 3)
+        assert data._decoding.fit(data._decoding.decode(path), (8, 8)).shape == (8, 8, 3)
         growths.append(peak() - before)
     return min(growths) / side**2
 

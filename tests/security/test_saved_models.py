@@ -10,7 +10,7 @@ import pytest
 import tensorflow as tf
 from tensorflow.core.protobuf import saved_model_pb2
 
-from kerasgan import export
+from kerasgan import export, saved_models
 
 EMPTY = "saved_model.pb: not a plain file of at least one byte and at most 67108864"
 
@@ -144,7 +144,7 @@ def functions(graph, part):
 
 def test_a_function_that_saves_may_not_be_called(plain):
     """It is not opened, so that whoever calls it calls nothing."""
-    graph = saved_model_pb2.SavedModel.FromString((plain / export.GRAPH).read_bytes()).meta_graphs[0]
+    graph = saved_model_pb2.SavedModel.FromString((plain / saved_models.GRAPH).read_bytes()).meta_graphs[0]
     (restore,) = functions(graph, "traced_restore")
 
     def change(graph):
@@ -272,7 +272,7 @@ def test_constants_and_variables_that_only_declare_are_refused(plain):
 
     refused(
         altered(plain, change),
-        f"constants of {(1 << 27) + export.STRING} bytes, of at most 67108864",
+        f"constants of {(1 << 27) + saved_models.STRING} bytes, of at most 67108864",
         f"variables of {3 * 4 * (1 << 40)} bytes, more than are there",
     )
 
@@ -281,8 +281,8 @@ def test_an_index_that_declares_more_variables_than_there_are_is_refused(plain, 
     large = tf.Module()
     large.weight = tf.Variable(tf.zeros((1 << 10, 3)), name="weight")
     tf.saved_model.save(large, str(tmp_path / "large"))
-    shutil.copy(tmp_path / "large" / export.INDEX, plain / export.INDEX)
-    refused(plain, f"an index of variables of {3 * 4 * (1 << 10) + export.STRING} bytes, more than are there")
+    shutil.copy(tmp_path / "large" / saved_models.INDEX, plain / saved_models.INDEX)
+    refused(plain, f"an index of variables of {3 * 4 * (1 << 10) + saved_models.STRING} bytes, more than are there")
 
 
 def test_links_and_other_files_are_refused(plain):
@@ -299,12 +299,12 @@ def test_links_and_other_files_are_refused(plain):
     )
 
 
-@pytest.mark.parametrize("name", [export.GRAPH, export.INDEX, export.DATA])
+@pytest.mark.parametrize("name", [saved_models.GRAPH, saved_models.INDEX, saved_models.DATA])
 def test_pipes_are_not_waited_for(plain, name):
     (plain / name).unlink()
     os.mkfifo(plain / name)
-    reason = f"{name}: not a plain file of at least one byte and at most {export.LARGEST}"
-    refused(plain, "variables of 48 bytes, more than are there" if name == export.DATA else reason)
+    reason = f"{name}: not a plain file of at least one byte and at most {saved_models.LARGEST}"
+    refused(plain, "variables of 48 bytes, more than are there" if name == saved_models.DATA else reason)
 
 
 @pytest.mark.parametrize("content", [b"\xff" * 100, json.dumps({"a": 1}).encode(), None, b""])
