@@ -25,7 +25,7 @@ from kerasgan_cli.conditions import class_names
 @click.option(
     "--example",
     type=click.Path(path_type=Path, exists=True, dir_okay=False),
-    help="A picture of the training data shown on the canvas. Its lines set the width of the pen.  [default: the "
+    help="An image of the training data, shown on the canvas. Its lines set the width of the pen.  [default: the "
     "zoo's sample, or a simple drawing]",
 )
 @click.option("--runtime", type=click.Path(path_type=Path), help="Folder of onnxruntime-web.  [default: from npm]")

@@ -1,4 +1,4 @@
-"""A page in which a generator runs in the browser: static files that any server serves, and no request leaves them."""
+"""A web page that runs a generator in the browser. Its files are static and load nothing from elsewhere."""
 
 import base64
 import hashlib
@@ -28,7 +28,7 @@ RUNTIME_FILES = {
     "ort-wasm-simd-threaded.mjs": "e13f7f94fc51b4ca72b12faeb1ee95f4ace6dfbc8939bc718aabdc0a27c4299b",
     "ort-wasm-simd-threaded.wasm": "3398c10d07d229bd91b364548e130e0e51a8e5704b88c7c083ebbeb78842dee2",
 }
-# Of the whole package, as npm's registry states it.
+# The size and the hash of the whole package, from npm's registry.
 RUNTIME_BYTES = 33106585
 RUNTIME_SHA512 = (
     "ab4cbe26baedba45d2cec05610c71c55fa97db92d19a8b171c5f8269126683ca"
@@ -38,41 +38,47 @@ PAGE = ("index.html", "app.js", "random.js", "style.css")
 
 
 DIRECTIONS, TRUNCATION = 3, 0.7  # the paper's psi
-WIDEST, SHARE = 24, 64  # of the pen, in pixels, and of the canvas, where an example has no lines to go by
+WIDEST = 24  # pixels, the largest width of the pen
+SHARE = 64  # the width of the canvas relative to the pen, if the example has no lines
 
 
 def write(model, folder, title=None, class_names=None, texts=None, runtime=None, seed=1, labels=None, example=None):
-    """Writes a page that samples `model` in the browser, with the weights, the program and all that it needs.
+    """Writes a web page that draws with `model` in the browser. It holds the weights and everything else it needs.
 
-    What the page offers follows from the model's inputs: a plane of latents to drag through, sliders, points to save,
-    blend and calculate with; the first directions of `kerasgan.latent.directions`, in standard deviations; truncation
-    for models of styles; a choice of classes, attributes or texts; for models of images a field to draw in and to
-    drop a picture on; for models of label maps a field to paint classes in, where regions that touch are one instance.
-    A seed gives the picture that `model.generate` gives for it, of models of styles with `truncation=0.7` at first.
+    The controls depend on the inputs of the model:
+
+    - latents: a plane to drag a point in, a slider for each latent, saved points to blend and to calculate with, and
+      sliders for the first directions of `kerasgan.latent.directions`, in standard deviations;
+    - styles: truncation, 0.7 at first;
+    - classes, attributes or texts: a choice;
+    - images: a canvas to draw on or to load an image into;
+    - label maps: a canvas to paint classes on. Regions that touch are one instance.
+
+    A seed gives the same image as in `model.generate`, with `truncation=0.7` for models with styles.
 
     Args:
         model: an `AdversarialModel` that exports to ONNX (needs the extra `kerasgan[export]`).
-        folder: a new or empty folder. It appears complete or not at all.
+        folder: a new or empty folder. It is written completely or not at all.
         title: str. Defaults to the model's class.
         class_names: list of str by class, or a dict of these by label set. Defaults to the numbers.
-        texts: list of str to choose from, for models of texts with an encoder. The page opens with the first.
-        runtime: folder that holds the files of the npm package named in `RUNTIME` (its `dist`). Defaults to the
-            cache, filled by `npm pack` where it is empty.
-        seed: int, with which the page opens. Defaults to 1.
-        labels: the classes and attributes with which it opens, as of `model.generate(1, labels=labels)`. Defaults to
-            the first classes, and attributes of 0.
-        example: for models of images, what lies on the canvas when the page opens: an image (height, width, channels)
-            in [-1, 1], or a label map, int (height, width). It should be one of the training data: the pen has the
-            width of its lines, and the canvas the colour of its ground. Defaults to a circle on a line, and for label
-            maps to four regions; then the pen is a 64th of the canvas wide.
+        texts: list of str to choose from, for text models with an encoder. The first one is selected at the start.
+        runtime: the folder `dist` of the npm package `RUNTIME`. Defaults to the cache, into which `npm pack` downloads
+            it if necessary.
+        seed: int, the seed at the start. Defaults to 1.
+        labels: classes and attributes at the start, as in `model.generate(1, labels=labels)`. Defaults to the first
+            classes, and attributes of 0.
+        example: the content of the canvas at the start: an image (height, width, channels) in [-1, 1], or a label map,
+            int (height, width). Use one of the training data, as the pen gets the width of its lines, and the canvas
+            the colour of its background. Defaults to a circle on a line, or to four regions for label maps, with a pen
+            of a 64th of the canvas.
 
     Returns:
-        The folder, as a `pathlib.Path`. Browsers load the page from a server only, such as
+        The folder, as a `pathlib.Path`. Browsers load the page only from a server, such as
         `python -m http.server --directory FOLDER`.
 
     Raises:
-        ValueError: if the folder holds something, the model needs texts, or it cannot be exported.
-        FileNotFoundError: if the runtime is not to be had; the message says how to provide it.
+        ValueError: if the folder is not empty, `texts` are missing, or the model cannot be exported.
+        FileNotFoundError: if the runtime cannot be found. The message says how to provide it.
 
     Example:
 
@@ -103,14 +109,14 @@ def write(model, folder, title=None, class_names=None, texts=None, runtime=None,
 
 
 def describe(model, title=None, class_names=None, texts=None, seed=1, labels=None, example=None):
-    """Returns what the page has to know of a model: its inputs by what they mean, and how they are drawn.
+    """Describes a model for the page: its inputs and their roles.
 
     Args:
-        model, title, class_names, texts, seed, labels, example: as of `write`.
+        model, title, class_names, texts, seed, labels, example: as in `write`.
 
     Returns:
-        dict: "title", "channels", "output", "seed", "directions" or None, "inputs", a list of {"name", "role", ...} in
-        the network's order, and where the model takes images "example", uint8 (height, width, channels).
+        dict of "title", "channels", "output", "seed", "directions" or None, and "inputs", a list of {"name", "role",
+        ...} in the order of the network. If the model takes images, also "example", uint8 (height, width, channels).
     """
     if not hasattr(model, "preview") or hasattr(model, "translate_video"):
         raise ValueError(f"`model` must be one that draws images. Received: {type(model).__name__} {model.name!r}")
@@ -168,7 +174,7 @@ def _endpoint(model):
 
 
 def _start(model, labels):
-    """Returns the conditions with which the page opens, by name."""
+    """Returns the conditions at the start, by name."""
     if labels is None:
         return {}
     condition = model.sampling_condition(1, 0, labels)
@@ -176,7 +182,7 @@ def _start(model, labels):
 
 
 def _directions(model, roles):
-    """Returns the first directions, as many standard deviations long as 1 of a slider; None without latents.
+    """Returns the first directions, scaled to a standard deviation per 1 of a slider, or None without latents.
 
     None as well where the latents meet no weights first: there SeFa has nothing to say.
     """
@@ -196,7 +202,7 @@ def _directions(model, roles):
 
 
 def _map(model, name, class_names):
-    """Returns what the page has to know of a map: of labels the names and colours of the classes."""
+    """Describes an image input for the page. For a label map, with names and colours of the classes."""
     if name == "instances":
         return {"role": "instances"}
     names = [str(each) for each in class_names or range(model.num_classes)]
@@ -216,14 +222,14 @@ def _map(model, name, class_names):
 
 
 def _canvas(model, example):
-    """Returns the size of the field for models of any size: that of training, or of the example to be enlarged."""
+    """Returns the size of the canvas if the model takes any size: that of the training, or of the example."""
     if model.scale == 1:
         return as_size(model.image_size)
     return (48, 48) if example is None else np.shape(example)[:2]
 
 
 def _example(example, height, width, channels):
-    """Returns what lies on the canvas, as uint8: the example, or a circle on a line."""
+    """Returns the content of the canvas at the start, uint8: the example, or a circle on a line."""
     if example is not None:
         checks.check_images(np.asarray(example)[None], channels=channels, name="example")
         return np.rint((visible(np.asarray(example)[None])[0] + 1) * 127.5).astype("uint8")
@@ -236,7 +242,7 @@ def _example(example, height, width, channels):
 
 
 def _example_map(model, example, height, width):
-    """Returns what lies on the canvas in the colours of the classes: the example, or four regions."""
+    """Returns the content of the canvas in the colours of the classes: the example, or four regions."""
     if example is None:
         y, x = np.mgrid[:height, :width] + 0.5
         example = (y > 0.6 * height).astype("int32")
@@ -248,7 +254,7 @@ def _example_map(model, example, height, width):
 
 
 def _pen(picture, lines=True):
-    """Returns the pen for a drawing like `picture`: {"ground": black or white, "pen": width in pixels}.
+    """Returns the pen for drawings like `picture`: {"ground": black or white, "pen": width in pixels}.
 
     The width is that of the lines, or a 64th of the side for photos and without `lines`. Lines of width w and length l
     hold the ink w l. Their outline crosses 4 / pi 2 l sides of pixels, on average over all directions.
@@ -308,7 +314,7 @@ def _fetch(folder, advice):
             subprocess.run(command, check=True, capture_output=True, timeout=300)
         except (OSError, subprocess.SubprocessError) as error:
             raise FileNotFoundError(f"`npm pack {RUNTIME}` failed: {error}. {advice}") from error
-        # An archive can unpack to any size, and only the known one is opened.
+        # An archive can expand to any size, so only the known one is opened.
         package = next(pathlib.Path(temporary).glob("*.tgz"))
         content = package.read_bytes() if package.stat().st_size == RUNTIME_BYTES else b""
         if hashlib.sha512(content).hexdigest() != RUNTIME_SHA512:

@@ -1,10 +1,10 @@
-// Samples the model of this folder in the browser. model.json says what its inputs mean.
+// Runs the model of this folder in the browser. model.json describes its inputs.
 import * as ort from "./ort.wasm.min.mjs";
 import { draw } from "./random.js";
 
 const $ = (id) => document.getElementById(id);
 ort.env.wasm.wasmPaths = new URL("./", import.meta.url).href;
-ort.env.wasm.numThreads = 1; // several threads need headers that plain servers do not send
+ort.env.wasm.numThreads = 1; // several threads would need headers that simple servers do not send
 
 const BARS = 8;
 const ARROWS = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, 1], ArrowDown: [0, -1] };
@@ -18,7 +18,7 @@ const state = {
   turns: 0,
   conditions: {},
   points: [],
-  map: null, // the class of each pixel, of models of label maps
+  map: null, // the class of each pixel, for models of label maps
 };
 let about, session, latentInput, imageInput, running, again;
 
@@ -33,7 +33,7 @@ const norm = (x) => Math.hypot(...x);
 const normal = () => latentInput.prior === "normal";
 
 function fit(z) {
-  // Uniform latents have an end; normal ones lie near a sphere, and far from it images fall apart.
+  // Uniform latents are bounded. Normal ones lie near a sphere, and images far from it are poor.
   return normal() ? z : z.map((v) => Math.min(1, Math.max(-1, v)));
 }
 
@@ -77,7 +77,7 @@ function jump({ z, amounts }) {
   place(0, 0);
 }
 
-// Returns the sum of the directions, by their amounts.
+// Returns the sum of the directions, weighted by their amounts.
 function shift(size) {
   const sum = new Float32Array(size);
   about.directions?.vectors.forEach((v, k) => v.forEach((value, i) => (sum[i] += state.amounts[k] * value)));
@@ -128,7 +128,7 @@ async function run() {
       const result = (await session.run(feeds()))[about.output];
       paint($("output"), result);
       $("output").dataset.runs = Number($("output").dataset.runs || 0) + 1;
-      say(`Ready. The last picture took ${Math.round(performance.now() - start)} ms.`);
+      say(`Ready. The last image took ${Math.round(performance.now() - start)} ms.`);
     }
   } catch (error) {
     say(`The model did not run: ${error.message}`, true);
@@ -189,7 +189,7 @@ function bindPad() {
   });
 }
 
-// Returns a row of a label, a slider and the slider's number.
+// Returns a row with a label, a slider and its value.
 function slider(name, id, range, use) {
   const row = document.createElement("label"), text = document.createElement("span");
   const bar = document.createElement("input"), number = document.createElement("output");
@@ -358,7 +358,7 @@ function readInput(input) {
   return new ort.Tensor("float32", values, [1, height, width, input.channels]);
 }
 
-// What is drawn on: a picture, of which the network sees the pixels, or a map, of which it sees the classes.
+// The canvas: the network gets the pixels of an image, and the classes of a label map.
 function pictureSurface(canvas, pen, { ground }) {
   if (ground === "#000000") $("brush").value = "#ffffff";
   return {
@@ -416,7 +416,7 @@ function mapSurface(canvas, pen, { height, width, names, colors }) {
   };
 }
 
-// Numbers the regions of a map: pixels of one class that touch are one instance.
+// Numbers the regions of a map. Pixels of one class that touch are one instance.
 function regions(map, height, width) {
   const numbers = new Int32Array(map.length).fill(-1);
   let count = 0;
@@ -485,7 +485,7 @@ function bindDrawing(input) {
     const scale = Math.min(picture.width / canvas.width, picture.height / canvas.height);
     const [width, height] = [scale * canvas.width, scale * canvas.height];
     const [x, y] = [(picture.width - width) / 2, (picture.height - height) / 2];
-    pen.imageSmoothingEnabled = input.role === "image"; // of two classes there is no mean
+    pen.imageSmoothingEnabled = input.role === "image"; // two classes have no mean
     pen.imageSmoothingQuality = "high";
     pen.drawImage(picture, x, y, width, height, 0, 0, canvas.width, canvas.height);
     surface.loaded();
@@ -502,7 +502,7 @@ function bindDrawing(input) {
       await put(file);
       run();
     } catch (error) {
-      say(`${file.name} could not be read as a picture: ${error.message}`, true);
+      say(`${file.name} could not be read as an image: ${error.message}`, true);
     }
   });
   return example();
