@@ -166,7 +166,7 @@ def publish(folder, model, recipe, clocks):
 
 
 def _first_image(model):
-    labels = {"labels": np.zeros(1, "int32")} if getattr(model, "num_classes", None) else {}
+    labels = {"labels": np.zeros(1, "int32")} if getattr(model, "label_sets", None) else {}
     return {"method": "generate", "arguments": {"num_images": 1, "seed": 1} | labels}
 
 

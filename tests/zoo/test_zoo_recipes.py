@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
+import kerasgan
 from kerasgan import callbacks
 from kerasgan.data import from_arrays, glyphs
 from kerasgan.zoo import FOLDER, recipes
@@ -278,3 +279,12 @@ def test_the_three_phases_of_label_maps_go_on_where_they_stopped(tmp_path):
     assert int(straight.step) == int(resumed.step) == 4
     for ours, theirs in zip(resumed.weights, straight.weights, strict=True):
         np.testing.assert_array_equal(ours, theirs, err_msg=ours.path)
+
+
+def test_the_recorded_sample_has_a_class_only_if_the_model_draws_classes():
+    semi = kerasgan.SemiSupervisedGAN(image_size=8, num_classes=3, latent_dim=2)  # reads classes, but draws none
+    conditional = kerasgan.ConditionalGAN(image_size=8, channels=1, num_classes=3, latent_dim=2, width=2)
+    for model, labels in ((semi, {}), (conditional, {"labels": [0]})):
+        call = recipes._first_image(model)
+        assert call == {"method": "generate", "arguments": {"num_images": 1, "seed": 1} | labels}
+        assert model.generate(**call["arguments"]).shape == (1, 8, 8, 1)

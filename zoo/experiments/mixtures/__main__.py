@@ -3,7 +3,7 @@
 The protocol is that of VEEGAN: Srivastava, Valkov, Russell, Gutmann, Sutton (2017), section 4.1.
 
 Command:   python -m kerasgan.zoo.experiments.mixtures runs
-Time:      about half an hour of one core
+Time:      see the seconds in results.json
 """
 
 import functools
@@ -20,7 +20,7 @@ from kerasgan.schedules import LinearDecay
 from kerasgan.zoo.experiments import runs
 
 SETTINGS = {
-    "steps": 5_000,
+    "steps": 50_000,
     "batch_size": 128,
     "latent_dim": 16,
     "width": 64,
@@ -32,7 +32,7 @@ SETTINGS = {
 }
 SEEDS = 5
 MIXTURES = ("ring", "grid")
-# What the models differ in: the class, its arguments of `compile` where they are not its paper's, and its betas.
+# The class, its arguments of `compile` if they are not its paper's, and its betas.
 MODELS = {
     "GAN": (kerasgan.GAN, {}, (0.5, 0.999)),
     "PacGAN2": (kerasgan.GAN, {}, (0.5, 0.999)),
@@ -40,7 +40,7 @@ MODELS = {
     "LSGAN": (kerasgan.LSGAN, {}, (0.5, 0.999)),
     "WGANGP": (kerasgan.WGANGP, {}, (0.0, 0.9)),
 }
-RUNS = [f"{mixture} {model} {seed}" for seed in range(SEEDS) for mixture in MIXTURES for model in MODELS]
+RUNS = [f"{mixture} {model} {seed}" for model in MODELS for seed in range(SEEDS) for mixture in MIXTURES]
 SMOKE = ["ring GAN 0"]  # what a test trains for two steps
 PUBLISHED = [
     ["GAN, in VEEGAN's paper", "1.0", "99.3", "3.3", "0.5"],
@@ -52,7 +52,7 @@ PUBLISHED = [
 def modes_of(mixture):
     """Returns the centres (modes, 2) of a mixture, within [-1, 1], and the standard deviation of each mode.
 
-    The ring has radius 1 and the deviation 0.01. The grid's steps of 2 and its deviation 0.05 are divided by 4.
+    The ring has radius 1 and standard deviation 0.01. The grid has spacing 2 and standard deviation 0.05, divided by 4.
     """
     if mixture == "ring":
         angles = np.arange(8) * np.pi / 4
@@ -71,8 +71,8 @@ def draw(mixture, count, seed):
 def count_modes(points, centres, deviation):
     """Returns (modes found, share of points of high quality, smallest share of a mode) of points (n, 2).
 
-    A point is of high quality within three standard deviations of the nearest centre. A mode is found that is the
-    nearest of one such point.
+    A point is of high quality within three standard deviations of the nearest centre. A mode is found if at least one
+    such point is nearest to it.
     """
     distances = np.linalg.norm(points[:, None] - centres, axis=2)
     good = distances.min(axis=1) <= 3 * deviation
@@ -81,7 +81,7 @@ def count_modes(points, centres, deviation):
 
 
 def networks(pack):
-    """Returns G and D, the same dense networks for all models; with `pack` above 1 D judges so many points at once."""
+    """Returns G and D, the same dense networks for all models. D judges `pack` points at once."""
     latents, images = keras.Input((SETTINGS["latent_dim"],)), keras.Input((1, 1, 2))
     x, y = latents, keras.layers.Flatten()(Pack(pack)(images) if pack > 1 else images)
     for _ in range(SETTINGS["hidden_layers"]):
@@ -118,7 +118,7 @@ compiled = functools.cache(build)
 
 
 def started(name, seed):
-    """Returns a model as `build` does, untrained; the graph of its step is made once for all seeds."""
+    """Returns the same as `build`. The graph of the step is built once for all seeds."""
     model, fresh = compiled(name, 0), build(name, seed)
     for player in ("g_optimizer", "d_optimizer"):
         for variable, value in zip(getattr(model, player).variables, getattr(fresh, player).variables):
@@ -129,7 +129,7 @@ def started(name, seed):
 
 
 def run(name):
-    """Trains one model on one mixture and counts the modes of its samples, by the averaged and by the last weights."""
+    """Trains one model on one mixture, and counts the modes of samples by the averaged and by the last weights."""
     mixture, model_name, seed = name.split()
     seed, steps = int(seed), SETTINGS["steps"]
     model = started(model_name, seed)

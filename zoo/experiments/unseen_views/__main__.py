@@ -22,7 +22,7 @@ SETTINGS = {
     "width": 64,
     "units": 128,
     "batch_size": 64,
-    "steps": 3_000,
+    "steps": 2_000,
     "ema_decay": 0.995,
     "num_chairs": 20,
 }
