@@ -154,6 +154,7 @@ def validate(card, schema=SCHEMA, where="card"):
         if "tenth" in card:
             validate(card["tenth"], TENTH_SCHEMA, "card.tenth")
             validate(card["tenth"]["scores"], dict.fromkeys(card["tenth"]["scores"], NUMBER), "card.tenth.scores")
+        validate(card.get("picture", ""), str, "card.picture")
         if card["headline"] not in [score["metric"] for score in card["scores"]]:
             raise ValueError(f"`card.headline` must be the metric of a score. Received: {card['headline']!r}")
 
@@ -219,6 +220,7 @@ def write_entry(
     headline,
     pictures,
     sample,
+    picture=None,
     columns=None,
     networks=None,
 ):
@@ -234,10 +236,13 @@ def write_entry(
         scores: list of `card_score(...)` or `kerasgan.metrics.Score`; or a function of the model that returns such a
             list, which is called with the stored weights.
         headline: str, the metric of the main score of the entry.
-        pictures: float array in [-1, 1] for `kerasgan.plots.image_grid`, or a uint8 picture.
+        pictures: float array in [-1, 1] for `kerasgan.plots.image_grid`, or a uint8 picture; or a function of the model
+            that returns one, which is called with the stored weights.
         sample: dict with "method", a deterministic method of the model, and its "arguments": arrays or JSON values,
             such as `{"method": "generate", "arguments": {"num_images": 1, "seed": 1}}`. Its output is recorded to check
             later loads.
+        picture: str or None, what the rows and the columns of samples.png show. The page of the entry has it below the
+            picture.
         columns: int or None, the number of images in a row of the picture. None makes a square.
         networks: list of the names of the networks to store. Default: all.
 
@@ -256,7 +261,7 @@ def write_entry(
     paths.append(_write_sample(folder / "sample.npz", model, sample))
     scores = scores(model) if callable(scores) else scores
 
-    pictures = np.asarray(pictures)
+    pictures = np.asarray(pictures(model) if callable(pictures) else pictures)
     plots.save_png(
         folder / "samples.png", pictures if pictures.dtype == np.uint8 else plots.image_grid(pictures, columns)
     )
@@ -276,7 +281,7 @@ def write_entry(
         "headline": headline,
         "scores": [card_score(score) for score in scores],
     }
-    write_card(folder, card)
+    write_card(folder, card | ({"picture": picture} if picture else {}))
     return card
 
 

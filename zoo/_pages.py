@@ -34,6 +34,7 @@ def readme(card):
         "",
         "![samples](samples.png)",
         "",
+        *([f"*{card['picture']}*", ""] if "picture" in card else []),
         "```python",
         "from kerasgan import zoo",
         "",

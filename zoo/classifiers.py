@@ -18,6 +18,8 @@ from kerasgan.shapes import as_size
 from kerasgan.zoo._card import card_score, training_record, write_entry
 from kerasgan.zoo._weights import save_weights
 
+PICTURE = "Rows: test images by predicted class, in the order of the classes."
+
 
 @keras.saving.register_keras_serializable("kerasgan")
 class Classifier(Exports, keras.Model):
@@ -112,13 +114,39 @@ def score(model, data):
     return [card_score(Score(float(hits.mean()), "accuracy", num_real=len(hits), dataset=data, split="test"))]
 
 
+def by_prediction(images, predicted, num_classes, columns=10):
+    """Returns a grid with a row of images for each predicted class. Missing images are white.
+
+    Args:
+        images: float array (n, height, width, channels).
+        predicted: int array (n,).
+        num_classes: int, the number of rows.
+        columns: int. Default 10.
+
+    Returns:
+        float32 array (num_classes, columns, height, width, channels).
+    """
+    grid = np.ones((num_classes, columns, *images.shape[1:]), "float32")
+    for row, number in zip(grid, range(num_classes)):
+        found = images[predicted == number][:columns]
+        row[: len(found)] = found
+    return grid
+
+
+def pictures(model, data):
+    """Returns test images of `data` by the classes that the network predicts."""
+    images = next(iter(load_data(data, "test", batch_size=2000, shuffle=False))).numpy()
+    logits = model.predict(images, verbose=0)
+    return by_prediction(images, logits.argmax(axis=-1), logits.shape[-1])
+
+
 def reproduce(recipe, directory):
     """Runs the recipe of a classifier and writes its entry into `directory/<name>`."""
     folder = Path(directory) / Path(recipe.__file__).parent.name
     start = time.monotonic()
     model = recipe.train(folder)
     hours = (time.monotonic() - start) / 3600
-    images = next(iter(load_data(recipe.DATA, "test", batch_size=64, shuffle=False))).numpy()
+    images = next(iter(load_data(recipe.DATA, "test", batch_size=4, shuffle=False))).numpy()
     write_entry(
         folder,
         model,
@@ -133,6 +161,7 @@ def reproduce(recipe, directory):
         training=training_record(model.optimizer.iterations, recipe.BATCH_SIZE, recipe.SEED, hours),
         scores=recipe.score,
         headline="accuracy",
-        pictures=images,
-        sample={"method": "predict", "arguments": {"x": images[:4], "verbose": 0}},
+        pictures=lambda model: pictures(model, recipe.DATA),
+        picture=PICTURE,
+        sample={"method": "predict", "arguments": {"x": images, "verbose": 0}},
     )

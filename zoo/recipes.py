@@ -1,6 +1,7 @@
 """Shared code of the recipes: training that keeps the best weights, and publishing of an entry.
 
-A recipe defines `SEED`, `ABOUT` (the description, paper, data and headline of its card), `model()`, `dataset()`,
+A recipe defines `SEED`, `ABOUT` (the description, paper, data and headline of its card, and if the picture has rows or
+columns, what they show), `model()`, `dataset()`,
 `train(directory, dataset=None, ...)` and `score(model)`. It may also define
 
 - `examples()`, the batch for the picture of its entry (default: the first batch of `dataset()`), or `pictures(model)`,
@@ -159,7 +160,7 @@ def publish(folder, model, recipe, clocks):
         training=training_record(model.step, batch_size, recipe.SEED, hours, precision, machines),
         # Scores of the stored weights (in half precision), which users load.
         scores=recipe.score,
-        pictures=recipe.pictures(model) if hasattr(recipe, "pictures") else model.preview(batch, num_images=64, seed=0),
+        pictures=getattr(recipe, "pictures", lambda model: model.preview(batch, num_images=64, seed=0)),
         sample=getattr(recipe, "sample", _first_image)(model),
         networks=getattr(recipe, "NETWORKS", None),
     )

@@ -12,7 +12,7 @@ import pytest
 import kerasgan
 from kerasgan import zoo
 from kerasgan.metrics import Score
-from kerasgan.zoo import _card, _pages
+from kerasgan.zoo import _card, _pages, classifiers
 
 PAPER = {"title": "A Paper", "authors": "A. Author", "year": 2014, "url": "https://example.org"}
 SCORES = [
@@ -279,3 +279,19 @@ def test_samples_that_are_not_finite_are_not_published(tmp_path):
         sample = {"method": "generate", "arguments": {"num_images": 1, "seed": 1, "shift": float("nan")}}
         write(tmp_path / "toy_mnist", model, sample=sample)
     assert not (tmp_path / "toy_mnist" / "card.json").exists()
+
+
+def test_images_by_predicted_class():
+    images = np.arange(5, dtype="float32").reshape(5, 1, 1, 1) / 10
+    grid = classifiers.by_prediction(images, np.array([2, 0, 2, 2, 0]), num_classes=3, columns=2)
+    expected = [[0.1, 0.4], [1, 1], [0, 0.2]]  # no image of class 1; the third of class 2 has no room
+    np.testing.assert_allclose(grid, np.reshape(expected, (3, 2, 1, 1, 1)), rtol=1e-6)
+
+
+def test_the_page_says_what_the_picture_shows():
+    card = zoo.card("pix2pix_facades")
+    assert "samples.png)\n\n*Columns: label map, translation, photo. Test images.*\n\n```python" in _pages.readme(card)
+    bare = {key: value for key, value in card.items() if key != "picture"}
+    assert "samples.png)\n\n```python" in _pages.readme(bare)
+    with pytest.raises(ValueError, match="`card.picture` must be .*str.* Received: 3"):
+        _card.validate(card | {"picture": 3})

@@ -24,6 +24,7 @@ ABOUT = {
     },
     "data": DATA,
     "headline": "label_accuracy",
+    "picture": "Rows: the ten classes. Columns: six latents, the same in each row.",
 }
 
 

@@ -24,6 +24,7 @@ ABOUT = {
     },
     "data": DATA,
     "headline": "label_accuracy",
+    "picture": "Rows: the digits 0 to 9. Columns: six latents, the same in each row.",
 }
 
 

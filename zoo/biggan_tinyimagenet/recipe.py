@@ -36,6 +36,7 @@ ABOUT = {
     },
     "data": DATA,
     "headline": "frechet_distance",
+    "picture": "Rows: classes. Columns: latents, the same in each row.",
 }
 
 

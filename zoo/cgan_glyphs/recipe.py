@@ -31,6 +31,7 @@ ABOUT = {
     },
     "data": DATA,
     "headline": "letter_right",
+    "picture": "Rows: ten letters. Columns: six latents, with colour, slant and weight of a real image.",
 }
 
 

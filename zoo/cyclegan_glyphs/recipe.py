@@ -35,6 +35,7 @@ ABOUT = {
     },
     "data": DATA,
     "headline": "to_sans_style_right",
+    "picture": "Columns: serif letter, its sans version, and back; sans letter, its serif version, and back.",
 }
 
 

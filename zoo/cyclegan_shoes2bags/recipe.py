@@ -34,6 +34,7 @@ ABOUT = {
     },
     "data": DATA,
     "headline": "to_bags_frechet_distance",
+    "picture": "Columns: shoe, its bag, and back; bag, its shoe, and back.",
 }
 
 

@@ -35,6 +35,7 @@ ABOUT = {
     },
     "data": DATA,
     "headline": "psnr_masking",
+    "picture": "Columns: digit, digit with noise, reconstruction.",
 }
 
 

@@ -41,6 +41,7 @@ ABOUT = {
         "licence": "Bitstream Vera and SIL OFL 1.1 (fonts), CC BY-SA 3.0 (MNIST), none stated (USPS)",
     },
     "headline": "label_kept",
+    "picture": "Columns: printed digit, its handwritten version, handwritten digit, and the same through the network.",
 }
 
 

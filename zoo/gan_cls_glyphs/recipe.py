@@ -24,6 +24,18 @@ NUM_IMAGES = 40_000
 POOL = 8 * 64  # images that are sorted by colour at a time
 STEPS = NUM_IMAGES // POOL * 8  # per epoch
 HELD_OUT = 0.2  # of the combinations (character, colour, background)
+# The sentences of the picture, and the characters for which each is drawn.
+TEXTS = (
+    "a bold serif {} in red on a white background",
+    "a sans {} in blue on a cream background",
+    "a monospaced {} in orange on a black background",
+    "a serif {} in purple on a sky background",
+    "a bold sans {} in green on a cream background",
+    "a bold monospaced {} in pink on a navy background",
+    "a serif {} in yellow on a grey background",
+    "a sans {} in black on a sky background",
+)
+SHOWN = ("letter A", "letter E", "letter K", "letter M", "letter R", "letter S", "digit 2", "digit 5")
 ABOUT = {
     "description": "GAN-CLS on captioned glyphs; D is a projection discriminator (Miyato & Koyama 2018).",
     "paper": {
@@ -34,6 +46,7 @@ ABOUT = {
     },
     "data": DATA,
     "headline": "letter_right",
+    "picture": f"Rows: {'; '.join(TEXTS).format(*['...'] * 8)}. Columns: {', '.join(SHOWN)}.",
 }
 
 
@@ -101,9 +114,11 @@ def score(model):
     return score_glyphs(images, table, ("letter_right", "colors_right"), seed=1, held_out=HELD_OUT)
 
 
-def examples():
-    """Returns a batch of held-out combinations for the picture, one caption per row."""
-    return next(dataset("test").as_numpy_iterator())
+def pictures(model):
+    """Returns a row for each sentence, with another letter or digit in each column."""
+    texts = [text.format(character) for text in TEXTS for character in SHOWN]
+    images = model.generate(texts, seed=1)
+    return images.reshape((len(TEXTS), len(SHOWN), *images.shape[1:]))
 
 
 def sample(model):

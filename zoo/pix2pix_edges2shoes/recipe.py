@@ -30,6 +30,7 @@ ABOUT = {
     },
     "data": DATA,
     "headline": "frechet_distance",
+    "picture": "Columns: edges, translation, photo. Validation images.",
 }
 
 

@@ -32,6 +32,7 @@ ABOUT = {
     },
     "data": DATA,
     "headline": "frechet_distance",
+    "picture": "Columns: label map, translation, photo. Test images.",
 }
 
 

@@ -37,6 +37,7 @@ ABOUT = {
     },
     "data": DATA,
     "headline": "mean_iou",
+    "picture": "Columns: label map, painting, photo. Validation images.",
 }
 
 

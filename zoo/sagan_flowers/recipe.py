@@ -30,6 +30,7 @@ ABOUT = {
     },
     "data": DATA,
     "headline": "frechet_distance",
+    "picture": "Rows: eight of the 102 classes. Columns: eight latents, the same in each row.",
 }
 
 

@@ -33,6 +33,7 @@ ABOUT = {
     },
     "data": DATA,
     "headline": "reconstruction_error",
+    "picture": "The weights of each unit of the code, scaled by their maximum.",
 }
 
 

@@ -30,6 +30,7 @@ ABOUT = {
     },
     "data": DATA,
     "headline": "set5_perceptual",
+    "picture": "Columns: bicubic interpolation, the model, the original. Parts of photos of Set14.",
 }
 dataset, examples, sample = first.dataset, first.examples, first.sample
 

@@ -29,6 +29,7 @@ ABOUT = {
     },
     "data": DATA,
     "headline": "set5_psnr",
+    "picture": "Columns: bicubic interpolation, the model, the original. Parts of photos of Set14.",
 }
 
 

@@ -43,6 +43,7 @@ ABOUT = {
     },
     "data": DATA,
     "headline": "color_right",
+    "picture": "Rows: sentences about test images. Columns: for four latents, the first stage beside the second.",
 }
 
 
