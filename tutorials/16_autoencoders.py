@@ -109,11 +109,11 @@ plots.labelled_grid(np.clip(np.stack(restored), -1, 1), rows=names, path=f"{FOLD
 #
 # ## What it is worth to a classifier
 #
-# Vincent et al. (2010) train layers as denoising autoencoders, each on the codes of the previous one, and then train all
-# of them with labels. `python -m kerasgan.zoo.experiments.stacked_autoencoders runs` does this on MNIST with three layers
-# of 1,000 units, first on 60,000 images without labels. With 1,000 labels, the test error is then 8.1 % (mean of three
-# seeds), and 10.7 % from random weights with the same training. With 60,000 labels it is 1.43 and 1.75 % (one seed). The
-# more labels there are, the less pretraining helps.
+# Vincent et al. (2010) train layers as denoising autoencoders, each on the codes of the previous one, and then train
+# all of them with labels. `python -m kerasgan.zoo.experiments.stacked_autoencoders runs` does this on MNIST with
+# three layers of 1,000 units, first on 60,000 images without labels. With 1,000 labels, the test error is then 8.1 %
+# (mean of three seeds), and 10.7 % from random weights with the same training. With 60,000 labels it is 1.43 and 1.75
+# % (one seed). The more labels there are, the less pretraining helps.
 #
 # The zoo has both on MNIST, `denoising_ae_mnist` and `sparse_ae_mnist`. `regularizers.KeepsDistances` makes a map of
 # the codes, `networks="conv"` and `"pooling"` code larger images, and an autoencoder whose encoder is a frozen network

@@ -1,7 +1,8 @@
 """Shared code of the recipes: training that keeps the best weights, and publishing of an entry.
 
-A recipe defines `SEED`, `ABOUT` (the description, paper, data and headline of its card, and what the rows and columns of
-its picture show), `model()`, `dataset()`, `train(directory, dataset=None, ...)` and `score(model)`. It may also define
+A recipe defines `SEED`, `ABOUT` (the description, paper, data and headline of its card, and what the rows and columns
+of its picture show), `model()`, `dataset()`, `train(directory, dataset=None, ...)` and `score(model)`. It may also
+define
 
 - `examples()`, the batch for the picture of its entry (default: the first batch of `dataset()`), or `pictures(model)`,
   the images of the picture;

@@ -290,7 +290,8 @@ def test_images_by_predicted_class():
 
 def test_the_page_says_what_the_picture_shows():
     card = zoo.card("pix2pix_facades")
-    assert "samples.png)\n\n*Columns: label map, translation, photo, twice. Test images.*\n\n```python" in _pages.readme(card)
+    legend = "*Columns: label map, translation, photo, twice. Test images.*"
+    assert f"samples.png)\n\n{legend}\n\n```python" in _pages.readme(card)
     bare = {key: value for key, value in card.items() if key != "picture"}
     assert "samples.png)\n\n```python" in _pages.readme(bare)
     with pytest.raises(ValueError, match="`card.picture` must be .*str.* Received: 3"):

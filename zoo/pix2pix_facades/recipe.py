@@ -79,7 +79,8 @@ def pictures(model):
 
 def sample(model):
     """Returns the call with the recorded output."""
-    return {"method": "translate", "arguments": {"images": np.asarray(next(dataset("test", 8).as_numpy_iterator())[0][:1]), "seed": 1}}
+    labels, _ = next(dataset("test", 8).as_numpy_iterator())
+    return {"method": "translate", "arguments": {"images": labels[:1], "seed": 1}}
 
 
 if __name__ == "__main__":
