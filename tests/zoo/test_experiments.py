@@ -17,7 +17,7 @@ from kerasgan.zoo.experiments import runs
 
 NAMES = sorted(path.parent.name for path in (FOLDER / "experiments").glob("*/__main__.py"))
 SMALL = {"steps": 2, "points": 16, "batch_size": 8, "num_samples": 200, "shown": 5, "width": 4}
-SMALL |= {"few_steps": 2, "denoising_steps": 2, "layers": [6, 5, 4], "units": 8, "num_chairs": 12}
+SMALL |= {"few_steps": 2, "label_steps": 2, "denoising_steps": 2, "layers": [6, 5, 4], "units": 8, "num_chairs": 12}
 SMALL |= {"updates": 2, "long_steps": 2, "mixture_steps": 2, "mixture_batch_size": 8}
 
 

@@ -11,7 +11,6 @@ The networks are the paper's with 24 channels next to the image instead of 64, s
 import sys
 
 import keras
-import numpy as np
 
 import kerasgan
 from kerasgan.zoo import recipes, score_translations

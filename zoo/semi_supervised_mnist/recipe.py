@@ -37,10 +37,10 @@ ABOUT = {
 }
 
 
-def model(unlabelled_weight=1.0):
+def model(seed=SEED, unlabelled_weight=1.0, steps_per_execution=20):
     """Returns the compiled model. With `unlabelled_weight=0`, D learns only from the labels."""
-    model = kerasgan.SemiSupervisedGAN(unlabelled_weight=unlabelled_weight, seed=SEED)
-    model.compile(steps_per_execution=20)
+    model = kerasgan.SemiSupervisedGAN(unlabelled_weight=unlabelled_weight, seed=seed)
+    model.compile(steps_per_execution=steps_per_execution)
     return model
 
 
@@ -51,23 +51,28 @@ def images_and_labels():
     return np.concatenate(images), np.concatenate(labels)
 
 
-def dataset():
+def dataset(seed=SEED):
     """Returns batches of ((images, labels), images): 100 of the images have labels, ten of each class."""
     images, labels = images_and_labels()
-    rng = np.random.default_rng(SEED)
+    rng = np.random.default_rng(seed)
     chosen = [rng.choice(np.flatnonzero(labels == label), LABELS_A_CLASS, replace=False) for label in range(10)]
     few = np.concatenate(chosen)
-    labelled = kerasgan.data.from_arrays((images[few], labels[few]), BATCH_SIZE, seed=SEED)
-    return kerasgan.data.zip_unpaired(labelled, kerasgan.data.from_arrays(images, BATCH_SIZE, seed=SEED))
+    labelled = kerasgan.data.from_arrays((images[few], labels[few]), BATCH_SIZE, seed=seed)
+    return kerasgan.data.zip_unpaired(labelled, kerasgan.data.from_arrays(images, BATCH_SIZE, seed=seed))
 
 
-def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None, **options):
+def started(seed=SEED, **options):
+    """Returns the compiled model, initialized by the first 500 images. `options` are those of `model`."""
+    started = model(seed, **options)
+    images = (images for _, images in dataset(seed).take(5).as_numpy_iterator())
+    started.initialize(np.concatenate(list(images)))
+    return started
+
+
+def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
     """Trains with checkpoints, and returns the model with its last weights."""
     keras.utils.set_random_seed(SEED)
-    data = dataset() if data is None else data
-    trained = model(**options)
-    trained.initialize(np.concatenate([images for _, images in data.take(5).as_numpy_iterator()]))
-    return recipes.train(directory, trained, data, epochs, steps_per_epoch)
+    return recipes.train(directory, started(), dataset() if data is None else data, epochs, steps_per_epoch)
 
 
 def score(model):
