@@ -1,9 +1,9 @@
 # %% [markdown]
-# # Label maps: paint what belongs where
+# # Label maps: from classes of pixels to photos
 #
-# A label map says of each pixel what it shows: sky, road, car. pix2pixHD (Wang et al. 2018,
-# https://arxiv.org/abs/1711.11585) paints photos of such maps. This tutorial makes a folder of photos and maps, trains
-# on it as on your own, and reads the paintings with a network that learned to read photos.
+# A label map gives the class of each pixel of a photo: sky, road, car. pix2pixHD (Wang et al. 2018,
+# https://arxiv.org/abs/1711.11585) generates photos from such maps. This tutorial makes a folder of photos and label
+# maps, trains on it as on a folder of your own, and scores the result with a segmentation network.
 
 # %%
 from pathlib import Path
@@ -20,11 +20,12 @@ BATCH = 4
 FOLDER = Path("label_maps")
 
 # %% [markdown]
-# ## A folder of one's own
+# ## A folder of your own
 #
-# What is needed: `images/`, `labels/` with a PNG of the same name for each image, whose pixels are the numbers of the
-# classes, and `classes.json` with their names. `instances/`, PNGs of the same names in which the pixels of one object
-# have one number, are optional. Here the photos are scenes with letters, whose maps are exact because they are drawn.
+# `images/` holds the photos. `labels/` holds a PNG of the same name for each photo; its pixels are the numbers of the
+# classes. `classes.json` has the names of the classes. Optionally, `instances/` holds PNGs of the same names, in
+# which all pixels of one object have the same number. Here, the photos are rendered scenes with letters, so the maps
+# are exact.
 
 # %%
 for split, count in (("train", SCENES), ("test", 8)):
@@ -42,13 +43,13 @@ dataset = kerasgan.data.label_folder(FOLDER / "data" / "train", 64, batch_size=B
 print(f"{dataset.num_images} scenes of {dataset.num_classes} classes: {dataset.class_names}")
 
 # %% [markdown]
-# Files that cannot be used, such as a map of another size or with a number that is no class, are named before the first
-# step.
+# Files that cannot be used are named before the first step, such as a map of another size, or with a number that is
+# not a class.
 #
 # ## Three phases
 #
-# A global generator learns to paint at half the size. Then an enhancer, which takes its features to the full size,
-# learns while it is held fixed, and in the end both learn together. Each phase is a `compile` and a `fit`.
+# First, a global generator learns at half the size. Then an enhancer learns to process its features at the full size,
+# while the global generator is frozen. Finally, both are trained together. Each phase is a `compile` and a `fit`.
 
 # %%
 model = kerasgan.Pix2PixHD(
@@ -74,15 +75,15 @@ kerasgan.plots.save_png(FOLDER / "painted.png", grid)
 print(f"L1 to the truth {float(np.mean(np.abs(painted - photos))):.3f}")
 
 # %% [markdown]
-# ![Label maps, what the model paints of them, and the true scenes](pictures/14_painted.png)
+# ![Label maps, generated scenes, and true scenes](pictures/14_painted.png)
 #
-# From left to right: the map, the painting, the scene. Their L1 distance was 0.274. The letters have the colours of
-# their classes. The ground has no colour that the map could tell, so the model paints one that is common.
+# From left to right: the label map, the generated scene, the true scene. Their L1 distance is 0.274. The letters have
+# the colours of their classes. The map does not tell the colour of the background, so the model uses a common one.
 #
-# ## Does it show what it should?
+# ## Does it show the right classes?
 #
-# A network that learned to read real photos reads the painted ones. Beside it stands what it reads in real photos. The
-# mean IoU was 0.507 of the paintings and 0.582 of the photos, the pixels right 92 % and 93 %.
+# A segmentation network is trained on real photos, and applied to the generated ones and to real ones. Its mean IoU
+# is 0.507 on the generated and 0.582 on the real photos, and 92 % and 93 % of the pixels are right.
 
 # %%
 (train_labels, _), train_photos = next(
@@ -95,6 +96,6 @@ for name, images in (("painted", painted), ("real", photos)):
     print(f"{name:8} mean IoU {scores.mean_iou:.3f}, pixels right {scores.pixel_accuracy:.3f}")
 
 # %% [markdown]
-# `kerasgan train pix2pixhd --data FOLDER` does the same. With `style_dim=3` an encoder learns what
-# tells instances of one class apart, and `model.find_styles(dataset)` and `translate(labels, instances, style=1)` paint
-# by it; that takes more scenes and more epochs than these.
+# `kerasgan train pix2pixhd --data FOLDER` does the same. With `style_dim=3`, an encoder learns the differences
+# between instances of a class. `model.find_styles(dataset)` clusters them, and `translate(labels, instances,
+# style=1)` uses one of them. This needs more scenes and epochs than here.

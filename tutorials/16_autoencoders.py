@@ -1,9 +1,9 @@
 # %% [markdown]
 # # Autoencoders: PCA, noise, sparsity
 #
-# An autoencoder squeezes an image into a code and makes the image again from it. What the code is good for depends on
-# what keeps the network from copying: too few units, noise on its input, or a bound on how many units may be active.
-# Each is tried here, on digits drawn from fonts, so nothing is downloaded.
+# An autoencoder encodes an image and reconstructs it from the code. It must not learn to copy its input. This
+# tutorial compares three ways to prevent that: few units, noise on the input, and a limit on the activity of the
+# units. The digits are drawn from fonts, so nothing is downloaded.
 
 # %%
 import keras
@@ -23,12 +23,12 @@ images = np.concatenate(list(dataset.as_numpy_iterator()))
 test = next(kerasgan.data.load("glyphs", "test", batch_size=500, shuffle=False, **glyphs).as_numpy_iterator())
 
 # %% [markdown]
-# ## Too few units: principal components
+# ## Few units: principal components
 #
-# Without sigmoids, and with the squared error, the best that 8 units can do is known: principal component analysis. It
-# keeps the 8 directions in which images vary most, and its error is the sum of the variances in all others. The
-# autoencoder finds the same subspace by gradient descent (Baldi and Hornik 1989), but not the directions themselves:
-# any mixture of them serves as well.
+# For a linear autoencoder with 8 units and the squared error, the optimum is known: principal component analysis
+# (PCA). It keeps the 8 directions in which the images vary most. Its error is the sum of the variances in all other
+# directions. Gradient descent finds the same subspace (Baldi and Hornik 1989), but not the directions themselves, as
+# any mixture of them is equally good.
 
 # %%
 centred = (images - images.mean(axis=0)) / 2
@@ -48,7 +48,7 @@ print(f"largest angle between the two subspaces: {np.degrees(np.arccos(cosines.m
 
 # %%
 def as_images(vectors):
-    """Vectors of 784 numbers as images, each scaled to its largest number."""
+    """Returns vectors of 784 numbers as images, each scaled by its largest absolute value."""
     vectors = vectors / np.abs(vectors).max(axis=-1, keepdims=True)
     return vectors.reshape((-1, 28, 28, 1))
 
@@ -60,13 +60,12 @@ plots.labelled_grid(components, rows=["principal\ncomponents", "what a unit\ndra
 # %% [markdown]
 # ![Eight principal components, and what each unit of the code draws: mixtures of them](pictures/16_pca.png)
 #
-# ## Noise on the input, and a bound on activity
+# ## Noise on the input, and a limit on activity
 #
-# Three autoencoders of 200 sigmoid units. The plain one sees clean images. The second one sees digits with 40 % of
-# their pixels black and has to restore them (Vincent et al. 2008, https://doi.org/10.1145/1390156.1390294): the error
-# is against the clean image. The third one pays for every unit whose mean activation is not 5 %
-# (`regularizers.Sparse`). The decay of weights, the same for all, removes what the random start leaves of noise in
-# them.
+# Now we train three autoencoders with 200 sigmoid units. The plain one gets clean images. The denoising one gets
+# digits with 40 % of their pixels black, and reconstructs the clean image (Vincent et al. 2008,
+# https://doi.org/10.1145/1390156.1390294). The sparse one has a penalty on each unit whose mean activation is not 5 %
+# (`regularizers.Sparse`). All have the same weight decay, which removes the initial noise from the weights.
 
 # %%
 ways = {
@@ -96,18 +95,20 @@ plots.labelled_grid(np.clip(np.stack(restored), -1, 1), rows=names, path=f"{FOLD
 # %% [markdown]
 # ![Ten filters each: broad ones of the first two, loops and strokes of the sparse autoencoder](pictures/16_filters.png)
 #
-# Each picture is what one unit looks for; of each autoencoder the ten units are shown that differ most from digit to
-# digit. With half of their units active for any image, the plain and the denoising autoencoder share the work among
-# all, and no filter means much alone. Noise makes filters broader: to fill a hole, a unit must use the pixels around
-# it. With 8 % of the units active, a unit of the sparse one has to say more, and loops, arcs and strokes appear.
+# Each image shows the weights of one unit, for the ten units of each autoencoder that vary most between digits. In
+# the plain and the denoising autoencoder, half of the units are active for each image, so they share the work, and a
+# single filter has little meaning. Noise makes filters broader: to fill a hole, a unit must use the pixels around it.
+# In the sparse autoencoder, 8 % of the units are active. Each unit must represent more, so its filters show loops,
+# arcs and strokes.
 #
 # ![Digits, with holes, and restored by the three](pictures/16_holes.png)
 #
-# In the run of these pictures the mean squared error of digits with holes was 0.150. The plain autoencoder brought it
-# to 0.103, and left the strokes grey, since it has seen no holes; the denoising one to 0.089. On clean digits the order
-# is the other one, 0.064 against 0.077: it pays for what it learned. The sparse one had 0.089 and 0.138.
+# The mean squared error of digits with holes is 0.150. The plain autoencoder reduces it to 0.103 and leaves the
+# strokes grey, as it was not trained with holes. The denoising one reduces it to 0.089. On clean digits, the plain
+# one is better (0.064, and 0.077 for the denoising one). The errors of the sparse one are 0.089 on clean digits and
+# 0.138 on digits with holes.
 #
-# ## What it is worth to a classifier
+# ## Pretraining a classifier
 #
 # Vincent et al. (2010) train layers as denoising autoencoders, each on the codes of the previous one, and then train
 # all of them with labels. `python -m kerasgan.zoo.experiments.stacked_autoencoders runs` does this on MNIST with
@@ -115,6 +116,6 @@ plots.labelled_grid(np.clip(np.stack(restored), -1, 1), rows=names, path=f"{FOLD
 # (mean of three seeds), and 10.7 % from random weights with the same training. With 60,000 labels it is 1.43 and 1.75
 # % (one seed). The more labels there are, the less pretraining helps.
 #
-# The zoo has both on MNIST, `denoising_ae_mnist` and `sparse_ae_mnist`. `regularizers.KeepsDistances` makes a map of
-# the codes, `networks="conv"` and `"pooling"` code larger images, and an autoencoder whose encoder is a frozen network
-# inverts its features, as the tutorial on looking inside networks shows.
+# The zoo has both kinds for MNIST: `denoising_ae_mnist` and `sparse_ae_mnist`. `regularizers.KeepsDistances`
+# preserves distances in the codes. `networks="conv"` and `"pooling"` encode larger images. An autoencoder with a
+# frozen network as its encoder inverts the features of this network, see tutorial 13.

@@ -1,10 +1,11 @@
 # %% [markdown]
-# # Domain adaptation: labels of one kind of data, answers for another
+# # Domain adaptation: labels from one domain, predictions in another
 #
-# A classifier that has learned from clean scans may fail on photos. Labels for photos are expensive, photos are not.
-# Unsupervised domain adaptation learns from labelled data of a source and from data of a target without labels. Here a
-# domain-adversarial network (Ganin et al. 2016, https://arxiv.org/abs/1505.07818) does it where everything can be seen:
-# the data are points of the plane, as in section 5.1 of the paper. An image of one pixel with two channels is a point.
+# A classifier trained on clean scans may fail on photos. Photos are cheap, but their labels are expensive.
+# Unsupervised domain adaptation learns from labelled data of a source domain and unlabelled data of a target domain.
+# This tutorial trains a domain-adversarial network (Ganin et al. 2016, https://arxiv.org/abs/1505.07818) on points in
+# the plane, as in section 5.1 of the paper, so everything can be plotted. A point is an image of one pixel with two
+# channels.
 
 # %%
 import keras
@@ -20,7 +21,7 @@ rng = np.random.default_rng(0)
 
 
 def moons(count, degrees):
-    """Two half moons, turned: points (count, 1, 1, 2), and to which moon each belongs."""
+    """Returns points of two rotated half moons, (count, 1, 1, 2), and the moon of each."""
     labels = np.arange(count) % 2
     angles = rng.uniform(0, np.pi, count)
     points = np.stack([np.cos(angles), np.sin(angles)], axis=1)
@@ -38,10 +39,10 @@ test, test_labels = moons(1000, degrees=35)
 # %% [markdown]
 # ## Two trainings
 #
-# `fit` takes `((source_images, source_labels), target_images)`; the two halves of a batch have nothing to do with each
-# other. A classifier of the domain learns to tell the features of the source from those of the target. Its gradient
-# reaches the features with the sign reversed, so that they become such that it cannot. With `domain_weight=0` the
-# target teaches nothing: that is the accuracy to beat. Labels of the target measure, here at the end, and never train.
+# `fit` takes `((source_images, source_labels), target_images)`. The two parts of a batch are independent. A domain
+# classifier learns to distinguish the features of the source from those of the target. Its gradient reaches the
+# features with a reversed sign, so they become indistinguishable. With `domain_weight=0`, the network learns only
+# from the source. This is the baseline. Labels of the target are used only to measure the accuracy at the end.
 
 # %%
 batches = kerasgan.data.zip_unpaired(
@@ -70,10 +71,10 @@ for name, weight in (("source only", 0.0), ("adapted", 1.0)):
         models.setdefault(name, model)
 
 # %% [markdown]
-# ## What changed
+# ## What has changed
 #
-# Above, where each network of seed 0 draws the line between the moons. Below, its features, in the two directions in
-# which they vary most.
+# The upper row shows the decision boundary of each network of seed 0. The lower row shows its features, in the two
+# directions of the largest variance.
 
 # %%
 figure = matplotlib.figure.Figure(figsize=(8, 7), layout="constrained")
@@ -98,15 +99,15 @@ figure.savefig("adaptation.png", dpi=80)
 # %% [markdown]
 # ![Source and target points with the line each network draws, and their features](pictures/17_adaptation.png)
 #
-# Black crosses are target points, coloured ones the source's two moons. Without adaptation the ends of the target's
-# moons fall on the wrong side, and its features lie apart from those of the source. The adapted network bends the line
-# around both, and its features of the target lie on those of the source.
+# Black crosses are target points. Coloured crosses are the two moons of the source. Without adaptation, the ends of
+# the target's moons are on the wrong side, and the features of target and source are separate. With adaptation, the
+# boundary separates the moons of both domains, and the features overlap.
 #
-# In the run of this picture the three seeds had accuracies of 0.65, 0.78 and 0.82 on the target without adaptation, and
-# 0.98, 0.92 and 0.95 with it. The domain classifier then told 56 to 64 % of the points; 50 % is chance. Where it tells
-# nearly all, the features still differ, and the accuracy on the target is not to be trusted: without labels of the
-# target, `domain_accuracy` is what one can watch. It is no proof, since features can also be alike with classes
-# exchanged: turn the moons by 90 degrees and see.
+# In the run of this picture, the accuracies on the target were 0.65, 0.78 and 0.82 with three seeds without
+# adaptation, and 0.98, 0.92 and 0.95 with it. After adaptation, the domain classifier was right for 56 to 64 % of the
+# points; 50 % is chance. If it is right for almost all points, the features still differ, and the accuracy on the
+# target is probably low. Without labels of the target, watch `domain_accuracy`. It is not a proof: features can also
+# overlap with exchanged classes, as you can see if you turn the moons by 90 degrees.
 #
-# `kerasgan.ADDA` adapts a second encoder for the target, and `kerasgan.PixelDA` makes target images of source images.
-# The zoo's recipe `dann_mnist_mnistm` does the above with digits on photos.
+# `kerasgan.ADDA` adapts a second encoder for the target, and `kerasgan.PixelDA` translates source images to the
+# target. The recipe `dann_mnist_mnistm` of the zoo uses a domain-adversarial network for digits on photos.

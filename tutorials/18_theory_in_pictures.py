@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Theory in pictures
 #
-# The pictures that lectures on GANs draw by hand, drawn here from numbers: each comes from the library's own losses and
-# metrics, on distributions so simple that the right answer is known. Everything takes seconds.
+# This tutorial computes the pictures that lectures on GANs show. Each picture uses the losses and metrics of the
+# library, on distributions for which the right answer is known. Everything takes seconds.
 
 # %%
 import numpy as np
@@ -13,7 +13,7 @@ from kerasgan import latent, losses, metrics, penalties, plots
 
 STEPS = 300
 GRID = np.linspace(-5, 6, 2201)
-# Evenly spaced z in (0, 1), and the points of N(0, 1) below which such shares of it lie: means over them are integrals.
+# Evenly spaced z in (0, 1), and the quantiles of N(0, 1) at them. Means over them approximate integrals.
 z = (np.arange(400) + 0.5) / 400
 standard = tf.math.ndtri(tf.constant(z, "float32"))
 DATA = (0.8, 0.6)  # mean and standard deviation of the data
@@ -24,7 +24,7 @@ def density(x, mean, deviation):
 
 
 def descent(loss, variables, rate, momentum=0.9):
-    """Returns a function that makes so many steps of gradient descent on `loss()`."""
+    """Returns a function that makes a given number of gradient descent steps on `loss()`."""
 
     @tf.function
     def descend(steps):
@@ -48,10 +48,10 @@ def panels(columns, height=3.0, width=3.2):
 # %% [markdown]
 # ## Four stages of the game
 #
-# Figure 1 of Goodfellow et al. (2014, https://arxiv.org/abs/1406.2661). The data are normal. G maps z, uniform in
-# (0, 1), to m + s q(z), where q is the quantile function of the normal distribution, so that p_g is normal, too. D is
-# the sigmoid of a quadratic function of x. That is all it needs: for two normal densities the best D,
-# D* = p_data / (p_data + p_g), has this form.
+# This is figure 1 of Goodfellow et al. (2014, https://arxiv.org/abs/1406.2661). The data are normal. G maps z,
+# uniform in (0, 1), to m + s q(z), where q is the quantile function of the normal distribution, so p_g is normal,
+# too. D is the sigmoid of a quadratic function of x. This is sufficient: for two normal densities, the best D, D* =
+# p_data / (p_data + p_g), has this form.
 
 # %%
 minimax = losses.get("minimax")
@@ -76,7 +76,7 @@ def g_loss():
 
 
 def stage(title):
-    """What the picture shows of this moment, and how far D is from the best D where there is anything to judge."""
+    """Returns the densities and D for the picture, and prints the error of D."""
     mean, deviation = g.numpy()
     data, model = density(GRID, *DATA), density(GRID, mean, deviation)
     found = tf.sigmoid(logits(tf.constant(GRID, "float32"))).numpy()
@@ -120,13 +120,13 @@ figure.savefig("stages.png", dpi=80)
 # %% [markdown]
 # ![Four stages: D learns, is the best one, G moves, both are done](pictures/18_stages.png)
 #
-# Arrows lead from evenly spaced z to G(z): where they lie close, p_g is high. G moves them to where D is higher. In the
-# end the densities agree, D is 1/2 everywhere, and the value of the game is -log 4.
+# Arrows connect evenly spaced z with G(z). Where they are dense, p_g is high. G moves them to where D is higher. At
+# the end, the densities are equal, D is 1/2 everywhere, and the value of the game is -log 4.
 #
 # ## The best D, and -log 4
 #
-# Theorem 1 of the same paper: with the best D the value of the game is V = -log 4 + 2 JSD(p_data, p_g), the
-# Jensen-Shannon divergence. Here G makes N(m, 0.6^2), and m is moved past the data.
+# Theorem 1 of the same paper: with the best D, the value of the game is V = -log 4 + 2 JSD(p_data, p_g), with the
+# Jensen-Shannon divergence. Here p_g is N(m, 0.6^2), and m moves past the data.
 
 
 # %%
@@ -165,17 +165,18 @@ figure.savefig("value.png", dpi=80)
 # %% [markdown]
 # ![The best D for three generators, and the value of the game by the generator's mean](pictures/18_value.png)
 #
-# ## Which loss still says something to a bad G
+# ## The loss of a bad G
 #
-# Early on D rejects the samples: D(G(z)) is near 0. The minimax loss log(1 - D) is flat there, -log D is steep. With
-# D = sigmoid(a) both slopes come from sigma' = sigma (1 - sigma): by a they are -D and -(1 - D).
+# At the beginning, D rejects the samples, and D(G(z)) is near 0. There, the minimax loss log(1 - D) is flat, and -log
+# D is steep. With D = sigmoid(a), both slopes follow from sigma' = sigma (1 - sigma). Their derivatives with respect
+# to a are -D and -(1 - D).
 
 # %%
 a = tf.linspace(-7.0, 7.0, 141)
 
 
 def slopes(loss):
-    """The derivative of G's loss of each sample by its logit: the loss is a mean, so that of one counts 1 / n."""
+    """Returns the derivative of G's loss of each sample with respect to its logit. The loss is their mean."""
     with tf.GradientTape() as tape:
         tape.watch(a)
         value = loss.generator_loss(a)
@@ -210,9 +211,9 @@ figure.savefig("saturation.png", dpi=80)
 #
 # ## Least squares
 #
-# Figure 2 of Mao et al. (2017, https://arxiv.org/abs/1611.04076): the sigmoid's cross entropy is flat for every sample
-# that D takes for real, however far from the data it lies. Least squares is flat at one point only. Figure 1: so
-# samples on the right side of the boundary, but far away, are still pulled towards it.
+# Figure 2 of Mao et al. (2017, https://arxiv.org/abs/1611.04076): the sigmoid cross entropy is flat for every sample
+# that D accepts, however far it is from the data. Least squares is flat only at one point. Figure 1: samples that are
+# on the right side of the boundary but far from the data are still pulled towards it.
 
 # %%
 output = tf.linspace(-4.0, 8.0, 25)
@@ -224,7 +225,7 @@ far_points = (np.stack([np.linspace(-2, 2, 5), np.full(5, 5.0)], axis=1)) @ turn
 
 
 def boundary(loss):
-    """Trains a linear D on the real points and the fakes. Returns its weights, and where the far samples are pushed."""
+    """Trains a linear D on real and generated points. Returns its weights, and the descent at far samples."""
     plane = tf.Variable([0.0, 0.0, 0.0])
     judge = lambda points: tf.cast(points, "float32") @ plane[:2, None] + plane[2]  # noqa: E731
     descent(lambda: loss.discriminator_loss(judge(real_points), judge(fake_points)), [plane], 0.05)(STEPS)
@@ -257,13 +258,13 @@ figure.savefig("least_squares.png", dpi=80)
 # %% [markdown]
 # ![G's losses, and the boundaries with what they do to samples far from the data](pictures/18_least_squares.png)
 #
-# Arrows show the descent of G's loss at each far sample, drawn at their length.
+# Arrows show the negative gradient of G's loss at each far sample.
 #
 # ## Moving earth
 #
-# The distance of Wasserstein GANs (Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875): the least work that turns
-# one pile of earth into another, mass times way. A plan is a table: how much goes from each place of the one pile to
-# each of the other. Its rows sum to the one pile, its columns to the other.
+# The distance of Wasserstein GANs (Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875) is the least work (mass
+# times distance) that turns one pile of earth into another. A plan is a table of how much earth moves from each place
+# of the first pile to each place of the second. Its rows sum to the first pile, and its columns to the second.
 
 # %%
 places = np.arange(6.0)
@@ -295,15 +296,16 @@ figure.savefig("earth.png", dpi=80)
 #
 # ## A discriminator saturates, a critic does not
 #
-# Figure 2 of the same paper. Real images are N(1, 0.5^2), generated ones N(-1, 0.5^2). The best D is sigmoid(8 x). The
-# best critic of slope 1 is f(x) = x: the piles differ by a shift, and the difference of its means is the distance.
+# This is figure 2 of the same paper. Real images are N(1, 0.5^2), generated ones N(-1, 0.5^2). The best D is
+# sigmoid(8 x). The best critic of slope 1 is f(x) = x: the distributions differ by a shift, and the difference of the
+# critic's means is the distance.
 
 # %%
 apart = {"real": 1 + 0.5 * standard, "fake": tf.Variable(-1 + 0.5 * standard)}
 
 
 def push(loss, judge):
-    """How strongly G's loss moves each generated image."""
+    """Returns the gradient of G's loss at each generated image."""
     with tf.GradientTape() as tape:
         value = loss.generator_loss(judge(apart["fake"]))
     return np.abs(tape.gradient(value, apart["fake"]).numpy()) * len(z)
@@ -337,12 +339,13 @@ figure.savefig("critic.png", dpi=80)
 # %% [markdown]
 # ![D and critic between two densities, and their gradients at generated images](pictures/18_critic.png)
 #
-# Tutorial 4 trains both. `python -m kerasgan.zoo.experiments.wasserstein runs` holds trained critics against the exact
-# number.
+# Tutorial 4 trains both. `python -m kerasgan.zoo.experiments.wasserstein runs` compares trained critics with the
+# exact distance.
 #
-# ## The price of a busy code
+# ## The penalty of a sparse autoencoder
 #
-# A sparse autoencoder pays KL(rho || rho_hat) for each unit whose mean activation rho_hat is not the wanted rho.
+# A sparse autoencoder has a penalty KL(rho || rho_hat) for each unit, with its mean activation rho_hat and the
+# desired one rho.
 
 # %%
 activation = np.linspace(0.025, 0.975, 39)
@@ -357,13 +360,14 @@ axes[0].legend(fontsize=8)
 figure.savefig("sparsity.png", dpi=80)
 
 # %% [markdown]
-# ![The price over the mean activation, for three wanted ones](pictures/18_sparsity.png)
+# ![The penalty by mean activation, for three desired ones](pictures/18_sparsity.png)
 #
-# ## Why one interpolates latents, and on an arc
+# ## Interpolation of latents
 #
-# Let the data lie on half a circle, and let G bend z in (0, 1) around it. Halfway between two images there is no data:
-# their mean leaves the circle. Halfway between their latents lies another image. Normal latents of 100 dimensions lie
-# near a sphere of radius 10: the straight way between two of them leaves it, `latent.slerp` does not.
+# Let the data be a half circle, and let G map z in (0, 1) to it. Halfway between two images there is no data: the
+# mean of the images is not on the circle. Halfway between their latents is another image of the circle. Normal
+# latents of 100 dimensions are near a sphere of radius 10. The straight line between two of them leaves the sphere,
+# but `latent.slerp` does not.
 
 
 # %%
@@ -398,9 +402,9 @@ figure.savefig("interpolation.png", dpi=80)
 #
 # ## A game that gradient steps do not solve
 #
-# min over x, max over y of x y has its solution at (0, 0). Steps of both players at once run around it, and outwards:
-# each multiplies the distance by sqrt(1 + rate^2). Historical averaging (Salimans et al. 2016,
-# https://arxiv.org/abs/1606.03498, section 3.3) draws each player to the mean of its past.
+# min over x, max over y of x y has the solution (0, 0). Simultaneous gradient steps of both players circle around it
+# and move away: each step multiplies the distance by sqrt(1 + rate^2). Historical averaging (Salimans et al. 2016,
+# https://arxiv.org/abs/1606.03498, section 3.3) pulls each player to the mean of its past values.
 
 
 # %%
