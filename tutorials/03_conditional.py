@@ -1,9 +1,9 @@
 # %% [markdown]
-# # Saying what to draw: conditional generation
+# # Conditional generation
 #
-# A DCGAN draws any image. Mirza & Osindero (2014, https://arxiv.org/abs/1411.1784) give both players a condition: G
-# gets the label with its random numbers, D gets it with the image and learns to reject images that do not match. Here
-# the condition has two parts, a class (which letter) and a real number (its slant).
+# You cannot choose what a DCGAN draws. Mirza & Osindero (2014, https://arxiv.org/abs/1411.1784) give a condition to
+# both networks. G gets the label with its latents. D gets the label with the image, and learns to reject images that
+# do not match it. Here the condition has two parts: a class (the letter), and a real number (its slant).
 
 # %%
 import numpy as np
@@ -19,8 +19,8 @@ FOLDER = "conditional"
 # %% [markdown]
 # ## Data with labels
 #
-# `labels=["letter", "slant"]` adds a dict of labels to each batch: int32 numbers of classes, float32 for real-valued
-# attributes. The slant is 1 for 20 degrees to the right and -1 for 20 degrees to the left.
+# `labels=["letter", "slant"]` adds a dict of labels to each batch: int32 classes, and float32 attributes. A slant of
+# 1 is 20 degrees to the right, and -1 is 20 degrees to the left.
 
 # %%
 dataset = kerasgan.data.load(
@@ -38,8 +38,8 @@ print(dataset.element_spec)
 # %% [markdown]
 # ## Model and training
 #
-# The names in `num_classes` and `attributes` are those of the dataset's dict. With labels of one kind both are simpler:
-# batches of `(images, labels)` and `num_classes=10`.
+# The names in `num_classes` and `attributes` are the keys of this dict. With a single set of classes both are
+# simpler: batches of `(images, labels)`, and `num_classes=10`.
 
 # %%
 model = kerasgan.ConditionalGAN(
@@ -55,10 +55,10 @@ history = model.fit(
 kerasgan.plots.history(history, f"{FOLDER}/curves.png")
 
 # %% [markdown]
-# ## One condition changed at a time
+# ## One condition at a time
 #
-# The latents stay, the letter changes from row to row and the slant from column to column. What the latents decide,
-# place, size and weight, stays nearly the same everywhere.
+# Next, the latents are fixed. The letter changes from row to row, and the slant from column to column. The latents
+# determine place, size and weight, which are almost the same in all images.
 
 # %%
 slants = np.linspace(-1, 1, 7).astype("float32")
@@ -72,11 +72,11 @@ kerasgan.plots.labelled_grid(
 # %% [markdown]
 # ![A row for each letter, a column for each slant](pictures/03_wishes.png)
 #
-# ## Does it follow the condition?
+# ## Does the model follow the condition?
 #
-# Pictures persuade easily, so measure. The slant of an image can be computed from its moments: the covariance of
-# columns and rows divided by the variance of the rows is the shear. For a letter such as L this is not the slant
-# alone, but for each letter it must increase with the given slant.
+# Pictures can mislead, so measure. The slant of an image follows from its moments: the shear is the covariance of
+# columns and rows divided by the variance of the rows. For a letter such as L it depends on more than the slant, but
+# for each letter it must increase with the given slant.
 
 
 # %%
@@ -104,10 +104,10 @@ print(f"  real images:      {agreement(real, labels['letter'].numpy(), labels['s
 print(f"  generated images: {agreement(made, asked['letter'], asked['slant']):.2f}")
 
 # %% [markdown]
-# In the run that drew the picture above, the correlation was 1.00 for real images and 0.73 for generated ones: the
-# model follows the slant, though after these few epochs some letters fall apart. `cgan_mnist` of the zoo was trained
-# for 47 minutes on labels alone: 98 % of its digits show the given class.
+# In the run of the picture above, the correlation is 1.00 for real images and 0.73 for generated ones. The model
+# follows the slant, but after these few epochs some letters are incomplete. `cgan_mnist` of the zoo was trained for
+# 47 minutes with classes only: 98 % of its digits show the requested class.
 #
-# For labels alone there is also `kerasgan.ACGAN` (Odena et al. 2017), whose D predicts the class instead of receiving
-# it; compare both on your data. `metrics.classification_accuracy_score` trains a classifier on generated images and
-# tests it on real ones, which measures a conditional model as a source of data.
+# Another model for classes is `kerasgan.ACGAN` (Odena et al. 2017). Its D predicts the class instead of receiving it.
+# Compare both on your data. `metrics.classification_accuracy_score` trains a classifier on generated images and tests
+# it on real ones, which measures how useful the generated images are as training data.

@@ -1,10 +1,10 @@
 # %% [markdown]
 # # pix2pix: one image to another
 #
-# With pairs at hand (outline and drawing, map and photo) a network can learn to turn one into the other. Isola et al.
-# (2017, https://arxiv.org/abs/1611.07004) train it with two losses: the mean absolute difference to the true image
-# (L1), which gets the large shapes right but averages where it is unsure, and a discriminator that looks at patches of
-# (source, result) and punishes what looks averaged.
+# With pairs of images (outline and drawing, map and photo), a network can learn to translate one into the other.
+# Isola et al. (2017, https://arxiv.org/abs/1611.07004) train it with two losses. The mean absolute difference to the
+# true image (L1) gives the right large shapes, but averages all plausible images. A discriminator judges patches of
+# (source, result), and rejects averaged ones.
 
 # %%
 import numpy as np
@@ -20,9 +20,9 @@ FOLDER = "pix2pix"
 # %% [markdown]
 # ## Pairs
 #
-# The built-in pairs are the outline of a letter and the letter filled, in any colours. Of your own,
-# `kerasgan.data.paired_folder` reads images that show both halves side by side, `paired_folders` two folders of files
-# with equal names.
+# The built-in pairs are the outline of a letter and the filled letter, in random colours. For pairs of your own,
+# `kerasgan.data.paired_folder` reads images with both halves side by side, and `paired_folders` reads two folders
+# with files of the same names.
 
 # %%
 options = {"image_size": 32, "characters": "ABDOPQR0689", "colors": ("red", "blue", "green")}
@@ -32,9 +32,9 @@ sources, targets = next(iter(glyphs.pairs("test", num_images=128, batch_size=128
 # %% [markdown]
 # ## Model
 #
-# The generator is a U-Net: skip connections carry what the outline shows at a position to the same position of the
-# result. For 32 pixels a discriminator with a receptive field of 16 is enough; the paper's 70 is for 256 pixels. The
-# paper trains with batches of one image; with larger batches use the moving statistics of batch normalization.
+# The generator is a U-Net: skip connections carry the details of the outline to the same position of the result. For
+# 32 pixels, a discriminator with a receptive field of 16 is sufficient. The paper's 70 is for 256 pixels. The paper
+# trains with batches of one image. For larger batches, use the moving statistics of batch normalization.
 
 # %%
 model = kerasgan.Pix2Pix(image_size=32, channels=3, width=16, receptive_field=16, sampling_statistics="moving", seed=0)
@@ -49,10 +49,10 @@ history = model.fit(
 kerasgan.plots.history(history, f"{FOLDER}/curves.png")
 
 # %% [markdown]
-# ## How good is it?
+# ## Scores
 #
-# These are pairs that were not in the training set: the difference to the truth, and for comparison the scores of
-# returning the source and of the untrained network. A number without such a comparison says nothing.
+# The scores are those of pairs that were not used in training. Compare them with the scores of the unchanged source
+# and of the untrained network. A score without such a comparison has no meaning.
 
 # %%
 translated = model.translate(sources, seed=1)
@@ -63,8 +63,8 @@ for name, images in (("source itself", sources), ("untrained", untrained), ("tra
 # %% [markdown]
 # ## Pictures
 #
-# The noise of this model is dropout, so one source has several translations; as in the paper they differ little,
-# because pairs leave little to choose.
+# The noise of this model is dropout, so each source has several translations. As in the paper they are similar,
+# because the pairs leave little choice.
 
 # %%
 columns = [sources[:6], model.translate(sources[:6], seed=1), model.translate(sources[:6], seed=2), targets[:6]]
@@ -77,17 +77,17 @@ print(f"two seeds differ by {difference:.4f} on average, in images from -1 to 1"
 # %% [markdown]
 # ![Outlines, two translations of each, and the truth](pictures/05_translated.png)
 #
-# The run of this picture scored L1 0.075 (source itself 0.187, untrained 0.775) and SSIM 0.72, and its two seeds differ
-# by 0.026. The third row is where it fails: thin strokes on a coloured ground.
+# In the run of this picture, L1 is 0.075 (unchanged source 0.187, untrained 0.775), SSIM is 0.72, and the
+# translations of two seeds differ by 0.026. The third row shows a failure: thin strokes on a coloured background.
 #
-# On 256x256 photos take the defaults, `kerasgan.Pix2Pix()` with batches of one.
+# For photos of 256x256 pixels, use the defaults: `kerasgan.Pix2Pix()` with batches of one.
 #
-# ## What each loss is for
+# ## The effect of each loss
 #
-# `compile(l1_weight=0)` leaves the discriminator alone with the task, `compile(adversarial_weight=0)` is L1 alone: the
-# rows of table 1 of the paper. `python -m kerasgan.zoo.pix2pix_edges2shoes.ablation runs` trains all three by the
-# zoo's recipe, from drawings to shoes at 128 pixels, and scores 200 validation pairs (distances of the features of
-# EfficientNet-Lite0; those of 200 photos of the training set are 66 and 0.017):
+# `compile(l1_weight=0)` trains only against the discriminator, and `compile(adversarial_weight=0)` only with L1.
+# These are the rows of table 1 of the paper. `python -m kerasgan.zoo.pix2pix_edges2shoes.ablation runs` trains all
+# three variants, from drawings to shoes at 128 pixels, and scores 200 validation pairs. The distances use the
+# features of EfficientNet-Lite0; for 200 photos of the training set they are 66 and 0.017.
 #
 # | | L1 | SSIM | Fréchet distance | kernel distance |
 # |---|---|---|---|---|
@@ -97,5 +97,5 @@ print(f"two seeds differ by {difference:.4f} on average, in images from -1 to 1"
 #
 # ![Drawings, as shoes by L1, by the GAN, by both, and the photo](pictures/05_ablation.png)
 #
-# As in the paper, L1 alone is the best by L1 and blurs, and both together look most like photos. The discriminator
-# alone gets outlines, and colours beside them.
+# As in the paper, L1 alone has the best L1 and blurs. Both losses together give the images most similar to photos.
+# With the discriminator alone, outlines are right, but colours do not stay inside them.

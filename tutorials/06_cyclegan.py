@@ -1,10 +1,10 @@
 # %% [markdown]
 # # CycleGAN: translation without pairs
 #
-# Often there are photos of horses and photos of zebras, but no horse was ever photographed as a zebra. Zhu et al.
-# (2017, https://arxiv.org/abs/1703.10593) learn both directions at once, each against a discriminator, and demand that
-# translating there and back returns the original image. Here the result can be checked: the data are built so that the
-# true partner of each image is known, and withheld from training.
+# There are photos of horses and photos of zebras, but no photo shows a horse as a zebra. Zhu et al. (2017,
+# https://arxiv.org/abs/1703.10593) learn both directions together, each with a discriminator. A translation to the
+# other domain and back must return the original image. In this tutorial, the true partner of each image is known but
+# not used in training, so the result can be measured.
 
 # %%
 import numpy as np
@@ -20,8 +20,9 @@ FOLDER = "cyclegan"
 # %% [markdown]
 # ## Two domains
 #
-# Domain A is drawn with serifs, domain B without. In training the two hold different glyphs; for testing, `paired=True`
-# gives both versions of the same one. Of your own: `kerasgan.data.unpaired_folders("horses", "zebras", ...)`.
+# Domain A has letters with serifs, and domain B letters without. In training, they contain different glyphs. For
+# testing, `paired=True` gives both versions of the same glyph. For folders of your own:
+# `kerasgan.data.unpaired_folders("horses", "zebras", ...)`.
 
 # %%
 options = {"image_size": 32, "channels": 1, "characters": "HILTMN", "colors": ("white",), "backgrounds": ("black",)}
@@ -31,8 +32,8 @@ serif, sans = next(iter(glyphs.domains("test", paired=True, num_images=128, batc
 # %% [markdown]
 # ## Model
 #
-# The model has two translators and two discriminators. `compile` takes the weights of the terms: `cycle_weight` for the
-# cycle loss, `identity_weight` for leaving images of the target domain unchanged. The logs show each term.
+# The model has two translators and two discriminators. `compile` takes the weights of the terms: `cycle_weight` for
+# the cycle loss, and `identity_weight` for leaving images of the target domain unchanged. The logs show each term.
 
 # %%
 model = kerasgan.CycleGAN(image_size=32, channels=1, width=8, blocks=2, receptive_field=16, seed=0)
@@ -46,11 +47,11 @@ history = model.fit(
 kerasgan.plots.history(history, f"{FOLDER}/curves.png")
 
 # %% [markdown]
-# ## Against the withheld partners
+# ## Comparison with the true partners
 #
-# The mean absolute difference to the true partner, beside that of doing nothing. Doing nothing is a strong opponent:
-# most pixels of a letter are the same in both domains. A low cycle loss proves nothing by itself: two translators that
-# do nothing have a cycle loss of 0.
+# This prints the mean absolute difference to the true partner, for the translation and for the unchanged image. The
+# unchanged image is hard to beat: most pixels of a letter are the same in both domains. A low cycle loss is not a
+# proof: for two translators that change nothing, it is 0.
 
 
 # %%
@@ -70,11 +71,11 @@ def measure(model):
 measure(model)
 
 # %% [markdown]
-# ## Trained for longer
+# ## Longer training
 #
-# Those few epochs were for trying out. `cyclegan_glyphs` of the zoo is the same model with three times the channels and
-# twice the blocks, trained on all letters for 3,000 steps, 52 minutes of two processor cores; its weights come with
-# kerasgan, and `zoo/cyclegan_glyphs/recipe.py` makes them again.
+# These few epochs are a first try. `cyclegan_glyphs` of the zoo is the same model with three times the channels and
+# twice the blocks, trained on all letters for 3,000 steps (52 minutes on two cores). `zoo/cyclegan_glyphs/recipe.py`
+# trains it.
 
 # %%
 to_sans, to_serif = measure(kerasgan.zoo.load("cyclegan_glyphs"))
@@ -88,18 +89,19 @@ kerasgan.plots.labelled_grid(
 # %% [markdown]
 # ![Letters, their translations, and the withheld partners](pictures/06_translated.png)
 #
-# L1 from serif to sans is 0.090, where doing nothing has 0.101; from sans to serif 0.106, worse than doing nothing.
-# Compare the two directions: serifs can be taken away by looking, but where they go, and how long they are, the other
-# translator must invent. If yours change colours and no shapes, that is CycleGAN's known limit (section 6 of the
-# paper): the cycle loss pays for keeping shapes. The defaults of `kerasgan.CycleGAN()` are the paper's at 256 pixels;
-# its learning rate falls to 0 in the second half of the training, `kerasgan.schedules.LinearDecay`.
+# From serif to sans, L1 is 0.090, and 0.101 for the unchanged image. From sans to serif it is 0.106, worse than the
+# unchanged image. The two directions differ: to remove serifs, the source is sufficient, but to add serifs, the model
+# must invent their place and length. If your model changes colours but no shapes, this is a known limit of CycleGAN
+# (section 6 of the paper), as the cycle loss favours keeping shapes. The defaults of `kerasgan.CycleGAN()` are the
+# paper's for 256 pixels. Its learning rate falls to 0 in the second half of the training, by
+# `kerasgan.schedules.LinearDecay`.
 #
-# ## What the cycle loss is for
+# ## The effect of the cycle loss
 #
-# `python -m kerasgan.zoo.cyclegan_glyphs.ablation runs` trains by the entry's recipe three times: as it is, without the
-# cycle loss, and with the identity loss beside it. Style and letter are judged by classifiers; nearer is the share of
-# translations that are nearer to the true partner than to what was translated, and L1 that from the partner, all of
-# 2,000 test letters each way:
+# `python -m kerasgan.zoo.cyclegan_glyphs.ablation runs` trains the recipe three times: unchanged, without the cycle
+# loss, and with the identity loss. Classifiers judge style and letter. "Nearer" is the share of translations that are
+# nearer to the true partner than to the source. L1 is the distance to the partner. All numbers are for 2,000 test
+# letters in each direction.
 #
 # | | to sans: style | letter | nearer | L1 | to serif: style | letter | nearer | L1 |
 # |---|---|---|---|---|---|---|---|---|
@@ -109,15 +111,16 @@ kerasgan.plots.labelled_grid(
 #
 # ![Serif letters, as sans with the cycle loss, without, with the identity loss, and true](pictures/06_ablation.png)
 #
-# Without it nothing ties a translation to what was translated: every serif letter became one drawing. The other way
-# the styles are even better, and a third of the letters are others. The identity loss asks that sans letters stay as
-# they are, and so translations change less: nearer to the truth on average, and seldom nearer to it than to where they
-# came from. (The first row is a second run of the zoo's recipe: compare its card for how far two runs differ.)
+# Without the cycle loss, the translation does not depend on the source: all serif letters become the same image. In
+# the other direction the styles are better, but a third of the letters are wrong. The identity loss keeps sans
+# letters unchanged, so translations change less. They are nearer to the partner on average, but rarely nearer to it
+# than to the source. (The first row is a second run of the zoo's recipe. Compare it with the card to see how much two
+# runs differ.)
 #
-# Photos of shoes and of bags have no true partners, so distances between sets stand for them: the Fréchet distance of
-# EfficientNet's features, 200 translated test images against 200 real ones of the other side. Those of
-# `python -m kerasgan.zoo.cyclegan_shoes2bags.ablation runs` (70 epochs of 1,000 images of each; shoes and bags as they
-# are lie 218 apart, bags from other bags 98, shoes from other shoes 67):
+# Photos of shoes and bags have no true partners, so the table shows distances between sets: the Fréchet distance by
+# the features of EfficientNet, of 200 translated test images and 200 real ones of the target domain. `python -m
+# kerasgan.zoo.cyclegan_shoes2bags.ablation runs` trains for 70 epochs of 1,000 images per domain. The distance of
+# real shoes and bags is 218, of two sets of bags 98, and of two sets of shoes 67.
 #
 # | | shoes to bags | bags to shoes |
 # |---|---|---|
@@ -127,7 +130,7 @@ kerasgan.plots.labelled_grid(
 #
 # ![Shoes, as bags with the cycle loss, without, with the identity loss, and other bags](pictures/06_shoes.png)
 #
-# By the kernel distance (0.117 and 0.228, where the two lie 0.216 apart) only the bags come nearer to the real ones.
-# Without the cycle loss every shoe became one smear. Colours often survive, though nothing in the loss names them: what
-# must be found again on the way back is kept on the way there. The identity loss keeps more of the shoe than its
-# colour: some stay shoes.
+# By the kernel distance (0.117 and 0.228; real shoes and bags 0.216), only the bags become more similar to real ones.
+# Without the cycle loss, all shoes become the same blurred image. Colours are often preserved, although no loss
+# requires it, because the way back needs them. With the identity loss, more than the colour is preserved: some images
+# remain shoes.
