@@ -1,10 +1,10 @@
 # %% [markdown]
 # # Wasserstein GANs, and why gradients vanish
 #
-# The first tutorial ended well because real and generated pixels overlapped from the start. Images do not: they are
-# thin sheets in a space of thousands of dimensions, and two such sheets hardly ever meet. Arjovsky & Bottou (2017,
-# https://arxiv.org/abs/1701.04862) proved what follows: a perfect discriminator exists, its gradient is zero almost
-# everywhere on both sheets, and G learns nothing. Here it is with images of four equal pixels.
+# In the first tutorial, real and generated pixels overlap from the beginning. For images this is not so: they lie on
+# thin surfaces in a space of thousands of dimensions, and two such surfaces hardly ever meet. Arjovsky & Bottou
+# (2017, https://arxiv.org/abs/1701.04862) prove the consequence: a perfect discriminator exists, its gradient is zero
+# almost everywhere on both surfaces, and G learns nothing. This tutorial shows it with images of four equal pixels.
 
 # %%
 import keras
@@ -28,9 +28,9 @@ def flat_images(brightness, count):
 # %% [markdown]
 # ## What a good discriminator tells G
 #
-# Real images have the brightness 0.6, generated ones are darker. A network is trained to tell them apart, then asked
-# for the slope of G's loss at the generated images: what G would follow. `kerasgan.losses` has the losses of all papers
-# as objects with `discriminator_loss` and `generator_loss`.
+# Real images have the brightness 0.6, and generated ones are darker. A network is trained to distinguish them. Then
+# we compute the slope of G's loss at the generated images, which G would follow. `kerasgan.losses` has the losses of
+# all papers as objects with `discriminator_loss` and `generator_loss`.
 
 
 # %%
@@ -82,16 +82,16 @@ figure.savefig("slopes.png")
 # ![The slope that G sees, by the distance of the two brightnesses](pictures/04_slopes.png)
 #
 # The slope of the minimax loss falls to a hundredth and less: the better D is, the less G learns. The non-saturating
-# loss keeps a slope, but it varies from four to sixty between distances, which makes training unstable. The critic of
-# a Wasserstein GAN (Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875) gives no probabilities. Its mean score of
-# real images minus that of generated ones, under a bound on its slope, is the distance by which one distribution has
-# to be moved to become the other. The gradient penalty (Gulrajani et al. 2017) holds the slope near 1, so G gets a
+# loss keeps a slope, but it varies from four to sixty between distances, so training is unstable. The critic of a
+# Wasserstein GAN (Arjovsky et al. 2017, https://arxiv.org/abs/1701.07875) does not output probabilities. With a bound
+# on its slope, its mean score of real images minus that of generated images is the distance by which one distribution
+# must be moved to become the other. The gradient penalty (Gulrajani et al. 2017) keeps the slope near 1, so G gets a
 # gradient of about 1 everywhere.
 #
 # ## The same in a training
 #
-# G starts at a brightness of -0.6. In each step D is improved five times before G moves: the better critic that the
-# theory asks for, and the worst case of the minimax game.
+# G starts at a brightness of -0.6. In each step, D is updated five times before G. This gives a better critic, as the
+# theory requires, but it is the worst case for the minimax game.
 
 
 # %%
@@ -117,6 +117,6 @@ for name, cls, loss in (("minimax", kerasgan.GAN, "minimax"), ("Wasserstein", ke
     print(f"{'':12} d_loss at the end of the first epochs:", [round(value, 3) for value in history["d_loss"][:5]])
 
 # %% [markdown]
-# The d_loss of the minimax game falls to 0 and stays there: D has won, and G has stopped. In a Wasserstein GAN, -d_loss
-# is the remaining distance (up to the penalty), so it decreases as the images get better. For images use
-# `kerasgan.WGANGP(image_size=28, channels=1)`, whose `compile()` is the paper's.
+# The `d_loss` of the minimax game falls to 0 and stays there: D has won, and G does not change any more. In a
+# Wasserstein GAN, -d_loss is the remaining distance (up to the penalty), so it decreases while the images improve.
+# For images, use `kerasgan.WGANGP(image_size=28, channels=1)`. Its `compile()` has the paper's settings.

@@ -1,8 +1,8 @@
 # %% [markdown]
 # # Export and serving
 #
-# A trained generator is often needed where there is no Keras: behind a model server, in a browser, on a phone. `export`
-# writes it in three formats, with the averaged weights if there are any, and without what only training needs.
+# A trained generator is often used without Keras: on a model server, in a browser, or on a phone. `export` writes it
+# in three formats. It uses the averaged weights if there are any, and leaves out everything that only training needs.
 
 # %%
 import json
@@ -20,8 +20,8 @@ model = kerasgan.zoo.load("dcgan_mnist")  # its weights come with the package; a
 # %% [markdown]
 # ## SavedModel, for model servers
 #
-# Servers look for numbered folders and load the highest number. `export` writes the next one atomically, so a server
-# that watches the folder never loads half a model.
+# Servers look for numbered folders and load the one with the highest number. `export` writes the next number
+# atomically, so a server never loads an incomplete model.
 
 # %%
 path = model.export(FOLDER / "digits")
@@ -31,7 +31,7 @@ for file in sorted(pathlib.Path(path).rglob("*")):
 
 # %% [markdown]
 # It has two signatures. `serving_default` takes the generator's inputs by name: `latents`, and `labels` or `text` if
-# the model has them. `generate` takes `num_images` and `seed` and returns the same images as `model.generate`.
+# the model has them. `generate` takes `num_images` and `seed`, and returns the same images as `model.generate`.
 
 # %%
 served = tf.saved_model.load(path).signatures
@@ -45,7 +45,7 @@ kerasgan.plots.save_png("served.png", kerasgan.plots.image_grid(images))
 # %% [markdown]
 # ![Sixteen digits that the served signature drew](pictures/10_served.png)
 #
-# The usual servers, each in one line (with their container images):
+# The commands of the usual servers, with their container images:
 #
 # ```sh
 # # TensorFlow Serving
@@ -55,12 +55,12 @@ kerasgan.plots.save_png("served.png", kerasgan.plots.image_grid(images))
 #     --model_name digits --model_path /models/digits --rest_port 9000
 # ```
 #
-# A conditional model's `generate` also takes the conditions, one value for each image: `labels` for classes, or the
-# names in `num_classes` and `attributes`; `text` (vectors) for models of texts. `kerasgan.zoo.load("cgan_glyphs")`,
-# for example, is asked with `{"num_images": 2, "seed": 1, "letter": [0, 1], "color": [3, 3], "slant": [[0.5],
-# [0.5]]}`. A label that the model does not know is an error of the request; no image is drawn.
+# For a conditional model, `generate` also takes the conditions, one value per image: `labels` for classes, or the
+# names in `num_classes` and `attributes`; `text` (vectors) for text-to-image models. An example for
+# `kerasgan.zoo.load("cgan_glyphs")` is `{"num_images": 2, "seed": 1, "letter": [0, 1], "color": [3, 3], "slant":
+# [[0.5], [0.5]]}`. An unknown label is an error of the request, and no image is drawn.
 #
-# The request to TensorFlow Serving, and its answer:
+# A request to TensorFlow Serving, and its answer:
 
 # %%
 request = {"signature_name": "generate", "inputs": {"num_images": 2, "seed": 1}}
@@ -72,8 +72,8 @@ print(json.dumps(answer)[:40], "... the images as nested lists")
 # %% [markdown]
 # ## LiteRT, for phones, and ONNX, for browsers and most other runtimes
 #
-# Each file holds one function. Neither format has TensorFlow's random numbers, so the latents are an input: draw them
-# where you run the model. (Pix2Pix, whose noise is part of the network, has an input `noise`, uniform on [-1, 1).)
+# Each file holds one function. Neither format has TensorFlow's random numbers, so the latents are an input. Draw them
+# in your program. (In Pix2Pix, noise is part of the network. Its file has an input `noise`, uniform on [-1, 1).)
 
 # %%
 latents = model.sample_latents(NUM_IMAGES, seed=1)
@@ -97,8 +97,8 @@ else:
     print("ONNX differs by at most", np.abs(session.run(["images"], {"latents": latents})[0] - images).max())
 
 # %% [markdown]
-# A network from images to images, such as CycleGAN's, answers with `output_images` in ONNX, where a name may stand for
-# one value only; its other direction is `endpoint="to_a"`. On the command line all of this is
+# The output of an image-to-image model such as CycleGAN is named `output_images` in ONNX, as names must be unique.
+# Its other direction is `endpoint="to_a"`. On the command line:
 #
 # ```sh
 # kerasgan export dcgan_mnist --out served/digits

@@ -1,12 +1,12 @@
 # %% [markdown]
 # # Style-based generators
 #
-# A DCGAN gives its latent z to the first layer alone. StyleGAN (Karras et al. 2019) maps z to another latent, w, and
-# gives w to every layer, as the *style* in which that layer works. This tutorial trains a small StyleGAN2 on one letter
-# in many fonts and colours, drawn by the library, so nothing is downloaded. Then it takes images apart: which layer
-# decides about what, which directions of w change the image most, and which w gives back a given image.
+# A DCGAN uses its latent z only in the first layer. StyleGAN (Karras et al. 2019) maps z to another latent, w, and
+# uses w in every layer, as the *style* of this layer. This tutorial trains a small StyleGAN2 on one letter in many
+# fonts and colours, which the library renders, so nothing is downloaded. Then it shows what the layers control, which
+# directions of w change the image most, and which w gives a certain image.
 #
-# All of it takes less than five minutes on two cores: the training took 302 seconds of processor time.
+# It takes less than five minutes on two cores (302 seconds of processor time for the training).
 
 # %%
 import keras
@@ -27,12 +27,12 @@ dataset = kerasgan.data.load("glyphs", num_images=NUM_IMAGES, batch_size=BATCH_S
 # %% [markdown]
 # ## Two networks in the generator
 #
-# The *mapping* network turns z into w; it has dense layers only. The *synthesis* network begins with a constant, the
-# same for every image. At each layer the style scales the input channels of the convolution (StyleGAN2 calls this
-# modulation). The layers come in sizes: here 4, 8, 16 and 32 pixels, two styles each. Besides, every layer adds a
-# picture of noise, for what no latent should have to decide.
+# The *mapping* network turns z into w. It has dense layers only. The *synthesis* network starts from a constant,
+# which is the same for all images. In each layer, the style scales the input channels of the convolution (modulation,
+# in StyleGAN2). There are layers of 4, 8, 16 and 32 pixels, with two styles per size. Each layer also adds noise, for
+# details that do not depend on w.
 #
-# `channel_base=512` gives 16 channels at 32 pixels. The default, 32768, is the paper's.
+# `channel_base=512` gives 16 channels at 32 pixels. The default is the paper's 32768.
 
 # %%
 model = kerasgan.StyleGAN2(image_size=32, latent_dim=32, style_dim=32, mapping_layers=4, channel_base=512, seed=0)
@@ -43,11 +43,11 @@ print(f"{model.num_layers} layers take a style, each of {model.style_dim} number
 # %% [markdown]
 # ## Training
 #
-# StyleGAN2 needs two penalties. R1 keeps D's slope at real images small; the authors' rule of thumb for its weight is
-# 0.0002 image_size^2 / batch size, here 0.013, and we take more for a stable short training. *Path length*
-# regularization makes steps of one length in w change the image by one amount, everywhere and in every direction. Both
-# cost a second gradient, so they are computed once in 16 and once in 4 steps, and `lazy_adam` corrects Adam for that.
-# The images below are drawn by an average of the generator's weights (`ema_decay`).
+# StyleGAN2 has two penalties. R1 keeps the slope of D at real images small. The authors' rule of thumb for its weight
+# is 0.0002 image_size^2 / batch size, which is 0.013 here. We use a larger weight, which is more stable in a short
+# training. *Path length* regularization makes steps of the same length in w change the image by the same amount,
+# everywhere and in all directions. Both need a second gradient, so they are computed only in every 16th and every 4th
+# step, and `lazy_adam` corrects Adam for that. The images below are drawn with averaged weights (`ema_decay`).
 
 # %%
 model.compile(
@@ -62,8 +62,8 @@ model.fit(dataset, epochs=4, steps_per_epoch=STEPS // 4, verbose=2)
 # %% [markdown]
 # ## Truncation
 #
-# Where z is rare, w lies far from its mean, and G has seen little of it. `truncation` moves w towards the mean: 0 gives
-# the one average image, 1 changes nothing. Between them images become safer, and more alike.
+# Where z is rare, w is far from its mean, and G is less well trained. `truncation` moves w towards the mean: 0 gives
+# the average image, and 1 changes nothing. Values in between give better but more similar images.
 
 # %%
 z = model.sample_latents(8, seed=3)
@@ -79,9 +79,9 @@ plots.labelled_grid(np.stack(rows), rows=strengths, path=f"{FOLDER}/truncation.p
 #
 # ## Mixing styles
 #
-# Each layer may take the w of another image. Here every image of the left column is drawn with some layers' styles of
-# the image above: first those of the small sizes, then those of the large ones. While it trains, StyleGAN mixes the
-# styles of two latents for 90 % of the images, so that no layer relies on what another layer's style says.
+# Each layer can use the w of another image. Below, some layers of each image in the left column get the styles of the
+# image above: first the layers of the small sizes, then those of the large sizes. In training, StyleGAN mixes the
+# styles of two latents for 90 % of the images, so a layer does not rely on the styles of other layers.
 
 # %%
 w = model.truncate(model.map(model.sample_latents(8, seed=4)), 0.8)[:, 0]
@@ -92,16 +92,16 @@ plots.save_png(f"{FOLDER}/mixing.png", plots.image_grid(np.concatenate(grids, ax
 # %% [markdown]
 # ![Left: the small sizes have the styles of the image above. Right: the large sizes have them](pictures/19_mixing.png)
 #
-# Left, the layers of 4 and 8 pixels have the styles of the image above, and with them the strength of the strokes and
-# whether the letter is green or not come from above. Right, those of 16 and 32 pixels have them: each row keeps its
-# shape, and its green too, but pink turns to white or violet. A larger model, trained for longer, separates this
-# better: of faces the small sizes decide about pose and shape, the large ones about colours.
+# On the left, the layers of 4 and 8 pixels have the styles of the image above. They determine the weight of the
+# strokes, and whether the letter is green. On the right, the layers of 16 and 32 pixels have these styles. Each row
+# keeps its shape and its green, but pink changes to white or violet. A larger model with longer training separates
+# this better: for faces, the small sizes determine pose and shape, and the large sizes colours.
 #
 # ## Directions of w
 #
-# Which directions of w change the image most? SeFa (Shen and Zhou 2021) reads them off the weights: they are the
-# eigenvectors of A^T A, where A stacks the matrices that turn w into the styles of all layers. No data and no training
-# are needed. A step is a standard deviation of w in that direction.
+# SeFa (Shen and Zhou 2021) computes the directions of w that change the image most. They are the eigenvectors of A^T
+# A, where A stacks the matrices that map w to the styles of all layers. No data and no training are needed. A step is
+# a standard deviation of w in this direction.
 
 # %%
 directions = latent.directions(model, count=3)
@@ -115,16 +115,17 @@ plots.labelled_grid(np.stack(rows), rows=names, columns=[f"{step:+.0f}" for step
 # %% [markdown]
 # ![From left to right an image moves along each of three directions](pictures/19_sefa.png)
 #
-# In this run the first direction goes from blurred to clear, the second from a thin small letter to a bold large one.
-# The third changes little: SeFa looks for the largest change of the styles, and not all of that reaches the image.
+# In this run, the first direction changes blurred letters to sharp ones, and the second thin small letters to bold
+# large ones. The third changes little: SeFa finds the largest change of the styles, and some of it has no effect on
+# the image.
 #
-# `directions(model, layers=range(4))` looks at some layers only. `kerasgan playground` has these directions as sliders.
+# `directions(model, layers=range(4))` uses only some of the layers. `kerasgan playground` has sliders for these
+# directions.
 #
 # ## From an image back to w
 #
-# Given an image that the model has not seen, `project_to_styles` searches the w from which G draws it, by gradient
-# descent from the mean of w. It also searches the pictures of noise, but a regularizer keeps them noise, so that w has
-# to explain the letter.
+# `project_to_styles` finds the w of an image that the model has not seen, by gradient descent from the mean of w. It
+# also optimizes the noise, with a regularizer that keeps it random, so that w must represent the letter.
 
 # %%
 test = next(kerasgan.data.load("glyphs", "test", batch_size=6, shuffle=False, seed=1, **letters).as_numpy_iterator())
@@ -136,15 +137,15 @@ print("mean difference of each:", errors.round(3))
 # %% [markdown]
 # ![Letters that the model has not seen, and what G draws of the w found](pictures/19_projected.png)
 #
-# The mean differences lie between 0.06 and 0.15, where images have values from -1 to 1. Three of the six can be read as
-# an R. Of the others a blurred shape and the place come back, and of some the colour: G draws little like them, so no w
-# gives them. The longer it trains, the more it draws.
+# The mean differences are between 0.06 and 0.15, for images in [-1, 1]. Three of the six images can be read as an R.
+# Of the others, only the place, a blurred shape, and sometimes the colour are restored. G cannot draw these letters,
+# so no w gives them. With longer training, it can draw more.
 #
 # ## How smooth is w?
 #
-# The *perceptual path length* says how much the image changes along a path between two latents, divided by the square
-# of the step; less is smoother. The change is measured in the features of a network, here of the zoo's classifier of
-# letters. In z the paths are arcs, in w straight lines.
+# The *perceptual path length* is the change of the image along a path between two latents, divided by the square of
+# the step. Smaller is smoother. The change is measured by the features of a network, here the zoo's classifier of
+# letters. The paths are arcs in z, and straight lines in w.
 
 # %%
 judge = kerasgan.zoo.classifier("glyphs")
@@ -163,14 +164,15 @@ in_w = kerasgan.metrics.perceptual_path_length(model.synthesize, mapping=model.m
 print(f"perceptual path length in z {in_z:.0f}, in w {in_w:.0f}")
 
 # %% [markdown]
-# In this run it is 5047 in z and 2015 in w: w is smoother. It is what path length regularization asks for, and a walk
-# from image to image in w has fewer jumps. The numbers compare models only where features and step are the same.
+# In this run it is 5047 in z and 2015 in w, so w is smoother. This is the effect of path length regularization:
+# interpolation in w has fewer jumps. The numbers of two models can only be compared if features and step are the
+# same.
 #
-# ## Where to go on
+# ## Next steps
 #
 # - On the command line: `kerasgan generate SOURCE --truncation 0.7`; `kerasgan interpolate SOURCE --seeds 1,5,9` walks
-#   in w, `kerasgan project SOURCE image.png` searches w, and `kerasgan playground SOURCE` writes a page with sliders.
-# - With few images add `augment="bgc"`, ADA's augmentation, to `compile`.
+#   in w; `kerasgan project SOURCE image.png` finds w; `kerasgan playground SOURCE` writes a page with sliders.
+# - With few images, add `augment="bgc"`, the augmentation of ADA, to `compile`.
 # - With classes: `StyleGAN2(num_classes=...)`, and `fit` on `(images, labels)`.
 # - The papers: StyleGAN (https://arxiv.org/abs/1812.04948), StyleGAN2 (https://arxiv.org/abs/1912.04958), ADA
 #   (https://arxiv.org/abs/2006.06676), SeFa (https://arxiv.org/abs/2007.06600).
