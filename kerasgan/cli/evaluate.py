@@ -40,7 +40,7 @@ def _score_names(context, parameter, value):
 @click.option(
     "--num-images",
     type=click.IntRange(2),
-    help="Images of each side, at most.  [default: 10000; of a model, as many as there are real ones]",
+    help="Maximum number of images of each side.  [default: 10000; a model draws as many as there are real ones]",
 )
 @click.option("--image-size", type=Size(), metavar="SIZE", help="Resizes both folders: 64, or HEIGHTxWIDTH.")
 @click.option("--seed", default=0, show_default=True, type=int)
