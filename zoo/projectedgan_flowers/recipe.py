@@ -2,12 +2,14 @@
 
 Paper:     Sauer, Chitta, Mueller, Geiger (2021), Projected GANs Converge Faster
 Command:   KERASGAN_DATA_DIR=... python -m kerasgan.zoo.projectedgan_flowers.recipe runs
-Expected:  recognizable flowers
-Time:      see card.json
+Expected:  Fréchet distance 49 from unseen flowers, by EfficientNet-Lite1
+Time:      75 minutes on one core of an AMD EPYC, beside other work
 
 The generator has a quarter of the paper's channels, and images are resized to 128 instead of 224 pixels for their
 features. The discriminators, the projections and the rates are the paper's. The batch size and the half-life of the
 averaged generator in images are half of the authors'. The scores use another network than the features.
+
+By the same protocol, `sagan_flowers` has a distance of 42.7. It is trained with classes on 24 times as many images.
 """
 
 import sys
@@ -19,13 +21,14 @@ from kerasgan.zoo import recipes, score_translations
 
 DATA = "flowers102"
 SEED = 0
-EPOCHS = 60
+EPOCHS = 8
 BATCH_SIZE = 32
 PRECISION = "mixed_bfloat16"
 # The model is trained with EfficientNet-Lite0.
 EXTRACTOR = "efficientnet_lite1"
 ABOUT = {
-    "description": "Projected GAN on flowers, 64 pixels. Scored by EfficientNet-Lite1, trained with Lite0.",
+    "description": "Projected GAN on flowers, 64 pixels, with features of EfficientNet-Lite0. Scored by EfficientNet-Lite1. "
+    "Needs the extra `natural`.",
     "paper": {
         "title": "Projected GANs Converge Faster",
         "authors": "Sauer, Chitta, Müller, Geiger",
