@@ -32,9 +32,13 @@ class ProjectedGAN(GAN):
     Scores by the features that G was trained on are biased. `compile(metrics=)`, `kerasgan.callbacks.ScoreMonitor` and
     the command line refuse them. Use the extractor "efficientnet_lite1" instead.
 
-    On two cores, use `image_size=64, width=32, feature_size=128` under `mixed_bfloat16`, as the recipe does:
+    This is the model for few images and for machines without a GPU. On two cores, use `image_size=64, width=32,
+    feature_size=128` under `mixed_bfloat16`, as the recipe of the zoo's entry, which draws recognizable flowers after
+    8 epochs of 6,552 photos, 75 minutes on one core:
 
         KERASGAN_DATA_DIR=... python -m kerasgan.zoo.projectedgan_flowers.recipe runs
+
+    Pretrained: `kerasgan.zoo.load("projectedgan_flowers")`.
 
     Args:
         image_size: int or (height, width). Sides of 4 to 7 times a power of two, the same for both. Defaults to 256.

@@ -23,8 +23,8 @@ EPOCHS = 8
 HELD_OUT = 8
 PRECISION = flowers.PRECISION
 ABOUT = {
-    "description": "Projected GAN on birds, 64 pixels, with features of EfficientNet-Lite0. Scored by EfficientNet-Lite1. "
-    "Needs the extra `natural`. For non-commercial research only, as the data are.",
+    "description": "Projected GAN on birds, 64 pixels, with features of EfficientNet-Lite0. "
+    "Scored by EfficientNet-Lite1. Needs the extra `natural`. For non-commercial research only, as the data are.",
     "paper": flowers.ABOUT["paper"],
     "data": DATA,
     "headline": "frechet_distance",

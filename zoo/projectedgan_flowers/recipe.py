@@ -27,8 +27,8 @@ PRECISION = "mixed_bfloat16"
 # The model is trained with EfficientNet-Lite0.
 EXTRACTOR = "efficientnet_lite1"
 ABOUT = {
-    "description": "Projected GAN on flowers, 64 pixels, with features of EfficientNet-Lite0. Scored by EfficientNet-Lite1. "
-    "Needs the extra `natural`.",
+    "description": "Projected GAN on flowers, 64 pixels, with features of EfficientNet-Lite0. "
+    "Scored by EfficientNet-Lite1. Needs the extra `natural`.",
     "paper": {
         "title": "Projected GANs Converge Faster",
         "authors": "Sauer, Chitta, Müller, Geiger",
