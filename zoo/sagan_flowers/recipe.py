@@ -32,6 +32,7 @@ ABOUT = {
     "headline": "frechet_distance",
     "picture": "Rows: eight of the 102 classes. Columns: eight latents, the same in each row.",
 }
+NETWORKS = ["generator"]
 
 
 def model():

@@ -19,7 +19,7 @@ from kerasgan.zoo.semi_supervised_mnist import recipe
 SETTINGS = {"batch_size": recipe.BATCH_SIZE, "steps": 600 * recipe.EPOCHS, "label_steps": 12_000}
 METHODS = ("labels only", "semi-supervised")
 SEEDS = 3
-RUNS = [f"{method} {seed}" for method in METHODS for seed in range(SEEDS)]
+RUNS = [f"{method} {seed}" for seed in range(SEEDS) for method in METHODS]
 PUBLISHED = {"semi-supervised": "0.93 ± 0.07"}  # mean and standard error of ten draws of labels
 
 
