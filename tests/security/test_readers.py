@@ -14,7 +14,7 @@ from keras import layers
 from PIL import Image
 
 import kerasgan
-from kerasgan import data, export, files, metrics, plots, report, zoo
+from kerasgan import data, export, saved_models, files, metrics, plots, report, zoo
 from kerasgan.callbacks import Checkpoint
 from kerasgan.callbacks.score_monitor import read_scores
 from kerasgan.networks.torch_weights import read_torch_weights
@@ -174,9 +174,9 @@ READERS = {
     "png": (write_image("png"), lambda path: data.image_folder(path.parent, 8, batch_size=1), 3),
     "jpeg": (write_image("jpg"), lambda path: data.image_folder(path.parent, 8, batch_size=1), 3),
     "webp": (write_image("webp"), lambda path: data.image_folder(path.parent, 8, batch_size=1), 3),
-    "saved model": (write_saved(export.GRAPH), read_saved, 2),
-    "saved model's index": (write_saved(export.INDEX), read_saved, 2),
-    "saved model's data": (write_saved(export.DATA), read_saved, 2),
+    "saved model": (write_saved(saved_models.GRAPH), read_saved, 2),
+    "saved model's index": (write_saved(saved_models.INDEX), read_saved, 2),
+    "saved model's data": (write_saved(saved_models.DATA), read_saved, 2),
     "log": (write_run("log.csv", LOG), plots.read_log, 20),
     "log in a report": (write_run("log.csv", LOG), read_run, 0),
     "options in a report": (write_run("options.json", '{"model": "dcgan", "data": "x"}'), read_run, 3),
