@@ -14,7 +14,7 @@ from keras import layers
 from PIL import Image
 
 import kerasgan
-from kerasgan import data, export, saved_models, files, metrics, plots, report, zoo
+from kerasgan import data, export, files, metrics, plots, report, saved_models, zoo
 from kerasgan.callbacks import Checkpoint
 from kerasgan.callbacks.score_monitor import read_scores
 from kerasgan.networks.torch_weights import read_torch_weights
