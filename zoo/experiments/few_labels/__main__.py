@@ -60,7 +60,7 @@ def picture(results):
         axes.bar(place, sum(found) / max(1, len(found)), color=f"C{place}", alpha=0.4)
         axes.plot([place] * len(found), found, "o", color=f"C{place}", ms=4)
     axes.set_xticks(range(len(METHODS)), METHODS)
-    axes.set(ylabel="test error, %", yscale="log")
+    axes.set(ylabel="test error, %")
     return figure
 
 
