@@ -6,7 +6,7 @@
 # fonts and colours, which the library renders, so nothing is downloaded. Then it shows what the layers control, which
 # directions of w change the image most, and which w gives a certain image.
 #
-# It takes less than five minutes on two cores (302 seconds of processor time for the training).
+# It takes less than five minutes on two cores.
 
 # %%
 import keras
