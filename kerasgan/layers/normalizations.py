@@ -19,7 +19,7 @@ class BatchNormalization(keras.layers.BatchNormalization):
     need, are exact; those of Keras lack a term.
 
     Args:
-        **kwargs: as of `keras.layers.BatchNormalization`.
+        **kwargs: as in `keras.layers.BatchNormalization`.
 
     Input and output (batch, channels) or (batch, height, width, channels).
     """
@@ -98,7 +98,7 @@ class GroupNormalization(keras.layers.GroupNormalization):
     an offset per channel. Arguments, weights and arithmetic are those of `keras.layers.GroupNormalization`.
 
     Args:
-        **kwargs: as of `keras.layers.GroupNormalization`.
+        **kwargs: as in `keras.layers.GroupNormalization`.
 
     Input and output of one shape, (batch, ..., channels) with the default `axis=-1`.
     """
@@ -125,7 +125,7 @@ class LayerNormalization(keras.layers.LayerNormalization):
     `keras.layers.LayerNormalization`.
 
     Args:
-        **kwargs: as of `keras.layers.LayerNormalization`.
+        **kwargs: as in `keras.layers.LayerNormalization`.
 
     Input and output of one shape.
     """

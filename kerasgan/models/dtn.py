@@ -96,7 +96,7 @@ class DomainTransferNetwork(FromImage, AdversarialModel):
             const_weight: float. Alpha of equation 8. Defaults to 15, as in the paper for digits; 100 for faces.
             tid_weight: float. Beta. Defaults to 15, as in the paper for digits; 1 for faces.
             total_variation_weight: float. Gamma. Defaults to 0, as in the paper for digits; 0.05 for faces.
-            **kwargs: arguments of `AdversarialModel.compile`, save `loss` and `penalty`: D has three classes.
+            **kwargs: arguments of `AdversarialModel.compile`, except `loss` and `penalty`, as D has three classes.
         """
         for name in ("loss", "penalty"):
             if kwargs.get(name) is not None:

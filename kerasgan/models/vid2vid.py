@@ -31,7 +31,7 @@ class Vid2Vid(FromLabelFilms, JudgesFilms, AdversarialModel):
     warp(x_{t-1}, f*)|, where f* explains y.
 
     `fit` takes (labels, frames, flow): int32 (batch, frames, height, width), float32 in [-1, 1] (..., channels) and
-    float32 (..., 2), backward flow as of `kerasgan.layers.warp`; or (labels, frames) with `with_flow=False`, and then
+    float32 (..., 2), backward flow as in `kerasgan.layers.warp`; or (labels, frames) with `with_flow=False`, and then
     f* has no loss. A step draws the frames of a film in order up to a random frame, and trains on the `window` frames
     that follow. Back-propagation is truncated to one frame: a frame has no gradient to the frames before it.
 
@@ -105,7 +105,7 @@ class Vid2Vid(FromLabelFilms, JudgesFilms, AdversarialModel):
                 or a function of the step, such as `kerasgan.schedules.Doubling(6, steps=...)`, as in the paper. The
                 minimum is `window` + 2.
             window: int of at least 5. Number of consecutive frames that a step trains on. Defaults to 6.
-            perceptual: as of `Pix2PixHD.compile`. Defaults to None.
+            perceptual: as in `Pix2PixHD.compile`. Defaults to None.
             feature_weight: float. Of feature matching. Defaults to 10, as in the authors' code, as the two next ones.
             flow_weight: float. Of the losses of flow and warping. 0 leaves both out.
             perceptual_weight: float.
