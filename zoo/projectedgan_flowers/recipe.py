@@ -9,7 +9,8 @@ The generator has a quarter of the paper's channels, and images are resized to 1
 features. The discriminators, the projections and the rates are the paper's. The batch size and the half-life of the
 averaged generator in images are half of the authors'. The scores use another network than the features.
 
-By the same protocol, `sagan_flowers` has a distance of 42.7. It is trained with classes on 24 times as many images.
+By the same protocol (`rival.py`), `sagan_flowers` has a distance of 42.7. It is trained with classes, on 24 times
+as many images.
 """
 
 import sys
