@@ -127,7 +127,7 @@ def by_prediction(images, predicted, num_classes, columns=10):
         float32 array (num_classes, columns, height, width, channels).
     """
     grid = np.ones((num_classes, columns, *images.shape[1:]), "float32")
-    for row, number in zip(grid, range(num_classes)):
+    for number, row in enumerate(grid):
         found = images[predicted == number][:columns]
         row[: len(found)] = found
     return grid

@@ -89,9 +89,12 @@ class Drawn:
         return math.ceil(len(self.latents) / self.batch_size)
 
     def __iter__(self):
+        import numpy as np
+
         for start in range(0, len(self.latents), self.batch_size):
             part = slice(start, start + self.batch_size)
-            yield self.model.decode(self.latents[part], tuple(values[part] for values in self.condition))
+            images = self.model.decode(self.latents[part], tuple(values[part] for values in self.condition))
+            yield np.clip(images, -1, 1)  # `score_images` clips arrays, but not batches
 
 
 def score_task(kerasgan, model, load, task, data):
@@ -136,7 +139,8 @@ def score_run(kerasgan, model, load, data):
     asked = {"shuffle": False, "drop_remainder": False, "num_images": SCORED_IMAGES}
     test = load(split=scoring_split(data), **asked)
     real, _ = _arrays(test)
-    fake = Drawn(model, len(real), seed=1)
+    drawn = Drawn(model, len(real), seed=1)
+    fake = np.concatenate([*drawn])  # few enough to keep; two networks look at them
     names = getattr(test, "class_names", None)
     classes = names and judge_classes(kerasgan, data, names)
     metrics = ["rec"] * (base(data) in CLASSIFIERS) + ["acc"] * bool(classes) + ["fd"]
@@ -148,7 +152,7 @@ def score_run(kerasgan, model, load, data):
         return kerasgan.metrics.score_images(real, images, metrics, extractor=extractor, labels=labels, **about)
 
     split = stated_split(data)
-    scores = score(fake, fake.labels, split, seed=1)
+    scores = score(fake, drawn.labels, split, seed=1)
     if split is None:
         return [(each, None) for each in scores.values()]
     own = score(*_arrays(load(split="train", **asked)), split, seed=None)

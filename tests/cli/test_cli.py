@@ -404,6 +404,22 @@ def test_drawn_batches_are_the_images_of_generate():
             np.testing.assert_allclose(np.concatenate(batches), whole, atol=1e-5)
 
 
+def test_drawn_images_out_of_range_are_clipped():
+    import keras
+
+    import kerasgan
+    from kerasgan_cli.scoring import Drawn
+
+    latents = keras.Input((4,))
+    loud = keras.Model(latents, keras.layers.Reshape((2, 2, 1))(keras.layers.Rescaling(9.0)(latents)))
+    judge = keras.Sequential([keras.Input((2, 2, 1)), keras.layers.Flatten(), keras.layers.Dense(1)])
+    model = kerasgan.GAN(image_size=2, channels=1, latent_dim=4, generator=loud, discriminator=judge, seed=0)
+    model.compile()
+    whole = model.generate(6, seed=2)
+    assert np.abs(whole).max() > 1
+    np.testing.assert_allclose(np.concatenate([*Drawn(model, 6, seed=2)]), np.clip(whole, -1, 1), atol=1e-5)
+
+
 def test_evaluate_draws_as_many_images_as_there_are_real_ones(folder, tmp_path):
     root, _ = folder
     common = ["--against", root / "photos", "--metrics", "fd", "--extractor", "mnist"]
