@@ -27,6 +27,19 @@ def images_to_float(*batch):
     return to_float(batch[0]) if len(batch) == 1 else (to_float(batch[0]), *batch[1:])
 
 
+def without_tuner(dataset):
+    """Turns off tf.data's tuner of a dataset, unless its options have turned it on.
+
+    With TensorFlow 2.21 the end of an iterator waits until the tuner's thread wakes up. This doubles the time of a
+    short pass, and costs up to a minute after a long one. Without the tuner, `AUTOTUNE` means one call per core.
+    """
+    if dataset.options().autotune.enabled is not None:
+        return dataset
+    options = tf.data.Options()
+    options.autotune.enabled = False
+    return dataset.with_options(options)
+
+
 def make_dataset(
     size, fetch, *, batch_size, shuffle, seed, drop_remainder=None, augment=None, finish=images_to_float, stream=False
 ):
@@ -89,18 +102,20 @@ def make_dataset(
 
     left_out = size % batch_size if drop_remainder else 0
     if not shuffle:
-        dataset = epoch(0).prefetch(tf.data.AUTOTUNE)
+        dataset = without_tuner(epoch(0).prefetch(tf.data.AUTOTUNE))
         dataset.num_images, dataset.left_out, dataset.part = size, left_out, part
         return dataset
     length = size // batch_size if drop_remainder else -(-size // batch_size)
     once = tf.data.Dataset.random(seed=seed, rerandomize_each_iteration=True).take(1).flat_map(epoch)
-    dataset = once.apply(tf.data.experimental.assert_cardinality(length)).prefetch(tf.data.AUTOTUNE)
+    once = once.apply(tf.data.experimental.assert_cardinality(length))
+    dataset = without_tuner(once.prefetch(tf.data.AUTOTUNE))
 
     def repeat(count=None, name=None):
         endless = count is None or count < 0
         epochs = tf.data.Dataset.counter().take(-1 if endless else count).flat_map(epoch)
         cardinality = tf.data.INFINITE_CARDINALITY if endless else count * length
-        return epochs.apply(tf.data.experimental.assert_cardinality(cardinality)).prefetch(tf.data.AUTOTUNE)
+        epochs = epochs.apply(tf.data.experimental.assert_cardinality(cardinality))
+        return without_tuner(epochs.prefetch(tf.data.AUTOTUNE))
 
     dataset.repeat = repeat
     dataset.num_images, dataset.left_out, dataset.part = size, left_out, part

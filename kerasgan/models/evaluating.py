@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from kerasgan import distribute
 from kerasgan.data import inputs
+from kerasgan.data._pipeline import without_tuner
 from kerasgan.models.fitting import refuse_weights
 from kerasgan.models.network_checks import share_kernels
 
@@ -34,6 +35,7 @@ class Evaluates:
         if isinstance(x, collections.abc.Iterator) and kwargs.get("steps") is None:
             raise ValueError("`evaluate` needs `steps`, as a generator has no length. Received: None")
         x = inputs.as_dataset(x, y, batch_size)
+        x = without_tuner(x) if isinstance(x, tf.data.Dataset) else x
         for metric in self.sample_metrics:
             metric.reset_state()
         with distribute.naming_the_dead(self.distribute_strategy), self._untouched():

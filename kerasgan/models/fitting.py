@@ -8,6 +8,7 @@ import tensorflow as tf
 
 from kerasgan import arguments, distribute
 from kerasgan.data import inputs
+from kerasgan.data._pipeline import without_tuner
 from kerasgan.models.keras_callbacks import prepare_callbacks
 
 
@@ -168,7 +169,7 @@ class Fits:
     def _stream(self, x, length, check_range):
         """Repeats a dataset, joins its batches for the updates of a step, and checks and stores the first one."""
         # From the repeated data, as in training, since a single pass can depend on TensorFlow's global seed.
-        stream = x.repeat() if length > 0 else x
+        stream = without_tuner(x.repeat() if length > 0 else x)
         self.first_batch = _first(stream)
         if self.first_batch is None:
             raise ValueError(
@@ -198,7 +199,10 @@ class Fits:
                 f"or arrays. Received: {type(x).__name__}"
             )
         dataset = inputs.as_dataset(x, batch_size=None if inputs.yields_batches(x) else batch_size)
-        first = _first(dataset) if isinstance(dataset, tf.data.Dataset) else None
+        if not isinstance(dataset, tf.data.Dataset):
+            return dataset
+        dataset = without_tuner(dataset)
+        first = _first(dataset)
         if first is not None:
             try:
                 self.check_batch(first, check_range=check_range)

@@ -56,6 +56,20 @@ def test_repeat_depends_on_the_seed_alone():
     assert values(dataset.repeat(2)) == whole[:4] and int(dataset.repeat(2).cardinality()) == 4
 
 
+def test_iterators_end_at_once_as_the_tuner_is_off():
+    """TensorFlow's tuner delays the end of an iterator, by up to a minute."""
+    datasets = [make(shuffle=False), make(), make().repeat(), make().repeat(2)]
+    assert [dataset.options().autotune.enabled for dataset in datasets] == [False] * 4
+
+
+def test_the_tuner_stays_on_if_a_user_turned_it_on():
+    options = tf.data.Options()
+    options.autotune.enabled = True
+    plain = tf.data.Dataset.range(3)
+    assert _pipeline.without_tuner(plain).options().autotune.enabled is False
+    assert _pipeline.without_tuner(plain.with_options(options)).options().autotune.enabled is True
+
+
 def test_augmentation_draws_anew_every_epoch_and_repeats_exactly():
     def augment(element, draw):
         return tf.cast(element, tf.float32) * 0 + tf.floor(tf.random.stateless_uniform((), draw) * 255)

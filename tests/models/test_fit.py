@@ -168,6 +168,19 @@ def test_a_batch_larger_than_the_data_names_what_fit_has():
     assert "drop_remainder" not in str(error.value)
 
 
+def test_keras_gets_streams_without_the_tuner(monkeypatch):
+    """TensorFlow's tuner delays the end of `fit` and `evaluate`."""
+    seen = []
+    monkeypatch.setattr(keras.Model, "fit", lambda self, x, validation_data, **_: seen.extend([x, validation_data]))
+    monkeypatch.setattr(keras.Model, "evaluate", lambda self, x, **_: seen.append(x) or {})
+    plain = tf.data.Dataset.from_tensor_slices(IMAGES).batch(8)
+    model = small()
+    model.compile()
+    model.fit(plain, validation_data=plain)
+    model.evaluate(plain)
+    assert [dataset.options().autotune.enabled for dataset in seen] == [False] * 3
+
+
 def test_validation_split_holds_out_the_last_rows():
     first, last = inputs.split((IMAGES, LABELS), 0.25)
     np.testing.assert_array_equal(first[0], IMAGES[:30])
