@@ -140,7 +140,6 @@ def score_run(kerasgan, model, load, data):
     test = load(split=scoring_split(data), **asked)
     real, _ = _arrays(test)
     drawn = Drawn(model, len(real), seed=1)
-    fake = np.concatenate([*drawn])  # few enough to keep; two networks look at them
     names = getattr(test, "class_names", None)
     classes = names and judge_classes(kerasgan, data, names)
     metrics = ["rec"] * (base(data) in CLASSIFIERS) + ["acc"] * bool(classes) + ["fd"]
@@ -152,7 +151,7 @@ def score_run(kerasgan, model, load, data):
         return kerasgan.metrics.score_images(real, images, metrics, extractor=extractor, labels=labels, **about)
 
     split = stated_split(data)
-    scores = score(fake, drawn.labels, split, seed=1)
+    scores = score(drawn, drawn.labels, split, seed=1)
     if split is None:
         return [(each, None) for each in scores.values()]
     own = score(*_arrays(load(split="train", **asked)), split, seed=None)

@@ -254,30 +254,39 @@ def extract_features(images, extractor, batch_size=64, verbose=0):
     >>> extract_features(np.zeros((3, 4, 4, 1), "float32"), lambda images: images[:, 0, 0]).shape
     (3, 1)
     """
-    return features_and_sizes(images, extractor, batch_size, verbose)[0]
+    (features,), _ = features_and_sizes(images, [get_extractor(extractor)], batch_size, verbose)
+    return features
 
 
-def features_and_sizes(images, extractor, batch_size=64, verbose=0):
-    """Returns the result of `extract_features`, and the set of (height, width) of the images."""
-    extractor = get_extractor(extractor)
+def features_and_sizes(images, extractors, batch_size=64, verbose=0):
+    """Extracts the features of several networks in one pass.
+
+    Args:
+        images, batch_size, verbose: as in `extract_features`.
+        extractors: list of `Extractor`.
+
+    Returns:
+        The list of their features, and the set of (height, width) of the images.
+    """
     batches, total = batches_of(images, batch_size)
     bar = progress_bar(total, "batch") if verbose else None
-    features, sizes, low, high = [], set(), np.inf, -np.inf
+    features, sizes, low, high = [[] for _ in extractors], set(), np.inf, -np.inf
     for batch in batches:
         batch = check_images(batch, "images")
         sizes.add(tuple(batch.shape[1:3]))
         low, high = min(low, float(tf.reduce_min(batch))), max(high, float(tf.reduce_max(batch)))
-        features.append(extractor._graph(batch).numpy())
+        for found, extractor in zip(features, extractors):
+            found.append(extractor._graph(batch).numpy())
         if bar:
             bar.add(1)
-    if not features:
+    if not sizes:
         raise ValueError("`images` must hold at least one image. Received none: check the path or the split.")
     if 0.0 <= low < high:
         raise ValueError(
             f"`images` must be in [-1, 1]. Received values from {low:.3g} to {high:.3g}, which look like [0, 1]: "
             "use images * 2 - 1"
         )
-    return np.concatenate(features), sizes
+    return [np.concatenate(found) for found in features], sizes
 
 
 def batches_of(images, batch_size):

@@ -140,37 +140,36 @@ def score_images(
                     f"`{name}` must hold at least {FEWEST[metric]} images for {metric!r}. Received: {len(images)}"
                 )
     about = {"dataset": dataset, "split": split, "seed": seed, "truncation": truncation}
+    extractor = get_extractor(extractor) if compared else None
+    classifier = get_classifier(classifier) if judged else None
+    known, real_sizes = _look(real, "real", [extractor, classifier if "rec" in judged else None], batch_size, verbose)
+    found, sizes = _look(fake, "generated", [extractor, classifier], batch_size, verbose)
     scores = {}
-    if compared:
-        extractor = get_extractor(extractor)
-        sets, sizes = [], []
-        for name, images in (("real", real), ("generated", fake)):
-            _tell(f"Features of the {name} images, by {extractor.name}:", verbose)
-            features, found = features_and_sizes(images, extractor, batch_size, verbose)
-            sets.append(features)
-            sizes.append(found)
-        facts = about | _facts(extractor, *sets) | {"image_size": size_in_words(sizes[1], sizes[0])}
-        for name in compared:
-            _tell(f"{NAMES[name]} ...", verbose)
-            for metric, (value, sd, settings) in COMPARISONS[name](*sets).items():
-                scores[metric] = Score(value, metric, sd=sd, settings=settings, **facts)
-    if judged:
-        classifier = get_classifier(classifier)
-        _tell(f"Classes of the generated images, by {classifier.name}:", verbose)
-        probabilities, sizes = features_and_sizes(fake, classifier, batch_size, verbose)
-        known, real_sizes = (), ()
-        if "rec" in judged:
-            known, real_sizes = features_and_sizes(real, classifier, batch_size, verbose)
-        for name in judged:
-            metric, value, sd, settings, num_real = JUDGEMENTS[name](probabilities, known, labels)
-            facts = about | classifier.protocol | {"num_real": num_real, "num_generated": len(probabilities)}
-            facts["image_size"] = size_in_words(sizes, real_sizes if name == "rec" else ())
+    for name in compared:
+        _tell(f"{NAMES[name]} ...", verbose)
+        sets = known[0], found[0]
+        facts = about | extractor.protocol | {"num_real": len(sets[0]), "num_generated": len(sets[1])}
+        facts["image_size"] = size_in_words(sizes, real_sizes)
+        for metric, (value, sd, settings) in COMPARISONS[name](*sets).items():
             scores[metric] = Score(value, metric, sd=sd, settings=settings, **facts)
+    for name in judged:
+        metric, value, sd, settings, num_real = JUDGEMENTS[name](found[1], known[1], labels)
+        facts = about | classifier.protocol | {"num_real": num_real, "num_generated": len(found[1])}
+        facts["image_size"] = size_in_words(sizes, real_sizes if name == "rec" else ())
+        scores[metric] = Score(value, metric, sd=sd, settings=settings, **facts)
     return scores
 
 
-def _facts(extractor, real, fake):
-    return extractor.protocol | {"num_real": len(real), "num_generated": len(fake)}
+def _look(images, kind, networks, batch_size, verbose):
+    """Returns the outputs of the networks in one pass (None for no network), and the sizes of the images."""
+    used = [network for network in networks if network]
+    if not used:
+        return [None] * len(networks), set()
+    names = " and ".join(dict.fromkeys(network.name for network in used))
+    _tell(f"Features of the {kind} images, by {names}:", verbose)
+    outputs, sizes = features_and_sizes(images, used, batch_size, verbose)
+    outputs = iter(outputs)
+    return [next(outputs) if network else None for network in networks], sizes
 
 
 def _tell(sentence, verbose):

@@ -203,6 +203,31 @@ def test_progress_is_told(capsys):
     assert "Features of the real images" in told and "1/1" in told and "Fréchet distance ..." in told
 
 
+def test_all_networks_look_at_the_images_in_one_pass(capsys):
+    """A model that draws the batches when they are read draws each image once."""
+
+    class Batches:
+        def __init__(self, seed):
+            self.images, self.passes = np.random.default_rng(seed).uniform(-1, 1, (3, 8, 1, 1, 3)).astype("float32"), 0
+
+        def __iter__(self):
+            self.passes += 1
+            return iter(self.images)
+
+    def judge(images):
+        return tf.nn.softmax(3 * images[:, 0, 0])
+
+    real, fake, labels = Batches(0), Batches(1), np.zeros(24, int)
+    scores = score_images(real, fake, ["fd", "rec", "acc"], lambda x: x, judge, labels=labels, verbose=1)
+    assert real.passes == fake.passes == 1
+    assert capsys.readouterr().out.count("by <lambda> and judge:") == 2
+    arrays = [batches.images.reshape(24, 1, 1, 3) for batches in (real, fake)]
+    assert scores == {
+        **score_images(*arrays, ["fd"], lambda x: x),
+        **score_images(*arrays, ["rec", "acc"], classifier=judge, labels=labels),
+    }
+
+
 def test_refusals():
     images = np.random.default_rng(0).uniform(-1, 1, size=(8, 4, 4, 1))
     with pytest.raises(ValueError, match="`metrics` must be among .*Received: .'fid'."):
