@@ -15,7 +15,8 @@ Contenders: "tutorial", the loop of TensorFlow's tutorials (one `tf.function`, t
 "by hand", such a loop of kerasgan's algorithm, whose G learns from the improved D; "keras.io", a `train_step` in the
 style of Keras's examples under `fit`; "default", kerasgan as compiled without options; "best", with
 `steps_per_execution` (and `mixed_bfloat16` where the processor has instructions for it); "torch", PyTorch eager,
-where `--torch` names a Python that has it. WGAN-GP has no tutorial, CycleGAN nothing of PyTorch.
+where `--torch` names a Python that has it. WGAN-GP has no tutorial, CycleGAN nothing of PyTorch. The autoencoder, R3GAN
+and StyleGAN2 have no tutorial and no roof.
 """
 
 import argparse
@@ -31,11 +32,16 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 BATCH = {"dcgan28": 128, "dcgan64": 64, "wgangp64": 40, "pix2pix256": 1, "cyclegan256": 1}
+BATCH |= {"autoencoder28": 128, "r3gan32": 32, "stylegan32": 32}
 SIDE = {"dcgan28": (28, 1), "dcgan64": (64, 3), "wgangp64": (64, 3), "pix2pix256": (256, 3), "cyclegan256": (256, 3)}
+SIDE |= {"autoencoder28": (28, 1), "r3gan32": (32, 3), "stylegan32": (32, 3)}
+NEWER = ("autoencoder28", "r3gan32", "stylegan32")  # no tutorial and no roof: the first row is PyTorch, or the default
 RIVALS = {"dcgan64": "keras.io", "wgangp64": "keras.io"}  # of the others: the tutorial alone
 
 # Of "best". A turn has at least two executions, so that long steps come in small ones.
 STEPS_PER_EXECUTION = {"dcgan28": 10, "dcgan64": 4, "wgangp64": 4, "pix2pix256": 3, "cyclegan256": 2}
+# Every 16th step of StyleGAN2 has R1.
+STEPS_PER_EXECUTION |= {"autoencoder28": 20, "r3gan32": 4, "stylegan32": 16}
 
 
 # The networks of the contenders, built by kerasgan once and given to all --------------------------------------------
@@ -51,6 +57,12 @@ def build(case):
         model = kerasgan.WGANGP(image_size=size, channels=channels, width=32, seed=0)
     elif case == "pix2pix256":
         model = kerasgan.Pix2Pix(image_size=size, seed=0)
+    elif case == "autoencoder28":
+        model = kerasgan.Autoencoder(networks="conv", code=32, seed=0)
+    elif case == "r3gan32":
+        model = kerasgan.R3GAN(image_size=size, width=64, seed=0)
+    elif case == "stylegan32":
+        model = kerasgan.StyleGAN2(size, latent_dim=256, style_dim=256, mapping_layers=2, channel_base=1024, seed=0)
     else:
         model = kerasgan.CycleGAN(image_size=size, pool_size=0, seed=0)
     return model
@@ -358,13 +370,14 @@ def work(case, name):
 
 
 def compete(case, rounds, seconds, torch_python, about):
-    names = {"tutorial": sys.executable, RIVALS.get(case, "tutorial"): sys.executable}
-    ours = ["by hand"] * case.startswith("dcgan") + ["default", "best", "roof"] + ["roof bf16"] * has_bfloat16()
-    names |= dict.fromkeys(ours, sys.executable)
-    if case == "wgangp64":
-        del names["tutorial"]
-    if torch_python and case != "cyclegan256":
-        names["torch"] = torch_python
+    torch = {"torch": torch_python} if torch_python and case != "cyclegan256" else {}
+    ours = ["by hand"] * case.startswith("dcgan") + ["default", "best"]
+    if case in NEWER:
+        names = torch | dict.fromkeys(ours, sys.executable)
+    else:
+        rival, roofs = RIVALS.get(case, "tutorial"), ["roof"] + ["roof bf16"] * has_bfloat16()
+        first = [rival] if case == "wgangp64" else ["tutorial", rival]
+        names = dict.fromkeys([*first, *ours, *roofs], sys.executable) | torch
     workers = {}
     for name, python in names.items():
         command = [python, __file__, "--worker", case, name]

@@ -3,6 +3,7 @@
 import os
 
 import torch
+import torch_newer
 from torch import nn
 
 
@@ -16,6 +17,12 @@ def loop(case, batch_size, side, bfloat16):
         bfloat16: bool, whether to multiply in it.
     """
     torch.set_num_threads(os.cpu_count())
+
+    def autocast():
+        return torch.autocast("cpu", torch.bfloat16, enabled=bfloat16)
+
+    if case in torch_newer.STEPS:
+        return torch_newer.loop(case, batch_size, side, autocast)
     makers = {"pix2pix256": pix2pix, "wgangp64": wgangp}
     networks, d_loss, g_loss, make = makers.get(case, dcgan)(*side)
     for network in networks:
@@ -31,9 +38,6 @@ def loop(case, batch_size, side, bfloat16):
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-
-    def autocast():
-        return torch.autocast("cpu", torch.bfloat16, enabled=bfloat16)
 
     def train(steps):
         for i in range(steps):
