@@ -1,5 +1,6 @@
-"""A generator that is trained at half the size first, then enhanced, then trained as a whole."""
+"""Generators that are trained at half the size first, then enhanced."""
 
+import keras
 import tensorflow as tf
 
 from kerasgan import networks
@@ -68,3 +69,42 @@ class TrainsCoarseToFine:
     def judges(self):
         """Returns the discriminators of this phase as one network."""
         return self._smaller if self.half_size else self.discriminator
+
+
+class BeginsFromHalfTheSize:
+    """Mixin for `Vid2Vid`, whose finer generator is trained on top of a trained model of half the size.
+
+    `enhancers` is the number of finer generators. Each discriminator is made by `networks.at_scales`.
+    """
+
+    def begin_from(self, coarse):
+        """Copies the networks of a trained model of half the size, with one enhancer less. Call it before `compile`.
+
+        The generator of `coarse` (the averaged one, if there is one) becomes the coarse part of this model's generator.
+        If there are several scales, the D of `coarse` become the D of half the size.
+
+        Args:
+            coarse: a model of the same class, with the same other arguments as this one.
+
+        Raises:
+            ValueError: if this model has no enhancers or is compiled, or the networks do not fit.
+        """
+        if not self.enhancers or self.compiled:
+            received = "a compiled model" if self.compiled else "a model without enhancers"
+            raise ValueError(f"`begin_from` needs a model with `enhancers`, before `compile`. Received: {received}")
+        pairs = [(self.generator.get_layer("coarse"), networks.video_features(coarse.sampler()))]
+        for name in self.d_networks:
+            finer, scales = (
+                [layer for layer in getattr(model, name).layers if isinstance(layer, keras.Model)]
+                for model in (self, coarse)
+            )
+            pairs += zip(finer[1:], scales)
+        for mine, theirs in pairs:
+            if [tuple(x.shape) for x in mine.weights] != [tuple(x.shape) for x in theirs.weights]:
+                raise ValueError(
+                    f"`coarse` must have the arguments of this model, and one enhancer less. Received: {mine.name} of "
+                    "other shapes. Remedy: the same `channels`, `num_classes`, `width`, `blocks`, `downsamplings`, "
+                    "`foreground`, `scales` and `receptive_field`"
+                )
+        for mine, theirs in pairs:
+            mine.set_weights(theirs.get_weights())

@@ -7,6 +7,7 @@ from kerasgan import losses
 from kerasgan.arguments import positive_int, whole
 from kerasgan.layers import warp
 from kerasgan.models.base import AdversarialModel
+from kerasgan.models.coarse_to_fine import BeginsFromHalfTheSize
 from kerasgan.models.film_judges import JudgesFilms
 from kerasgan.models.tasks import FromLabelFilms
 from kerasgan.models.tasks.films import HISTORY, RATES, per_frame, triples
@@ -17,7 +18,7 @@ MATCHING = losses.FeatureMatching(per_image=True)
 
 
 @keras.saving.register_keras_serializable("kerasgan")
-class Vid2Vid(FromLabelFilms, JudgesFilms, AdversarialModel):
+class Vid2Vid(FromLabelFilms, JudgesFilms, BeginsFromHalfTheSize, AdversarialModel):
     """Video-to-video synthesis (Wang et al. 2018, https://arxiv.org/abs/1808.06601).
 
     G draws frame t from the label maps t - 2 to t and from its own frames t - 2 and t - 1 (equation 3):
@@ -35,17 +36,25 @@ class Vid2Vid(FromLabelFilms, JudgesFilms, AdversarialModel):
     f* has no loss. A step draws the frames of a film in order up to a random frame, and trains on the `window` frames
     that follow. Back-propagation is truncated to one frame: a frame has no gradient to the frames before it.
 
-    This is the authors' coarsest generator. Their finer generators, which refine its frames at twice the size, are not
-    included.
+    Large frames are learnt from coarse to fine, as in the paper. A model with `enhancers=1` has a second generator. It
+    draws at twice the size from the features of the first one:
+
+        model = kerasgan.Vid2Vid((512, 1024), enhancers=1)
+        model.begin_from(coarse)  # a trained Vid2Vid((256, 512))
+        model.compile()
+
+    To train the new networks alone at first, set `model.generator.get_layer("coarse").trainable` to False.
 
     Args:
-        image_size: int or (height, width) of the frames, multiples of 2^downsamplings. Defaults to (256, 512).
+        image_size: int or (height, width) of the frames, multiples of 2^(downsamplings + enhancers). Defaults to
+            (256, 512).
         channels: int. Of a frame. Defaults to 3.
         num_classes: int. Of the label maps. Defaults to 35, those of Cityscapes.
         with_flow: bool. Whether the data include flow. Defaults to True.
         foreground: list of ints, classes that a separate network draws without flow (equation 12). Defaults to none.
         width: int. Channels of the first layers of G; of D a half. Defaults to 128.
         blocks, downsamplings: int. See `kerasgan.networks.video_generator`. Default to 9 and 3.
+        enhancers: int. Number of doublings of the size by finer generators. Defaults to 0.
         scales, receptive_field: int. Number of scales of each D, and its receptive field. Default to 2 and 70.
         seed: int. Seed of the positions in the films.
 
@@ -71,6 +80,7 @@ class Vid2Vid(FromLabelFilms, JudgesFilms, AdversarialModel):
         width=128,
         blocks=9,
         downsamplings=3,
+        enhancers=0,
         scales=2,
         receptive_field=70,
         **kwargs,
@@ -78,11 +88,13 @@ class Vid2Vid(FromLabelFilms, JudgesFilms, AdversarialModel):
         if any(whole(number, least=0) is None or number >= num_classes for number in foreground):
             raise ValueError(f"`foreground` must be classes from 0 to {num_classes - 1}. Received: {foreground!r}")
 
-        generator = video_generator(image_size, channels, num_classes, width, blocks, downsamplings, bool(foreground))
+        shape = (width, blocks, downsamplings, bool(foreground), enhancers)
+        generator = video_generator(image_size, channels, num_classes, *shape)
         judges = self.judges(image_size, channels, num_classes, with_flow, max(1, width // 2), scales, receptive_field)
         super().__init__(generator=generator, **judges, **kwargs)
         self.image_size, self.channels, self.num_classes = image_size, channels, num_classes
-        self.with_flow, self.foreground, self.multiple = with_flow, list(foreground), 2**downsamplings
+        self.with_flow, self.foreground, self.enhancers = with_flow, list(foreground), enhancers
+        self.multiple = 2 ** (downsamplings + enhancers)
 
     def defaults(self):
         return super().defaults() | {"loss": "least_squares"}

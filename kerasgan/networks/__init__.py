@@ -20,4 +20,4 @@ from kerasgan.networks.text import matching_discriminator, projection_discrimina
 from kerasgan.networks.transfer import dtn_discriminator, dtn_features, dtn_generator
 from kerasgan.networks.unet import unet_generator
 from kerasgan.networks.vgg import perceptual_loss, perceptual_network, vgg_features
-from kerasgan.networks.video import video_generator
+from kerasgan.networks.video import video_features, video_generator

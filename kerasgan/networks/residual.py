@@ -127,5 +127,9 @@ def _enlarge(x, filters):
 
 
 def _paint(x, channels):
-    x = Conv2D(channels, 7, kernel_initializer=normal())(ReflectionPadding2D(3)(x))
+    return _painted(ReflectionPadding2D(3)(x), channels)
+
+
+def _painted(padded, channels):
+    x = Conv2D(channels, 7, kernel_initializer=normal())(padded)
     return layers.Activation("tanh", dtype="float32")(x)

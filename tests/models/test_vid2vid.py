@@ -1,5 +1,6 @@
 """Video-to-video: what a frame is made of, places in films, flow, and films that do not fit."""
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
@@ -43,6 +44,106 @@ def test_the_generator_has_the_layers_of_the_authors(foreground):
     network = kerasgan.networks.video_generator(16, 3, 4, foreground=foreground, **options)
     assert network.count_params() == counted(3, 4, foreground=foreground, **options)
     assert counted(3, 35, 128, 9, 3, False) == 365_287_558
+
+
+def test_a_finer_generator_has_the_layers_of_the_authors():
+    """c7s1 and a halving of both inputs, three residual blocks and a doubling for each branch, and the heads."""
+    options = {"width": 8, "blocks": 2, "downsamplings": 1}
+    coarse = kerasgan.networks.video_generator(8, 3, 4, **options).count_params()
+    fine = kerasgan.networks.video_generator(16, 3, 4, enhancers=1, **options)
+    finest = kerasgan.networks.video_generator(32, 3, 4, enhancers=2, **options)
+    heads = {width: 49 * width * 6 + 6 for width in (8, 4, 2)}  # image 3, flow 2, mask 1
+
+    def enhancer(width):
+        inputs = 49 * (12 + 6) * width + 2 * width + 2 * (9 * width * 2 * width + 2 * width)
+        deep = 2 * width
+        branch = 3 * 2 * (9 * deep**2 + deep) + 9 * deep * width + width
+        return inputs + 2 * branch
+
+    assert fine.count_params() == coarse - heads[8] + enhancer(4) + heads[4]
+    assert finest.count_params() == fine.count_params() - heads[4] + enhancer(2) + heads[2]
+    assert [layer.scale for layer in finest.layers if "rescaling" in layer.name] == [80.0]
+    with pytest.raises(ValueError, match="`width` must be a multiple of 4 for 2 enhancers. Received: 6"):
+        kerasgan.networks.video_generator(32, 3, 4, enhancers=2, **options | {"width": 6})
+    with pytest.raises(ValueError, match="`image_size` must be a multiple of 4, at least 8. Received: 6"):
+        kerasgan.networks.video_generator(6, 3, 4, enhancers=1, **options)
+
+
+@pytest.mark.parametrize("foreground", [False, True])
+def test_a_finer_generator_adds_to_the_features_of_half_the_size(foreground):
+    """Without its own first layers, it sees nothing but the means of 2x2 pixels."""
+    options = {"width": 4, "blocks": 2, "downsamplings": 1, "foreground": foreground, "enhancers": 1}
+    network = kerasgan.networks.video_generator(8, 1, 2, **options)
+    rng = np.random.default_rng(0)
+    first = [rng.uniform(-1, 1, (1, 8, 8, channels)).astype("float32") for channels in (6, 2)]
+    # Within each 2x2 pixels, the values change places.
+    second = [x.reshape(1, 4, 2, 4, 2, -1)[:, :, ::-1, :, ::-1].reshape(x.shape) for x in first]
+    before = [network(x) for x in (first, second)]
+    assert all(np.abs(before[0][name] - before[1][name]).max() > 1e-4 for name in before[0])
+    halving = [layer for layer in network.layers if getattr(layer, "strides", None) == (2, 2)]
+    own = [layer for layer in halving if type(layer).__name__ == "Conv2D"]
+    assert len(own) == 2 + foreground
+    for layer in own:
+        layer.set_weights([0 * x for x in layer.get_weights()])
+    after = [network(x) for x in (first, second)]
+    assert set(after[0]) == {"image", "flow", "mask"} | ({"foreground"} if foreground else set())
+    for name in after[0]:
+        np.testing.assert_allclose(after[0][name], after[1][name], atol=1e-4)
+        assert np.std(after[0][name]) > 1e-4
+
+
+def test_a_finer_model_begins_from_a_coarser_one():
+    coarse = small(16, scales=2, width=4)
+    fine = small(32, scales=2, width=4, enhancers=1)
+    for weight in coarse.weights:
+        if str(weight.dtype) == "float32":
+            weight.assign(weight + 0.1)
+    fine.begin_from(coarse)
+    rng = np.random.default_rng(0)
+    known = [rng.uniform(-1, 1, (1, 32, 32, channels)).astype("float32") for channels in (9, 2)]
+    means = [x.reshape(1, 16, 2, 16, 2, -1).mean((2, 4)) for x in known]
+    features = fine.generator.get_layer("coarse")(means)
+    expected = kerasgan.networks.video_features(coarse.generator)(means)
+    assert set(features) == {"image", "flow"}
+    for name in features:
+        np.testing.assert_array_equal(features[name], expected[name])
+    for name in fine.d_networks:
+        mine = getattr(fine, name).get_layer("discriminator_1").get_weights()
+        theirs = getattr(coarse, name).get_layer("discriminator_0").get_weights()
+        assert all(np.array_equal(x, y) for x, y in zip(mine, theirs, strict=True))
+        other = getattr(fine, name).get_layer("discriminator_0").get_weights()
+        assert not all(np.array_equal(x, y) for x, y in zip(mine, other, strict=True))
+    with pytest.raises(ValueError, match="the arguments of this model.*Received: coarse of other shapes"):
+        small(32, scales=2, width=8, enhancers=1).begin_from(coarse)
+    with pytest.raises(ValueError, match="Received: a model without enhancers"):
+        coarse.begin_from(fine)
+    fine.compile()
+    with pytest.raises(ValueError, match="before `compile`. Received: a compiled model"):
+        fine.begin_from(coarse)
+
+
+@pytest.mark.slow
+def test_a_finer_model_trains_both_parts_or_the_new_one_alone(tmp_path):
+    rng = np.random.default_rng(0)
+    labels = rng.integers(0, 3, (1, 8, 16, 16)).astype("int32")
+    films = labels, rng.uniform(-1, 1, (1, 8, 16, 16, 1)).astype("float32"), np.zeros((1, 8, 16, 16, 2), "float32")
+    data = tf.data.Dataset.from_tensors(films)
+    model = small(16, enhancers=1)
+    for fixed in (True, False):
+        coarse = model.generator.get_layer("coarse")
+        coarse.trainable = not fixed
+        model.compile()
+        before = [x.numpy() for x in coarse.weights], [x.numpy() for x in model.generator.weights]
+        model.fit(data, verbose=0)
+        assert all(np.array_equal(x, y) for x, y in zip(before[0], coarse.weights)) == fixed
+        assert not all(np.array_equal(x, y) for x, y in zip(before[1], model.generator.weights))
+    drawn = model.translate_video(labels, films[1][:, :2])
+    model.save(tmp_path / "model.keras")
+    again = keras.saving.load_model(tmp_path / "model.keras")
+    np.testing.assert_allclose(again.translate_video(labels, films[1][:, :2]), drawn, atol=1e-5)
+    assert again.enhancers == 1 and again.multiple == 4
+    with pytest.raises(ValueError, match="multiples of 4"):
+        model.translate_video(labels[:, :, :14], films[1][:, :2, :14])
 
 
 def test_a_frame_is_the_mask_of_the_image_and_of_the_moved_frame(model):
