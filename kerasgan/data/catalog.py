@@ -248,8 +248,11 @@ def _load_tfds(
         import tensorflow_datasets as tfds
 
         config = tfds.ReadConfig(shuffle_seed=seed, try_autocache=False)
-        dataset = builder.as_dataset(split=split, shuffle_files=files_shuffled, read_config=config).take(size)
-        return dataset.map(prepare, num_parallel_calls=tf.data.AUTOTUNE)
+        wanted = tfds.decode.PartialDecoding({"image": True, "label": True} if labels else {"image": True})
+        dataset = builder.as_dataset(
+            split=split, shuffle_files=files_shuffled, read_config=config, decoders=wanted
+        ).take(size)
+        return _pipeline.without_tuner(dataset.map(prepare, num_parallel_calls=tf.data.AUTOTUNE))
 
     class_names = getattr(features["label"], "names", None) if labels else None
     pixels = math.prod(image_size)

@@ -1,4 +1,5 @@
-"""How long it takes to import kerasgan beside Keras alone, and to answer `kerasgan --help`, in turns.
+"""How long it takes to import kerasgan beside Keras alone, to answer `kerasgan --help`, and to make the first step of
+`kerasgan train dcgan --data mnist`, in turns.
 
     python tests/benchmarks/bench_startup.py [rounds]
 
@@ -11,11 +12,21 @@ import subprocess
 import sys
 import time
 
+# Ends the process after the first step.
+FIRST_STEP = """
+import os, sys, tempfile
+import kerasgan_cli, keras
+keras.callbacks.CallbackList.on_train_batch_end = lambda *_, **__: os._exit(0)
+out = os.path.join(tempfile.mkdtemp(), "run")
+sys.argv = ["kerasgan", "train", "dcgan", "--data", "mnist", "--epochs", "1", "--batch-size", "64", "--out", out]
+kerasgan_cli.main()
+"""
 COMMANDS = {
     "nothing": "pass",
     "import keras": "import keras",
     "import kerasgan": "import kerasgan",
     "kerasgan --help": "import sys, kerasgan_cli; sys.argv = ['kerasgan', '--help']; kerasgan_cli.main()",
+    "first step": FIRST_STEP,
 }
 
 
