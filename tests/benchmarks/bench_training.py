@@ -15,8 +15,8 @@ Contenders: "tutorial", the loop of TensorFlow's tutorials (one `tf.function`, t
 "by hand", such a loop of kerasgan's algorithm, whose G learns from the improved D; "keras.io", a `train_step` in the
 style of Keras's examples under `fit`; "default", kerasgan as compiled without options; "best", with
 `steps_per_execution` (and `mixed_bfloat16` where the processor has instructions for it); "torch", PyTorch eager,
-where `--torch` names a Python that has it. WGAN-GP has no tutorial, CycleGAN nothing of PyTorch. The autoencoder, R3GAN
-and StyleGAN2 have no tutorial and no roof.
+where `--torch` names a Python that has it. WGAN-GP has no tutorial, CycleGAN nothing of PyTorch. The newer models
+(the autoencoder, BigGAN, Pix2PixHD, ProjectedGAN, R3GAN and StyleGAN2) have no tutorial and no roof.
 """
 
 import argparse
@@ -32,16 +32,20 @@ import time
 os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
 
 BATCH = {"dcgan28": 128, "dcgan64": 64, "wgangp64": 40, "pix2pix256": 1, "cyclegan256": 1}
-BATCH |= {"autoencoder28": 128, "r3gan32": 32, "stylegan32": 32}
+BATCH |= {"autoencoder28": 128, "biggan32": 16, "pix2pixhd128": 4, "projected64": 32, "r3gan32": 32, "stylegan32": 32}
 SIDE = {"dcgan28": (28, 1), "dcgan64": (64, 3), "wgangp64": (64, 3), "pix2pix256": (256, 3), "cyclegan256": (256, 3)}
-SIDE |= {"autoencoder28": (28, 1), "r3gan32": (32, 3), "stylegan32": (32, 3)}
-NEWER = ("autoencoder28", "r3gan32", "stylegan32")  # no tutorial and no roof: the first row is PyTorch, or the default
+SIDE |= {"autoencoder28": (28, 1), "biggan32": (32, 3), "pix2pixhd128": (128, 3), "projected64": (64, 3)}
+SIDE |= {"r3gan32": (32, 3), "stylegan32": (32, 3)}
+# These have no tutorial and no roof: the first row is PyTorch, or the default without it.
+NEWER = ("autoencoder28", "biggan32", "pix2pixhd128", "projected64", "r3gan32", "stylegan32")
+UPDATES = {"wgangp64": 5}  # of D per step, each on its part of the batch
 RIVALS = {"dcgan64": "keras.io", "wgangp64": "keras.io"}  # of the others: the tutorial alone
 
 # Of "best". A turn has at least two executions, so that long steps come in small ones.
 STEPS_PER_EXECUTION = {"dcgan28": 10, "dcgan64": 4, "wgangp64": 4, "pix2pix256": 3, "cyclegan256": 2}
 # Every 16th step of StyleGAN2 has R1.
-STEPS_PER_EXECUTION |= {"autoencoder28": 20, "r3gan32": 4, "stylegan32": 16}
+STEPS_PER_EXECUTION |= {"autoencoder28": 20, "biggan32": 4, "pix2pixhd128": 4, "projected64": 4}
+STEPS_PER_EXECUTION |= {"r3gan32": 4, "stylegan32": 16}
 
 
 # The networks of the contenders, built by kerasgan once and given to all --------------------------------------------
@@ -59,6 +63,14 @@ def build(case):
         model = kerasgan.Pix2Pix(image_size=size, seed=0)
     elif case == "autoencoder28":
         model = kerasgan.Autoencoder(networks="conv", code=32, seed=0)
+    elif case == "biggan32":
+        options = {"shared_dim": 0, "hierarchical": False, "attention_size": 0, "initializer": "normal", "seed": 0}
+        model = kerasgan.BigGAN(image_size=size, num_classes=10, width=64, latent_dim=128, **options)
+    elif case == "pix2pixhd128":
+        options = {"instances": False, "enhancer": False, "scales": 2, "downsamplings": 3, "blocks": 6, "seed": 0}
+        model = kerasgan.Pix2PixHD(image_size=size, num_classes=12, width=32, **options)
+    elif case == "projected64":
+        model = kerasgan.ProjectedGAN(image_size=size, width=32, feature_size=128, seed=0)
     elif case == "r3gan32":
         model = kerasgan.R3GAN(image_size=size, width=64, seed=0)
     elif case == "stylegan32":
@@ -83,7 +95,7 @@ def rival(case):
 
 
 def pairs(case):
-    return case.startswith(("pix2pix", "cyclegan"))
+    return case.startswith(("pix2pix", "cyclegan", "biggan"))
 
 
 def random_images(case):
@@ -93,6 +105,10 @@ def random_images(case):
     generator = np.random.default_rng(0)
     shape = (8 * BATCH[case], size, size, channels)
     images = [generator.uniform(-1, 1, shape).astype("float32") for _ in range(1 + pairs(case))]
+    if case == "biggan32":
+        images[1] = generator.integers(0, 10, len(images[0])).astype("int32")
+    elif case == "pix2pixhd128":
+        images[0] = generator.integers(0, 12, shape[:3]).astype("int32")
     return tuple(images) if pairs(case) else images[0]
 
 
@@ -112,12 +128,16 @@ def kerasgan_fit(case, best):
     if best and has_bfloat16():
         keras.config.set_dtype_policy("mixed_bfloat16")
     model = build(case)
-    model.compile(steps_per_execution=STEPS_PER_EXECUTION[case] if best else 1)
-    return timed_fit(model, case, check_inputs=False)
+    options = {"biggan32": {"d_steps": 1}}.get(case, {})
+    model.compile(steps_per_execution=STEPS_PER_EXECUTION[case] if best else 1, **options)
+    return timed_fit(model, case, UPDATES.get(case, 1), check_inputs=False)
 
 
-def timed_fit(model, case, **options):
-    """A contender that trains by `fit`, timed from its first execution to its last: a turn's `fit` starts anew."""
+def timed_fit(model, case, parts=1, **options):
+    """A contender that trains by `fit`, timed from its first execution to its last: a turn's `fit` starts anew.
+
+    `fit` gets batches for single updates of D: `parts` of them make the batch of the case.
+    """
     import keras
 
     class Stopwatch(keras.callbacks.Callback):
@@ -128,6 +148,7 @@ def timed_fit(model, case, **options):
             self.marks.append((batch, time.perf_counter()))
 
     data, watch = dataset(case).repeat(), Stopwatch()
+    data = data.rebatch(BATCH[case] // parts) if parts > 1 else data
 
     def train(steps):
         model.fit(data, steps_per_epoch=steps, verbose=0, callbacks=[watch], **options)

@@ -1,4 +1,7 @@
-"""The rivals of `bench_training.py` in PyTorch eager for R3GAN, StyleGAN2 and the autoencoder, with channels last."""
+"""The rivals of `bench_training.py` in PyTorch eager for the newer models, with channels last.
+
+The networks have as many weights as those of kerasgan.
+"""
 
 import math
 
@@ -311,7 +314,347 @@ def stylegan2(batch_size, side, autocast):
     return step
 
 
-STEPS = {"autoencoder28": autoencoder, "r3gan32": r3gan, "stylegan32": stylegan2}
+# ProjectedGAN -------------------------------------------------------------------------------------------------------
+
+
+def spectral(layer):
+    return nn.utils.parametrizations.spectral_norm(layer)
+
+
+class Noisy(nn.Module):
+    """Noise with a learned strength, batch normalization and a gated linear unit."""
+
+    def __init__(self, channels):
+        super().__init__()
+        self.strength, self.norm = nn.Parameter(torch.zeros(())), nn.BatchNorm2d(2 * channels)
+
+    def forward(self, x):
+        x = x + self.strength * torch.randn(len(x), 1, *x.shape[2:], dtype=x.dtype)
+        return F.glu(self.norm(x), 1)
+
+
+class FastGAN(nn.Module):
+    """The generator of 64 pixels: the map of 4 pixels gates that of 64."""
+
+    def __init__(self, width, channels):
+        super().__init__()
+        filters = [16 * width, 8 * width, 4 * width, 2 * width, 2 * width]
+        self.first = spectral(nn.ConvTranspose2d(256, 2 * filters[0], 4, bias=False))
+        self.norm, self.stages = nn.BatchNorm2d(2 * filters[0]), nn.ModuleList()
+        for source, target in zip(filters, filters[1:]):
+            body = [nn.Upsample(scale_factor=2)]
+            for count in (source, target):
+                body += [spectral(nn.Conv2d(count, 2 * target, 3, padding=1, bias=False)), Noisy(target)]
+            self.stages.append(nn.Sequential(*body))
+        gates = [spectral(nn.Conv2d(filters[0], filters[-1], 4, bias=False)), nn.SiLU()]
+        self.gates = nn.Sequential(*gates, spectral(nn.Conv2d(filters[-1], filters[-1], 1, bias=False)), nn.Sigmoid())
+        self.last = spectral(nn.Conv2d(filters[-1], channels, 3, padding=1))
+
+    def forward(self, z):
+        z = z * (z.square().mean(1, keepdim=True) + 1e-8).rsqrt()
+        x = first = F.glu(self.norm(self.first(z[:, :, None, None])), 1)
+        for stage in self.stages:
+            x = stage(x)
+        return self.last(x * self.gates(first))
+
+
+class MobileBlock(nn.Module):
+    def __init__(self, source, target, kernel, stride, expansion):
+        super().__init__()
+        wide, body = source * expansion, []
+        if expansion > 1:
+            body += [nn.Conv2d(source, wide, 1, bias=False), nn.BatchNorm2d(wide, eps=1e-3), nn.ReLU6()]
+        body += [nn.Conv2d(wide, wide, kernel, stride, kernel // 2, groups=wide, bias=False)]
+        body += [nn.BatchNorm2d(wide, eps=1e-3), nn.ReLU6()]
+        self.body = nn.Sequential(*body, nn.Conv2d(wide, target, 1, bias=False), nn.BatchNorm2d(target, eps=1e-3))
+        self.residual = stride == 1 and source == target
+
+    def forward(self, x):
+        return x + self.body(x) if self.residual else self.body(x)
+
+
+class Features(nn.Module):
+    """EfficientNet-Lite0 up to its map of a 32nd of the sides, frozen, with random weights."""
+
+    STAGES = ((3, 1, 1, 16, 1), (3, 2, 6, 24, 2), (5, 2, 6, 40, 2), (3, 2, 6, 80, 3))
+    STAGES += ((5, 1, 6, 112, 3), (5, 2, 6, 192, 4), (3, 1, 6, 320, 1))
+    ENDS = (1, 2, 4, 6)
+
+    def __init__(self):
+        super().__init__()
+        self.stem = nn.Sequential(nn.Conv2d(3, 32, 3, 2, 1, bias=False), nn.BatchNorm2d(32, eps=1e-3), nn.ReLU6())
+        self.stages, source = nn.ModuleList(), 32
+        for kernel, stride, expansion, target, repeats in self.STAGES:
+            blocks = []
+            for number in range(repeats):
+                blocks.append(MobileBlock(source, target, kernel, 1 if number else stride, expansion))
+                source = target
+            self.stages.append(nn.Sequential(*blocks))
+
+    def forward(self, x):
+        maps, x = [], self.stem(F.interpolate(x, (128, 128), mode="bilinear"))
+        for number, stage in enumerate(self.stages):
+            x = stage(x)
+            maps += [x] if number in self.ENDS else []
+        return maps
+
+
+class Projections(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.across = nn.ModuleList(nn.Conv2d(n, 64 * 2**i, 1) for i, n in enumerate((24, 40, 112, 320)))
+        self.along = nn.ModuleList(nn.Conv2d(64 * 2**i, 64 * 2 ** max(i - 1, 0), 1) for i in range(4))
+
+    def forward(self, maps):
+        mixed, below = [], None
+        for level in reversed(range(4)):
+            x = self.across[level](maps[level])
+            x = self.along[level](x if below is None else x + below)
+            below = F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=True)
+            mixed.append(below)
+        return mixed[::-1]
+
+
+def projected(batch_size, side, autocast):
+    """`ProjectedGAN(image_size=64, width=32, feature_size=128)`, with DiffAugment. The frozen network is in float32."""
+    generator = FastGAN(32, side[1]).to(memory_format=torch.channels_last)
+    eyes = nn.Sequential(Features(), Projections()).requires_grad_(False).eval().to(memory_format=torch.channels_last)
+    judges = nn.ModuleList()
+    for level, source in enumerate((64, 64, 128, 256)):
+        body = []
+        for left in reversed(range(4 - level)):
+            target = 64 * 2 ** max(3 - left, 0)
+            body += [spectral(nn.Conv2d(source, target, 4, 2, 1, bias=False)), nn.BatchNorm2d(target)]
+            body += [nn.LeakyReLU(0.2)]
+            source = target
+        judges.append(nn.Sequential(*body, spectral(nn.Conv2d(source, 1, 4, bias=False)), nn.Flatten()))
+    judges.to(memory_format=torch.channels_last)
+    average = copy_of(generator)
+    optimizers = [torch.optim.Adam(x.parameters(), 2e-4, (0.0, 0.99)) for x in (generator, judges)]
+
+    def augmented(x):
+        draws = torch.rand(5, len(x), 1, 1, 1)
+        x = x + draws[0] - 0.5
+        mean = x.mean(1, keepdim=True)
+        x = (x - mean) * (2 * draws[1]) + mean
+        mean = x.mean((1, 2, 3), keepdim=True)
+        x = (x - mean) * (draws[2] + 0.5) + mean
+        size = x.shape[-1]
+        rows, columns = ((draws[3:].view(2, -1, 1) * 17).long() + torch.arange(size)).unbind()
+        x = F.pad(x, (8, 8, 8, 8))
+        x = x[torch.arange(len(x))[:, None, None], :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+        corner = (torch.rand(2, len(x), 1) * (size + 1)).long() - size // 4
+        places = torch.arange(size)
+        inside = [(places >= c) & (places < c + size // 2) for c in corner]
+        return x * ~(inside[0][:, :, None] & inside[1][:, None, :])[:, None]
+
+    def judged(x):
+        with torch.autocast("cpu", enabled=False):
+            maps = eyes(augmented(x.float()))
+        return torch.cat([judge(x) for judge, x in zip(judges, maps)], 1).float()
+
+    def step(images, number):
+        with autocast():
+            fake = generator(torch.randn(batch_size, 256))
+            loss = F.relu(1 - judged(images)).mean() + F.relu(1 + judged(fake.detach())).mean()
+        optimizers[1].zero_grad()
+        loss.backward()
+        optimizers[1].step()
+        judges.requires_grad_(False)
+        with autocast():
+            loss = -judged(fake).mean()
+        optimizers[0].zero_grad()
+        loss.backward()
+        optimizers[0].step()
+        judges.requires_grad_(True)
+        averaged(generator, average)
+
+    return step
+
+
+# BigGAN -------------------------------------------------------------------------------------------------------------
+
+
+class ClassNorm(nn.Module):
+    def __init__(self, channels, classes):
+        super().__init__()
+        self.norm = nn.BatchNorm2d(channels, affine=False)
+        self.gains, self.shifts = (nn.Embedding(classes, channels) for _ in range(2))
+
+    def forward(self, x, labels):
+        return self.norm(x) * (1 + self.gains(labels)[:, :, None, None]) + self.shifts(labels)[:, :, None, None]
+
+
+class BigGenerator(nn.Module):
+    """The authors' generator for CIFAR: one width, and gains of each class."""
+
+    def __init__(self, width, channels, classes):
+        super().__init__()
+        self.first, self.width = spectral(nn.Linear(128, 16 * width)), width
+        self.norms = nn.ModuleList(ClassNorm(width, classes) for _ in range(6))
+        self.wide = nn.ModuleList(spectral(nn.Conv2d(width, width, 3, padding=1)) for _ in range(6))
+        self.skips = nn.ModuleList(spectral(nn.Conv2d(width, width, 1)) for _ in range(3))
+        self.norm, self.last = nn.BatchNorm2d(width), spectral(nn.Conv2d(width, channels, 3, padding=1))
+
+    def forward(self, z, labels):
+        x = self.first(z).view(-1, self.width, 4, 4).contiguous(memory_format=torch.channels_last)
+        for block in range(3):
+            y = F.interpolate(F.relu(self.norms[2 * block](x, labels)), scale_factor=2)
+            y = self.wide[2 * block](y)
+            y = self.wide[2 * block + 1](F.relu(self.norms[2 * block + 1](y, labels)))
+            x = F.interpolate(self.skips[block](x), scale_factor=2) + y
+        return torch.tanh(self.last(F.relu(self.norm(x))))
+
+
+class BigJudge(nn.Module):
+    def __init__(self, width, channels, classes):
+        super().__init__()
+        sources = [channels] + [width] * 7
+        self.wide = nn.ModuleList(spectral(nn.Conv2d(source, width, 3, padding=1)) for source in sources)
+        self.skips = nn.ModuleList(spectral(nn.Conv2d(source, width, 1)) for source in (channels, width))
+        self.logit, self.embedding = spectral(nn.Linear(width, 1)), spectral(nn.Embedding(classes, width))
+
+    def forward(self, x, labels):
+        for block in range(4):
+            y = self.wide[2 * block](F.relu(x) if block else x)
+            y = self.wide[2 * block + 1](F.relu(y))
+            if block < 2:
+                x, y = self.skips[block](F.avg_pool2d(x, 2)), F.avg_pool2d(y, 2)
+            x = x + y
+        x = F.relu(x).sum((2, 3))
+        return (self.logit(x) + (self.embedding(labels) * x).sum(1, keepdim=True)).float()
+
+
+def biggan(batch_size, side, autocast):
+    """The authors' networks for CIFAR-10, with one update of D per step."""
+    generator = BigGenerator(256, side[1], 10).to(memory_format=torch.channels_last)
+    judge = BigJudge(256, side[1], 10).to(memory_format=torch.channels_last)
+    average = copy_of(generator)
+    optimizers = [torch.optim.Adam(x.parameters(), 2e-4, (0.0, 0.999)) for x in (generator, judge)]
+
+    def step(images, number):
+        labels = torch.randint(10, (batch_size,))
+        with autocast():
+            fake = generator(torch.randn(batch_size, 128), labels)
+            loss = F.relu(1 - judge(images, labels)).mean() + F.relu(1 + judge(fake.detach(), labels)).mean()
+        optimizers[1].zero_grad()
+        loss.backward()
+        optimizers[1].step()
+        judge.requires_grad_(False)
+        with autocast():
+            loss = -judge(fake, labels).mean()
+        optimizers[0].zero_grad()
+        loss.backward()
+        optimizers[0].step()
+        judge.requires_grad_(True)
+        averaged(generator, average)
+
+    return step
+
+
+# Pix2PixHD ----------------------------------------------------------------------------------------------------------
+
+
+def normalized(*layers):
+    """A convolution without a bias, then an instance normalization with shifts only."""
+    return nn.Sequential(*layers, InstanceNorm(layers[-1].out_channels))
+
+
+class InstanceNorm(nn.Module):
+    def __init__(self, channels):
+        super().__init__()
+        self.shift = nn.Parameter(torch.zeros(channels))
+
+    def forward(self, x):
+        return F.instance_norm(x) + self.shift[:, None, None]
+
+
+class Residual(nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        first, last = (normalized(nn.ReflectionPad2d(1), nn.Conv2d(width, width, 3, bias=False)) for _ in range(2))
+        self.body = nn.Sequential(first, nn.ReLU(), last)
+
+    def forward(self, x):
+        return x + self.body(x)
+
+
+class Patches(nn.Module):
+    def __init__(self, inputs, width):
+        super().__init__()
+        layers = [nn.Sequential(nn.Conv2d(inputs, width, 4, 2, 1), nn.LeakyReLU(0.2))]
+        for source, target, stride in ((width, 2 * width, 2), (2 * width, 4 * width, 2), (4 * width, 8 * width, 1)):
+            convolution = normalized(nn.Conv2d(source, target, 4, stride, 1, bias=False))
+            layers.append(nn.Sequential(convolution, nn.LeakyReLU(0.2)))
+        self.layers, self.last = nn.ModuleList(layers), nn.Conv2d(8 * width, 1, 4, padding=1)
+
+    def forward(self, x):
+        features = []
+        for layer in self.layers:
+            x = layer(x)
+            features.append(x)
+        return self.last(x).float(), features
+
+
+def pix2pixhd(batch_size, side, autocast):
+    """`Pix2PixHD` without enhancer and instances: 12 classes, a width of 32, three halvings, six blocks, two scales."""
+    classes, width = 12, 32
+    body = [normalized(nn.ReflectionPad2d(3), nn.Conv2d(classes, width, 7, bias=False)), nn.ReLU()]
+    for level in range(3):
+        source = width * 2**level
+        body += [normalized(nn.Conv2d(source, 2 * source, 3, 2, 1, bias=False)), nn.ReLU()]
+    body += [Residual(8 * width) for _ in range(6)]
+    for level in reversed(range(3)):
+        target = width * 2**level
+        body += [nn.ConvTranspose2d(2 * target, target, 3, 2, 1, output_padding=1, bias=False), InstanceNorm(target)]
+        body += [nn.ReLU()]
+    generator = nn.Sequential(*body, nn.ReflectionPad2d(3), nn.Conv2d(width, side[1], 7), nn.Tanh())
+    judges = nn.ModuleList(Patches(side[1] + classes, width) for _ in range(2))
+    for network in (generator, judges):
+        network.to(memory_format=torch.channels_last)
+    optimizers = [torch.optim.Adam(x.parameters(), 2e-4, (0.5, 0.999)) for x in (generator, judges)]
+
+    def judged(known, images):
+        x = torch.cat([known, images], 1)
+        return [judges[0](x), judges[1](F.avg_pool2d(x, 2))]
+
+    def square(found, target):
+        return sum((logits - target).square().mean() for logits, _ in found)
+
+    def step(images, number):
+        size = side[0]
+        known = F.one_hot(torch.randint(classes, (batch_size, size, size)), classes).permute(0, 3, 1, 2).float()
+        known = known.to(memory_format=torch.channels_last)
+        with autocast():
+            fake = generator(known).float()
+            loss = (square(judged(known, images), 1.0) + square(judged(known, fake.detach()), 0.0)) / 2
+        optimizers[1].zero_grad()
+        loss.backward()
+        optimizers[1].step()
+        judges.requires_grad_(False)
+        with autocast():
+            of_fake = judged(known, fake)
+            with torch.no_grad():
+                of_real = judged(known, images)
+            pairs = [zip(f, r) for (_, f), (_, r) in zip(of_fake, of_real)]
+            matching = sum((f.float() - r.float()).abs().mean() for pair in pairs for f, r in pair) / 2
+            loss = square(of_fake, 1.0) + 10 * matching
+        optimizers[0].zero_grad()
+        loss.backward()
+        optimizers[0].step()
+        judges.requires_grad_(True)
+
+    return step
+
+
+STEPS = {
+    "autoencoder28": autoencoder,
+    "biggan32": biggan,
+    "pix2pixhd128": pix2pixhd,
+    "projected64": projected,
+    "r3gan32": r3gan,
+    "stylegan32": stylegan2,
+}
 
 
 def loop(case, batch_size, side, autocast):

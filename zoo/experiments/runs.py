@@ -8,6 +8,7 @@ docstring (the question, the command, the time) and defines
     run(name)                 makes one run from its own seed; returns a dict of JSON values
     table(results)            Markdown; `results` is {name: result of `run`}
     picture(results)          a `matplotlib` figure
+    NEEDS                     str, the file or folder of `KERASGAN_DATA_DIR` that all runs need (optional)
 
 and ends with
 

@@ -156,11 +156,11 @@ def scores(images, data):
     return {"distance": distance, "recognised": found.share, "least": float(found.class_shares.min())}
 
 
-def as_png(images):
-    """Returns a row of images as the text of a PNG, which JSON can hold."""
+def as_png(images, columns=None):
+    """Returns a grid of images (default: one row) as the text of a PNG, which JSON can hold."""
     buffer = io.BytesIO()
-    row = plots.image_grid(images, columns=len(images))
-    Image.fromarray(row.squeeze()).save(buffer, "PNG", optimize=True)
+    grid = plots.image_grid(images, columns=columns or len(images))
+    Image.fromarray(grid.squeeze()).save(buffer, "PNG", optimize=True)
     return base64.b64encode(buffer.getvalue()).decode()
 
 
@@ -170,7 +170,7 @@ def as_pixels(text):
 
 
 def draw_row(axes, found, title):
-    """Draws the row of images that a run keeps as "samples" (`as_png`); without a run, the title alone."""
+    """Draws the images that a run keeps as "samples" (`as_png`); without a run, the title alone."""
     if "samples" in found:
         axes.imshow(as_pixels(found["samples"]), cmap="gray", interpolation="nearest")
     axes.set_title(title, fontsize=8)

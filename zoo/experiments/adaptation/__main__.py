@@ -18,6 +18,7 @@ from kerasgan.data import zip_unpaired
 from kerasgan.zoo import domains
 from kerasgan.zoo.experiments import runs
 
+NEEDS = "usps.npz"
 SETTINGS = {
     "batch_size": 32,
     "steps": 8_600,

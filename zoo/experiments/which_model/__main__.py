@@ -21,6 +21,7 @@ from kerasgan.zoo.projectedgan_flowers import recipe
 SETTINGS = {"batch_size": 32, "seconds": 600, "images": 5_120, "num_samples": 819, "shown": 8}
 PARTS = (1 / 4, 1 / 2, 1)  # of the seconds, at which a model is scored
 SIZE = 64
+NEEDS = recipe.DATA
 SEEDS = 3
 # Widths at which a step takes from a fifth of a second to two seconds.
 MODELS = {
