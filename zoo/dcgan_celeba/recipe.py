@@ -33,6 +33,7 @@ ABOUT = {
     "data": DATA,
     "headline": "frechet_distance",
 }
+NETWORKS = ["generator"]
 
 
 def model():

@@ -48,6 +48,7 @@ ABOUT = {
     "headline": "letter_right",
     "picture": f"Rows: {'; '.join(TEXTS).format(*['...'] * 8)}. Columns: {', '.join(SHOWN)}.",
 }
+NETWORKS = ["generator"]
 
 
 def encoder():

@@ -25,6 +25,7 @@ ABOUT = {
     "data": DATA,
     "headline": "recognizability",
 }
+NETWORKS = ["generator"]
 
 
 def model():

@@ -24,11 +24,7 @@ EPOCHS = {"stage1": 250, "stage2": 100}
 TEXT_DIM = 384  # of all-MiniLM-L6-v2
 # The weight in the authors' code, 2 for the mean over the dimensions. With 1 for the sum, texts have little effect.
 OPTIONS = {"condition_dim": 64, "kl_weight": 2 / 64, "seed": SEED}
-NETWORKS = [
-    "stage1_discriminator",
-    "stage2_generator",
-    "stage2_discriminator",
-]  # stage 2 includes G of stage 1
+NETWORKS = ["stage2_generator"]  # includes G of stage 1
 COMPILE = {"augment": "diffaugment", "ema_decay": 0.999, "steps_per_execution": 5}
 # Ranges of hues in degrees. White has no saturation.
 HUES = {"red": (345, 12), "orange": (12, 42), "yellow": (42, 70), "purple": (255, 310), "pink": (310, 345)}
