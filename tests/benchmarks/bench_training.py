@@ -1,7 +1,7 @@
 """Training steps of kerasgan beside hand-written loops on the same networks, interleaved: ratios of one run.
 
     python tests/benchmarks/bench_training.py [--cases dcgan28 ...] [--rounds 5] [--out FILE.json]
-                                              [--torch PYTHON] [--seconds 4]
+                                              [--torch PYTHON] [--seconds 4] [--gpu]
 
 Every contender is a process of its own that trains on random images when told to; they take turns, A B C A B C, so
 that a machine whose speed drifts is fair to all, and only one works at a time. A turn lasts about `--seconds`; the
@@ -17,6 +17,10 @@ style of Keras's examples under `fit`; "default", kerasgan as compiled without o
 `steps_per_execution` (and `mixed_bfloat16` where the processor has instructions for it); "torch", PyTorch eager,
 where `--torch` names a Python that has it. WGAN-GP has no tutorial, CycleGAN nothing of PyTorch. The newer models
 (the autoencoder, BigGAN, Pix2PixHD, ProjectedGAN, R3GAN and StyleGAN2) have no tutorial and no roof.
+
+With `--gpu`: "best" with and without XLA ("no xla"), PyTorch eager ("torch") and compiled ("torch compiled", without
+second gradients, which it does not support), and the roof in bfloat16, with the memory of the GPU. The last column is
+the seconds to the end of the first executions, which are mostly compilation.
 """
 
 import argparse
@@ -36,8 +40,12 @@ BATCH |= {"autoencoder28": 128, "biggan32": 16, "pix2pixhd128": 4, "projected64"
 SIDE = {"dcgan28": (28, 1), "dcgan64": (64, 3), "wgangp64": (64, 3), "pix2pix256": (256, 3), "cyclegan256": (256, 3)}
 SIDE |= {"autoencoder28": (28, 1), "biggan32": (32, 3), "pix2pixhd128": (128, 3), "projected64": (64, 3)}
 SIDE |= {"r3gan32": (32, 3), "stylegan32": (32, 3)}
+BATCH |= {"r3gan64": 64, "stylegan256": 16}
+SIDE |= {"r3gan64": (64, 3), "stylegan256": (256, 3)}
+ON_GPU = ("dcgan64", "pix2pix256", "r3gan64", "stylegan256")
 # These have no tutorial and no roof: the first row is PyTorch, or the default without it.
 NEWER = ("autoencoder28", "biggan32", "pix2pixhd128", "projected64", "r3gan32", "stylegan32")
+NEWER += ("r3gan64", "stylegan256")
 UPDATES = {"wgangp64": 5}  # of D per step, each on its part of the batch
 RIVALS = {"dcgan64": "keras.io", "wgangp64": "keras.io"}  # of the others: the tutorial alone
 
@@ -45,7 +53,7 @@ RIVALS = {"dcgan64": "keras.io", "wgangp64": "keras.io"}  # of the others: the t
 STEPS_PER_EXECUTION = {"dcgan28": 10, "dcgan64": 4, "wgangp64": 4, "pix2pix256": 3, "cyclegan256": 2}
 # Every 16th step of StyleGAN2 has R1.
 STEPS_PER_EXECUTION |= {"autoencoder28": 20, "biggan32": 4, "pix2pixhd128": 4, "projected64": 4}
-STEPS_PER_EXECUTION |= {"r3gan32": 4, "stylegan32": 16}
+STEPS_PER_EXECUTION |= {"r3gan32": 4, "r3gan64": 4, "stylegan32": 16, "stylegan256": 16}
 
 
 # The networks of the contenders, built by kerasgan once and given to all --------------------------------------------
@@ -71,8 +79,10 @@ def build(case):
         model = kerasgan.Pix2PixHD(image_size=size, num_classes=12, width=32, **options)
     elif case == "projected64":
         model = kerasgan.ProjectedGAN(image_size=size, width=32, feature_size=128, seed=0)
-    elif case == "r3gan32":
-        model = kerasgan.R3GAN(image_size=size, width=64, seed=0)
+    elif case.startswith("r3gan"):
+        model = kerasgan.R3GAN(image_size=size, width=64 if size < 64 else 256, wide_until=size, seed=0)
+    elif case == "stylegan256":
+        model = kerasgan.StyleGAN2(size, channel_base=16384, seed=0)
     elif case == "stylegan32":
         model = kerasgan.StyleGAN2(size, latent_dim=256, style_dim=256, mapping_layers=2, channel_base=1024, seed=0)
     else:
@@ -122,13 +132,13 @@ def dataset(case):
 # Contenders: each returns a function that trains so many steps ------------------------------------------------------
 
 
-def kerasgan_fit(case, best):
+def kerasgan_fit(case, best, **options):
     import keras
 
-    if best and has_bfloat16():
+    if best and (has_bfloat16() or on_gpu()):
         keras.config.set_dtype_policy("mixed_bfloat16")
     model = build(case)
-    options = {"biggan32": {"d_steps": 1}}.get(case, {})
+    options |= {"biggan32": {"d_steps": 1}}.get(case, {})
     model.compile(steps_per_execution=STEPS_PER_EXECUTION[case] if best else 1, **options)
     return timed_fit(model, case, UPDATES.get(case, 1), check_inputs=False)
 
@@ -318,11 +328,12 @@ def keras_io_fit(case):
     return timed_fit(example, case)
 
 
-def torch_loop(case):
-    """PyTorch eager on the same networks, in bfloat16 where the processor has instructions for it."""
+def torch_loop(case, compiled=False):
+    """PyTorch on the same networks, in bfloat16 where the processor has instructions for it, or on the GPU."""
     from torch_rivals import loop
 
-    return loop(case, BATCH[case], SIDE[case], has_bfloat16())
+    device = "cuda" if on_gpu() else "cpu"
+    return loop(case, BATCH[case], SIDE[case], on_gpu() or has_bfloat16(), device, compiled)
 
 
 def roof(case, dtype):
@@ -361,6 +372,22 @@ def has_bfloat16():
     return flags.exists() and any(name in flags.read_text() for name in ("amx_bf16", "avx512_bf16"))
 
 
+def on_gpu():
+    """Whether the contenders work on a GPU: `--gpu` sets this variable for them."""
+    return bool(os.environ.get("BENCH_ON_GPU"))
+
+
+def peak_memory():
+    """Returns the peak memory in MB: that of the GPU, or of the process."""
+    if not on_gpu():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    if "torch" in sys.modules:
+        return sys.modules["torch"].cuda.max_memory_allocated() / 2**20
+    import tensorflow as tf
+
+    return tf.config.experimental.get_memory_info("GPU:0")["peak"] / 2**20
+
+
 def machine():
     if "kerasgan" not in sys.modules:
         return None
@@ -376,21 +403,30 @@ def work(case, name):
         "by hand": loop_by_hand,
         "keras.io": keras_io_fit,
         "torch": torch_loop,
+        "torch compiled": lambda case: torch_loop(case, compiled=True),
         "roof": lambda case: roof(case, "float32"),
         "roof bf16": lambda case: roof(case, "bfloat16"),
         "default": lambda case: kerasgan_fit(case, best=False),
         "best": lambda case: kerasgan_fit(case, best=True),
+        "no xla": lambda case: kerasgan_fit(case, best=True, jit_compile=False),
     }
+    start = time.perf_counter()
     train = makers[name](case)
     train(2 * STEPS_PER_EXECUTION[case])  # tracing, and the first executions of each shape
-    print("ready", json.dumps({"machine": machine(), "bfloat16": has_bfloat16()}), flush=True)
+    said = {"machine": machine(), "bfloat16": has_bfloat16(), "started": time.perf_counter() - start}
+    print("ready", json.dumps(said), flush=True)
     for line in sys.stdin:
         start = time.perf_counter()
         seconds = train(int(line)) or time.perf_counter() - start
-        print(json.dumps([seconds, resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024]), flush=True)
+        print(json.dumps([seconds, peak_memory()]), flush=True)
 
 
 def compete(case, rounds, seconds, torch_python, about):
+    if on_gpu():
+        names = dict.fromkeys(["best", "no xla", *["roof bf16"] * (case not in NEWER)], sys.executable)
+        rivals = ["torch", *["torch compiled"] * (case not in NEWER)]
+        names |= dict.fromkeys(rivals, torch_python) if torch_python else {}
+        return race(case, names, rounds, seconds, about)
     torch = {"torch": torch_python} if torch_python and case != "cyclegan256" else {}
     ours = ["by hand"] * case.startswith("dcgan") + ["default", "best"]
     if case in NEWER:
@@ -399,7 +435,12 @@ def compete(case, rounds, seconds, torch_python, about):
         rival, roofs = RIVALS.get(case, "tutorial"), ["roof"] + ["roof bf16"] * has_bfloat16()
         first = [rival] if case == "wgangp64" else ["tutorial", rival]
         names = dict.fromkeys([*first, *ours, *roofs], sys.executable) | torch
-    workers = {}
+    return race(case, names, rounds, seconds, about)
+
+
+def race(case, names, rounds, seconds, about):
+    """Lets the contenders {name: Python} take turns."""
+    workers, started = {}, {}
     for name, python in names.items():
         command = [python, __file__, "--worker", case, name]
         # one after the other: their first steps must not compete
@@ -407,7 +448,9 @@ def compete(case, rounds, seconds, torch_python, about):
         said = workers[name].stdout.readline()
         if not said.startswith("ready "):
             raise SystemExit(f"{case}: {name} did not start; its error stands above")
-        about.update(json.loads(said.removeprefix("ready ")) if name != "torch" else {})
+        said = json.loads(said.removeprefix("ready "))
+        started[name] = said.pop("started")
+        about.update({} if name.startswith("torch") else said)
 
     def turn(name, steps):
         workers[name].stdin.write(f"{steps}\n")
@@ -435,6 +478,7 @@ def compete(case, rounds, seconds, torch_python, about):
             "smallest_ratio": min(ratios),
             "largest_ratio": max(ratios),
             "peak_memory_mb": memory[name],
+            "seconds_to_start": started[name],
         }
         for name in names
     }
@@ -442,23 +486,28 @@ def compete(case, rounds, seconds, torch_python, about):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--cases", nargs="+", choices=sorted(BATCH), default=sorted(BATCH))
+    parser.add_argument("--cases", nargs="+", choices=sorted(BATCH), help="default: all for the device")
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=4.0)
     parser.add_argument("--torch", help="a Python that has PyTorch")
+    parser.add_argument("--gpu", action="store_true", help="the cases and the contenders for a GPU")
     parser.add_argument("--out", type=pathlib.Path)
     parser.add_argument("--worker", nargs=2, help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.worker:
         return work(*options.worker)
+    if options.gpu:
+        # The contenders share the memory of the GPU.
+        os.environ |= {"BENCH_ON_GPU": "1", "TF_FORCE_GPU_ALLOW_GROWTH": "true"}
+    on_cpu = sorted(case for case in BATCH if case not in ("r3gan64", "stylegan256"))
     about, results = {}, {}  # what the workers say of the machine
-    for case in options.cases:
+    for case in options.cases or (ON_GPU if options.gpu else on_cpu):
         results[case] = compete(case, options.rounds, options.seconds, options.torch, about)
         print(f"\n{case}, batch {BATCH[case]}; ratios to the first row")
-        print(f"{'':10}{'images/s':>10}{'ratio':>8}{'from':>8}{'to':>8}{'peak MB':>9}")
+        print(f"{'':14}{'images/s':>10}{'ratio':>8}{'from':>8}{'to':>8}{'peak MB':>9}{'start s':>9}")
         for name, row in results[case].items():
-            print(f"{name:10}{row['images_per_second']:10.1f}{row['ratio']:8.2f}", end="")
-            print(f"{row['smallest_ratio']:8.2f}{row['largest_ratio']:8.2f}{row['peak_memory_mb']:9.0f}", flush=True)
+            print(f"{name:14}{row['images_per_second']:10.1f}{row['ratio']:8.2f}{row['smallest_ratio']:8.2f}", end="")
+            print(f"{row['largest_ratio']:8.2f}{row['peak_memory_mb']:9.0f}{row['seconds_to_start']:9.1f}", flush=True)
         if options.out:
             options.out.write_text(json.dumps(about | {"rounds": options.rounds, "results": results}, indent=2) + "\n")
 

@@ -18,7 +18,7 @@ def filtered(x, up=1, down=1, padding=(0, 0), gain=1.0):
     if up > 1:
         x = F.pad(x[:, :, :, None, :, None], (0, up - 1, 0, 0, 0, up - 1))
         x = x.reshape(batch, channels, height * up, width * up)
-    kernel = (torch.outer(BINOMIAL, BINOMIAL) * (gain / 64)).to(x.dtype).expand(channels, 1, 4, 4)
+    kernel = (torch.outer(BINOMIAL, BINOMIAL) * (gain / 64)).to(x).expand(channels, 1, 4, 4)
     return F.conv2d(F.pad(x, (*padding, *padding)), kernel, stride=down, groups=channels)
 
 
@@ -106,19 +106,19 @@ class Basis(nn.Module):
 
 
 def r3gan(batch_size, side, autocast):
-    """`R3GAN(image_size=32, width=64)`: four stages of two blocks, and the penalties R1 and R2 in every step."""
+    """`R3GAN(width=64)` at 32 pixels, `R3GAN(width=256, wide_until=64)` at 64: R1 and R2 in every step."""
     size, channels = side
-    stages = int(math.log2(size)) - 1
-    body = [nn.Linear(64, 64, bias=False), Basis(64)]
+    width, stages = 64 if size < 64 else 256, int(math.log2(size)) - 1
+    body = [nn.Linear(64, width, bias=False), Basis(width)]
     for stage in range(stages):
         body += [Double()] if stage else []
-        body += [Bottleneck(64), Bottleneck(64)]
-    generator = nn.Sequential(*body, nn.Conv2d(64, channels, 1, bias=False)).to(memory_format=torch.channels_last)
-    body = [nn.Conv2d(channels, 64, 1, bias=False)]
+        body += [Bottleneck(width), Bottleneck(width)]
+    generator = nn.Sequential(*body, nn.Conv2d(width, channels, 1, bias=False)).to(memory_format=torch.channels_last)
+    body = [nn.Conv2d(channels, width, 1, bias=False)]
     for stage in range(stages):
-        body += [Bottleneck(64), Bottleneck(64)]
+        body += [Bottleneck(width), Bottleneck(width)]
         body += [Halve()] if stage < stages - 1 else []
-    body += [nn.Conv2d(64, 64, 4, groups=64, bias=False), nn.Flatten(), nn.Linear(64, 1, bias=False)]
+    body += [nn.Conv2d(width, width, 4, groups=width, bias=False), nn.Flatten(), nn.Linear(width, 1, bias=False)]
     discriminator = nn.Sequential(*body).to(memory_format=torch.channels_last)
     average = copy_of(generator)
     optimizers = [torch.optim.Adam(x.parameters(), 2e-4, (0.0, 0.99)) for x in (generator, discriminator)]
@@ -197,7 +197,7 @@ class Modulated(Equal):
         self.strength = None if plain else nn.Parameter(torch.zeros(()))
 
     def forward(self, x, w):
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(x.device.type, enabled=False):
             styles = self.affine(w.float())
             kernel = self.weight * self.scale
             factors = None if self.plain else (styles**2 @ kernel.square().sum((2, 3)).T + 1e-8).rsqrt()
@@ -209,7 +209,7 @@ class Modulated(Equal):
             x = filtered(x, padding=(1, 1), gain=4.0)
         if not self.plain:
             x = x * factors.to(x.dtype)[:, :, None, None]
-            x = x + self.strength * torch.randn(len(x), 1, *x.shape[2:], dtype=x.dtype)
+            x = x + self.strength * torch.randn(len(x), 1, *x.shape[2:], dtype=x.dtype, device=x.device)
         return self.finish(x)
 
 
@@ -255,11 +255,15 @@ class Judge(nn.Module):
 
 
 def stylegan2(batch_size, side, autocast):
-    """`StyleGAN2` with a mapping of two layers: R1 in every 16th step, path length in every fourth, style mixing."""
+    """`StyleGAN2`: R1 in every 16th step, path length in every fourth, style mixing.
+
+    32 pixels: a mapping of two layers and `channel_base=1024`; 256: of eight and 16384, as in the authors' "paper256".
+    """
     size, channels = side
-    style_dim, sizes = 256, [4 * 2**i for i in range(int(math.log2(size)) - 1)]
-    filters = [min(256, 1024 // x) for x in sizes]
-    mapping = nn.Sequential(*(Dense(style_dim, style_dim, rate=0.01) for _ in range(2)))
+    style_dim, depth, base = (256, 2, 1024) if size < 256 else (512, 8, 16384)
+    sizes = [4 * 2**i for i in range(int(math.log2(size)) - 1)]
+    filters = [min(style_dim, base // x) for x in sizes]
+    mapping = nn.Sequential(*(Dense(style_dim, style_dim, rate=0.01) for _ in range(depth)))
     synthesis = Synthesis(sizes, filters, style_dim, channels).to(memory_format=torch.channels_last)
     generator = nn.ModuleList([mapping, synthesis])
     discriminator = Judge(size, filters, channels).to(memory_format=torch.channels_last)
@@ -329,7 +333,7 @@ class Noisy(nn.Module):
         self.strength, self.norm = nn.Parameter(torch.zeros(())), nn.BatchNorm2d(2 * channels)
 
     def forward(self, x):
-        x = x + self.strength * torch.randn(len(x), 1, *x.shape[2:], dtype=x.dtype)
+        x = x + self.strength * torch.randn(len(x), 1, *x.shape[2:], dtype=x.dtype, device=x.device)
         return F.glu(self.norm(x), 1)
 
 
@@ -449,7 +453,7 @@ def projected(batch_size, side, autocast):
         return x * ~(inside[0][:, :, None] & inside[1][:, None, :])[:, None]
 
     def judged(x):
-        with torch.autocast("cpu", enabled=False):
+        with torch.autocast(x.device.type, enabled=False):
             maps = eyes(augmented(x.float()))
         return torch.cat([judge(x) for judge, x in zip(judges, maps)], 1).float()
 
@@ -653,11 +657,13 @@ STEPS = {
     "pix2pixhd128": pix2pixhd,
     "projected64": projected,
     "r3gan32": r3gan,
+    "r3gan64": r3gan,
     "stylegan32": stylegan2,
+    "stylegan256": stylegan2,
 }
 
 
-def loop(case, batch_size, side, autocast):
+def loop(case, batch_size, side, autocast, wait):
     """Returns a function that trains so many steps, as `torch_rivals.loop`."""
     size, channels = side
     batches = [x.to(memory_format=torch.channels_last) for x in torch.rand(8, batch_size, channels, size, size) * 2 - 1]
@@ -666,5 +672,6 @@ def loop(case, batch_size, side, autocast):
     def train(steps):
         for number in range(steps):
             step(batches[number % 8], number)
+        wait()
 
     return train

@@ -7,7 +7,7 @@ import torch_newer
 from torch import nn
 
 
-def loop(case, batch_size, side, bfloat16):
+def loop(case, batch_size, side, bfloat16, device="cpu", compiled=False):
     """Returns a function that trains so many steps.
 
     Args:
@@ -15,18 +15,27 @@ def loop(case, batch_size, side, bfloat16):
         batch_size: int.
         side: the size and the channels of the images.
         bfloat16: bool, whether to multiply in it.
+        device: "cpu" or "cuda".
+        compiled: bool, whether `torch.compile` compiles the networks. It supports no second gradients.
     """
     torch.set_num_threads(os.cpu_count())
+    torch.set_default_device(device)
 
     def autocast():
-        return torch.autocast("cpu", torch.bfloat16, enabled=bfloat16)
+        return torch.autocast(device, torch.bfloat16, enabled=bfloat16)
+
+    def wait():
+        if device == "cuda":
+            torch.cuda.synchronize()
 
     if case in torch_newer.STEPS:
-        return torch_newer.loop(case, batch_size, side, autocast)
+        return torch_newer.loop(case, batch_size, side, autocast, wait)
     makers = {"pix2pix256": pix2pix, "wgangp64": wgangp}
     networks, d_loss, g_loss, make = makers.get(case, dcgan)(*side)
     for network in networks:
         network.to(memory_format=torch.channels_last)
+        if compiled:
+            network.compile()
     rate, betas = (1e-4, (0.0, 0.9)) if case == "wgangp64" else (2e-4, (0.5, 0.999))
     g_optimizer, d_optimizer = (torch.optim.Adam(network.parameters(), rate, betas) for network in networks)
     size, channels = side
@@ -52,6 +61,7 @@ def loop(case, batch_size, side, bfloat16):
                 loss = g_loss(fake, *batch)
             descend(g_optimizer, loss)
             networks[1].requires_grad_(True)
+        wait()
 
     return train
 
