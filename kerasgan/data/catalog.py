@@ -216,29 +216,10 @@ def _builder(name):
 def _load_tfds(
     name, split, *, image_size, channels, resize, labels, batch_size, shuffle, seed, num_images, drop_remainder
 ):
-    if labels not in (False, True):
-        raise ValueError(f"`labels` of a tensorflow-datasets set must be True or False. Received: {labels!r}")
     builder = _builder(name)
-    features = builder.info.features
-    if "image" not in features or (labels and "label" not in features):
-        wanted = "'image' and 'label'" if labels else "'image'"
-        raise ValueError(f"{name!r} has no feature {wanted}. It has: {sorted(features)}.")
-    try:
-        instructions = builder.info.splits[split]
-    except (KeyError, ValueError) as error:
-        raise ValueError(
-            f"`split` of {name!r} must be one of {sorted(builder.info.splits)}, or a slice such as "
-            f"'train[:1000]'. Received: {split!r}"
-        ) from error
-    size = instructions.num_examples if num_images is None else min(num_images, instructions.num_examples)
-    height, width, own_channels = features["image"].shape
-    if image_size is None and None in (height, width):
-        raise ValueError(f"`image_size` must be given for {name!r}, as its images have different sizes.")
-    channels = channels or own_channels
-    if channels not in (1, 3):
-        raise ValueError(f"`channels` of a tensorflow-datasets set must be 1 or 3. Received: {channels!r}")
+    features, examples, image_size, channels = _asked_for(name, builder, split, image_size, channels, labels)
     _files.check_sizes(image_size, channels, resize)
-    image_size = (height, width) if image_size is None else as_size(image_size)
+    size = examples if num_images is None else min(num_images, examples)
 
     def prepare(example):
         image = _fit(example["image"], image_size, channels, resize)
@@ -254,28 +235,49 @@ def _load_tfds(
         ).take(size)
         return _pipeline.without_tuner(dataset.map(prepare, num_parallel_calls=tf.data.AUTOTUNE))
 
-    class_names = getattr(features["label"], "names", None) if labels else None
-    pixels = math.prod(image_size)
-    if size * pixels * channels <= _pipeline.MEMORY_LIMIT:
-        key = (str(builder.data_path), split, size, image_size, channels, resize, labels)
-        stored = _cached_arrays(key, read)
-        dataset = _pipeline.make_dataset(
-            size,
-            lambda index: tf.nest.map_structure(lambda values: tf.gather(values, index), stored),
-            batch_size=batch_size,
-            shuffle=shuffle,
-            seed=seed,
-            drop_remainder=drop_remainder,
-        )
+    options = {"batch_size": batch_size, "shuffle": shuffle, "seed": seed, "drop_remainder": drop_remainder}
+    pixels = math.prod(image_size) * channels
+    if size * pixels <= _pipeline.MEMORY_LIMIT:
+        stored = _cached_arrays((str(builder.data_path), split, size, image_size, channels, resize, labels), read)
+        fetch = lambda index: tf.nest.map_structure(lambda values: tf.gather(values, index), stored)  # noqa: E731
+        dataset = _pipeline.make_dataset(size, fetch, **options)
     else:
-        dataset = read(files_shuffled=shuffle)
-        if shuffle:
-            dataset = dataset.shuffle(_pipeline.MEMORY_LIMIT // (pixels * channels), seed=seed)
-        dataset = dataset.batch(batch_size, drop_remainder=shuffle if drop_remainder is None else drop_remainder)
-        dataset = dataset.map(_pipeline.images_to_float).prefetch(tf.data.AUTOTUNE)
+        dataset = _streamed(read(files_shuffled=shuffle), _pipeline.MEMORY_LIMIT // pixels, **options)
+    class_names = getattr(features["label"], "names", None) if labels else None
     if class_names:
         dataset.class_names = list(class_names)
     return dataset
+
+
+def _asked_for(name, builder, split, image_size, channels, labels):
+    """Checks the arguments, and returns the features of the set, the examples of the split, the size and channels."""
+    if labels not in (False, True):
+        raise ValueError(f"`labels` of a tensorflow-datasets set must be True or False. Received: {labels!r}")
+    features = builder.info.features
+    if "image" not in features or (labels and "label" not in features):
+        wanted = "'image' and 'label'" if labels else "'image'"
+        raise ValueError(f"{name!r} has no feature {wanted}. It has: {sorted(features)}.")
+    try:
+        examples = builder.info.splits[split].num_examples
+    except (KeyError, ValueError) as error:
+        raise ValueError(
+            f"`split` of {name!r} must be one of {sorted(builder.info.splits)}, or a slice such as "
+            f"'train[:1000]'. Received: {split!r}"
+        ) from error
+    height, width, own_channels = features["image"].shape
+    if image_size is None and None in (height, width):
+        raise ValueError(f"`image_size` must be given for {name!r}, as its images have different sizes.")
+    channels = channels or own_channels
+    if channels not in (1, 3):
+        raise ValueError(f"`channels` of a tensorflow-datasets set must be 1 or 3. Received: {channels!r}")
+    return features, examples, (height, width) if image_size is None else as_size(image_size), channels
+
+
+def _streamed(dataset, buffer, batch_size, shuffle, seed, drop_remainder):
+    """Returns batches of a set that is too large for the memory, shuffled in a buffer of so many images."""
+    dataset = dataset.shuffle(buffer, seed=seed) if shuffle else dataset
+    dataset = dataset.batch(batch_size, drop_remainder=shuffle if drop_remainder is None else drop_remainder)
+    return dataset.map(_pipeline.images_to_float).prefetch(tf.data.AUTOTUNE)
 
 
 # Decoding MNIST takes seconds, so the last few sets stay in memory as uint8.
