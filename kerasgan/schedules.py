@@ -106,6 +106,45 @@ class Cosine(keras.optimizers.schedules.LearningRateSchedule):
 
 
 @keras.saving.register_keras_serializable("kerasgan")
+class FromStep(keras.optimizers.schedules.LearningRateSchedule):
+    """A schedule over the steps of a model, for an optimizer that starts later or makes several updates per step.
+
+    Keras evaluates schedules at the number of updates of the optimizer.
+
+    Args:
+        schedule: a schedule over the steps of the model.
+        begin: int. The step of the model at the first update.
+        updates: int. Updates per step. Defaults to 1.
+
+    Example:
+
+    >>> rate = kerasgan.schedules.FromStep(kerasgan.schedules.Cosine(1.0, 0.0, steps=4), begin=2, updates=2)
+    >>> [round(float(rate(update)), 4) for update in (0, 1, 2, 4)]
+    [0.5, 0.5, 0.1464, 0.0]
+    """
+
+    def __init__(self, schedule, begin, updates=1):
+        for name, value, least in (("begin", begin, 0), ("updates", updates, 1)):
+            if whole(value, least=least) is None:
+                raise ValueError(f"`{name}` must be an int of at least {least}. Received: {value!r}")
+        self.schedule, self.begin, self.updates = schedule, int(begin), int(updates)
+
+    def __call__(self, step):
+        return self.schedule(ops.cast(self.begin, "int64") + ops.cast(step, "int64") // self.updates)
+
+    def get_config(self):
+        return {
+            "schedule": keras.saving.serialize_keras_object(self.schedule),
+            "begin": self.begin,
+            "updates": self.updates,
+        }
+
+    @classmethod
+    def from_config(cls, config):
+        return cls(**config | {"schedule": keras.saving.deserialize_keras_object(config["schedule"])})
+
+
+@keras.saving.register_keras_serializable("kerasgan")
 class R3GANSchedule(KnowsItsArguments):
     """The training schedule of R3GAN's authors (Huang et al. 2024, https://arxiv.org/abs/2501.05441).
 
@@ -154,6 +193,11 @@ class R3GANSchedule(KnowsItsArguments):
     def __init__(
         self, burn_in, gamma=1.0, half_life=None, augment_p=0.0, learning_rate=(2e-4, 5e-5), beta_2=(0.9, 0.99)
     ):
+        if whole(burn_in) is None:
+            raise ValueError(f"`burn_in` must be an int of at least 1. Received: {burn_in!r}")
+        for name, value in (("learning_rate", learning_rate), ("beta_2", beta_2)):
+            if not isinstance(value, (tuple, list)) or len(value) != 2:
+                raise ValueError(f"`{name}` must be a pair, the initial and the final value. Received: {value!r}")
         half_life = burn_in / 40 if half_life is None else half_life
         for name, value in (("gamma", gamma), ("half_life", half_life)):
             if not value > 0:
@@ -163,6 +207,10 @@ class R3GANSchedule(KnowsItsArguments):
         self.learning_rate, self.beta_2 = Cosine(*learning_rate, burn_in), Cosine(*beta_2, burn_in)
         self.gamma, self.half_life = Cosine(gamma, gamma / 10, burn_in), Cosine(0.0, half_life, burn_in)
         self.augment_p = Cosine(0.0, augment_p, burn_in)
+
+    def from_step(self, begin, updates=1):
+        """Returns arguments of an `Adam` that starts at a step of the model and makes `updates` updates per step."""
+        return {name: FromStep(getattr(self, name), begin, updates) for name in ("learning_rate", "beta_2")}
 
     def ema_decay(self, step):
         """Returns the decay of the moving average at `step`: 0.5^(1 / half-life)."""

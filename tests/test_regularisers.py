@@ -115,6 +115,23 @@ def test_lecam_differentiates_by_the_logits_and_not_by_the_means():
     assert float(value) == pytest.approx(18) and float(tape.gradient(value, weight)) == pytest.approx(24)
 
 
+@pytest.mark.parametrize("parts", [1, 3])
+def test_lecam_counts_updates_and_not_the_batches_of_one(parts):
+    """With accumulation the averages decay by 0.5 per update, and the penalty starts after 2 updates."""
+    model = kerasgan.DCGAN(image_size=16, channels=1, width=2, latent_dim=4)
+    model.compile(penalty=penalties.LeCam(weight=1.0, decay=0.5, start=2), accumulate=parts)
+    (penalty,) = model.penalty
+    judge = lambda x: tf.reduce_mean(x, axis=(1, 2))  # noqa: E731
+    ones = tf.ones((2, 4, 4, 1))
+    found = [float(penalty(judge, ones, -ones, None)) for _ in range(2 * parts)]
+    assert found == [0.0] * (2 * parts) and float(penalty.updates) == pytest.approx(2)
+    # Both logits are 2 from the average of the other side. Then the averages decay towards logits of 0.
+    assert float(penalty(judge, ones, -ones, None)) == pytest.approx(8)
+    for _ in range(parts):
+        penalty(judge, 0 * ones, 0 * ones, None)
+    assert float(penalty.real) == pytest.approx(0.5) and float(penalty.fake) == pytest.approx(-0.5)
+
+
 # Historical averaging ------------------------------------------------------------------------------------------------
 
 

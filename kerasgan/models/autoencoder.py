@@ -82,7 +82,7 @@ class Autoencoder(ThroughACode, ResumableModel):
         loss=None,
         corruption=None,
         regularizer=None,
-        ema_decay=0.0,
+        ema_decay=None,
         metrics=(),
         run_eagerly=False,
         steps_per_execution=1,
@@ -98,6 +98,7 @@ class Autoencoder(ThroughACode, ResumableModel):
             corruption: see `kerasgan.corruptions.get`. Defaults to none.
             regularizer: see `kerasgan.regularizers.get`. Defaults to none.
             ema_decay: float in [0, 1). Per-step decay of averaged networks, which `encode` and `decode` then use.
+                Defaults to that of existing averages, or none. 0 drops them.
             metrics: list of `keras.metrics.Metric`s over (images, reconstructions), for `evaluate`.
             run_eagerly, steps_per_execution, jit_compile: as in `keras.Model.compile`.
 

@@ -51,6 +51,7 @@ class AdversarialModel(ResumableModel):
     optimizer_names = ("g_optimizer", "d_optimizer")
 
     training_names = ("d_updates", "g_updates", "augment_p")
+    compares_images = True  # whether `evaluate` compares real with generated images by `metrics`
 
     @classmethod
     def _declared_networks(cls):
@@ -122,6 +123,11 @@ class AdversarialModel(ResumableModel):
                 f"Received: {type(d_steps).__name__}"
             )
         accumulate = self._checked_accumulation(accumulate, scheduled)
+        if options["metrics"] and not self.compares_images:
+            raise ValueError(
+                f"`metrics` must be None for {type(self).__name__}, whose `evaluate` returns {self.evaluation_names}. "
+                f"Received: {options['metrics']!r}"
+            )
         self._check_networks()
         augment = get_augment(options["augment"])
         self.d_steps = d_steps if scheduled else int(d_steps)
@@ -153,6 +159,8 @@ class AdversarialModel(ResumableModel):
         for penalty in self.penalty:
             if isinstance(penalty, penalties.HistoricalAveraging):
                 penalty.remember(d=self.d_variables, g=self.g_variables)
+            if isinstance(penalty, penalties.LeCam):
+                penalty.parts = accumulate
         # An optimizer that is not built here loses its moments on resume and fails under MirroredStrategy.
         self.g_optimizer = self._optimizer(options["g_optimizer"], self.g_variables)
         self.d_optimizer = self._optimizer(options["d_optimizer"], self.d_variables)

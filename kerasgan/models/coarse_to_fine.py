@@ -37,6 +37,13 @@ class TrainsCoarseToFine:
         # Hidden from Keras's tracking, as its parts belong to `discriminator`.
         object.__setattr__(self, "_smaller", networks.at_smaller_scales(self.discriminator) if scales > 1 else None)
 
+    def changes(self):
+        return super().changes() | {"phase": self.phase}
+
+    def repeat_changes(self, changes):
+        super().repeat_changes(changes)
+        self.phase = changes.get("phase", self.phase)
+
     def begin_phase(self, phase):
         """Freezes the networks that this phase does not train, and unfreezes the others."""
         if phase not in self.phases:
@@ -89,6 +96,8 @@ class BeginsFromHalfTheSize:
         Raises:
             ValueError: if this model has no enhancers or is compiled, or the networks do not fit.
         """
+        if type(coarse) is not type(self):
+            raise ValueError(f"`coarse` must be a {type(self).__name__}. Received: {type(coarse).__name__}")
         if not self.enhancers or self.compiled:
             received = "a compiled model" if self.compiled else "a model without enhancers"
             raise ValueError(f"`begin_from` needs a model with `enhancers`, before `compile`. Received: {received}")

@@ -8,7 +8,7 @@ from kerasgan.layers import reverse_gradient
 from kerasgan.models.resumable import ResumableModel
 from kerasgan.models.tasks import AdaptsDomains, class_loss
 from kerasgan.networks.digits import head
-from kerasgan.schedules import PowerDecay
+from kerasgan.schedules import FromStep, PowerDecay
 from kerasgan.shapes import as_size
 
 
@@ -117,7 +117,7 @@ class DANN(AdaptsDomains, ResumableModel):
         execution = {"run_eagerly": run_eagerly, "steps_per_execution": steps_per_execution}
         self.start_compiling(jit_compile=jit_compile, **execution)
         self.domain_weight, self.total_steps = float(domain_weight), int(total_steps)
-        rate = PowerDecay(0.01, self.total_steps)
+        rate = FromStep(PowerDecay(0.01, self.total_steps), int(self.step))
         self.optimizer = self._optimizer(optimizer or optimizers.SGD(rate, momentum=0.9), self.trainable_variables)
 
     def train_step(self, data):

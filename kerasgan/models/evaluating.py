@@ -52,10 +52,7 @@ class Evaluates:
 
     @property
     def metrics_names(self):
-        """The names of the values in the list returned by `evaluate`, in order.
-
-        `train_on_batch` and `test_on_batch` return the first ones, which are defined for a single batch.
-        """
+        """The names of the values in the list returned by `evaluate`, in order."""
         if self._evaluated is not None:
             return list(self._evaluated)
         names = [name for name in self.log_names() if name not in self.training_names]
@@ -65,7 +62,7 @@ class Evaluates:
         """Makes one training step on a batch as for `fit`, with `batches_per_step` times the images of an update.
 
         Returns:
-            The values of this batch: a list in the order of `metrics_names`, or a dict with all logs by name.
+            The values of this batch: a list in the order of the logs of `fit`, or a dict by name.
         """
         self._assert_compile_called("train_on_batch")
         self.make_train_function()
@@ -82,7 +79,8 @@ class Evaluates:
         self.reset_metrics()
         logs = function(iter([tf.nest.map_structure(tf.convert_to_tensor, x if y is None else (x, y))]))
         logs = {name: float(np.mean(value)) for name, value in logs.items()}
-        return logs if return_dict else [logs[name] for name in self.metrics_names if name in logs]
+        order = (*self.log_names(), *self.evaluation_names)
+        return logs if return_dict else [logs[name] for name in order if name in logs]
 
     @contextlib.contextmanager
     def _untouched(self):

@@ -52,17 +52,28 @@ class JudgesFilms:
         """Returns the outputs of all D for real and drawn frames: D_I of x, D_I of h, and D_V at both rates."""
         real = self.judge_image(part, part["frames"], training)
         image, raw = (self.judge_image(part, fake[name], training) for name in ("frames", "image"))
-        drawn = tf.concat([part["own"][:, :HISTORY], tf.reshape(fake["frames"], part["film"][:, HISTORY:].shape)], 1)
+        frames = tf.reshape(fake["frames"], tf.shape(part["film"][:, HISTORY:]))
+        drawn = tf.concat([part["own"][:, :HISTORY], frames], axis=1)
+        drawn = tf.ensure_shape(drawn, part["film"].shape)
         films = [self.judge_film(part, film, training) for film in (part["film"], drawn)]
         return [real, real, *films[0]], [image, raw, *films[1]]
 
     def judge_image(self, part, images, training=True):
-        """Returns the outputs of D_I for frames with their label maps. Augmentations change only the frames."""
-        return self.image_discriminator([self.augmented(images, training), part["known"]], training=training)
+        """Returns the outputs of D_I, a list with an entry per scale, for frames with their label maps.
+
+        Augmentations change only the frames.
+        """
+        outputs = self.image_discriminator([self.augmented(images, training), part["known"]], training=training)
+        return as_list(outputs)
 
     def judge_film(self, part, film, training):
-        """Returns the outputs of D_V for consecutive frames, and for every third one."""
+        """Returns the outputs of D_V, lists with an entry per scale, for consecutive and for every third frames."""
         seen = [triples(film, step) for step in RATES]
         seen = list(zip(seen, part["moves"])) if self.with_flow else seen
         networks = self.video_discriminator, self.slow_discriminator
-        return [network(x, training=training) for network, x in zip(networks, seen)]
+        return [as_list(network(x, training=training)) for network, x in zip(networks, seen)]
+
+
+def as_list(outputs):
+    """Returns the outputs of `at_scales`: with one scale, they are not a list."""
+    return outputs if isinstance(outputs, list) else [outputs]

@@ -6,6 +6,7 @@ import tensorflow as tf
 from kerasgan import losses, networks
 from kerasgan.models.base import AdversarialModel
 from kerasgan.models.coarse_to_fine import TrainsCoarseToFine
+from kerasgan.models.film_judges import as_list
 from kerasgan.models.tasks import FromLabelMaps
 from kerasgan.shapes import as_size
 
@@ -184,8 +185,7 @@ class Pix2PixHD(FromLabelMaps, TrainsCoarseToFine, AdversarialModel):
 
     def judge(self, images, known, training=True):
         """Returns the outputs of all D for `images` and their label maps. Augmentations change only the images."""
-        outputs = self.judges()([self.augmented(images, training), known], training=training)
-        return outputs if isinstance(outputs, list) else [outputs]
+        return as_list(self.judges()([self.augmented(images, training), known], training=training))
 
     def test_step(self, data):
         """Computes the losses without training, and the compiled metrics over (images, paintings)."""

@@ -12,6 +12,7 @@ from kerasgan.models.tasks import AdaptsPixels, class_loss
 from kerasgan.networks import batch_norm, normal
 from kerasgan.networks.digits import digit_classifier, digit_stem
 from kerasgan.optimizers import Adam
+from kerasgan.schedules import FromStep
 from kerasgan.shapes import as_size
 
 
@@ -95,6 +96,7 @@ class PixelDA(AdaptsPixels, AdversarialModel):
 
     loss_names = ("d_loss", "g_loss", "task_loss", "source_accuracy", "translated_accuracy")
     evaluation_names = ("target_accuracy",)
+    compares_images = False
     sampling_networks = ("generator", "target_stem", "classifier")
     prior = "uniform"
 
@@ -120,15 +122,12 @@ class PixelDA(AdaptsPixels, AdversarialModel):
             classifier=classifier or digit_classifier(source_stem.output_shape[1:], num_classes),
             **kwargs,
         )
-        self.image_size, self.channels, self.num_classes, self.latent_dim = (
-            image_size,
-            channels,
-            num_classes,
-            latent_dim,
-        )
+        self.image_size, self.channels = image_size, channels
+        self.num_classes, self.latent_dim = num_classes, latent_dim
 
     def defaults(self):
-        rates = (keras.optimizers.schedules.ExponentialDecay(1e-3, 20_000, 0.95, staircase=True) for _ in range(2))
+        falling = keras.optimizers.schedules.ExponentialDecay(1e-3, 20_000, 0.95, staircase=True)
+        rates = (FromStep(falling, int(self.step)) for _ in range(2))
         return {name: Adam(rate, beta_1=0.5) for name, rate in zip(("g_optimizer", "d_optimizer"), rates)}
 
     def compile(

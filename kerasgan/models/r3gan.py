@@ -6,6 +6,7 @@ import keras
 from keras import layers
 
 from kerasgan import penalties
+from kerasgan.arguments import whole
 from kerasgan.augment import OccasionalAugment
 from kerasgan.layers import ClippedSamples, LearnedBasis, SmoothDownSampling2D, SmoothUpSampling2D
 from kerasgan.models.gan import GAN
@@ -82,10 +83,9 @@ class R3GAN(FromLabels, GAN):
         G maximises  E f(D(G(z)) - D(x))
 
     (equation 2 with R1 and R2, equation 3). The pairing prevents dropped modes, and the two penalties give local
-    convergence (section 2), so no other tricks are needed: no normalization, no attention, no minibatch statistics, no
-    mixing of latents. The networks mirror each other (section 3, config E): residual inverted bottlenecks with
-    grouped convolutions, resampling by [1, 3, 3, 1], LeakyReLU(0.2), Fixup-like initialisation. The step is that of
-    `GAN`. `fit` takes images, or with `num_classes` `(images, labels)`, int labels (batch,).
+    convergence (section 2), so no other tricks are needed, such as normalization or attention. The networks mirror each
+    other (section 3, config E): residual inverted bottlenecks with grouped convolutions, resampling by [1, 3, 3, 1],
+    LeakyReLU(0.2), Fixup-like initialisation. The step is that of `GAN`. `fit` takes images or `(images, int labels)`.
 
     `compile()` trains with Adam(2e-4, beta_1=0, beta_2=0.99), gamma = 1 and an averaged generator. The paper tunes
     gamma to the data (appendix D: 0.05 for CIFAR-10, 2 for FFHQ-64, 150 for FFHQ-256), and moves it, the rate, beta_2,
@@ -127,7 +127,7 @@ class R3GAN(FromLabels, GAN):
     (2, 28, 28, 1)
     """
 
-    schedule = None
+    schedule, _updates = None, 1
 
     def __init__(
         self,
@@ -163,23 +163,24 @@ class R3GAN(FromLabels, GAN):
 
         Args:
             schedule: `kerasgan.schedules.R3GANSchedule`. It sets the optimizers, the penalties and, with `augment_p`,
-                the augmentation, unless they are given. Given penalties also fall to a tenth. Defaults to none.
+                the augmentation, unless they are given. Given penalties and the p of a given `OccasionalAugment` follow
+                it. Defaults to none.
             **kwargs: arguments of `AdversarialModel.compile`.
         """
         if schedule is not None and not isinstance(schedule, R3GANSchedule):
             raise ValueError(f"`schedule` must be a `kerasgan.schedules.R3GANSchedule`. Received: {schedule!r}")
-        self.schedule = schedule
+        self.schedule, self._updates = schedule, whole(kwargs.get("d_steps")) or 1
         super().compile(**kwargs)
         self._schedule_augmentation()
 
     def defaults(self):
         schedule, options = self.schedule, {"loss": "relativistic", "ema_decay": 0.999}
-        gamma, rate, betas = 1.0, 2e-4, {"beta_1": 0.0, "beta_2": 0.99}
+        gamma, adam = 1.0, {"learning_rate": 2e-4, "beta_1": 0.0, "beta_2": 0.99}
         if schedule is not None:
-            gamma, rate = schedule.gamma.initial, schedule.learning_rate
-            betas |= {"beta_2": schedule.beta_2, "epsilon": 1e-8}
+            gamma, adam["epsilon"] = schedule.gamma.initial, 1e-8
             options |= {"augment": OccasionalAugment()} if schedule.augment_p.final else {}
-        options |= {"g_optimizer": Adam(rate, **betas), "d_optimizer": Adam(rate, **betas)}
+        for name, updates in (("g_optimizer", 1), ("d_optimizer", self._updates)):
+            options[name] = Adam(**adam | (schedule.from_step(int(self.step), updates) if schedule else {}))
         return options | {"penalty": [penalties.R1(gamma), penalties.R2(gamma)]}
 
     def penalties(self, judge, real, fake):
@@ -194,6 +195,6 @@ class R3GAN(FromLabels, GAN):
         self._schedule_augmentation()
 
     def _schedule_augmentation(self):
-        for layer in self.augment if self.schedule is not None else ():
-            if type(layer) is OccasionalAugment:
-                layer.p.assign(self.schedule.augment_p(self.step))
+        moving = self.schedule is not None and self.schedule.augment_p.final
+        for layer in (layer for layer in self.augment if moving and type(layer) is OccasionalAugment):
+            layer.p.assign(self.schedule.augment_p(self.step))

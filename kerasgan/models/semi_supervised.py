@@ -106,6 +106,7 @@ class SemiSupervisedGAN(FromFewLabels, GAN):
 
     loss_names = ("d_loss", "g_loss", "supervised_loss", "labelled_accuracy")
     evaluation_names = ("accuracy",)
+    compares_images = False
     sampling_networks = ("generator", "discriminator")
 
     def __init__(
@@ -129,6 +130,14 @@ class SemiSupervisedGAN(FromFewLabels, GAN):
             discriminator=discriminator or semi_supervised_discriminator(image_size, channels, num_classes),
             **kwargs,
         )
+        if unlabelled_weight < 0:
+            raise ValueError(f"`unlabelled_weight` must be at least 0. Received: {unlabelled_weight!r}")
+        outputs = getattr(self.discriminator, "output", None)
+        if not isinstance(outputs, dict) or not {"logits", "features"} <= set(outputs):
+            raise ValueError(
+                '`discriminator` must output a dict of "logits", of the classes, and "features". Received: a network '
+                "with other outputs. Remedy: `networks.with_features(discriminator)`"
+            )
         self.num_classes, self.unlabelled_weight = num_classes, unlabelled_weight
 
     def defaults(self):

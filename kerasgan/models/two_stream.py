@@ -114,7 +114,7 @@ class TwoStreamGenerator(FromViews, ResumableModel):
         self,
         optimizer=None,
         mask_weight=0.1,
-        ema_decay=0.0,
+        ema_decay=None,
         run_eagerly=False,
         steps_per_execution=1,
         jit_compile="auto",
@@ -124,7 +124,8 @@ class TwoStreamGenerator(FromViews, ResumableModel):
         Args:
             optimizer: `keras.optimizers.Optimizer`, a name or a config. Defaults to Adam(5e-4, 0.9, 0.999, 1e-6).
             mask_weight: float, lambda. Defaults to 0.1. 0 leaves the masks out of the training.
-            ema_decay: float in [0, 1). Per-step decay of an averaged network, which `generate` then uses.
+            ema_decay: float in [0, 1). Per-step decay of an averaged network, which `generate` then uses. Defaults to
+                that of an existing average, or none. 0 drops it.
             run_eagerly, steps_per_execution, jit_compile: as in `keras.Model.compile`.
 
         Raises:

@@ -3,6 +3,7 @@
 import keras
 from keras import layers
 
+from kerasgan.arguments import whole
 from kerasgan.convolutions import Conv2D
 from kerasgan.layers import ReflectionPadding2D
 from kerasgan.networks.parts import normal
@@ -50,6 +51,8 @@ def video_generator(
         ValueError: if `image_size` is not a multiple of 2^(downsamplings + enhancers) or too small, or `width` is not a
             multiple of 2^enhancers.
     """
+    if whole(enhancers, least=0) is None:
+        raise ValueError(f"`enhancers` must be an int of at least 0. Received: {enhancers!r}")
     if width % 2**enhancers:
         raise ValueError(f"`width` must be a multiple of {2**enhancers} for {enhancers} enhancers. Received: {width!r}")
     multiple = 2 ** (downsamplings + enhancers)

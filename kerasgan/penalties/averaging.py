@@ -38,7 +38,8 @@ class HistoricalAveraging(KnowsItsArguments, keras.layers.Layer):
             if player in self.means:  # compiled again
                 if [tuple(m.shape) for m in self.means[player][1]] != [tuple(v.shape) for v in variables]:
                     raise ValueError(
-                        "A `HistoricalAveraging` must belong to one model. Received: the variables of another model"
+                        "A `HistoricalAveraging` must belong to one model and its trained variables. Received: other "
+                        "variables. Remedy: a new `HistoricalAveraging`, also after `freeze` or `unfreeze`"
                     )
                 continue
             count = self.add_weight(shape=(), dtype="float32", name=f"{player}_updates", **fixed)

@@ -122,18 +122,19 @@ class LeCam(KnowsItsArguments, keras.layers.Layer):
         if start != int(start) or start < 0:
             raise ValueError(f"`start` must be an int of at least 0. Received: {start!r}")
         self.weight, self.decay, self.start = weight, decay, int(start)
+        self.parts = 1  # batches per update, see `compile(accumulate=...)`
         fixed = {"shape": (), "initializer": "zeros", "trainable": False, "autocast": False, "dtype": "float32"}
         self.real, self.fake, self.updates = (self.add_weight(name=n, **fixed) for n in ("real", "fake", "updates"))
         self.built = True
 
     def call(self, judge, real, fake, seed):
         logits = judge(real), judge(fake)
-        begun = self.updates >= self.start
-        decay = tf.where(begun, self.decay, 0.0)
+        begun = tf.round(self.updates * self.parts) >= self.start * self.parts
+        decay = tf.where(begun, self.decay ** (1 / self.parts), 0.0)
         for mean, each in zip((self.real, self.fake), logits):
             batch = replicas.mean(tf.stop_gradient(over_outputs(tf.reduce_mean, each)))
             mean.assign(batch + decay * (mean - batch))
-        self.updates.assign_add(1.0)
+        self.updates.assign_add(1 / self.parts)
         real_mean, fake_mean = tf.convert_to_tensor(self.real), tf.convert_to_tensor(self.fake)
         total = over_outputs(lambda x: tf.reduce_mean(tf.nn.relu(x - fake_mean) ** 2), logits[0])
         total += over_outputs(lambda x: tf.reduce_mean(tf.nn.relu(real_mean - x) ** 2), logits[1])

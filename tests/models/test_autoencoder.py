@@ -23,6 +23,21 @@ def test_defaults_are_those_of_the_tutorial():
     assert 0.99 * bound < np.abs(kernel).max() <= bound
 
 
+@pytest.mark.parametrize(
+    "make", [lambda: kerasgan.Autoencoder(8, code=4), lambda: kerasgan.TwoStreamGenerator(16, width=2, units=8)]
+)
+def test_compiling_again_keeps_the_average(make):
+    model = make()
+    model.compile(ema_decay=0.9)
+    name = f"ema_{model.sampling_networks[0]}"
+    average = getattr(model, name)
+    average.set_weights([x + 1 for x in average.get_weights()])
+    model.compile()
+    assert getattr(model, name) is average and model.ema_decay == 0.9
+    model.compile(ema_decay=0)
+    assert getattr(model, name) is None and model.ema_decay == 0
+
+
 def test_errors_by_hand():
     model = kerasgan.Autoencoder(image_size=4, code=2)
     x = np.full((2, 1, 1, 2), [0.5, -1.0], "float32")

@@ -41,6 +41,25 @@ def test_strength_and_rate_follow_the_schedules_of_section_5():
     assert model.optimizer.momentum == 0.9
 
 
+def test_the_rate_goes_on_at_the_step_of_the_model_if_it_is_compiled_again():
+    model = kerasgan.DANN()
+    model.step.assign(50)
+    model.compile(total_steps=100)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.01 / (1 + 10 * 0.5) ** 0.75, rel=1e-6)
+    model.optimizer.iterations.assign(25)
+    assert float(model.optimizer.learning_rate) == pytest.approx(0.01 / (1 + 10 * 0.75) ** 0.75, rel=1e-6)
+
+
+def test_single_batches_return_the_logs_before_and_after_an_evaluation():
+    model = kerasgan.DANN()
+    model.compile(total_steps=10)
+    (source, labels), target = batch(4)
+    for _ in range(2):
+        assert len(model.train_on_batch(((source, labels), target))) == len(model.loss_names)
+        (accuracy,) = model.test_on_batch((source, labels))
+        assert model.evaluate((source, labels), verbose=0) == pytest.approx([accuracy])
+
+
 def test_a_step_descends_the_label_loss_and_ascends_the_domain_loss_in_the_features():
     """Against the gradients of both losses by themselves, at strength 2 / (1 + e^-5) - 1."""
     model = kerasgan.DANN(seed=0)

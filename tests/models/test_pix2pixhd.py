@@ -145,6 +145,19 @@ def test_a_phase_trains_its_parts_and_no_others():
 
 
 @pytest.mark.slow
+def test_a_phase_is_saved_without_its_compile_and_ends_with_the_next_compile(tmp_path):
+    whole = small()
+    whole.compile()
+    model = small()
+    model.compile(phase="enhancer")
+    model.save(tmp_path / "model.keras")
+    loaded = keras.saving.load_model(tmp_path / "model.keras", compile=False)
+    for copy in (loaded, kerasgan.Pix2PixHD.from_config(model.get_config())):
+        assert copy.phase == "enhancer"
+        copy.compile()
+        assert len(copy.g_variables) == len(whole.g_variables) > len(model.g_variables)
+
+
 def test_a_phase_is_saved_and_leaves_frozen_layers_alone(tmp_path):
     model = small()
     model.freeze("discriminator", layers=1)

@@ -147,6 +147,42 @@ def test_the_schedule_moves_the_training(tmp_path):
     assert float(loaded.penalties(linear, tf.constant(real), tf.constant(real))) == pytest.approx(256 * 0.4, rel=1e-5)
 
 
+def test_the_schedule_goes_on_at_the_step_of_the_model_if_it_is_compiled_again(tmp_path):
+    """Half of a burn-in of 4: 5e-5 + 1.5e-4 / 2, and 0.9 + 0.09 / 2, also for D with two updates per step."""
+    images = np.random.default_rng(0).uniform(-1, 1, (8, 16, 16, 1)).astype("float32")
+    for d_steps in (1, 2):
+        model = small(seed=0)
+        model.compile(schedule=R3GANSchedule(burn_in=4), d_steps=d_steps, jit_compile=False)
+        model.fit(images, batch_size=4 // d_steps, verbose=0)
+        for again in (False, True):
+            if again:
+                model.compile(schedule=R3GANSchedule(burn_in=4), d_steps=d_steps)
+            assert int(model.step) == 2
+            for optimizer in model.optimizers:
+                assert float(optimizer.learning_rate) == pytest.approx(1.25e-4)
+                assert float(optimizer.beta_2(optimizer.iterations)) == pytest.approx(0.945)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert float(loaded.d_optimizer.learning_rate) == pytest.approx(1.25e-4)
+
+
+def test_a_given_augmentation_keeps_its_p_without_one_in_the_schedule():
+    model = small(seed=0)
+    for scheduled, p in ((0.0, 0.5), (0.25, 0.0)):
+        given = kerasgan.augment.OccasionalAugment(p=0.5)
+        model.compile(schedule=R3GANSchedule(2, augment_p=scheduled), augment=given)
+        assert float(model.augment[0].p) == p
+
+
+def test_bad_schedules():
+    with pytest.raises(ValueError, match="`burn_in` must be an int of at least 1. Received: 0"):
+        R3GANSchedule(0)
+    with pytest.raises(ValueError, match="`learning_rate` must be a pair.*Received: 0.0001"):
+        R3GANSchedule(2, learning_rate=1e-4)
+    with pytest.raises(ValueError, match="`begin` must be an int of at least 0. Received: -1"):
+        kerasgan.schedules.FromStep(R3GANSchedule(2).beta_2, -1)
+
+
 def test_what_compile_is_given_goes_before_the_schedule():
     model = small(seed=0)
     model.compile(schedule=R3GANSchedule(2), penalty="r1", d_optimizer=keras.optimizers.SGD(0.1))

@@ -135,3 +135,20 @@ def test_labelled_images_are_no_condition_of_the_generator(options):
     small = images(10)[:, :8, :8]
     logs = model.train_step(tf.nest.map_structure(tf.constant, ((small, LABELS[:10]), small)))
     assert all(np.isfinite(value) for value in logs.values())
+
+
+def test_bad_arguments_are_refused():
+    with pytest.raises(ValueError, match="`unlabelled_weight` must be at least 0. Received: -1"):
+        kerasgan.SemiSupervisedGAN(unlabelled_weight=-1)
+    logits = keras.Sequential([keras.Input((28, 28, 1)), keras.layers.Flatten(), keras.layers.Dense(10)])
+    with pytest.raises(ValueError, match='a dict of "logits", of the classes, and "features"'):
+        kerasgan.SemiSupervisedGAN(discriminator=logits)
+    kerasgan.SemiSupervisedGAN(unlabelled_weight=0)
+
+
+@pytest.mark.parametrize("cls", [kerasgan.SemiSupervisedGAN, kerasgan.PixelDA])
+def test_metrics_of_images_are_refused(cls):
+    model = cls()
+    with pytest.raises(ValueError, match="`metrics` must be None for .*, whose `evaluate` returns"):
+        model.compile(metrics=[kerasgan.metrics.FrechetDistance(lambda x: x)])
+    model.compile()

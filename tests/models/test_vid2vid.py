@@ -115,6 +115,11 @@ def test_a_finer_model_begins_from_a_coarser_one():
         assert not all(np.array_equal(x, y) for x, y in zip(mine, other, strict=True))
     with pytest.raises(ValueError, match="the arguments of this model.*Received: coarse of other shapes"):
         small(32, scales=2, width=8, enhancers=1).begin_from(coarse)
+    for other in (None, kerasgan.Pix2Pix(16, width=2, receptive_field=16)):
+        with pytest.raises(ValueError, match=f"`coarse` must be a Vid2Vid. Received: {type(other).__name__}"):
+            fine.begin_from(other)
+    with pytest.raises(ValueError, match="`enhancers` must be an int of at least 0. Received: -1"):
+        small(16, enhancers=-1)
     with pytest.raises(ValueError, match="Received: a model without enhancers"):
         coarse.begin_from(fine)
     fine.compile()
@@ -183,6 +188,37 @@ def test_triples_and_the_flow_between_them():
     # From frame 6 to 3: 6 + 5 + 4; from 3 to 0: 3 + 2 + 1.
     assert moves(flow, 3)[:, 0, 0].numpy().astype(int).tolist() == [[15, 0, 6, 0], [18, 0, 9, 0]]
     assert moves(flow, 3).shape == (2, 4, 4, 4)
+
+
+@pytest.mark.parametrize("scales", [1, 2])
+def test_the_losses_are_sums_over_the_discriminators(scales):
+    """Least squares: each D of each scale has half the mean of (real - 1)^2 and of fake^2; G has (fake - 1)^2 / 2."""
+    model = small(16, scales=scales, with_flow=False)
+    model.compile()
+    rng = np.random.default_rng(0)
+    film = rng.integers(0, 3, (2, 8, 16, 16)), rng.uniform(-1, 1, (2, 8, 16, 16, 1)).astype("float32")
+    part = model.part(tuple(map(tf.constant, film)), model.generator)
+    fake = model.draw(model.generator, part["labels"], part["own"], training=False)
+    of_real, of_fake = model.judge_both(part, fake, False)
+    assert [len(x) for x in (*of_real, *of_fake)] == 8 * [scales]
+    logits = [[x["logits"].numpy() for outputs in both for x in outputs] for both in (of_real, of_fake)]
+    d_loss = sum(np.mean((r - 1) ** 2) / 2 + np.mean(f**2) / 2 for r, f in zip(*logits))
+    assert float(model.discriminator_losses(part, fake, False)["d_loss"]) == pytest.approx(d_loss, rel=1e-5)
+    logs = model.generator_losses(part, fake, False)
+    adversarial = sum(np.mean((f - 1) ** 2) / 2 for f in logits[1])
+    rest = 10 * float(logs["feature_loss"]) + 10 * float(logs["flow_loss"])
+    assert float(logs["g_loss"]) - rest == pytest.approx(2 * adversarial, rel=1e-3)
+
+
+def test_batches_of_unknown_size():
+    rng = np.random.default_rng(0)
+    films = rng.integers(0, 3, (3, 8, 8, 8)).astype("int32"), rng.uniform(-1, 1, (3, 8, 8, 8, 1)).astype("float32")
+    model = small(with_flow=False)
+    model.compile()
+    data = tf.data.Dataset.from_tensor_slices(films).batch(2)  # the last batch has one film
+    model.fit(data, verbose=0)
+    assert int(model.step) == 2
+    assert np.isfinite(model.evaluate(films[0], films[1], batch_size=2, verbose=0)).all()
 
 
 class Counter:
