@@ -70,6 +70,26 @@ DATA_SETS = {
         "url": "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
         "licence": "non-commercial research only; the same holds for these weights",
     },
+    "moving_glyphs": {
+        "title": "Films of moving letters rendered by kerasgan from the DejaVu font",
+        "url": "https://dejavu-fonts.github.io",
+        "licence": "Bitstream Vera (font)",
+    },
+    "camvid": {
+        "title": "CamVid road scenes (Brostow, Fauqueur, Cipolla 2009) at 256x192, 11 classes",
+        "url": "http://mi.eng.cam.ac.uk/research/projects/VideoRec/CamVid",
+        "licence": "academic use",
+    },
+    "coil100": {
+        "title": "COIL-100 (Nene, Nayar, Murase 1996) at 64x64, 99 objects",
+        "url": "https://www1.cs.columbia.edu/CAVE/software/softlib/coil-100.php",
+        "licence": "non-commercial research; the same holds for these weights",
+    },
+    "tinyimagenet10_32": {
+        "title": "Ten classes of Tiny ImageNet (Le, Yang 2015) at 32x32",
+        "url": "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
+        "licence": "terms of ImageNet: non-commercial research",
+    },
     "olivetti_faces": {
         "title": "Olivetti faces (AT&T Laboratories Cambridge), 400 images of 40 people",
         "url": "https://scikit-learn.org/stable/datasets/real_world.html#the-olivetti-faces-dataset",

@@ -15,7 +15,7 @@ import kerasgan
 from kerasgan import callbacks
 from kerasgan.data import from_arrays, glyphs
 from kerasgan.zoo import FOLDER, recipes
-from kerasgan.zoo._card import machine
+from kerasgan.zoo._card import DATA_SETS, machine
 from kerasgan.zoo.gan_cls_glyphs import matching
 
 RECIPE = '''"""A toy."""
@@ -288,3 +288,13 @@ def test_the_recorded_sample_has_a_class_only_if_the_model_draws_classes():
         call = recipes._first_image(model)
         assert call == {"method": "generate", "arguments": {"num_images": 1, "seed": 1} | labels}
         assert model.generate(**call["arguments"]).shape == (1, 8, 8, 1)
+
+
+@pytest.mark.parametrize("name", sorted(path.parent.name for path in FOLDER.glob("*/recipe.py")))
+def test_what_a_recipe_says_of_its_data_is_known_before_it_trains(name):
+    """An unknown name would fail only after the training, when the card is written."""
+    about = getattr(importlib.import_module(f"kerasgan.zoo.{name}.recipe"), "ABOUT", None)
+    if about is not None:
+        data = about["data"]
+        assert set(DATA_SETS[data] if isinstance(data, str) else data) >= {"title", "url", "licence"}
+        assert set(about["paper"]) == {"title", "authors", "year", "url"} and about["description"] and about["headline"]
