@@ -26,6 +26,7 @@ ABOUT = {
     "headline": "label_accuracy",
     "picture": "Rows: the ten classes. Columns: six latents, the same in each row.",
 }
+NETWORKS = ["generator"]
 
 
 def model():

@@ -33,6 +33,7 @@ ABOUT = {
     "headline": "letter_right",
     "picture": "Rows: ten letters. Columns: six latents, with colour, slant and weight of a real image.",
 }
+NETWORKS = ["generator"]
 
 
 def model():

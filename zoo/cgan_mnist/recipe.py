@@ -26,6 +26,7 @@ ABOUT = {
     "headline": "label_accuracy",
     "picture": "Rows: the digits 0 to 9. Columns: six latents, the same in each row.",
 }
+NETWORKS = ["generator"]
 
 
 def model():

@@ -43,6 +43,7 @@ ABOUT = {
     "headline": "label_kept",
     "picture": "Columns: printed digit, its handwritten version, handwritten digit, and the same through the network.",
 }
+NETWORKS = ["generator", "features"]
 
 
 def model():

@@ -2,8 +2,8 @@
 
 Paper:     Wang et al. (2018), Video-to-Video Synthesis
 Command:   python -m kerasgan.zoo.vid2vid_glyphs.recipe runs
-Expected:  letters in the hues of their classes over a still background; not scored yet
-Time:      not trained yet
+Expected:  letters in the hues of their classes over a still background, without flicker
+Time:      50 minutes on one core of an AMD EPYC, beside other work
 
 The films are rendered by `kerasgan.data.moving_glyphs` with exact flow, and nothing is downloaded. The networks
 have 32 channels next to the image, two halvings and six blocks instead of the authors' 128, three and nine.
@@ -38,7 +38,9 @@ ABOUT = {
     },
     "data": DATA,
     "headline": "warping_error",
+    "picture": "Rows: label maps of a test film, the drawn frames, the true frames. Columns: 21 of 60 frames in order.",
 }
+NETWORKS = ["generator"]
 
 
 def model(width=32, **options):
@@ -140,7 +142,7 @@ def examples():
 def sample(model):
     """Returns the call with the recorded output."""
     labels, frames = examples()
-    return {"method": "translate_video", "arguments": {"labels": labels[:, :8], "first_frames": frames[:, :2]}}
+    return {"method": "translate_video", "arguments": {"labels": labels[:, :4], "first_frames": frames[:, :2]}}
 
 
 if __name__ == "__main__":
