@@ -19,7 +19,7 @@ from kerasgan.zoo import recipes, score_translations
 
 DATA = "celeba64"
 SEED = 0
-EPOCHS = 72
+EPOCHS = 30
 NUM_TRAIN = 8_000
 SIZE = 32
 BATCH_SIZE = 16
