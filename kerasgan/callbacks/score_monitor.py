@@ -5,6 +5,7 @@ import inspect
 import json
 import math
 import os
+import re
 import time
 import warnings
 from pathlib import Path
@@ -19,6 +20,7 @@ from kerasgan.callbacks.checkpoint import is_chief, weights_in_memory
 from kerasgan.files import naming, read_records, replacing
 from kerasgan.progress import progress_bar
 
+OLD = re.compile(r"old_(\d+)_")  # the prefix of the files of an older training
 # scores where higher is better; for all others lower is better
 MORE_IS_BETTER = {
     "inception_score",
@@ -44,6 +46,8 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
     epochs without an evaluation, so put this callback before those that read the logs, such as
     `keras.callbacks.CSVLogger`. The latents are the same in every evaluation, so a change of the score is a change of
     the generator, and the random numbers of training are not affected.
+
+    A new training (from step 0) renames the files of an older one in `directory`: `old_1_scores.jsonl` and so on.
 
     A metric that raises is skipped in this evaluation with a warning and an entry under "errors"; training continues.
     With several workers only the chief writes.
@@ -119,6 +123,8 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
         self.model.refuse_own_features(self.metrics)
         path = self.directory / "scores.jsonl"
         step = int(self.model.step.numpy())
+        if step == 0 and is_chief(self.model):
+            self._put_aside()
         records = read_scores(path)[0] if path.exists() and step > 0 else []
         by_step = {}
         for record in records:
@@ -129,6 +135,19 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
         self.best = None
         for record in self.records:
             self._keep_if_best(record)
+
+    def _put_aside(self):
+        """Renames the files of an older training, so that none of them counts for this one."""
+        files = [self.directory / name for name in ("scores.jsonl", "scores.png", "best.weights.h5")]
+        files = [file for file in files if file.exists()]
+        if not files:
+            return
+        numbers = [int(match[1]) for each in self.directory.iterdir() if (match := OLD.match(each.name))]
+        prefix = f"old_{max(numbers, default=0) + 1}_"
+        for file in files:
+            file.rename(file.with_name(prefix + file.name))
+        names = ", ".join(prefix + file.name for file in files)
+        warnings.warn(f"{self.directory} holds the scores of another training. They are now in {names}.", stacklevel=3)
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {} if logs is None else logs

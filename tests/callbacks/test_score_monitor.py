@@ -264,6 +264,39 @@ def test_a_continued_run_remembers_its_best(tmp_path, make_model, make_dataset):
     assert [json.loads(line)["epoch"] for line in text[4:]] == [3, 4]
 
 
+def contents(folder, pattern="*"):
+    return {path.name: path.read_bytes() for path in folder.glob(pattern)}
+
+
+def test_a_new_training_puts_the_scores_of_an_older_one_aside(tmp_path, make_model, make_dataset):
+    scores = tmp_path / "scores"
+
+    def train(steps, epochs, results, run):
+        monitor = ScoreMonitor([Script(results, "m")], make_dataset(), num_images=8, directory=scores, verbose=0)
+        callbacks = [Checkpoint(tmp_path / run), monitor]
+        make_model().fit(make_dataset(), epochs=epochs, steps_per_epoch=steps, verbose=0, callbacks=callbacks)
+        return monitor
+
+    train(1, 1, [0.5], "old")
+    old = contents(scores)
+    with pytest.warns(UserWarning, match="holds the scores of another training.*old_1_best.weights.h5"):
+        train(2, 1, [2.0], "new")
+    resumed = train(2, 2, [1.0], "new")
+    assert (
+        [record["scores"]["m"] for record in resumed.records]
+        == [2.0, 1.0]
+        == [line["scores"]["m"] for line in lines(scores)]
+    )
+    assert resumed.best["step"] == 4
+    other = make_model(seed=1)
+    other.load_weights(scores / "best.weights.h5")
+    assert int(other.step) == 4
+    assert contents(scores, "old_1_*") == {f"old_1_{name}": content for name, content in old.items()}
+    with pytest.warns(UserWarning, match="old_2_scores.jsonl"):
+        train(1, 1, [7.0], "newest")
+    assert len(contents(scores, "old_1_*")) == len(contents(scores, "old_2_*")) == 3
+
+
 def test_refuses(make_dataset):
     with pytest.raises(ValueError, match="`mode`.*Received: 'auto'"):
         ScoreMonitor([Distance()], make_dataset(), mode="auto")
