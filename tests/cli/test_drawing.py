@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from kerasgan_cli import conditions, main
+from kerasgan_cli import conditions, main, painting
 
 
 def run(*arguments):
@@ -285,6 +285,37 @@ def test_label_maps_are_painted(maps):
     said = refusal("translate", source, folder / "maps", "--out", folder / "z")
     assert "--instances must have a map for each label map." in said and "has no map for 2.png" in said
     assert not (folder / "y").exists() and not (folder / "z").exists()
+
+
+def test_instance_maps_are_found_by_their_place_in_the_folder(tmp_path):
+    """The model is replaced by one that returns its instance maps."""
+    import kerasgan
+
+    model = SimpleNamespace(instances=True, style_dim=0, num_classes=3, translate=lambda labels, own: own)
+    labels, instances = tmp_path / "labels", tmp_path / "instances"
+    for i, name in enumerate(["a/1.png", "b/1.png", "b/2.png"]):
+        write_map(labels / name, np.full((4, 4), i))
+        write_map(instances / name, np.full((4, 4), 7 + i))
+
+    def paint(paths, given=None):
+        read, painted = painting.paint_maps(kerasgan, model, paths, given, None)
+        return {file.relative_to(labels).as_posix(): int(image[0, 0]) for (file, _), image in zip(read, painted)}
+
+    expected = {"a/1.png": 7, "b/1.png": 8, "b/2.png": 9}
+    assert paint([tmp_path]) == paint([labels], instances) == expected
+    assert paint([labels / "b"], instances / "b") == {"b/1.png": 8, "b/2.png": 9}
+    assert paint([labels / "b" / "2.png", labels / "b" / "1.png"], instances / "b") == {"b/2.png": 9, "b/1.png": 8}
+    assert paint([labels / "a" / "1.png"], instances / "b" / "2.png") == {"a/1.png": 9}
+    for paths in ([labels / "a", labels / "b"], [labels / "a" / "1.png", labels / "b" / "1.png"]):
+        with pytest.raises(ValueError, match="own name. Received: .*a/1.png and .*b/1.png.*Remedy: give only the fold"):
+            paint(paths, instances)
+    write_map(instances / "b" / "1.bmp", np.full((4, 4), 1))
+    with pytest.raises(ValueError, match="own name. Received: .*b/1.bmp and .*b/1.png"):
+        paint([labels], instances)
+    (instances / "b" / "1.bmp").unlink()
+    (instances / "a" / "1.png").unlink()
+    with pytest.raises(ValueError, match="must have a map for each label map.*Received: .*a/1.png. Remedy"):
+        paint([labels], instances)
 
 
 @pytest.mark.slow
