@@ -3,8 +3,8 @@
 FILMS = (".gif", ".webp", ".mp4")
 
 
-def paint_maps(kerasgan, model, paths, instances, style):
-    """Returns the files of label maps, and the image of a Pix2PixHD for each.
+def paint_maps(kerasgan, model, paths, instances, style, out):
+    """Returns the files of label maps, and the image of a Pix2PixHD for each. `out` must be able to hold them.
 
     A folder may have the sub-folders `labels` and `instances`, as for training.
     """
@@ -19,6 +19,7 @@ def paint_maps(kerasgan, model, paths, instances, style):
     if style is not None and not 0 <= style < model.num_styles:
         raise ValueError(f"--style must be from 0 to {model.num_styles - 1}. Received: {style}")
     read = kerasgan.data.read_label_maps(paths, model.num_classes)
+    kerasgan.plots.pictures.refuse_path(out, [labels for _, labels in read])
     numbers = _instances(kerasgan, read, paths, instances) if model.instances else [None] * len(read)
     options = {"style": style, "seed": 0} if model.style_dim else {}
     painted = [
