@@ -229,3 +229,14 @@ def test_what_is_no_picture_is_refused_before_a_file_is_written(tmp_path):
         with pytest.raises(ValueError, match=f"uint8 array.*Received: {received}"):
             plots.save_png(tmp_path / "a.png", value)
     assert not list(tmp_path.iterdir())
+
+
+def test_images_of_several_sizes_go_into_a_folder_and_into_no_grid(tmp_path):
+    images = [np.zeros((8, 8, 3)), np.zeros((6, 9, 3))]
+    for path, image in zip(plots.save_images(images, tmp_path / "folder"), images):
+        assert plots.pictures.as_picture(path).size == image.shape[1::-1]
+    with pytest.raises(ValueError, match="one size.*Received: 6x9, 8x8 .*. Remedy: a folder as `path`"):
+        plots.save_images(images, tmp_path / "grid.png")
+    assert not (tmp_path / "grid.png").exists()
+    for several in (images[:1] * 2, np.zeros((2, 3, 8, 8, 1))):
+        assert plots.save_images(several, tmp_path / "grid.png") == [tmp_path / "grid.png"]

@@ -21,13 +21,13 @@ RISING = 1.05
 class CollapseMonitor(KnowsItsArguments, keras.callbacks.Callback):
     """Warns when the samples are much less diverse than the data.
 
-    In the epochs in which it evaluates, it adds to the logs: `sample_diversity`, the mean pairwise distance of samples'
-    features divided by that of the data; `duplicate_share`, the share of samples with another sample nearer than a
-    quarter of the data's median distance to the nearest neighbour; with a classifier, `class_coverage`, the effective
-    number of classes among the samples (the exponential of the histogram's entropy) divided by that of the data; and
-    `collapse`, which is 1 if any of them is beyond its limit and has not improved by 5 %, else 0. (The samples of an
-    untrained generator are poor, but become more diverse.) An alarm is a warning, an entry in `alarms`, and optionally
-    the end of training.
+    It adds to the logs, as NaN in epochs without an evaluation: `sample_diversity`, the mean pairwise distance of
+    samples' features divided by that of the data; `duplicate_share`, the share of samples with another sample nearer
+    than a quarter of the data's median distance to the nearest neighbour; with a classifier, `class_coverage`, the
+    effective number of classes among the samples (the exponential of the histogram's entropy) divided by that of the
+    data; and `collapse`, which is 1 if any of them is beyond its limit and has not improved by 5 %, else 0. (The
+    samples of an untrained generator are poor, but become more diverse.) An alarm is a warning, an entry in `alarms`,
+    and optionally the end of training.
 
     Pixel distances detect a generator that draws one or few images. To detect a generator that draws one class of many,
     use a classifier or trained features: digits of a single USPS class have a `sample_diversity` of 0.35 ("1") to 0.98
@@ -100,7 +100,10 @@ class CollapseMonitor(KnowsItsArguments, keras.callbacks.Callback):
         self._bad_in_a_row, self._best, self.alarms = state["bad_in_a_row"], state["best"], state["alarms"]
 
     def on_epoch_end(self, epoch, logs=None):
+        logs = {} if logs is None else logs
         if (epoch + 1) % self.every_n_epochs:
+            coverage = ("class_coverage",) if self.classifier is not None else ()
+            logs |= dict.fromkeys(("sample_diversity", "duplicate_share", *coverage, "collapse"), math.nan)
             return
         batches = list(self._batches())
         if self._real is None:
@@ -128,8 +131,7 @@ class CollapseMonitor(KnowsItsArguments, keras.callbacks.Callback):
             coverage = values["class_coverage"] = fake["classes"] / self._real["classes"]
             if self._is_bad("class_coverage", coverage, self.min_coverage):
                 reasons.append(f"class_coverage is {coverage:.3g}, below {self.min_coverage:g}")
-        if logs is not None:
-            logs |= {name: float(value) for name, value in values.items()} | {"collapse": float(bool(reasons))}
+        logs |= {name: float(value) for name, value in values.items()} | {"collapse": float(bool(reasons))}
 
         self._bad_in_a_row = self._bad_in_a_row + 1 if reasons else 0
         if self._bad_in_a_row == self.patience:

@@ -23,10 +23,10 @@ class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
     """Draws samples from the same latents after every epoch, to show how each of them develops.
 
     Writes `epoch_0000.png` before training, `epoch_0001.png` ... after the epochs, `real.png` with images of the data,
-    and at the end `training.gif` from all frames in the folder, including those of an interrupted run. If training ends
-    with an exception, the animation is written when this callback is deleted, at the latest when Python exits. With
-    several workers only the chief writes. For images with neither one nor three channels, the first three channels, or
-    the first, are drawn; the file's description says so.
+    and at the end `training.gif` from all frames in the folder, including those of an interrupted run; it stays as it
+    is if nothing is left to train. If training ends with an exception, the animation is written when this callback is
+    deleted, at the latest when Python exits. With several workers only the chief writes. For images with neither one
+    nor three channels, the first three channels, or the first, are drawn; the file's description says so.
 
     Args:
         directory: folder of the pictures.
@@ -56,7 +56,7 @@ class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
     def on_train_begin(self, logs=None):
         if is_chief(self.model):
             if self._animate is None:
-                self._last_epoch = [0]
+                self._last_epoch = []
                 # Runs when training ends or, after an exception, when this object is deleted or Python exits.
                 self._animate = weakref.finalize(self, _animate_at_last, self.directory.absolute(), self._last_epoch)
             if self.log_dir is not None and self._board is None:
@@ -68,6 +68,10 @@ class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
                 self._write("real", real[: self.num_images], step=0)
         if int(self.model.step.numpy()) == 0:
             self._draw(0)
+
+    def on_epoch_begin(self, epoch, logs=None):
+        if self._animate is not None and not self._last_epoch:
+            self._last_epoch.append(epoch)
 
     def on_epoch_end(self, epoch, logs=None):
         if self._board is not None:
@@ -92,7 +96,7 @@ class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
         grid = self.model.preview(self.model.first_batch, self.num_images, self.seed)
         if is_chief(self.model):
             self._write(f"epoch_{epoch:04d}", grid, step=epoch)
-            self._last_epoch[0] = epoch
+            self._last_epoch[:] = [epoch]
 
     def _write(self, name, images, step):
         grid = plots.image_grid(images)
@@ -116,7 +120,14 @@ class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
 
 
 def _animate(directory, last_epoch):
-    """Joins the frames on disk up to the last epoch drawn. Later frames belong to an older, longer run."""
+    """Joins the frames on disk up to the last epoch drawn. Later frames belong to an older, longer run.
+
+    Args:
+        directory: folder of the frames.
+        last_epoch: list with the number of this epoch; empty if there was nothing to train.
+    """
+    if not last_epoch:
+        return
     numbers = sorted(int(match[1]) for path in directory.iterdir() if (match := FRAME.fullmatch(path.name)))
     frames = [directory / f"epoch_{number:04d}.png" for number in numbers if number <= last_epoch[0]]
     if frames:

@@ -5,6 +5,7 @@ import inspect
 import json
 import math
 import os
+import re
 import time
 import warnings
 from pathlib import Path
@@ -19,6 +20,7 @@ from kerasgan.callbacks.checkpoint import is_chief, weights_in_memory
 from kerasgan.files import naming, read_records, replacing
 from kerasgan.progress import progress_bar
 
+OLD = re.compile(r"old_(\d+)_")  # the prefix of the files of an older training
 # scores where higher is better; for all others lower is better
 MORE_IS_BETTER = {
     "inception_score",
@@ -45,13 +47,16 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
     `keras.callbacks.CSVLogger`. The latents are the same in every evaluation, so a change of the score is a change of
     the generator, and the random numbers of training are not affected.
 
+    A new training (from step 0) renames the files of an older one in `directory`: `old_1_scores.jsonl` and so on.
+
     A metric that raises is skipped in this evaluation with a warning and an entry under "errors"; training continues.
     With several workers only the chief writes.
 
     Args:
         metrics: list of `keras.metrics.Metric`s with `update_state(real, generated)` over float32 images in [-1, 1],
             such as `kerasgan.metrics.FrechetDistance`; `kerasgan.metrics.GeneratorScore` makes one of a path length or
-            a classification accuracy score. A result is a number or a dict of numbers.
+            a classification accuracy score. A result is a number or a dict of numbers; the attribute `parts` of a
+            metric tells the names in the dict before the first evaluation.
         dataset: `tf.data.Dataset` of batches as `fit` takes them: real images, and the conditions of a conditional
             model's samples. It is read from its beginning each time.
         every_n_epochs: int. Default 1.
@@ -112,11 +117,14 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
         self.split = split
         self.records = []
         self.best = None
+        self._parts = {}  # metric -> the names of its numbers, as far as they are known
 
     def on_train_begin(self, logs=None):
         self.model.refuse_own_features(self.metrics)
         path = self.directory / "scores.jsonl"
         step = int(self.model.step.numpy())
+        if step == 0 and is_chief(self.model):
+            self._put_aside()
         records = read_scores(path)[0] if path.exists() and step > 0 else []
         by_step = {}
         for record in records:
@@ -128,15 +136,30 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
         for record in self.records:
             self._keep_if_best(record)
 
+    def _put_aside(self):
+        """Renames the files of an older training, so that none of them counts for this one."""
+        files = [self.directory / name for name in ("scores.jsonl", "scores.png", "best.weights.h5")]
+        files = [file for file in files if file.exists()]
+        if not files:
+            return
+        numbers = [int(match[1]) for each in self.directory.iterdir() if (match := OLD.match(each.name))]
+        prefix = f"old_{max(numbers, default=0) + 1}_"
+        for file in files:
+            file.rename(file.with_name(prefix + file.name))
+        names = ", ".join(prefix + file.name for file in files)
+        warnings.warn(f"{self.directory} holds the scores of another training. They are now in {names}.", stacklevel=3)
+
     def on_epoch_end(self, epoch, logs=None):
         logs = {} if logs is None else logs
-        logs |= {name: math.nan for name in self._names()}
+        expected = self._names()
         if (epoch + 1) % self.every_n_epochs:
+            logs |= expected
             return
         begin = time.monotonic()
         stamps, errors, count = self._evaluate()
         scores = {name: stamp["value"] for name, stamp in stamps.items()}
-        logs |= scores
+        logs |= self._names() | scores
+        self._complete_history(scores, expected)
         record = {
             "epoch": epoch + 1,
             "step": int(self.model.step.numpy()),
@@ -193,14 +216,30 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
         about = {"dataset": self.data, "split": self.split, "seed": self.seed}
         about |= {"num_real": count, "num_generated": count}
         numbers = _numbers(metric)
+        self._parts[metric.name] = tuple(numbers)
         if hasattr(metric, "stamps"):
             return {name: dataclasses.asdict(score) for name, score in metric.stamps(numbers, **about).items()}
         return {name: {"value": value, "metric": name, **about} for name, value in numbers.items()}
 
     def _names(self):
-        """Returns the names of the scores seen so far, or the expected names of the metrics."""
-        seen = [name for record in self.records for name in record["scores"]]
-        return dict.fromkeys(seen or [metric.name for metric in self.metrics])
+        """Returns NaN for the name of each score. Without `parts`, a dict as result is known after an evaluation."""
+        names = [name for record in self.records for name in record["scores"]]
+        all_seen = any(record.get("errors") == {} for record in self.records)
+        for metric in self.metrics:
+            known = self._parts.get(metric.name) or getattr(metric, "parts", ())
+            names += known or ([] if all_seen else [metric.name])
+        return dict.fromkeys(names, math.nan)
+
+    def _complete_history(self, scores, expected):
+        """Adds NaN to the `History` for the epochs before the names of the scores were known."""
+        history = getattr(self.model, "history", None)
+        if history is None:
+            return
+        epochs = max(map(len, history.history.values()), default=0)
+        for name in scores:
+            history.history.setdefault(name, [math.nan] * epochs)
+        for name in expected.keys() - self._names().keys() - scores.keys():
+            history.history.pop(name, None)
 
     def _keep_if_best(self, record):
         """Updates the best record if this one is better. Returns whether it is."""

@@ -34,11 +34,18 @@ def command(source, out, format, endpoint, batch_size):
         kerasgan export runs/digits --out presets/digits --format preset
     """
     endings = {".onnx": "onnx", ".tflite": "litert"}
+    format = format or endings.get(out.suffix, "saved_model")
+    if format in ("saved_model", "preset"):
+        for option, value in (("--endpoint", endpoint), ("--batch-size", batch_size)):
+            if value is not None:
+                raise ValueError(
+                    f"{option} is for the formats onnx and litert. Received: {value!r} for the format {format}. "
+                    f"Remedy: leave out {option}, or name another --format"
+                )
     model = load_model(library(), source)
     if format == "preset":
         model.save_to_preset(out)
         copy_facts(Path(source), out)
         click.echo(out)
         return
-    format = format or endings.get(out.suffix, "saved_model")
     click.echo(model.export(out, format=format, endpoint=endpoint, batch_size=batch_size))

@@ -3,8 +3,8 @@
 FILMS = (".gif", ".webp", ".mp4")
 
 
-def paint_maps(kerasgan, model, paths, instances, style):
-    """Returns the files of label maps, and the image of a Pix2PixHD for each.
+def paint_maps(kerasgan, model, paths, instances, style, out):
+    """Returns the files of label maps, and the image of a Pix2PixHD for each. `out` must be able to hold them.
 
     A folder may have the sub-folders `labels` and `instances`, as for training.
     """
@@ -19,7 +19,8 @@ def paint_maps(kerasgan, model, paths, instances, style):
     if style is not None and not 0 <= style < model.num_styles:
         raise ValueError(f"--style must be from 0 to {model.num_styles - 1}. Received: {style}")
     read = kerasgan.data.read_label_maps(paths, model.num_classes)
-    numbers = _instances(kerasgan, read, instances) if model.instances else [None] * len(read)
+    kerasgan.plots.pictures.refuse_path(out, [labels for _, labels in read])
+    numbers = _instances(kerasgan, read, paths, instances) if model.instances else [None] * len(read)
     options = {"style": style, "seed": 0} if model.style_dim else {}
     painted = [
         model.translate(labels[None], None if own is None else own[None], **options)[0]
@@ -28,24 +29,43 @@ def paint_maps(kerasgan, model, paths, instances, style):
     return read, painted
 
 
-def _instances(kerasgan, read, path):
+def _instances(kerasgan, read, paths, path):
     """Returns the instance map of each label map: the file with its name, or by default its classes."""
     if path is None:
         return [labels for _, labels in read]
-    found = {file.stem: (file, numbers) for file, numbers in kerasgan.data.read_label_maps(path)}
+    found = kerasgan.data.read_label_maps(path)
     if len(read) == len(found) == 1:
-        found = {read[0][0].stem: next(iter(found.values()))}
-    chosen = []
-    for file, labels in read:
-        if file.stem not in found:
-            raise ValueError(f"--instances must have a map for each label map. {path} has no map for {file.name}")
-        other, numbers = found[file.stem]
+        pairs = [(*read[0], *found[0])]
+    else:
+        named, partners = _by_name(read, paths), _by_name(found, [path])
+        missing = [file for name, (file, _) in named.items() if name not in partners]
+        if missing:
+            raise ValueError(
+                f"--instances must have a map for each label map. {path} has no map for {missing[0].name}. Received: "
+                f"the label map {missing[0]}. Remedy: the same sub-folder and name for both"
+            )
+        pairs = [(*named[name], *partners[name]) for name in named]
+    for file, labels, other, numbers in pairs:
         if numbers.shape != labels.shape:
             raise ValueError(
                 f"{other} must have the size of {file}, {_size(labels)} (height x width). Received: {_size(numbers)}"
             )
-        chosen.append(numbers)
-    return chosen
+    return [numbers for *_, numbers in pairs]
+
+
+def _by_name(read, paths):
+    """Returns the maps by name: a file's path in the given folder that holds it, without the ending."""
+    named = {}
+    for file, content in read:
+        folder = next((path for path in paths if path.is_dir() and file.is_relative_to(path)), file.parent)
+        name = file.relative_to(folder).with_suffix("")
+        if name in named:
+            raise ValueError(
+                f"With --instances, each map must have its own name. Received: {named[name][0]} and {file}, both named "
+                f"{name}. Remedy: give only the folder that holds them both, or rename one"
+            )
+        named[name] = file, content
+    return named
 
 
 def paint_film(kerasgan, model, paths, first):

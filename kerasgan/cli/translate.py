@@ -70,8 +70,10 @@ def command(source, images, to, tile, instances, style, first, out):
     if tile and not any_size:
         raise ValueError(f"--tile needs a model that accepts any size. Received: {tile!r} for a {type(model).__name__}")
     if maps:
-        return _write(kerasgan, *paint_maps(kerasgan, model, images, instances, style), out)
+        return _write(kerasgan, *paint_maps(kerasgan, model, images, instances, style, out), out)
     if films:
+        if out.suffix.lower() not in FILMS:
+            kerasgan.plots.pictures.refuse_path(out, [])
         read, frames = paint_film(kerasgan, model, images, first)
         if out.suffix.lower() not in FILMS:
             return _write(kerasgan, read, frames, out)
@@ -83,6 +85,7 @@ def command(source, images, to, tile, instances, style, first, out):
         size = model.input_size(model.route(to) if to else model.route())
         size, channels = (None if None in size else size), model.channels if to == "A" else model.source_channels
     read = kerasgan.data.read_images(list(images), size, channels)
+    kerasgan.plots.pictures.refuse_path(out, [image for _, image in read])
     translated = [model.translate(image[None], **chosen)[0] for _, image in read]
     _write(kerasgan, read, translated, out)
 
@@ -113,6 +116,7 @@ def upscale(source, images, tile, out):
     if not hasattr(model, "upscale"):
         raise ValueError(f"SOURCE must enlarge images. Received: {source!r}, a {type(model).__name__}")
     read = kerasgan.data.read_images(list(images), channels=model.channels)
+    kerasgan.plots.pictures.refuse_path(out, [image for _, image in read])
     _write(kerasgan, read, [model.upscale(image[None], tile=tile)[0] for _, image in read], out)
 
 

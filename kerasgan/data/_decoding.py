@@ -1,5 +1,6 @@
 """Decodes and resizes image files."""
 
+import os
 import pathlib
 
 import numpy as np
@@ -53,6 +54,8 @@ def _read(path, convert, load=True):
     if path.suffix.lower() in OTHER_EXTENSIONS:
         raise Refused(f"{path.suffix.lower()} is not read; convert it to PNG, JPEG or WebP")
     try:
+        if path.is_symlink() and not path.exists():
+            raise Refused(f"a link to {os.readlink(path)}, which does not exist")
         if path.stat().st_size == 0:
             raise Refused("the file is empty")
         with Image.open(path, formats=_FORMATS) as image:

@@ -147,7 +147,9 @@ def by_stem(path):
 
 
 def _walk(folder, above):
-    """Yields the files below a folder. Links to one of the folders `above` it are skipped."""
+    """Yields the files below a folder, and links to nothing, as their loss is an error. Links to one of the folders
+    `above` it are skipped.
+    """
     real = os.path.realpath(folder)
     if real in above:
         return
@@ -156,7 +158,7 @@ def _walk(folder, above):
             continue
         if entry.is_dir():
             yield from _walk(entry, (*above, real))
-        elif entry.is_file():
+        elif entry.is_file() or not entry.exists():
             yield entry
 
 

@@ -156,7 +156,8 @@ def save_images(images, path, names=None, columns=None):
         list of the paths of the files.
 
     Raises:
-        ValueError: if the path has another ending, or the numbers of names and images differ.
+        ValueError: if the path has another ending, the numbers of names and images differ, or the images of a grid have
+            different sizes.
 
     Example:
 
@@ -165,7 +166,8 @@ def save_images(images, path, names=None, columns=None):
     ['drawn/a.png', 'drawn/b.png']
     """
     path = Path(path)
-    if path.suffix == "" or path.is_dir():
+    refuse_path(path, images)
+    if _is_folder(path):
         names = [f"{number:04d}" for number in range(len(images))] if names is None else names
         if len(names) != len(images):
             raise ValueError(f"`names` must hold a name for each of {len(images)} images. Received: {len(names)}")
@@ -173,11 +175,29 @@ def save_images(images, path, names=None, columns=None):
         for each, image in zip(paths, images):
             save_png(each, image_grid(image[None], padding=0))
         return paths
-    if path.suffix.lower() not in FORMATS:
-        raise ValueError(f"`path` must be a folder, or end in one of {list(FORMATS)}. Received: {str(path)!r}")
     with replacing(path) as temporary:
         as_picture(image_grid(images, columns)).save(temporary, format=FORMATS[path.suffix.lower()], quality=95)
     return [path]
+
+
+def refuse_path(path, images):
+    """Raises an error if `save_images` cannot write images of these sizes to `path`."""
+    path = Path(path)
+    if _is_folder(path):
+        return
+    if path.suffix.lower() not in FORMATS:
+        raise ValueError(f"`path` must be a folder, or end in one of {list(FORMATS)}. Received: {str(path)!r}")
+    sizes = sorted({np.shape(image)[:2] for image in images})
+    if len(sizes) > 1:
+        listed = ", ".join(f"{height}x{width}" for height, width in sizes[:5]) + (", ..." if len(sizes) > 5 else "")
+        raise ValueError(
+            f"`images` must have one size to be a grid in one file, {str(path)!r}. Received: {listed} (height x width)."
+            " Remedy: a folder as `path`, which gets a file for each image"
+        )
+
+
+def _is_folder(path):
+    return path.suffix == "" or path.is_dir()
 
 
 def labelled_grid(images, rows=None, columns=None, captions=None, path=None):

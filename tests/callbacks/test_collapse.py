@@ -53,6 +53,15 @@ def test_silent_on_a_healthy_generator():
     assert logs[-1]["collapse"] == 0
 
 
+@pytest.mark.parametrize("classifier", [None, lambda images: images[:, 0, 0]])
+def test_epochs_without_an_evaluation_have_the_same_names(classifier):
+    _, _, logs = watch(noise(32, 1), epochs=4, every_n_epochs=2, classifier=classifier)
+    assert len(logs[1]) == (3 if classifier is None else 4)
+    for i, log in enumerate(logs):
+        assert log.keys() == logs[1].keys()
+        assert all(np.isfinite(value) == (i % 2 == 1) for value in log.values())
+
+
 def test_one_image():
     fake = np.repeat(noise(1, 1), 32, axis=0)
     with pytest.warns(UserWarning, match=r"collapsed \(epoch 3\): sample_diversity is .*duplicate_share is 1, above"):

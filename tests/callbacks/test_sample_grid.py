@@ -8,7 +8,7 @@ from PIL import Image
 
 import kerasgan
 from kerasgan import plots
-from kerasgan.callbacks import SampleGrid
+from kerasgan.callbacks import Checkpoint, SampleGrid
 
 
 def pixels(path):
@@ -61,6 +61,18 @@ def test_a_continued_run_animates_all_frames_but_no_later_ones(tmp_path, make_mo
     with Image.open(tmp_path / "training.gif") as animation:
         assert animation.n_frames == 3
     assert (pixels(tmp_path / "epoch_0000.png") == 0).all()
+
+
+@pytest.mark.parametrize("every_n_epochs", [1, 2])
+def test_a_finished_run_keeps_its_animation_and_a_longer_one_extends_it(
+    tmp_path, make_model, make_dataset, every_n_epochs
+):
+    for epochs, frames in ((2, 0), (2, 0), (3, 1)):
+        grid = SampleGrid(tmp_path / "s", num_images=4, every_n_epochs=every_n_epochs)
+        callbacks = [Checkpoint(tmp_path / "c"), grid]
+        make_model().fit(make_dataset(), epochs=epochs, verbose=0, callbacks=callbacks)
+        with Image.open(tmp_path / "s" / "training.gif") as animation:
+            assert animation.n_frames == (3 + frames if every_n_epochs == 1 else 2)
 
 
 def test_animation_after_an_exception(tmp_path, make_model, dataset):

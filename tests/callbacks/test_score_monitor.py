@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasgan.callbacks import Checkpoint, ScoreMonitor
+from kerasgan import plots
+from kerasgan.callbacks import Checkpoint, CSVLogger, ScoreMonitor
 from kerasgan.metrics import (
     FrechetDistance,
     GeneratorScore,
@@ -121,10 +122,40 @@ def test_every_n_epochs_and_several_scores(tmp_path, make_model, make_dataset):
     csv = keras.callbacks.CSVLogger(tmp_path / "log.csv")
     log = make_model().fit(make_dataset(), epochs=3, verbose=0, callbacks=[monitor, csv]).history
     assert np.isnan(log["distance"]).tolist() == [True, False, True]
-    assert log["recall"][0] == 0.25 and np.isnan(log["recall"][1])
+    np.testing.assert_array_equal(log["recall"], [np.nan, 0.25, np.nan])
     assert [record["epoch"] for record in lines(tmp_path)] == [2]
     assert "distance" in (tmp_path / "log.csv").read_text().splitlines()[0]
     assert monitor.best["scores"]["recall"] == 0.25
+
+
+def precision_and_recall(epochs):
+    return Script([{"precision": each / 8, "recall": each / 4} for each in range(1, epochs + 1)], "pr")
+
+
+@pytest.mark.parametrize("parts", [(), ("precision", "recall")])
+def test_scores_of_every_second_epoch_have_a_value_per_epoch_in_every_log(tmp_path, make_model, make_dataset, parts):
+    metric = precision_and_recall(2)
+    metric.parts = parts
+    monitor = ScoreMonitor([metric], make_dataset(), 2, 8, directory=tmp_path, verbose=0)
+    log = CSVLogger(tmp_path / "log.csv")
+    history = make_model().fit(make_dataset(), epochs=4, verbose=0, callbacks=[monitor, log])
+    assert "pr" not in history.history
+    for epochs, curves in (plots.read_log(history), plots.read_log(tmp_path / "log.csv")):
+        assert epochs.tolist() == [1, 2, 3, 4] and len(set(curves) - {"precision", "recall"}) == 4
+        np.testing.assert_array_equal(curves["precision"], [np.nan, 0.125, np.nan, 0.25])
+        np.testing.assert_array_equal(curves["recall"], [np.nan, 0.25, np.nan, 0.5])
+    assert ",pr," not in (tmp_path / "log.csv").read_text()
+
+
+def test_a_resumed_log_keeps_its_columns(tmp_path, make_model, make_dataset):
+    for epochs in (1, 3):
+        monitor = ScoreMonitor([precision_and_recall(2)], make_dataset(), 1, 8, directory=tmp_path, verbose=0)
+        log = CSVLogger(tmp_path / "log.csv", append=True)
+        callbacks = [Checkpoint(tmp_path / "c"), monitor, log]
+        make_model().fit(make_dataset(), epochs=epochs, verbose=0, callbacks=callbacks)
+    epochs, curves = plots.read_log(tmp_path / "log.csv")
+    assert epochs.tolist() == [1, 2, 3] and len(curves) == 6
+    assert curves["precision"].tolist() == [0.125, 0.125, 0.25] and curves["recall"].tolist() == [0.25, 0.25, 0.5]
 
 
 def test_scores_carry_their_protocol(tmp_path, make_model, make_dataset, images):
@@ -231,6 +262,39 @@ def test_a_continued_run_remembers_its_best(tmp_path, make_model, make_dataset):
     text = (tmp_path / "scores" / "scores.jsonl").read_text().splitlines()
     assert text[3] == '{"epo'
     assert [json.loads(line)["epoch"] for line in text[4:]] == [3, 4]
+
+
+def contents(folder, pattern="*"):
+    return {path.name: path.read_bytes() for path in folder.glob(pattern)}
+
+
+def test_a_new_training_puts_the_scores_of_an_older_one_aside(tmp_path, make_model, make_dataset):
+    scores = tmp_path / "scores"
+
+    def train(steps, epochs, results, run):
+        monitor = ScoreMonitor([Script(results, "m")], make_dataset(), num_images=8, directory=scores, verbose=0)
+        callbacks = [Checkpoint(tmp_path / run), monitor]
+        make_model().fit(make_dataset(), epochs=epochs, steps_per_epoch=steps, verbose=0, callbacks=callbacks)
+        return monitor
+
+    train(1, 1, [0.5], "old")
+    old = contents(scores)
+    with pytest.warns(UserWarning, match="holds the scores of another training.*old_1_best.weights.h5"):
+        train(2, 1, [2.0], "new")
+    resumed = train(2, 2, [1.0], "new")
+    assert (
+        [record["scores"]["m"] for record in resumed.records]
+        == [2.0, 1.0]
+        == [line["scores"]["m"] for line in lines(scores)]
+    )
+    assert resumed.best["step"] == 4
+    other = make_model(seed=1)
+    other.load_weights(scores / "best.weights.h5")
+    assert int(other.step) == 4
+    assert contents(scores, "old_1_*") == {f"old_1_{name}": content for name, content in old.items()}
+    with pytest.warns(UserWarning, match="old_2_scores.jsonl"):
+        train(1, 1, [7.0], "newest")
+    assert len(contents(scores, "old_1_*")) == len(contents(scores, "old_2_*")) == 3
 
 
 def test_refuses(make_dataset):

@@ -104,8 +104,22 @@ def test_generate_and_export_use_the_run(folder, tmp_path):
     assert (tmp_path / "served" / "1" / "saved_model.pb").exists()
     assert run("export", root / "run", "--out", tmp_path / "model.tflite").exit_code == 0
     assert (tmp_path / "model.tflite").read_bytes()[4:8] == b"TFL3"
+    assert run("export", root / "run", "--out", tmp_path / "preset", "--format", "preset").exit_code == 0
+    assert (tmp_path / "preset" / "card.json").exists()
     refused = run("export", root / "run", "--out", tmp_path / "model.tflite", "--format", "onnx")
     assert refused.exit_code == 1 and "must end in '.onnx'" in refused.output
+
+
+@pytest.mark.parametrize("more", [["--endpoint", "nonsense"], ["--batch-size", 3]])
+@pytest.mark.parametrize("format", ["preset", "saved_model"])
+def test_export_refuses_what_its_format_does_not_use(tmp_path, format, more):
+    refused = run("export", "no_such_model", "--out", tmp_path / "x", "--format", format, *more)
+    said = " ".join(refused.output.split())
+    assert refused.exit_code == 1 and not list(tmp_path.iterdir())
+    assert f"{more[0]} is for the formats onnx and litert. Received: {more[1]!r} for the format {format}" in said
+    assert f"Remedy: leave out {more[0]}" in said
+    other = run("export", "no_such_model", "--out", tmp_path / "x.onnx", *more).output
+    assert "SOURCE must be" in other and more[0] not in other
 
 
 def test_evaluate_compares_a_run_and_a_folder_with_a_folder(folder, tmp_path):

@@ -9,7 +9,7 @@ import pytest
 from click.testing import CliRunner
 from PIL import Image
 
-from kerasgan_cli import conditions, main
+from kerasgan_cli import conditions, main, painting
 
 
 def run(*arguments):
@@ -179,6 +179,13 @@ def test_photos_of_any_size_are_translated_and_enlarged(tmp_path):
     np.testing.assert_allclose(pixels(tmp_path / "cyclegan" / "photo0.png"), (made + 1) * 127.5, atol=1)
     fine("upscale", tmp_path / "srgan.keras", *photos, "--out", tmp_path / "large")
     assert pixels(tmp_path / "large" / "photo1.png").shape == (80, 160, 3)
+    same = [photos[0], photos[0]]
+    for command, name in (("translate", "cyclegan"), ("upscale", "srgan")):
+        said = refusal(command, tmp_path / f"{name}.keras", *photos, "--out", tmp_path / "grid.png")
+        assert "IMAGES must have one size to be a grid in one file" in said and "Received: 16x16, 20x40" in said
+        assert "Remedy: a folder as `--out`" in said and not (tmp_path / "grid.png").exists()
+        fine(command, tmp_path / f"{name}.keras", *same, "--out", tmp_path / f"{name}.png")
+        assert pixels(tmp_path / f"{name}.png").shape[1] > 32
     assert "must enlarge" in run("upscale", tmp_path / "pix2pix.keras", photos[0], "--out", tmp_path / "x").output
     assert "must translate" in run("translate", tmp_path / "srgan.keras", photos[0], "--out", tmp_path / "x").output
     assert "for a CycleGAN" in run("translate", tmp_path / "pix2pix.keras", photos[0], "--to", "A", "--out", "x").output
@@ -285,6 +292,41 @@ def test_label_maps_are_painted(maps):
     said = refusal("translate", source, folder / "maps", "--out", folder / "z")
     assert "--instances must have a map for each label map." in said and "has no map for 2.png" in said
     assert not (folder / "y").exists() and not (folder / "z").exists()
+
+
+def test_instance_maps_are_found_by_their_place_in_the_folder(tmp_path):
+    """The model is replaced by one that returns its instance maps."""
+    import kerasgan
+
+    model = SimpleNamespace(instances=True, style_dim=0, num_classes=3, translate=lambda labels, own: own)
+    labels, instances = tmp_path / "labels", tmp_path / "instances"
+    for i, name in enumerate(["a/1.png", "b/1.png", "b/2.png"]):
+        write_map(labels / name, np.full((4, 4), i))
+        write_map(instances / name, np.full((4, 4), 7 + i))
+
+    def paint(paths, given=None):
+        read, painted = painting.paint_maps(kerasgan, model, paths, given, None, tmp_path / "out")
+        return {file.relative_to(labels).as_posix(): int(image[0, 0]) for (file, _), image in zip(read, painted)}
+
+    expected = {"a/1.png": 7, "b/1.png": 8, "b/2.png": 9}
+    assert paint([tmp_path]) == paint([labels], instances) == expected
+    assert paint([labels / "b"], instances / "b") == {"b/1.png": 8, "b/2.png": 9}
+    assert paint([labels / "b" / "2.png", labels / "b" / "1.png"], instances / "b") == {"b/2.png": 9, "b/1.png": 8}
+    assert paint([labels / "a" / "1.png"], instances / "b" / "2.png") == {"a/1.png": 9}
+    for paths in ([labels / "a", labels / "b"], [labels / "a" / "1.png", labels / "b" / "1.png"]):
+        with pytest.raises(ValueError, match="own name. Received: .*a/1.png and .*b/1.png.*Remedy: give only the fold"):
+            paint(paths, instances)
+    write_map(instances / "b" / "1.bmp", np.full((4, 4), 1))
+    with pytest.raises(ValueError, match="own name. Received: .*b/1.bmp and .*b/1.png"):
+        paint([labels], instances)
+    (instances / "b" / "1.bmp").unlink()
+    (instances / "a" / "1.png").unlink()
+    with pytest.raises(ValueError, match="must have a map for each label map.*Received: .*a/1.png. Remedy"):
+        paint([labels], instances)
+    write_map(labels / "b" / "2.png", np.full((4, 5), 2))
+    model.instances, model.translate = False, None  # a file for maps of several sizes is refused before any is painted
+    with pytest.raises(ValueError, match="one size.*grid.png.*Received: 4x4, 4x5 .*Remedy: a folder as `path`"):
+        painting.paint_maps(kerasgan, model, [labels], None, None, tmp_path / "grid.png")
 
 
 @pytest.mark.slow

@@ -150,6 +150,31 @@ def test_linked_folders_all_endings_and_none_are_read_and_the_rest_is_counted(tm
     assert str(dataset.summary) == text
 
 
+def test_links_to_nothing_are_named_or_skipped_and_counted_as_broken_files_are(tmp_path):
+    for i in range(3):
+        save(tmp_path / "store" / f"{i}.png", (80 * i,) * 3)
+        (tmp_path / "root").mkdir(exist_ok=True)
+        (tmp_path / "root" / f"{i}.png").symlink_to(tmp_path / "store" / f"{i}.png")
+    dataset = data.image_folder(tmp_path / "root", 8, batch_size=3)
+    assert str(dataset.summary) == "3 images of 8x8 pixels."
+    (tmp_path / "store" / "1.png").unlink()
+    (tmp_path / "root" / "more").symlink_to(tmp_path / "gone", target_is_directory=True)
+    (tmp_path / "root" / "self.png").symlink_to(tmp_path / "root" / "self.png")
+    with pytest.raises(ValueError, match="3 of 5 images in .* cannot be used") as error:
+        data.image_folder(tmp_path / "root", 8)
+    for name, target in (("1.png", "store/1.png"), ("more", "gone"), ("self.png", "root/self.png")):
+        assert f"{name}: a link to {tmp_path / target}, which does not exist" in str(error.value)
+    with pytest.warns(UserWarning, match="1.png: a link to"):
+        dataset = data.image_folder(tmp_path / "root", 8, batch_size=2, shuffle=False, on_error="skip")
+    assert str(dataset.summary) == "2 images of 8x8 pixels. Left out: 3 unusable."
+    assert pixels(next(iter(dataset)))[:, 4, 4, 0].tolist() == [0, 160]
+    (tmp_path / "root" / "more").unlink()
+    (tmp_path / "root" / "self.png").unlink()
+    (tmp_path / "root" / "notes.txt").symlink_to(tmp_path / "gone")
+    with pytest.warns(UserWarning, match="1 files in .*: 1 .txt"), pytest.raises(ValueError, match="1 of 3 images"):
+        data.unpaired_folders(tmp_path / "store", tmp_path / "root", 8)
+
+
 def test_many_unusable_files_are_grouped_by_ending(tmp_path):
     save(tmp_path / "good.png", 0)
     for i in range(35):
