@@ -59,7 +59,9 @@ BATCH_SIZES = {"films": 1, "pairs": 1, "label_maps": 1, "domains": 1, "super_res
     "--penalty", help="r1, gradient_penalty, bcr, lecam, ...; several joined by commas.  [default: the paper's]"
 )
 @click.option("--augment", help="diffaugment, adaptive, apa, ...: augmentation of D's inputs.")
-@click.option("--learning-rate", type=float, help="Rate of all optimizers.  [default: the paper's]")
+@click.option(
+    "--learning-rate", type=click.FloatRange(0, min_open=True), help="Rate of all optimizers.  [default: the paper's]"
+)
 @click.option("--d-steps", type=click.IntRange(1), help="Updates of D per step.  [default: the paper's]")
 @click.option(
     "--steps-per-execution",
@@ -157,7 +159,7 @@ def _prepare(kerasgan, options, devices):
     with strategy.scope():
         together = bool(strategy.cluster_resolver)
         gan.compile(**training(gan, options, batches, several_workers=together, trained=gan is start))
-        if options["learning_rate"]:
+        if options["learning_rate"] is not None:
             set_rate(gan, options["learning_rate"])
     parts = {name: getattr(gan, name) for name in gan.network_names}
     sizes = ", ".join(f"{name} of {part.count_params():,} parameters" for name, part in parts.items())
@@ -197,8 +199,14 @@ def _found(dataset):
 
 def _loader(kerasgan, options, encoder, shape):
     """Returns the function that reads the data of a run with the size and the channels of `shape`."""
-    task = MODELS[options["model"]]
-    if options["resize"] and (task == "super_resolution" or options["data"].partition(":")[0] == "glyphs"):
+    task, names = MODELS[options["model"]], options["data"].split(",")
+    if options["skip_broken"] and not any(is_folder(name.strip()) for name in names):
+        raise ValueError(
+            f"--skip-broken is for folders of images. Received: --data {options['data']}. Remedy: leave it out"
+        )
+    if options["resize"] and (
+        task == "super_resolution" or names[0].partition(":")[0] in ("glyphs", "chairs", "moving_glyphs")
+    ):
         raise ValueError(f"--resize is for photos only, with a fixed image size. Received: {options['resize']}")
     read = functools.partial(
         kerasgan.data.load_for,

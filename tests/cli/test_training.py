@@ -345,3 +345,18 @@ def test_films_of_a_folder_are_trained_on_and_painted(tmp_path):
     refused = run("train", "vid2vid", "--data", tmp_path / "films", *options, "--out", tmp_path / "other")
     assert refused.exit_code == 1 and "one: 7 frames, fewer than 8" in refused.output, refused.output
     assert "num_frames" not in refused.output and not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "glyphs", "--skip-broken"], "--skip-broken is for folders of images. Received: --data glyphs"),
+        (["--data", "mnist", "--skip-broken"], "--skip-broken is for folders of images. Received: --data mnist"),
+        (["--data", "chairs", "--image-size", 32], "'chairs', which is for the task 'views'"),
+        (["--data", "chairs", "--resize", "pad"], "--resize is for photos"),
+        (["--learning-rate", 0], "--learning-rate"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused_before_any_work(arguments, message):
+    result = run("train", "dcgan", *arguments, "--width", 2, "--dry-run")
+    assert result.exit_code in (1, 2) and message in result.output and "bug" not in result.output, result.output
