@@ -3,6 +3,7 @@
 import functools
 import json
 import shlex
+import traceback
 import warnings
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from kerasgan_cli.building import (
     starting_model,
     training,
 )
-from kerasgan_cli.common import errors_without_traceback, is_folder, library, load_model
+from kerasgan_cli.common import errors_without_traceback, in_options, is_folder, library, load_model, say
 from kerasgan_cli.conditions import write_facts
 from kerasgan_cli.names import MODELS, ModelName
 from kerasgan_cli.scoring import as_json, score_task, table
@@ -271,7 +272,7 @@ def _records(out, options, resume, dataset, encoder):
 
 
 def _finish(kerasgan, gan, load, out, options):
-    """Writes the model, curves, scores, export and report, and prints their paths."""
+    """Writes the model, curves, export, scores and report, and prints their paths."""
     from kerasgan.files import replacing
 
     if getattr(gan, "style_dim", 0) and hasattr(gan, "find_styles"):
@@ -280,11 +281,8 @@ def _finish(kerasgan, gan, load, out, options):
         gan.save(temporary)
     gan = load_model(kerasgan, out)  # on one device, as the other workers have ended
     kerasgan.plots.history(out / "log.csv", out / "curves.png")
-    scores = score_task(kerasgan, gan, load, MODELS[options["model"]], options["data"])
-    if scores:
-        with replacing(out / "score.json") as temporary:
-            temporary.write_text(json.dumps({"scores": as_json(scores)}, indent=2))
     served = gan.export(out / "export")
+    scores = _score(kerasgan, gan, load, out, options)
     page = kerasgan.report.write(out)
     click.echo(f"sample grid:  {sorted((out / 'samples').glob('epoch_*.png'))[-1]}")
     click.echo(f"curves:       {out / 'curves.png'}")
@@ -294,3 +292,25 @@ def _finish(kerasgan, gan, load, out, options):
     click.echo(f"SavedModel:   {served}")
     click.echo(f"report:       {page}")
     click.echo(f"TensorBoard:  tensorboard --logdir {out / 'tensorboard'}")
+
+
+def _score(kerasgan, gan, load, out, options):
+    """Scores the model, writes the scores and returns them. If this fails, a warning names the remedy."""
+    from kerasgan.files import replacing
+
+    task, context = MODELS[options["model"]], click.get_current_context()
+    (out / "score.json").unlink(missing_ok=True)  # of an earlier state
+    try:
+        scores = score_task(kerasgan, gan, load, task, options["data"])
+    except Exception as error:  # of any library: the run is complete without scores
+        if context.find_root().params.get("debug"):
+            traceback.print_exc()
+        remedy = f"mend the data, then kerasgan train --resume --out {shlex.quote(str(out))}"
+        if task in ("images", "labels") and not hasattr(gan, "reconstruct"):
+            remedy = f"kerasgan evaluate {shlex.quote(str(out))} --against DATA, with at least 2 images to compare with"
+        say(f"Warning: the run has no score. {in_options(str(error), context)}\nRemedy: {remedy}")
+        return []
+    if scores:
+        with replacing(out / "score.json") as temporary:
+            temporary.write_text(json.dumps({"scores": as_json(scores)}, indent=2))
+    return scores

@@ -150,6 +150,18 @@ def glyph_options(name, options):
     return options
 
 
+def splits_of(name):
+    """Returns the splits of a data set, the one to score against first. A folder may have none."""
+    if is_folder(name):
+        return splits.splits_of(name)
+    if str(name).startswith((".", "~", os.sep)):  # a folder that does not exist, which `load` refuses
+        return []
+    if is_glyphs(name) or name in ("chairs", "moving_glyphs"):
+        return ["test", "train"]
+    found = _builder(name).info.splits
+    return [split for split in splits.SPLITS if split in found] or sorted(found)
+
+
 def _looks_like_path(name):
     return isinstance(name, os.PathLike) or os.sep in name or name.startswith((".", "~"))
 
