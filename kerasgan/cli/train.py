@@ -127,7 +127,8 @@ def command(context, out, devices, resume, dry_run, config, **_):
     if not resume and not dry_run and run_options.read_run(out):
         raise ValueError(f"{out} already holds a run: continue it with --resume, or name another folder with --out.")
     kerasgan = library()
-    gan, dataset, load = _prepare(kerasgan, options, "default" if dry_run else devices)
+    planned = found.get("epochs") if resume else None
+    gan, dataset, load = _prepare(kerasgan, options, "default" if dry_run else devices, planned)
     if dry_run:
         click.echo(json.dumps(options, indent=2))
         return
@@ -142,8 +143,11 @@ def command(context, out, devices, resume, dry_run, config, **_):
         _finish(kerasgan, gan, load, out, options)
 
 
-def _prepare(kerasgan, options, devices):
-    """Returns the compiled model, its training data, and the function that reads data. Prints their sizes."""
+def _prepare(kerasgan, options, devices, planned=None):
+    """Returns the compiled model, its training data, and the function that reads data. Prints their sizes.
+
+    `planned` is the number of epochs of a run that is resumed. The schedules of its model keep their length.
+    """
     import keras
 
     keras.utils.set_random_seed(options["seed"])
@@ -159,7 +163,12 @@ def _prepare(kerasgan, options, devices):
     batches = int(dataset.cardinality())
     with strategy.scope():
         together = bool(strategy.cluster_resolver)
-        gan.compile(**training(gan, options, batches, several_workers=together, trained=gan is start))
+        asked = options | {"epochs": planned or options["epochs"]}
+        settings = training(gan, asked, batches, several_workers=together, trained=gan is start)
+        if asked["epochs"] != options["epochs"] and "total_steps" in settings:
+            options["set"] = options["set"] | {"total_steps": settings["total_steps"]}
+            say(f"The schedules keep the length of the run, {settings['total_steps']} steps, with --epochs, too.")
+        gan.compile(**settings)
         if options["learning_rate"] is not None:
             set_rate(gan, options["learning_rate"])
     parts = {name: getattr(gan, name) for name in gan.network_names}

@@ -185,6 +185,21 @@ def test_the_length_of_a_training_decides_where_falling_rates_end(data):
     assert building.training(model, options, 4, several_workers=True) == {"total_steps": 12, "steps_per_execution": 1}
 
 
+def test_a_resumed_run_of_falling_rates_takes_more_epochs(data, tmp_path):
+    both = f"{data / 'labels'},{data / 'images'}"
+    common = ["--data", both, "--image-size", 20, "--channels", 1, "--batch-size", 2]
+    first = run("train", "dann", *common, "--epochs", 1, "--out", tmp_path / "run")
+    assert first.exit_code == 0, first.output
+    assert json.loads((tmp_path / "run" / "options.json").read_text())["set"] == {}
+    for epochs in (2, 3):
+        more = run("train", "--resume", "--epochs", epochs, "--out", tmp_path / "run")
+        assert more.exit_code == 0, more.output
+        assert json.loads((tmp_path / "run" / "options.json").read_text())["set"] == {"total_steps": 2}
+        assert len((tmp_path / "run" / "log.csv").read_text().splitlines()) == 1 + epochs
+    again = run("train", "--resume", "--out", tmp_path / "run")
+    assert again.exit_code == 0 and "belongs to another" not in again.output, again.output
+
+
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """Compiled models in files: a DCGAN of 16 pixels, and a first stage of texts of two words."""
