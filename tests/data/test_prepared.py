@@ -198,3 +198,26 @@ def test_fewer_prepared_images_are_spread_over_all_classes(tmp_path):
     assert labels.tolist() == [0, 1, 2, 3]
     with pytest.raises(ValueError, match="`num_images` must be an integer of at least 1. Received: -3"):
         data.load(tmp_path / "out", num_images=-3)
+
+
+def test_files_that_have_changed_are_not_taken_for_the_prepared_ones(photos, tmp_path):
+    asked = {"image_size": 8, "shard_size": 4, "verbose": False}
+    folder = data.prepare(photos, tmp_path / "out", **asked)
+    about = json.loads((folder / "prepared.json").read_text())
+    assert about["files"]["number"] == 7
+    data.prepare(photos, tmp_path / "out", **asked)  # the same files
+    old = (photos / "a" / "0.png").read_bytes()
+    picture(photos / "a" / "0.png", seed=9)
+    with pytest.raises(ValueError, match="must hold the files that .*: 7 files .* Received: 7 files .* Remedy: "):
+        data.prepare(photos, tmp_path / "out", **asked)
+    (photos / "a" / "0.png").write_bytes(old)
+    with pytest.raises(ValueError, match="names or times"):
+        data.prepare(photos, tmp_path / "out", **asked)  # at another time
+    picture(photos / "b" / "9.png", seed=9)
+    with pytest.raises(ValueError, match="Received: 8 files"):
+        data.prepare(photos, tmp_path / "out", **asked)
+    assert data.prepare(photos, tmp_path / "new", **asked) == tmp_path / "new" / "train"
+    # A manifest without this entry is of the same data.
+    (photos / "b" / "9.png").unlink()
+    (folder / "prepared.json").write_text(json.dumps({key: value for key, value in about.items() if key != "files"}))
+    data.prepare(photos, tmp_path / "out", **asked)
