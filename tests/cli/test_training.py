@@ -186,17 +186,18 @@ def test_the_length_of_a_training_decides_where_falling_rates_end(data):
 
 
 def test_a_resumed_run_of_falling_rates_takes_more_epochs(data, tmp_path):
-    both = f"{data / 'labels'},{data / 'images'}"
-    common = ["--data", both, "--image-size", 20, "--channels", 1, "--batch-size", 2]
+    both, chosen = f"{data / 'labels'},{data / 'images'}", ["--set", "domain_weight=0.5"]
+    common = ["--data", both, "--image-size", 20, "--channels", 1, "--batch-size", 2, *chosen]
     first = run("train", "dann", *common, "--epochs", 1, "--out", tmp_path / "run")
     assert first.exit_code == 0, first.output
-    assert json.loads((tmp_path / "run" / "options.json").read_text())["set"] == {}
+    assert json.loads((tmp_path / "run" / "options.json").read_text())["set"] == {"domain_weight": 0.5}
     for epochs in (2, 3):
         more = run("train", "--resume", "--epochs", epochs, "--out", tmp_path / "run")
         assert more.exit_code == 0, more.output
-        assert json.loads((tmp_path / "run" / "options.json").read_text())["set"] == {"total_steps": 2}
+        stored = json.loads((tmp_path / "run" / "options.json").read_text())["set"]
+        assert stored == {"domain_weight": 0.5, "total_steps": 2}
         assert len((tmp_path / "run" / "log.csv").read_text().splitlines()) == 1 + epochs
-    again = run("train", "--resume", "--out", tmp_path / "run")
+    again = run("train", "--resume", *chosen, "--out", tmp_path / "run")
     assert again.exit_code == 0 and "belongs to another" not in again.output, again.output
 
 
