@@ -312,7 +312,7 @@ def _folder(task, path, split, layout, options):
         in_rows = any(row.get("split") == split for row in captioned._records(path))
         return captioned.captioned_folder(path, **options, split=split if in_rows else None)
     if task == "views":
-        return turntable.turntable_folder(path, **options)
+        return turntable.split_dataset(path, split, **options)
     if task == "label_maps":
         return label_maps.label_folder(place, **options)
     if task == "films":

@@ -152,3 +152,17 @@ def test_a_set_of_another_task_is_refused():
     with pytest.raises(ValueError, match="Received: 'moving_glyphs', which is for the task 'films'"):
         load_for("labels", "moving_glyphs")
     assert load_for("views", "chairs", num_chairs=1, image_size=16, azimuths=[0, 9], batch_size=2).num_classes == 1
+
+
+def test_views_are_those_of_the_split(tmp_path):
+    for i in range(6):
+        picture(tmp_path / f"{i}.png", value=200)
+    rows = [{"file_name": f"{i}.png", "label": i // 2, "angle": 90 * (i % 2)} for i in range(6)]
+    common = {"image_size": 8, "batch_size": 9, "drop_remainder": False}
+    for splits_, counts in ((None, (6, 6)), (("train", "test", "train", "train", "test", "train"), (4, 2))):
+        if splits_:
+            rows = [row | {"split": split} for row, split in zip(rows, splits_)]
+        (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        found = [load_for("views", tmp_path, split, **common) for split in ("train", "test")]
+        assert tuple(len(next(iter(each))[0][0]) for each in found) == counts
+        assert [each.num_classes for each in found] == [3, 3]
