@@ -51,6 +51,7 @@ def find_condition(kerasgan, model, source, classes, texts, attributes, count):
             raise ValueError(f"A {type(model).__name__} needs --text. Received: no text")
         if model.encoder is None:
             model.set_encoder(encoder_of(kerasgan, source))
+        _refuse_fewer(count, "--text", texts)
         return list(texts)
     if not getattr(model, "condition_names", ()):
         _refuse(model, classes=classes, texts=texts, attributes=attributes)
@@ -59,10 +60,23 @@ def find_condition(kerasgan, model, source, classes, texts, attributes, count):
     given = _by_set(model, classes, source) | _by_attribute(model, attributes)
     condition = {}
     for name, size in {**model.label_sets, **model.attribute_sets}.items():
-        values = given.get(name, range(size) if name in model.label_sets else [0.0])
         kind = "int32" if name in model.label_sets else "float32"
-        condition[name] = np.repeat(np.asarray(values, kind), -(-count // len(values)))[:count]
+        if name in given:  # nearly equal shares of the images
+            _refuse_fewer(count, "--class" if kind == "int32" else "--attributes", given[name])
+            condition[name] = np.asarray(given[name], kind)[np.arange(count) * len(given[name]) // count]
+        else:
+            values = range(size) if kind == "int32" else [0.0]
+            condition[name] = np.repeat(np.asarray(values, kind), -(-count // len(values)))[:count]
     return condition
+
+
+def _refuse_fewer(count, option, values):
+    """Raises an error if there are fewer images than values of an option, as some would not be drawn."""
+    if count < len(values):
+        raise ValueError(
+            f"{option} must be given at most as often as there are images. Received: {len(values)} times {option} for "
+            f"{count} image{'s' * (count > 1)}. Remedy: more images, or {option} less often"
+        )
 
 
 def _refuse(model, **given):

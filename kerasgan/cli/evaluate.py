@@ -17,7 +17,7 @@ from kerasgan_cli.common import (
     say,
 )
 from kerasgan_cli.options import Size
-from kerasgan_cli.scoring import Drawn, default_extractor, judge_classes, scoring_split, stated_split
+from kerasgan_cli.scoring import Drawn, default_extractor, judge_classes, scoring_split, stated_split, tell_split
 
 SCORES = ("fd", "kd", "is", "pr", "dc", "rec", "acc")
 MOST = 10_000
@@ -82,6 +82,7 @@ def command(source, against, metrics, extractor, num_images, image_size, seed, o
         model.refuse_own_features([kerasgan.metrics.get_extractor(extractor)])
     if not dry_run:
         _warn_of_strokes(extractor, against)
+        tell_split(against)
         say(f"Reading {against} ...")
     real = _real_images(kerasgan, against, model, image_size, num_images or MOST)
     num_images = num_images or min(real.num_images, MOST)

@@ -105,6 +105,8 @@ def merge(context, config=None, run=None):
                 raise ValueError(f"{source} has an unknown option {name!r}.{nearest(name, stored)}")
             options[name] = _converted(context, parameters[name], value)
     if run is not None:
+        if "set" in given and "total_steps" in options["set"]:  # perhaps kept by an earlier --epochs
+            given["set"] = {"total_steps": options["set"]["total_steps"]} | given["set"]
         _check_unchanged(options, given)
     return options | given
 

@@ -2,9 +2,8 @@
 
 import dataclasses
 import math
-from pathlib import Path
 
-from kerasgan_cli.common import is_folder, say
+from kerasgan_cli.common import say
 
 SCORED_IMAGES = 2_000
 TRANSLATED_IMAGES = 200
@@ -14,18 +13,30 @@ CLASSIFIERS = ("mnist", "fashion_mnist", "glyphs")
 
 
 def scoring_split(data):
-    """Returns the split to score against: "test"; for a folder, "val" or "train" if there is no "test"."""
-    if not is_folder(data):
-        return "test"
-    path = Path(data).expanduser()
-    found = (name for name in ("test", "val") if any((path / f"{name}{end}").is_dir() for end in ("", "A", "_A")))
-    return next(found, "train")
+    """Returns the split to score against: "test"; or "val", "train", ... if there is no "test"."""
+    return next(iter(_splits(data)), "train")
 
 
 def stated_split(data):
     """Returns the split recorded with a score, or None for a folder without splits."""
-    path, split = Path(data).expanduser(), scoring_split(data)
-    return None if is_folder(data) and not any((path / (split + end)).is_dir() for end in ("", "A", "_A")) else split
+    return next(iter(_splits(data)), None)
+
+
+def _splits(data):
+    from kerasgan.data.catalog import splits_of
+
+    return splits_of(data)
+
+
+def has_floor(data):
+    """Returns whether training images can be scored against other images."""
+    return "train" in _splits(data)[1:]
+
+
+def tell_split(data):
+    """Tells if scores are against the images of the training, as there are no others."""
+    if stated_split(data) == "train":
+        say(f"{data} has no split but train: scores are against its images of the training.")
 
 
 def default_extractor(data, kerasgan=None, model=None):
@@ -111,6 +122,7 @@ def score_task(kerasgan, model, load, task, data):
     """
     if task == "some_labels":
         return score_classes(kerasgan, model, data)
+    tell_split(data)
     if task == "views":
         return score_views(kerasgan, model, load, data)
     if task == "films":
@@ -132,7 +144,7 @@ def score_run(kerasgan, model, load, data):
 
     Returns:
         list of pairs: the `kerasgan.metrics.Score` of the samples, and that of training images. The second one is
-        None if the data have no splits.
+        None if the data have no two splits.
     """
     import numpy as np
 
@@ -152,7 +164,7 @@ def score_run(kerasgan, model, load, data):
 
     split = stated_split(data)
     scores = score(drawn, drawn.labels, split, seed=1)
-    if split is None:
+    if not has_floor(data):
         return [(each, None) for each in scores.values()]
     own = score(*_arrays(load(split="train", **asked)), split, seed=None)
     return [(scores[name], own[name]) for name in scores]
@@ -172,7 +184,7 @@ def score_translator(kerasgan, model, load, data, paired):
     pairs = []
     for score in scores:
         stamped = kerasgan.metrics.Score(**{name: value for name, value in score.items() if name in known})
-        own = score["floor"] if stated_split(data) else None
+        own = score["floor"] if has_floor(data) else None
         pairs.append((stamped, None if own is None else dataclasses.replace(stamped, value=own)))
     return pairs
 

@@ -3,6 +3,7 @@
 import functools
 import json
 import shlex
+import traceback
 import warnings
 from pathlib import Path
 
@@ -17,7 +18,7 @@ from kerasgan_cli.building import (
     starting_model,
     training,
 )
-from kerasgan_cli.common import errors_without_traceback, is_folder, library, load_model
+from kerasgan_cli.common import errors_without_traceback, in_options, is_folder, library, load_model, say
 from kerasgan_cli.conditions import write_facts
 from kerasgan_cli.names import MODELS, ModelName
 from kerasgan_cli.scoring import as_json, score_task, table
@@ -59,7 +60,9 @@ BATCH_SIZES = {"films": 1, "pairs": 1, "label_maps": 1, "domains": 1, "super_res
     "--penalty", help="r1, gradient_penalty, bcr, lecam, ...; several joined by commas.  [default: the paper's]"
 )
 @click.option("--augment", help="diffaugment, adaptive, apa, ...: augmentation of D's inputs.")
-@click.option("--learning-rate", type=float, help="Rate of all optimizers.  [default: the paper's]")
+@click.option(
+    "--learning-rate", type=click.FloatRange(0, min_open=True), help="Rate of all optimizers.  [default: the paper's]"
+)
 @click.option("--d-steps", type=click.IntRange(1), help="Updates of D per step.  [default: the paper's]")
 @click.option(
     "--steps-per-execution",
@@ -124,7 +127,8 @@ def command(context, out, devices, resume, dry_run, config, **_):
     if not resume and not dry_run and run_options.read_run(out):
         raise ValueError(f"{out} already holds a run: continue it with --resume, or name another folder with --out.")
     kerasgan = library()
-    gan, dataset, load = _prepare(kerasgan, options, "default" if dry_run else devices)
+    planned = found.get("epochs") if resume else None
+    gan, dataset, load = _prepare(kerasgan, options, "default" if dry_run else devices, planned)
     if dry_run:
         click.echo(json.dumps(options, indent=2))
         return
@@ -139,8 +143,11 @@ def command(context, out, devices, resume, dry_run, config, **_):
         _finish(kerasgan, gan, load, out, options)
 
 
-def _prepare(kerasgan, options, devices):
-    """Returns the compiled model, its training data, and the function that reads data. Prints their sizes."""
+def _prepare(kerasgan, options, devices, planned=None):
+    """Returns the compiled model, its training data, and the function that reads data. Prints their sizes.
+
+    `planned` is the number of epochs of a run that is resumed. The schedules of its model keep their length.
+    """
     import keras
 
     keras.utils.set_random_seed(options["seed"])
@@ -156,8 +163,13 @@ def _prepare(kerasgan, options, devices):
     batches = int(dataset.cardinality())
     with strategy.scope():
         together = bool(strategy.cluster_resolver)
-        gan.compile(**training(gan, options, batches, several_workers=together, trained=gan is start))
-        if options["learning_rate"]:
+        asked = options | {"epochs": planned or options["epochs"]}
+        settings = training(gan, asked, batches, several_workers=together, trained=gan is start)
+        if asked["epochs"] != options["epochs"] and "total_steps" in settings:
+            options["set"] = options["set"] | {"total_steps": settings["total_steps"]}
+            say(f"The schedules keep the length of the run, {settings['total_steps']} steps, with --epochs, too.")
+        gan.compile(**settings)
+        if options["learning_rate"] is not None:
             set_rate(gan, options["learning_rate"])
     parts = {name: getattr(gan, name) for name in gan.network_names}
     sizes = ", ".join(f"{name} of {part.count_params():,} parameters" for name, part in parts.items())
@@ -197,8 +209,14 @@ def _found(dataset):
 
 def _loader(kerasgan, options, encoder, shape):
     """Returns the function that reads the data of a run with the size and the channels of `shape`."""
-    task = MODELS[options["model"]]
-    if options["resize"] and (task == "super_resolution" or options["data"].partition(":")[0] == "glyphs"):
+    task, names = MODELS[options["model"]], options["data"].split(",")
+    if options["skip_broken"] and not any(is_folder(name.strip()) for name in names):
+        raise ValueError(
+            f"--skip-broken is for folders of images. Received: --data {options['data']}. Remedy: leave it out"
+        )
+    if options["resize"] and (
+        task == "super_resolution" or names[0].partition(":")[0] in ("glyphs", "chairs", "moving_glyphs")
+    ):
         raise ValueError(f"--resize is for photos only, with a fixed image size. Received: {options['resize']}")
     read = functools.partial(
         kerasgan.data.load_for,
@@ -263,7 +281,7 @@ def _records(out, options, resume, dataset, encoder):
 
 
 def _finish(kerasgan, gan, load, out, options):
-    """Writes the model, curves, scores, export and report, and prints their paths."""
+    """Writes the model, curves, export, scores and report, and prints their paths."""
     from kerasgan.files import replacing
 
     if getattr(gan, "style_dim", 0) and hasattr(gan, "find_styles"):
@@ -272,11 +290,8 @@ def _finish(kerasgan, gan, load, out, options):
         gan.save(temporary)
     gan = load_model(kerasgan, out)  # on one device, as the other workers have ended
     kerasgan.plots.history(out / "log.csv", out / "curves.png")
-    scores = score_task(kerasgan, gan, load, MODELS[options["model"]], options["data"])
-    if scores:
-        with replacing(out / "score.json") as temporary:
-            temporary.write_text(json.dumps({"scores": as_json(scores)}, indent=2))
     served = gan.export(out / "export")
+    scores = _score(kerasgan, gan, load, out, options)
     page = kerasgan.report.write(out)
     click.echo(f"sample grid:  {sorted((out / 'samples').glob('epoch_*.png'))[-1]}")
     click.echo(f"curves:       {out / 'curves.png'}")
@@ -286,3 +301,25 @@ def _finish(kerasgan, gan, load, out, options):
     click.echo(f"SavedModel:   {served}")
     click.echo(f"report:       {page}")
     click.echo(f"TensorBoard:  tensorboard --logdir {out / 'tensorboard'}")
+
+
+def _score(kerasgan, gan, load, out, options):
+    """Scores the model, writes the scores and returns them. If this fails, a warning names the remedy."""
+    from kerasgan.files import replacing
+
+    task, context = MODELS[options["model"]], click.get_current_context()
+    (out / "score.json").unlink(missing_ok=True)  # of an earlier state
+    try:
+        scores = score_task(kerasgan, gan, load, task, options["data"])
+    except Exception as error:  # of any library: the run is complete without scores
+        if context.find_root().params.get("debug"):
+            traceback.print_exc()
+        remedy = f"mend the data, then kerasgan train --resume --out {shlex.quote(str(out))}"
+        if task in ("images", "labels") and not hasattr(gan, "reconstruct"):
+            remedy = f"kerasgan evaluate {shlex.quote(str(out))} --against DATA, with at least 2 images to compare with"
+        say(f"Warning: the run has no score. {in_options(str(error), context)}\nRemedy: {remedy}")
+        return []
+    if scores:
+        with replacing(out / "score.json") as temporary:
+            temporary.write_text(json.dumps({"scores": as_json(scores)}, indent=2))
+    return scores

@@ -6,7 +6,8 @@ from kerasgan.data.arrays import from_arrays
 from kerasgan.data.captioned import captioned_folder
 from kerasgan.data.catalog import load
 from kerasgan.data.checks import check_images, check_label_maps, check_labels, check_vectors
-from kerasgan.data.folders import image_folder, paired_folder, paired_folders, super_resolution, unpaired_folders
+from kerasgan.data.enlarging import super_resolution
+from kerasgan.data.folders import image_folder, paired_folder, paired_folders, unpaired_folders
 from kerasgan.data.label_maps import label_folder, read_label_maps
 from kerasgan.data.layouts import Layout, captions_of, find_layout, load_for
 from kerasgan.data.pictures import read_images

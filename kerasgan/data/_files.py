@@ -12,6 +12,7 @@ import warnings
 import numpy as np
 import tensorflow as tf
 
+from kerasgan.arguments import positive_int
 from kerasgan.data import _pipeline
 from kerasgan.data._decoding import OTHER_EXTENSIONS, READ, RESIZE, Refused, declared_size, decode, fit, read_header
 from kerasgan.progress import progress_bar
@@ -124,6 +125,18 @@ def image_files(path):
     if skipped:
         warnings.warn(counted, stacklevel=3)
     return Found(files, dict(skipped))
+
+
+def spread(items, num_images):
+    """Returns `num_images` items, evenly spaced over the list, or all for None. So all classes keep their share.
+
+    Raises:
+        ValueError: if `num_images` is not an integer of at least 1.
+    """
+    if num_images is None:
+        return items
+    count = min(positive_int("num_images", num_images), len(items))
+    return [items[i * len(items) // count] for i in range(count)]
 
 
 def in_order(names):

@@ -40,6 +40,25 @@ def without_tuner(dataset):
     return dataset.with_options(options)
 
 
+def whole_seed(seed):
+    """Returns a seed as an int. Raises a ValueError if it is not an integer."""
+    if (number := whole(seed, least=-(2**63))) is None:
+        raise ValueError(f"`seed` must be an integer. Received: {seed!r}. Remedy: 0, the default")
+    return number
+
+
+def checked_batch(size, batch_size, drop_remainder):
+    """Returns the batch size as an int. Raises a ValueError if it is not positive, or no batch can be filled."""
+    if whole(batch_size) is None:
+        raise ValueError(f"`batch_size` must be a positive integer. Received: {batch_size!r}")
+    if drop_remainder and size < batch_size:
+        raise ValueError(
+            f"`batch_size` must be at most {size}, the number of images, or no full batch exists. Received: "
+            f"batch_size={batch_size}. Remedy: a smaller `batch_size`, or `drop_remainder=False`."
+        )
+    return int(batch_size)
+
+
 def make_dataset(
     size, fetch, *, batch_size, shuffle, seed, drop_remainder=None, augment=None, finish=images_to_float, stream=False
 ):
@@ -67,14 +86,7 @@ def make_dataset(
         stream: Bool. True fetches single elements in parallel (to read files), False gathers a whole batch at once.
     """
     drop_remainder = shuffle if drop_remainder is None else drop_remainder
-    if whole(batch_size) is None:
-        raise ValueError(f"`batch_size` must be a positive integer. Received: {batch_size!r}")
-    batch_size = int(batch_size)
-    if drop_remainder and size < batch_size:
-        raise ValueError(
-            f"`batch_size` must be at most {size}, the number of images, or no full batch exists. Received: "
-            f"batch_size={batch_size}. Remedy: a smaller `batch_size`, or `drop_remainder=False`."
-        )
+    batch_size, seed = checked_batch(size, batch_size, drop_remainder), whole_seed(seed)
 
     def epoch(number):
         key = tf.stack([tf.constant(seed, tf.int64), tf.cast(number, tf.int64)])

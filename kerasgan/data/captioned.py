@@ -10,10 +10,12 @@ from kerasgan.data import _decoding, _files, _pipeline
 from kerasgan.files import parse_json, read_arrays, read_json, reading
 from kerasgan.shapes import as_size
 
+METADATA = ("metadata.jsonl", "metadata.csv")
+
 
 def _records(path):
     """Returns the rows of `metadata.jsonl` or `metadata.csv` as dicts. Each has at least `file_name`."""
-    file = next((path / name for name in ("metadata.jsonl", "metadata.csv") if (path / name).is_file()), None)
+    file = next((path / name for name in METADATA if (path / name).is_file()), None)
     if file is None:
         raise ValueError(f"{str(path)!r} must hold a metadata.jsonl or metadata.csv with a `file_name` in every row.")
     with reading(file, "a list of images in UTF-8"), open(file, encoding="utf-8-sig", newline="") as stream:
@@ -167,7 +169,7 @@ def captioned_folder(
         if not chosen:
             known = sorted({str(row.get("split")) for row in rows})
             raise ValueError(f"`split` must be one of {known}. Received: {split!r}")
-    chosen = list(chosen)[:num_images]
+    chosen = _files.spread(list(chosen), num_images)
     if labels:
         missing = [rows[i]["file_name"] for i in chosen if not _is_label(rows[i].get("label"))]
         if missing:

@@ -1,5 +1,6 @@
 """`load`: the built-in glyphs, any tensorflow-datasets image set, or a folder, by name."""
 
+import inspect
 import math
 import os
 import pathlib
@@ -10,8 +11,8 @@ import urllib.request
 import numpy as np
 import tensorflow as tf
 
-from kerasgan.arguments import did_you_mean
-from kerasgan.data import _files, _pipeline, chairs, folders, glyphs, moving_glyphs, prepared
+from kerasgan.arguments import did_you_mean, positive_int
+from kerasgan.data import _files, _pipeline, chairs, folders, glyphs, moving_glyphs, prepared, splits
 from kerasgan.shapes import as_size
 
 _PROBE = "https://storage.googleapis.com"  # where tensorflow-datasets keeps its metadata
@@ -24,7 +25,7 @@ def load(
     *,
     image_size=None,
     channels=None,
-    resize="crop",
+    resize=None,
     labels=False,
     batch_size=None,
     shuffle=True,
@@ -49,21 +50,22 @@ def load(
             - "chairs" or "moving_glyphs" (built in), with the elements and options of `kerasgan.data.chairs.load` and
               `kerasgan.data.moving_glyphs.load`.
         split: "train" (default) or "test". Sets of tensorflow-datasets also accept slices such as "train[:1000]". If a
-            folder has a sub-folder of this name, the sub-folder is read.
+            folder has a sub-folder of this name, the sub-folder is read; likewise trainA with trainB, and the rows with
+            this `split` of a metadata.jsonl or metadata.csv.
         image_size: Int or (height, width), to which images are resized with antialiasing. Default: 32 for glyphs, which
             are square. For other sets and folders, it defaults to the size of the images, which must be the same for
             all.
         channels: 1 or 3. Default: 3 for glyphs and folders, and the set's own for tensorflow-datasets. Grey glyphs are
             white on black, as MNIST's digits, unless `colors` or `backgrounds` are given.
-        resize: As in `image_folder`, default "crop". Not used for glyphs.
+        resize: As in `image_folder`, default "crop". Not used for data sets that are built in.
         labels: Bool, default False. True adds int32 labels. For glyphs, it may also be the name of an attribute or a
             sequence of names: "letter", "family", "bold", "color", "background" (int32) and "slant" (float32, in
             [-1, 1] for 20 degrees, positive leans right). A sequence gives a dict.
         batch_size: Int, default 64. For moving glyphs, the elements are films and the default is 1.
         shuffle: Bool, default True.
         seed: Int, default 0: the seed of the order and of the glyphs.
-        num_images: Int, the number of images to use, from the first one. Default all (glyphs: 10,000 train, 2,000
-            test).
+        num_images: Int, the number of images to use. Default all (glyphs: 10,000 train, 2,000 test). For folders, they
+            are evenly spaced over all in the order of paths. For other sets, they are the first ones.
         drop_remainder: Bool. Defaults to `shuffle`, so that training batches have one size.
         **options: For glyphs: `characters`, `colors`, `backgrounds`, `families`, `held_out` of
             `kerasgan.data.glyphs.attributes`. For folders: `on_error`.
@@ -85,37 +87,52 @@ def load(
         image_size=image_size,
         channels=channels,
         labels=labels,
-        batch_size=batch_size or (1 if name == "moving_glyphs" else 64),
+        batch_size=(1 if name == "moving_glyphs" else 64) if batch_size is None else batch_size,
         shuffle=shuffle,
-        seed=seed,
-        num_images=num_images,
+        seed=_pipeline.whole_seed(seed),
+        num_images=None if num_images is None else positive_int("num_images", num_images),
         drop_remainder=drop_remainder,
     )
+    _files.check_sizes(None, 3, resize or "crop")
     if name in ("chairs", "moving_glyphs"):
         if labels or num_images is not None:
             count = "num_chairs" if name == "chairs" else "num_sequences"
             raise ValueError(f"{name!r} always has labels. Use `{count}` for the number of classes.")
         common = {key: value for key, value in common.items() if key not in ("labels", "num_images")}
-        return (chairs if name == "chairs" else moving_glyphs).load(split, **common, **options)
+        reader = (chairs if name == "chairs" else moving_glyphs).load
+        _refuse_further(name, options, reader)
+        return reader(split, **common, **options)
     if is_glyphs(name):
+        _refuse_further(name, options, glyphs.attributes)
         return glyphs.load(split, **glyph_options(name, common | options))
     path = pathlib.Path(name).expanduser()
     looks_like_path = _looks_like_path(name)
     if is_folder(name):
         if ready := prepared.folder_of(path, split):
             task = "labels" if common.pop("labels") else "images"
-            return prepared.load(ready, task, **common, **options)
+            return prepared.load(ready, task, resize=resize, **common, **options)
         common["channels"] = 3 if channels is None else channels
-        return folders.image_folder(
-            path / split if (path / split).is_dir() else path, resize=resize, **common, **options
-        )
+        if options.keys() - {"on_error"}:
+            raise ValueError(_further(options, {*common, "on_error"}, "A folder takes no option but `on_error`"))
+        return folders.image_dataset(*splits.files_of(path, split), resize=resize or "crop", **common, **options)
     if isinstance(name, os.PathLike) or (looks_like_path and (name.startswith((".", "~")) or path.is_absolute())):
         raise ValueError(f"`name` must be an existing folder. Received: {str(name)!r}")
     if options:
-        options = sorted(options)
-        near = did_you_mean(options[0], common)
-        raise ValueError(f"A tensorflow-datasets set takes no further options. Received: {options}.{near}")
-    return _load_tfds(name, split, resize=resize, **common)
+        raise ValueError(_further(options, common, "A tensorflow-datasets set takes no further options"))
+    return _load_tfds(name, split, resize=resize or "crop", **common)
+
+
+def _further(options, known, sentence):
+    """Returns the message on unknown options."""
+    unknown = sorted(set(options) - set(known))
+    return f"{sentence}. Received: {unknown}.{did_you_mean(unknown[0], known)}"
+
+
+def _refuse_further(name, options, reader):
+    """Raises a ValueError for options that the reader of a built-in set does not have."""
+    known = inspect.signature(reader).parameters
+    if set(options) - set(known):
+        raise ValueError(_further(options, known, f"{name!r} takes no further options than {', '.join(known)}"))
 
 
 def is_glyphs(name):
@@ -131,6 +148,18 @@ def glyph_options(name, options):
     if options.get("channels") == 1 and not {"colors", "backgrounds"} & set(options):
         options = options | {"colors": ("white",), "backgrounds": ("black",)}
     return options
+
+
+def splits_of(name):
+    """Returns the splits of a data set, the one to score against first. A folder may have none."""
+    if is_folder(name):
+        return splits.splits_of(name)
+    if str(name).startswith((".", "~", os.sep)):  # a folder that does not exist, which `load` refuses
+        return []
+    if is_glyphs(name) or name in ("chairs", "moving_glyphs"):
+        return ["test", "train"]
+    found = _builder(name).info.splits
+    return [split for split in splits.SPLITS if split in found] or sorted(found)
 
 
 def _looks_like_path(name):
@@ -228,7 +257,7 @@ def _load_tfds(
     def read(files_shuffled):
         import tensorflow_datasets as tfds
 
-        config = tfds.ReadConfig(shuffle_seed=seed, try_autocache=False)
+        config = tfds.ReadConfig(shuffle_seed=seed, try_autocache=False, enable_ordering_guard=False)
         wanted = tfds.decode.PartialDecoding({"image": True, "label": True} if labels else {"image": True})
         dataset = builder.as_dataset(
             split=split, shuffle_files=files_shuffled, read_config=config, decoders=wanted
@@ -242,7 +271,7 @@ def _load_tfds(
         fetch = lambda index: tf.nest.map_structure(lambda values: tf.gather(values, index), stored)  # noqa: E731
         dataset = _pipeline.make_dataset(size, fetch, **options)
     else:
-        dataset = _streamed(read(files_shuffled=shuffle), _pipeline.MEMORY_LIMIT // pixels, **options)
+        dataset = _streamed(read, size, size == examples, max(1, _pipeline.MEMORY_LIMIT // pixels), **options)
     class_names = getattr(features["label"], "names", None) if labels else None
     if class_names:
         dataset.class_names = list(class_names)
@@ -273,11 +302,23 @@ def _asked_for(name, builder, split, image_size, channels, labels):
     return features, examples, (height, width) if image_size is None else as_size(image_size), channels
 
 
-def _streamed(dataset, buffer, batch_size, shuffle, seed, drop_remainder):
-    """Returns batches of a set that is too large for the memory, shuffled in a buffer of so many images."""
-    dataset = dataset.shuffle(buffer, seed=seed) if shuffle else dataset
-    dataset = dataset.batch(batch_size, drop_remainder=shuffle if drop_remainder is None else drop_remainder)
-    return dataset.map(_pipeline.images_to_float).prefetch(tf.data.AUTOTUNE)
+def _streamed(read, size, is_whole, buffer, batch_size, shuffle, seed, drop_remainder):
+    """Returns batches of a set that is too large for the memory, shuffled in a buffer of so many images.
+
+    It has the attributes of `make_dataset`. Only the files of a whole set are shuffled, as `size` images are the first.
+    """
+    drop_remainder = shuffle if drop_remainder is None else drop_remainder
+    batch_size = _pipeline.checked_batch(size, batch_size, drop_remainder)
+
+    def batches(elements, drop_remainder):
+        elements = elements.batch(batch_size, drop_remainder=drop_remainder)
+        return elements.map(_pipeline.images_to_float).prefetch(tf.data.AUTOTUNE)
+
+    elements = read(files_shuffled=shuffle and is_whole)
+    dataset = batches(elements.shuffle(buffer, seed=seed) if shuffle else elements, drop_remainder)
+    dataset.num_images, dataset.left_out = size, size % batch_size if drop_remainder else 0
+    dataset.part = lambda start, stop: batches(read(files_shuffled=False).skip(start).take(stop - start), False)
+    return dataset
 
 
 # Decoding MNIST takes seconds, so the last few sets stay in memory as uint8.

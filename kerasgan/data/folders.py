@@ -1,4 +1,4 @@
-"""Folders of images: single, paired, unpaired, and for super-resolution.
+"""Folders of images: single, paired and unpaired.
 
 Every file is read before training starts. All unusable files are reported at once.
 """
@@ -9,9 +9,7 @@ import math
 import numpy as np
 import tensorflow as tf
 
-from kerasgan.arguments import whole
 from kerasgan.data import _decoding, _files, _pipeline
-from kerasgan.data.resize import bicubic_resize
 from kerasgan.shapes import as_size
 
 
@@ -47,7 +45,8 @@ def image_folder(
         batch_size: Int, default 64.
         shuffle: Bool, default True: shuffles the whole set in every epoch.
         seed: Int, default 0.
-        num_images: Int, the number of files to use, from the first one in the order of paths. Default all.
+        num_images: Int, the number of files to use, evenly spaced over all in the order of paths, so that classes keep
+            their share. Default all.
         drop_remainder: Bool. Defaults to `shuffle`.
         on_error: "raise" (default) or "skip", which leaves out unusable files with a warning.
 
@@ -64,18 +63,27 @@ def image_folder(
     >>> dataset = image_folder("photos", image_size=64)  # doctest: +SKIP
     """
     path = _files.existing_folder(path)
-    found = _files.image_files(path)
-    files = found[:num_images]
+    options = {"batch_size": batch_size, "shuffle": shuffle, "seed": seed, "drop_remainder": drop_remainder}
+    return image_dataset(
+        path, _files.image_files(path), image_size, channels, resize, labels, num_images, on_error, **options
+    )
+
+
+def image_dataset(
+    path, found, image_size, channels=3, resize="crop", labels=False, num_images=None, on_error="raise", **options
+):
+    """As `image_folder`, for the files `found` below `path`, a `Found`. `options` are those of `make_dataset`."""
+    files = _files.spread(found, num_images)
     class_names = None
     if labels:
-        loose = [file.name for file in files if file.parent == path]
+        loose = [file.name for file in found if file.parent == path]
         if loose:
             raise ValueError(
                 f"With `labels=True` every image must be in the sub-folder of its class. {len(loose)} are directly in "
                 f"{str(path)!r}: {loose[:5]}"
             )
         classes = [file.relative_to(path).parts[0] for file in files]
-        class_names = sorted(set(classes))
+        class_names = sorted({file.relative_to(path).parts[0] for file in found})
     _files.check_sizes(image_size, channels, resize)
     size = as_size(image_size) if image_size is not None else _files.own_size(files, path)
     usable, fetch_image, stream, sizes = _files.store_fitted(files, path, size, channels, resize, on_error)
@@ -84,15 +92,7 @@ def image_folder(
         fetch = lambda index: (fetch_image(index), tf.gather(numbers, index))  # noqa: E731
     else:
         fetch = fetch_image
-    dataset = _pipeline.make_dataset(
-        len(usable),
-        fetch,
-        batch_size=batch_size,
-        shuffle=shuffle,
-        seed=seed,
-        drop_remainder=drop_remainder,
-        stream=stream,
-    )
+    dataset = _pipeline.make_dataset(len(usable), fetch, stream=stream, **options)
     if class_names:
         dataset.class_names = class_names
     counts = collections.Counter(classes[i] for i in usable) if labels else {}
@@ -178,7 +178,7 @@ def paired_folder(
     _check_direction(direction)
     _files.check_sizes(image_size, channels, resize)
     path = _files.existing_folder(path)
-    files = _files.image_files(path)[:num_images]
+    files = _files.spread(_files.image_files(path), num_images)
     size = as_size(image_size) if image_size is not None else _files.own_size(files, path, halved=True)
 
     def read(file):
@@ -232,7 +232,7 @@ def paired_folders(
     _files.check_sizes(image_size, channels, resize)
     path_a, path_b = _files.existing_folder(path_a), _files.existing_folder(path_b)
     sides = [_files.by_stem(path) for path in (path_a, path_b)]
-    stems = sorted(set(sides[0]) | set(sides[1]))[:num_images]
+    stems = _files.spread(sorted(set(sides[0]) | set(sides[1])), num_images)
     files = [side[stem] for side in sides for stem in stems if stem in side]
     size = as_size(image_size) if image_size is not None else _files.own_size(files, path_a)
 
@@ -294,7 +294,7 @@ def unpaired_folders(
     """
     _files.check_sizes(image_size, channels, resize)
     paths, domains = [_files.existing_folder(path) for path in (path_a, path_b)], []
-    files = [_files.image_files(path)[:num_images] for path in paths]
+    files = [_files.spread(_files.image_files(path), num_images) for path in paths]
     size = as_size(image_size) if image_size is not None else _files.own_size(files[0] + files[1], path_a)
     for i, path in enumerate(paths):
         usable, fetch, stream, _ = _files.store_fitted(files[i], path, size, channels, resize, on_error)
@@ -304,111 +304,10 @@ def unpaired_folders(
                 fetch,
                 batch_size=batch_size,
                 shuffle=shuffle,
-                seed=2 * seed + i,
+                seed=2 * _pipeline.whole_seed(seed) + i,
                 drop_remainder=drop_remainder,
                 augment=_pipeline.jitter if jitter else None,
                 stream=stream,
             )
         )
     return _pipeline.zip_unpaired(*domains)
-
-
-def super_resolution(
-    path,
-    scale=4,
-    crop=96,
-    channels=3,
-    *,
-    batch_size=16,
-    shuffle=True,
-    seed=0,
-    num_images=None,
-    drop_remainder=None,
-    on_error="raise",
-):
-    """Reads images, and returns them with copies shrunk by `scale`.
-
-    The copies are bicubic with antialiasing, as by MATLAB's imresize (see `bicubic_resize`). Training uses random 96x96
-    crops (Ledig et al. 2017, section 3.2). For evaluation, `crop=None` gives full images, cut to a multiple of `scale`
-    as in the literature.
-
-    Args:
-        path: The folder.
-        scale: Int, default 4, as in the paper.
-        crop: Int or (height, width), multiples of `scale`: the size of the large crop. Default 96, as in the paper.
-            `None` gives full images in batches of 1, as their sizes differ.
-        channels: 3 (default), 1, or 4, which keeps transparency.
-        batch_size: Int, default 16, as in the paper. Not used if `crop` is None.
-        shuffle, seed, num_images, drop_remainder, on_error: As in `image_folder`.
-
-    Returns:
-        A dataset of `(low, high)`, float32 in [-1, 1]: `(batch, height / scale, width / scale, channels)` and
-        `(batch, height, width, channels)`.
-
-    Raises:
-        ValueError: Unusable files and, by name, images smaller than `crop`.
-
-    Example:
-
-    >>> training = super_resolution("photos", scale=4, crop=96)  # doctest: +SKIP
-    >>> evaluation = super_resolution("Set5", scale=4, crop=None, shuffle=False)  # doctest: +SKIP
-    """
-    if whole(scale, least=2) is None:
-        raise ValueError(f"`scale` must be an integer of at least 2. Received: {scale!r}")
-    size = None if crop is None else as_size(crop, "crop")
-    if size and (size[0] % scale or size[1] % scale):
-        raise ValueError(f"`crop` must be a multiple of `scale`={scale}, or None for full images. Received: {crop!r}")
-    _files.check_sizes(None, channels)
-    path = _files.existing_folder(path)
-    least = size or (scale, scale)
-
-    def read(file):
-        image = _decoding.decode(file, channels)
-        height, width = image.shape[:2]
-        if height < least[0] or width < least[1]:
-            raise _decoding.Refused(f"{width}x{height} pixels are smaller than {least[1]}x{least[0]}")
-        return image if crop else image[: height // scale * scale, : width // scale * scale]
-
-    files = _files.image_files(path)[:num_images]
-    items = [(file.relative_to(path).as_posix(), file) for file in files]
-    usable, images = _files.read_all(items, read, path, on_error, keep=True, limit=_pipeline.MEMORY_LIMIT)
-    sources = [files[i] for i in usable]
-    if images is None:
-
-        def fetch(index):
-            image = tf.numpy_function(lambda i: _files.read_again(read, sources[i]), [index], tf.uint8, stateful=False)
-            return tf.ensure_shape(image, (None, None, channels))
-
-    else:
-        # Images of different sizes are concatenated in one vector.
-        shapes = _pipeline.on_cpu(np.array([image.shape for image in images], "int64"))
-        ends = np.cumsum([image.size for image in images])
-        starts = _pipeline.on_cpu(np.concatenate([[0], ends]).astype("int64"))
-        pixels = _pipeline.on_cpu(np.concatenate([image.ravel() for image in images]))
-
-        def fetch(index):
-            image = tf.reshape(pixels[starts[index] : starts[index + 1]], shapes[index])
-            return tf.ensure_shape(image, (None, None, channels))
-
-    common = dict(shuffle=shuffle, seed=seed, stream=True)
-    if crop:
-
-        def augment(image, draw):
-            return tf.ensure_shape(_pipeline.crop_pair(image, draw, size), (*size, channels))
-
-        return _pipeline.make_dataset(
-            len(usable),
-            fetch,
-            batch_size=batch_size,
-            drop_remainder=drop_remainder,
-            augment=augment,
-            finish=lambda high: _pipeline.low_and_high(high, size, scale),
-            **common,
-        )
-
-    def shrink(high):
-        low = tf.numpy_function(lambda image: bicubic_resize(image, 1 / scale), [high], tf.uint8, stateful=False)
-        low = tf.ensure_shape(low, (1, None, None, channels))
-        return _pipeline.to_float(low), _pipeline.to_float(high)
-
-    return _pipeline.make_dataset(len(usable), fetch, batch_size=1, finish=shrink, **common)

@@ -68,7 +68,7 @@ def label_folder(
     instances = (path / PARTS[2]).is_dir() if instances is None else bool(instances)
     parts = PARTS if instances else PARTS[:2]
     sides = [_files.by_stem(_files.existing_folder(path / part)) for part in parts]
-    stems = sorted(set().union(*sides))[:num_images]
+    stems = _files.spread(sorted(set().union(*sides)), num_images)
     names = _class_names(path)
     if num_classes is not None and not 1 <= (whole(num_classes) or 0) <= 256:
         raise ValueError(f"`num_classes` must be an int from 1 to 256. Received: {num_classes!r}")

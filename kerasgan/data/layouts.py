@@ -12,10 +12,12 @@ from kerasgan.data import (
     _pipeline,
     captioned,
     catalog,
+    enlarging,
     folders,
     glyphs,
     label_maps,
     prepared,
+    splits,
     turntable,
     videos,
 )
@@ -52,8 +54,8 @@ NEEDS = {
     ),
     "some_labels": ((), "two data sets, joined by a comma: one with classes, and one without"),
 }
-_METADATA = ("metadata.jsonl", "metadata.csv")
-_NOT_IMAGES = (*_METADATA, "class_captions.json", "labels.txt", label_maps.CLASSES)
+_OTHER_TASKS = {"chairs": "views", "moving_glyphs": "films"}  # of the sets that are built in
+_NOT_IMAGES = (*captioned.METADATA, "class_captions.json", "labels.txt", label_maps.CLASSES)
 
 
 class Layout(NamedTuple):
@@ -134,7 +136,7 @@ def _find(path, split):
         files = _files.image_files(frames)
         names = {file.relative_to(frames).parts[0] for file in files if file.parent != frames}
         return _layout("films", path, files, tuple(sorted(names)), [frames])
-    if any((path / name).is_file() for name in _METADATA):
+    if any((path / name).is_file() for name in captioned.METADATA):
         kind = "views" if "angle" in captioned._records(path)[0] else "captions"
         return _layout(kind, path, _files.image_files(path))
     path = part_of(path, split)
@@ -231,13 +233,18 @@ def load_for(task, name, split="train", **options):
     if catalog.is_glyphs(name) and task not in ("views", "films"):
         return _glyphs(task, name, split, options)
     if not catalog.is_folder(name):
+        if task in ("images", "labels") and name in _OTHER_TASKS:
+            raise ValueError(
+                f"`name` must be 'glyphs', a tensorflow-datasets set, or {NEEDS[task][1]}. Received: {name!r}, which "
+                f"is for the task {_OTHER_TASKS[name]!r}. Remedy: a model of this task, or the data 'glyphs'"
+            )
         built_in = {"views": "chairs", "films": "moving_glyphs"}.get(task, "glyphs")
         if task not in ("images", "labels") and name != built_in:
             raise ValueError(f"`name` must be {built_in!r} or a folder that holds {NEEDS[task][1]}. Received: {name!r}")
         return catalog.load(name, split, **options)
     path = pathlib.Path(name).expanduser()
     if ready := prepared.folder_of(path, split):
-        return prepared.load(ready, task, **options)
+        return prepared.load(ready, "labels" if options.pop("labels", False) else task, **options)
     layout = find_layout(path, split)
     if layout.kind not in NEEDS[task][0]:
         raise ValueError(f"{str(name)!r} must hold {NEEDS[task][1]}. It holds {layout}.")
@@ -297,14 +304,15 @@ def _folder(task, path, split, layout, options):
         return catalog.load(path, split, **options)
     if task == "super_resolution":
         size = options.pop("image_size", None)
-        return folders.super_resolution(place, **options, **({} if size is None else {"crop": size}))
+        found = splits.files_of(path, split)
+        return enlarging.enlarging_dataset(*found, **options, **({} if size is None else {"crop": size}))
     if task == "domains":
         return folders.unpaired_folders(*(path / part for part in layout.parts), **options)
     if task == "captions":
         in_rows = any(row.get("split") == split for row in captioned._records(path))
         return captioned.captioned_folder(path, **options, split=split if in_rows else None)
     if task == "views":
-        return turntable.turntable_folder(path, **options)
+        return turntable.split_dataset(path, split, **options)
     if task == "label_maps":
         return label_maps.label_folder(place, **options)
     if task == "films":

@@ -10,12 +10,21 @@ import threading
 import numpy as np
 import tensorflow as tf
 
-from kerasgan.data import _pipeline
+from kerasgan.arguments import did_you_mean
+from kerasgan.data import _files, _pipeline
 from kerasgan.files import read_json
 
 MANIFEST = "prepared.json"
 VERSION = 1
 DTYPES = ("float32", "int32", "int64", "uint8")
+# Options of the readers of folders that change the elements, as strings, as `prepare` stores them.
+_DEFAULTS = {
+    "images": {"resize": "crop"},
+    "labels": {"resize": "crop"},
+    "pairs": {"resize": "crop", "direction": "b_to_a", "jitter": "False"},
+    "super_resolution": {"scale": "4"},
+}
+_OWN = ("batch_size", "shuffle", "seed", "num_images", "drop_remainder")
 _RANDOM_ACCESS = "readahead_buffer_size:0,max_parallelism:0"
 
 
@@ -34,7 +43,9 @@ def read_manifest(folder):
             min(leaf["shape"], default=1) >= 1 and (leaf["kind"] == "image" or leaf["dtype"] in DTYPES)
             for leaf in found["element"]
         )
-        whole = whole and {"task", "num_images", "class_names"} <= set(found)
+        whole = (
+            whole and isinstance(found.get("options", {}), dict) and {"task", "num_images", "class_names"} <= set(found)
+        )
     except (KeyError, TypeError, AttributeError):
         whole = False
     if not whole:
@@ -57,10 +68,10 @@ def load(folder, task, *, batch_size=64, shuffle=True, seed=0, num_images=None, 
         folder: the folder of a split.
         task: the task of the data. "images" also reads data of "labels", without the labels.
         batch_size, shuffle, seed, num_images, drop_remainder: as in `kerasgan.data.load`.
-        **asked: other options. `image_size` and `channels` must match the data.
+        **asked: other options. They must be those that the data were prepared with. None means these, too.
 
     Raises:
-        ValueError: if the data have another task or size, or if files are missing or damaged.
+        ValueError: if the data have another task, were prepared with other options, or if files are missing or damaged.
     """
     about = read_manifest(folder)
     _check_asked(folder, about, task, asked)
@@ -77,9 +88,11 @@ def load(folder, task, *, batch_size=64, shuffle=True, seed=0, num_images=None, 
             "Remedy: call `prepare` again, which continues."
         )
     leaves = about["element"][: 1 if task == "images" else None]
+    chosen = _pipeline.on_cpu(np.array(_files.spread(range(ready), num_images), "int64"))
+    fetch = _fetch(folder, shards, leaves)
     dataset = _pipeline.make_dataset(
-        min(ready, num_images or ready),
-        _fetch(folder, shards, leaves),
+        len(chosen),
+        lambda index: fetch(chosen[index]),
         batch_size=batch_size,
         shuffle=shuffle,
         seed=seed,
@@ -96,11 +109,23 @@ def _check_asked(folder, about, task, asked):
     if task != about["task"] and not (task == "images" and about["task"] == "labels"):
         raise ValueError(f"{str(folder)!r} holds data prepared for {about['task']!r}. Received: task {task!r}")
     *size, channels = about["element"][-1 if task == "super_resolution" else 0]["shape"]
-    own = {"image_size": tuple(size), "channels": channels}
+    stored = _DEFAULTS.get(about["task"], {}) | about.get("options", {})  # strings
+    stored |= {"image_size": tuple(size), "crop": tuple(size), "channels": channels}
     for name, value in asked.items():
-        plain = tuple(np.broadcast_to(value, 2).tolist()) if name == "image_size" and value is not None else value
-        if name in own and value is not None and plain != own[name]:
-            raise ValueError(f"`{name}` must be {own[name]}, as in the prepared data. Received: {value!r}")
+        if value is None or name == "on_error":  # no file is broken
+            continue
+        if name not in stored:
+            raise ValueError(
+                f"Data prepared for {about['task']!r} take no option {name!r}.{did_you_mean(name, [*stored, *_OWN])} "
+                f"Received: {name}={value!r}"
+            )
+        own = stored[name]
+        plain = tuple(np.broadcast_to(value, 2).tolist()) if isinstance(own, tuple) else value
+        if plain != own and str(plain) != own:
+            raise ValueError(
+                f"`{name}` must be {own}, as in the prepared data. Received: {value!r}. Remedy: `prepare` the data "
+                f"anew with it, into a folder other than {str(folder)!r}."
+            )
 
 
 def _fetch(folder, shards, leaves):

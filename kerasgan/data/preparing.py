@@ -1,5 +1,6 @@
 """Writes data sets at the size used for training, for random access."""
 
+import hashlib
 import json
 import pathlib
 
@@ -7,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan.arguments import positive_int
-from kerasgan.data import layouts
+from kerasgan.data import _files, layouts
 from kerasgan.data.prepared import DTYPES, MANIFEST, VERSION, read_manifest
 from kerasgan.files import replacing, sha256_of
 from kerasgan.locks import FolderLock
@@ -36,7 +37,8 @@ def prepare(name, directory, task=None, split="train", shard_size=4096, verbose=
         `pathlib.Path` of the folder of the split.
 
     Raises:
-        ValueError: if the data cannot be prepared, or the directory holds other prepared data.
+        ValueError: if the data cannot be prepared, or the directory holds other prepared data, or data of files that
+            have changed since.
 
     Example:
 
@@ -53,6 +55,7 @@ def prepare(name, directory, task=None, split="train", shard_size=4096, verbose=
     asked = {key: str(value) for key, value in sorted(options.items())}
     about = {"version": VERSION, "task": task, "source": str(name), "options": asked, "shard_size": shard_size}
     about |= {"num_images": dataset.num_images, "element": spec, "class_names": getattr(dataset, "class_names", None)}
+    about |= {"files": _files_of(name, split, directory)}
     folder = pathlib.Path(directory).expanduser() / split
     folder.mkdir(parents=True, exist_ok=True)
     with FolderLock(folder):
@@ -84,12 +87,40 @@ def _leaf(spec):
     return {"kind": "array", "shape": spec.shape[1:].as_list(), "dtype": spec.dtype.name}
 
 
+def _files_of(name, split, directory):
+    """Returns the number of the files of a folder, their bytes, and a hash of names, sizes and times; else None."""
+    if not layouts.catalog.is_folder(name):
+        return None
+    root = layouts.part_of(pathlib.Path(name).expanduser(), split)
+    written = pathlib.Path(directory).expanduser().resolve()
+    count, size, listed = 0, 0, hashlib.sha256()
+    for file in _files._walk(root, ()):
+        if not file.resolve().is_relative_to(written):
+            about = file.stat()
+            count, size = count + 1, size + about.st_size
+            listed.update(f"{file.relative_to(root).as_posix()}\0{about.st_size}\0{about.st_mtime_ns}\n".encode())
+    return {"number": count, "bytes": size, "sha256": listed.hexdigest()}
+
+
+def _refuse_changed(folder, found, about):
+    """Raises an error if the files of the source have changed since they were prepared."""
+    before, now = found.get("files"), about["files"]
+    if before and now and before != now:
+        before, now = (f"{each['number']:,} files of {each['bytes']:,} bytes" for each in (before, now))
+        raise ValueError(
+            f"{about['source']!r} must hold the files that {str(folder)!r} was prepared from: {before}. Received: "
+            f"{now}, or of other names or times. Remedy: prepare into a new folder, or remove {str(folder)!r} first"
+        )
+
+
 def _shards_so_far(folder, about):
     """Returns the complete files of an earlier call. Raises an error if they hold other data."""
     if not (folder / MANIFEST).exists():
         return []
     found = read_manifest(folder)
-    differing = [name for name, value in about.items() if found.get(name) != value]
+    if found["task"] == about["task"] and found.get("source") == about["source"]:
+        _refuse_changed(folder, found, about)
+    differing = [name for name, value in about.items() if name != "files" and found.get(name) != value]
     if differing:
         listed = "; ".join(f"{name}: {found.get(name)!r}, now {about[name]!r}" for name in differing)
         raise ValueError(f"`directory` must be new, or hold the same data. {str(folder)!r} holds other data: {listed}")

@@ -184,15 +184,48 @@ def turntable_folder(
 
     >>> dataset = turntable_folder("coil100", angles=range(0, 360, 10))  # doctest: +SKIP
     """
-    path = _files.existing_folder(path)
+    options = {"batch_size": batch_size, "shuffle": shuffle, "seed": seed, "drop_remainder": drop_remainder}
+    return split_dataset(
+        _files.existing_folder(path),
+        None,
+        image_size,
+        channels,
+        resize=resize,
+        angles=angles,
+        threshold=threshold,
+        transforms=transforms,
+        on_error=on_error,
+        **options,
+    )
+
+
+def split_dataset(
+    path,
+    split,
+    image_size=64,
+    channels=3,
+    *,
+    resize="crop",
+    angles=None,
+    threshold=0.18,
+    transforms=False,
+    batch_size=64,
+    shuffle=True,
+    seed=0,
+    drop_remainder=None,
+    on_error="raise",
+):
+    """As `turntable_folder`, for the rows with this `split`, or for all if there are none."""
     if not 0 < threshold < 1:
         raise ValueError(f"`threshold` must be in (0, 1). Received: {threshold!r}")
-    rows = [(row["file_name"], *_label_and_angle(path, row)) for row in _records(path)]
+    records = _records(path)
+    num_classes = 1 + max(_label_and_angle(path, row)[0] for row in records)
+    records = [row for row in records if split is not None and row.get("split") == split] or records
+    rows = [(row["file_name"], *_label_and_angle(path, row)) for row in records]
     known = sorted({angle for _, _, angle in rows})
     wanted = known if angles is None else [float(angle) for angle in angles]
     if not wanted or not set(wanted) <= set(known):
         raise ValueError(f"`angles` must be among the angles of the images, {known}. Received: {list(wanted)}")
-    num_classes = 1 + max(label for _, label, _ in rows)
     rows = [row for row in rows if row[2] in wanted]
     _files.check_sizes(image_size, channels, resize)
     files = [path / name for name, *_ in rows]

@@ -442,3 +442,20 @@ def test_evaluate_draws_as_many_images_as_there_are_real_ones(folder, tmp_path):
     assert f"| {count} real / {count} generated |" in scored.stdout and scored.stdout.count("\n") == 1
     assert f"Drawing {count} images" in scored.stderr and f"{count // 64 + 1}/{count // 64 + 1}" in scored.stderr
     assert f"up to {count} images of DCGAN" in run("evaluate", root / "run", *common, "--dry-run").stdout
+
+
+def test_folders_of_the_same_images_in_other_classes_have_no_distance(tmp_path):
+    """Half of the images are taken from all classes, not from the first ones."""
+    for number in range(16):
+        shade = np.random.default_rng(number).integers(0, 60, (16, 16), dtype="uint8") + 150 * (number % 2)
+        for root, classes in (("one", "ab"), ("other", "ba")):
+            path = tmp_path / root / classes[number % 2] / f"{number}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(shade.astype("uint8")).save(path)
+    common = ["--against", tmp_path / "other", "--metrics", "fd", "--image-size", 16, "--extractor", "mnist"]
+    values = []
+    for count in (8, 16):
+        result = run("evaluate", tmp_path / "one", *common, "--num-images", count, "--out", tmp_path / "fd.jsonl")
+        assert result.exit_code == 0, result.output
+        values.append(json.loads((tmp_path / "fd.jsonl").read_text())["value"])
+    assert max(values) < 1

@@ -69,6 +69,19 @@ def test_the_ending_decides_the_format_and_each_class_has_a_row(digits, tmp_path
     assert refused.exit_code == 1 and "must be a folder, or end in one of" in refused.output
 
 
+def test_each_class_that_is_asked_for_is_drawn(digits):
+    import kerasgan
+
+    folder, model = digits
+    find = lambda classes, count: conditions.find_condition(kerasgan, model, folder, classes, (), (), count)  # noqa: E731
+    (found,) = find(["cat", "dog", "0"], 4).values()
+    assert found.tolist() == [0, 0, 1, 0] and found.dtype == "int32"
+    (found,) = find(["dog", "cat"], 5).values()
+    assert found.tolist() == [1, 1, 1, 0, 0]
+    (found,) = find([], 1).values()
+    assert found.tolist() == [0]
+
+
 def test_truncation_moves_the_latents(digits, tmp_path):
     folder, model = digits
     fine("generate", folder, "--truncation", 0, "--seeds", "1-2", "--class", "0", "--out", tmp_path / "middle")
@@ -85,6 +98,11 @@ def test_truncation_moves_the_latents(digits, tmp_path):
         (["--attributes", "slant=1"], "--attributes must name one of []"),
         (["--seeds", "9-x"], "like 0-99 or 1,5,9"),
         (["--seeds", "1", "--num-images", "2"], "exclude each other"),
+        (
+            ["--class", "cat", "--class", "dog", "--seeds", "5"],
+            "Received: 2 times --class for 1 image. Remedy: ",
+        ),
+        (["--class", "cat", "--class", "dog", "--num-images", "1"], "Received: 2 times --class for 1 image."),
     ],
 )
 def test_what_a_model_cannot_draw_is_refused(digits, arguments, message):

@@ -1,15 +1,19 @@
 """Two trainings and one folder; full disks."""
 
+import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import tensorflow as tf
 from click.testing import CliRunner
 from PIL import Image
 
 from kerasgan import locks
-from kerasgan_cli import main
+from kerasgan.data import catalog
+from kerasgan_cli import main, scoring
 
 HOLD = """
 import importlib.util, sys
@@ -75,3 +79,49 @@ def test_a_full_disk_under_the_log_is_one_line_with_its_name(tmp_path, command):
     assert result.exit_code == 1
     assert result.output.splitlines()[-1] == "Error: [Errno 28] No space left on device: 'run/log.csv'"
     assert not (tmp_path / "run" / ".lock").exists()
+
+
+def test_a_score_that_fails_is_a_warning_and_the_run_is_complete(tmp_path, command):
+    (tmp_path / "photos" / "train").mkdir()
+    (tmp_path / "photos" / "test").mkdir()
+    for number in range(16):
+        split = "test" if number == 0 else "train"
+        (tmp_path / "photos" / f"{number}.png").rename(tmp_path / "photos" / split / f"{number}.png")
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    assert "Warning: the run has no score. `real` must hold at least 2 images" in result.stderr
+    assert "Remedy: kerasgan evaluate run --against DATA" in result.stderr
+    assert (tmp_path / "run" / "report.html").exists() and (tmp_path / "run" / "export" / "1").is_dir()
+    assert not (tmp_path / "run" / "score.json").exists() and "score:" not in result.output
+    (tmp_path / "photos" / "test" / "more.png").write_bytes((tmp_path / "photos" / "train" / "1.png").read_bytes())
+    again = CliRunner().invoke(main, ["train", "--resume", "--out", "run"])
+    assert again.exit_code == 0 and "Warning" not in again.output, again.output
+    (score,) = json.loads((tmp_path / "run" / "score.json").read_text())["scores"]
+    assert score["split"] == "test" and score["num_real"] == 2 and score["floor"] is not None
+
+
+def test_a_set_with_one_split_is_scored_against_it(tmp_path, command, monkeypatch):
+    images = np.random.default_rng(0).integers(0, 256, (16, 8, 8, 1), dtype="uint8")
+    info = SimpleNamespace(
+        features={"image": SimpleNamespace(shape=(8, 8, 1))}, splits={"train": SimpleNamespace(num_examples=16)}
+    )
+    read = lambda **_: tf.data.Dataset.from_tensor_slices({"image": images})  # noqa: E731
+    builder = SimpleNamespace(info=info, data_path=tmp_path, as_dataset=read)
+    monkeypatch.setattr(catalog, "_builder", lambda name: builder)
+    command[command.index("./photos")] = "cats"
+    result = CliRunner().invoke(main, command)
+    assert result.exit_code == 0, result.output
+    assert "cats has no split but train: scores are against its images of the training." in result.stderr
+    (score,) = json.loads((tmp_path / "run" / "score.json").read_text())["scores"]
+    assert (score["split"], score["num_real"], score["floor"]) == ("train", 16, None)
+    evaluated = CliRunner().invoke(main, ["evaluate", "run", "--against", "cats", "--metrics", "fd"])
+    assert evaluated.exit_code == 0 and "data cats/train" in evaluated.stdout, evaluated.output
+
+
+def test_the_split_to_score_against_is_one_that_exists(tmp_path):
+    for name in ("both/train/0.png", "both/val/0.png", "domains/trainA/0.png", "domains/trainB/0.png", "plain/0.png"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        Image.new("L", (8, 8)).save(tmp_path / name)
+    splits = [scoring.stated_split(str(tmp_path / name)) for name in ("both", "domains", "plain")]
+    assert splits == ["val", "train", None] and scoring.stated_split("glyphs:AB") == "test"
+    assert [scoring.has_floor(name) for name in (str(tmp_path / "both"), str(tmp_path / "domains"))] == [True, False]

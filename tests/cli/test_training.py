@@ -185,6 +185,22 @@ def test_the_length_of_a_training_decides_where_falling_rates_end(data):
     assert building.training(model, options, 4, several_workers=True) == {"total_steps": 12, "steps_per_execution": 1}
 
 
+def test_a_resumed_run_of_falling_rates_takes_more_epochs(data, tmp_path):
+    both, chosen = f"{data / 'labels'},{data / 'images'}", ["--set", "domain_weight=0.5"]
+    common = ["--data", both, "--image-size", 20, "--channels", 1, "--batch-size", 2, *chosen]
+    first = run("train", "dann", *common, "--epochs", 1, "--out", tmp_path / "run")
+    assert first.exit_code == 0, first.output
+    assert json.loads((tmp_path / "run" / "options.json").read_text())["set"] == {"domain_weight": 0.5}
+    for epochs in (2, 3):
+        more = run("train", "--resume", "--epochs", epochs, "--out", tmp_path / "run")
+        assert more.exit_code == 0, more.output
+        stored = json.loads((tmp_path / "run" / "options.json").read_text())["set"]
+        assert stored == {"domain_weight": 0.5, "total_steps": 2}
+        assert len((tmp_path / "run" / "log.csv").read_text().splitlines()) == 1 + epochs
+    again = run("train", "--resume", *chosen, "--out", tmp_path / "run")
+    assert again.exit_code == 0 and "belongs to another" not in again.output, again.output
+
+
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """Compiled models in files: a DCGAN of 16 pixels, and a first stage of texts of two words."""
@@ -345,3 +361,18 @@ def test_films_of_a_folder_are_trained_on_and_painted(tmp_path):
     refused = run("train", "vid2vid", "--data", tmp_path / "films", *options, "--out", tmp_path / "other")
     assert refused.exit_code == 1 and "one: 7 frames, fewer than 8" in refused.output, refused.output
     assert "num_frames" not in refused.output and not (tmp_path / "other").exists()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--data", "glyphs", "--skip-broken"], "--skip-broken is for folders of images. Received: --data glyphs"),
+        (["--data", "mnist", "--skip-broken"], "--skip-broken is for folders of images. Received: --data mnist"),
+        (["--data", "chairs", "--image-size", 32], "'chairs', which is for the task 'views'"),
+        (["--data", "chairs", "--resize", "pad"], "--resize is for photos"),
+        (["--learning-rate", 0], "--learning-rate"),
+    ],
+)
+def test_options_that_do_not_fit_are_refused_before_any_work(arguments, message):
+    result = run("train", "dcgan", *arguments, "--width", 2, "--dry-run")
+    assert result.exit_code in (1, 2) and message in result.output and "bug" not in result.output, result.output

@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from kerasgan import data
-from kerasgan.data import catalog
+from kerasgan.data import _pipeline, catalog
 
 
 @pytest.fixture
@@ -113,3 +113,53 @@ def test_folder_by_path_reads_the_split(tmp_path):
         assert next(iter(dataset)).shape == (count, 8, 8, 3)
     assert next(iter(data.load(tmp_path, image_size=8, batch_size=3))).shape == (3, 8, 8, 3)
     assert next(iter(data.load(tmp_path, batch_size=3))).shape == (3, 9, 9, 3)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "message"),
+    [
+        ({"num_images": 0}, "`num_images` must be an integer of at least 1. Received: 0"),
+        ({"num_images": -3}, "`num_images` must be an integer of at least 1. Received: -3"),
+        ({"batch_size": 0}, "`batch_size` must be a positive integer. Received: 0"),
+        ({"seed": None}, "`seed` must be an integer. Received: None"),
+        ({"resize": "bogus"}, "`resize` must be one of .* Received: 'bogus'"),
+    ],
+)
+@pytest.mark.parametrize("name", ["glyphs", "folder", "mnist", "chairs"])
+def test_unsuitable_numbers_are_refused_by_every_set(name, wrong, message, tmp_path, mnist):
+    if name == "chairs" and "num_images" in wrong:
+        message = "Use `num_chairs`|" + message
+    for i in range(4):
+        Image.new("RGB", (9, 9), (i, 0, 0)).save(tmp_path / f"{i}.png")
+    with pytest.raises(ValueError, match=message):
+        data.load(str(tmp_path) if name == "folder" else name, **wrong)
+
+
+def test_numbers_of_numpy_and_a_known_resize_are_accepted(tmp_path):
+    dataset = data.load("glyphs", num_images=np.int64(4), batch_size=np.int64(2), seed=np.int64(3), resize="pad")
+    assert dataset.num_images == 4 and dataset.element_spec.shape[0] == 2
+
+
+@pytest.mark.parametrize("name", ["glyphs", "chairs", "moving_glyphs"])
+def test_unknown_options_of_built_in_sets_are_named(name):
+    with pytest.raises(ValueError, match=rf"'{name}' takes no further options than .* Received: \['on_error'\]"):
+        data.load(name, on_error="skip")
+
+
+def test_a_set_beyond_memory_is_streamed_with_its_numbers(mnist, monkeypatch, tmp_path):
+    asked = {"split": "test[:70]", "labels": True, "batch_size": 32}
+    whole = data.load("mnist", shuffle=False, **asked)
+    kept = list(whole.as_numpy_iterator())
+    monkeypatch.setattr(_pipeline, "MEMORY_LIMIT", 1000)
+    dataset = data.load("mnist", shuffle=False, **asked)
+    assert (dataset.num_images, dataset.left_out) == (70, 0)
+    for one, other in zip(dataset.as_numpy_iterator(), kept, strict=True):
+        np.testing.assert_array_equal(one[0], other[0])
+    part, expected = (next(each.part(10, 20).as_numpy_iterator()) for each in (dataset, whole))
+    np.testing.assert_array_equal(part[0], expected[0])
+    np.testing.assert_array_equal(part[1], expected[1])
+    assert data.load("mnist", **asked).left_out == 6
+    with pytest.raises(ValueError, match="`batch_size` must be at most 70"):
+        data.load("mnist", **asked | {"batch_size": 71})
+    folder = data.prepare("mnist", tmp_path, num_images=20, shard_size=8, verbose=False)
+    assert data.load(folder, batch_size=20).num_images == 20

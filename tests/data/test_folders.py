@@ -406,4 +406,27 @@ def test_the_real_sets(read):
         data.check_images(batch[1], image_size=64, channels=3)
         if batch[0].shape[0] == 8:  # edges are nearly black and white, photos are not
             middle = [np.mean(abs(x.numpy()) < 0.6) for x in batch]
-            assert middle[0] < 0.05 < middle[1]
+            assert 0.01 < middle[0] < 0.1 and middle[1] > 0.2
+
+
+def test_fewer_images_are_spread_over_all_classes(tmp_path):
+    for i in range(8):
+        save(tmp_path / "classes" / "abcd"[i // 2] / f"{i}.png", (i, 0, 0))
+        save(tmp_path / "other" / f"{i}.png", (i, 0, 0))
+    common = {"shuffle": False, "drop_remainder": False}
+    dataset = data.image_folder(tmp_path / "classes", 8, labels=True, num_images=4, **common)
+    images, labels = next(iter(dataset))
+    assert dataset.class_names == list("abcd") and labels.numpy().tolist() == [0, 1, 2, 3]
+    assert pixels(images)[:, 0, 0, 0].tolist() == [0, 2, 4, 6]
+    assert data.load(tmp_path / "classes", labels=True, num_images=1, batch_size=1).class_names == list("abcd")
+    for read in (
+        lambda count: data.super_resolution(tmp_path / "classes", crop=8, num_images=count, **common),
+        lambda count: data.unpaired_folders(tmp_path / "classes", tmp_path / "other", 8, num_images=count, **common),
+        lambda count: data.paired_folders(tmp_path / "other", tmp_path / "other", 8, num_images=count, **common),
+    ):
+        found = [pixels(batch[1])[:, 0, 0, 0].tolist() for batch in read(4).as_numpy_iterator()]
+        assert sum(found, []) == [0, 2, 4, 6]
+        assert int(read(100).unbatch().reduce(0, lambda count, _: count + 1)) == 8
+        for wrong in (0, -3, 2.5):
+            with pytest.raises(ValueError, match=f"`num_images` must be an integer of at least 1. Received: {wrong}"):
+                read(wrong)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasgan.data import find_layout, glyphs, load, load_for, read_images
+from kerasgan.data import find_layout, glyphs, load, load_for, read_images, splits
 from kerasgan.data.layouts import NEEDS
 
 
@@ -118,3 +118,51 @@ def test_pictures_are_read_as_they_are_or_to_one_size(layouts):
     (layouts / "empty.png").write_bytes(b"")
     with pytest.raises(ValueError, match="empty.png cannot be read: the file is empty"):
         read_images(layouts / "empty.png")
+
+
+def test_images_are_those_of_the_split(tmp_path):
+    """Of domains, of films, and of rows of metadata, as well as of sub-folders."""
+    for i in range(3):
+        for j, part in enumerate(("trainA", "trainB", "testA", "testB")):
+            picture(tmp_path / "domains" / part / f"{i}.png", value=j)
+        for part in ("train", "test"):
+            picture(tmp_path / "folders" / part / f"{i}.png", value=2 * (part == "test"))
+    for i in range(4):
+        picture(tmp_path / "rows" / f"{i}.png", value=2 * (i % 2))
+    rows = [{"file_name": f"{i}.png", "caption": "x", "split": ("train", "test")[i % 2]} for i in range(4)]
+    (tmp_path / "rows" / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    common = {"image_size": 8, "batch_size": 20, "drop_remainder": False, "shuffle": False}
+    for name, count in (("domains", 6), ("folders", 3), ("rows", 2)):
+        for split, values in (("train", {0, 1}), ("test", {2, 3})):
+            for task in ("images", "super_resolution"):
+                dataset = load_for(task, tmp_path / name, split, **common)
+                (batch,) = dataset.as_numpy_iterator()
+                images = batch[1] if task == "super_resolution" else batch
+                assert dataset.num_images == count == len(images)
+                assert set(np.rint((images + 1) * 127.5).ravel().astype(int)) <= values, (name, split)
+        assert load_for("images", tmp_path / name, **common | {"num_images": 2}).num_images == 2
+    assert [splits.splits_of(tmp_path / name) for name in ("domains", "folders", "rows")] == [["test", "train"]] * 3
+    assert splits.splits_of(tmp_path / "folders" / "train") == []
+    assert load(tmp_path / "folders", "other", **common).num_images == 6  # no such split
+
+
+def test_a_set_of_another_task_is_refused():
+    with pytest.raises(ValueError, match="Received: 'chairs', which is for the task 'views'"):
+        load_for("images", "chairs")
+    with pytest.raises(ValueError, match="Received: 'moving_glyphs', which is for the task 'films'"):
+        load_for("labels", "moving_glyphs")
+    assert load_for("views", "chairs", num_chairs=1, image_size=16, azimuths=[0, 9], batch_size=2).num_classes == 1
+
+
+def test_views_are_those_of_the_split(tmp_path):
+    for i in range(6):
+        picture(tmp_path / f"{i}.png", value=200)
+    rows = [{"file_name": f"{i}.png", "label": i // 2, "angle": 90 * (i % 2)} for i in range(6)]
+    common = {"image_size": 8, "batch_size": 9, "drop_remainder": False}
+    for splits_, counts in ((None, (6, 6)), (("train", "test", "train", "train", "test", "train"), (4, 2))):
+        if splits_:
+            rows = [row | {"split": split} for row, split in zip(rows, splits_)]
+        (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+        found = [load_for("views", tmp_path, split, **common) for split in ("train", "test")]
+        assert tuple(len(next(iter(each))[0][0]) for each in found) == counts
+        assert [each.num_classes for each in found] == [3, 3]

@@ -164,3 +164,60 @@ def test_files_that_outgrow_memory_are_checked_by_their_headers(photos, monkeypa
         (found,) = elements(data.image_folder(photos, 16, on_error="skip", **IN_ORDER))
     np.testing.assert_array_equal(found[1], found[2])
     assert len(found) == 7
+
+
+def test_options_that_the_data_were_not_prepared_with_are_refused(photos, tmp_path):
+    for number in range(3):
+        picture(tmp_path / "pairs" / f"{number}.png", (32, 16), seed=number)
+    data.prepare(photos, tmp_path / "photos8", image_size=8, resize="pad", verbose=False)
+    data.prepare(tmp_path / "pairs", tmp_path / "pairs8", image_size=8, verbose=False)
+    data.prepare(tmp_path / "pairs", tmp_path / "turned", image_size=8, direction="a_to_b", verbose=False)
+    data.load(tmp_path / "photos8", resize="pad", on_error="skip", batch_size=2)
+    data.load(tmp_path / "photos8", batch_size=2)
+    data.load_for("labels", tmp_path / "photos8", batch_size=2)
+    data.load_for("pairs", tmp_path / "pairs8", direction="b_to_a", jitter=False, batch_size=2)
+    data.load_for("pairs", tmp_path / "turned", direction="a_to_b", batch_size=2)
+    for task, name, asked, message in (
+        ("pairs", "pairs8", {"direction": "a_to_b"}, "`direction` must be b_to_a, .* Remedy: `prepare` the data anew"),
+        ("pairs", "turned", {"direction": "b_to_a"}, "`direction` must be a_to_b"),
+        ("pairs", "pairs8", {"jitter": True}, "`jitter` must be False, as in the prepared data. Received: True"),
+        ("images", "photos8", {"resize": "crop"}, "`resize` must be pad"),
+        ("images", "photos8", {"bacth_size": 3}, "no option 'bacth_size'. Did you mean 'batch_size'?"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            data.load_for(task, tmp_path / name, **asked)
+    with pytest.raises(ValueError, match="Did you mean 'batch_size'?"):
+        data.load(tmp_path / "photos8", bacth_size=3)
+
+
+def test_fewer_prepared_images_are_spread_over_all_classes(tmp_path):
+    for number in range(8):
+        picture(tmp_path / "photos" / "abcd"[number // 2] / f"{number}.png", seed=number)
+    data.prepare(tmp_path / "photos", tmp_path / "out", image_size=8, shard_size=3, verbose=False)
+    labels = elements(data.load(tmp_path / "out", labels=True, num_images=4, **IN_ORDER))[1]
+    assert labels.tolist() == [0, 1, 2, 3]
+    with pytest.raises(ValueError, match="`num_images` must be an integer of at least 1. Received: -3"):
+        data.load(tmp_path / "out", num_images=-3)
+
+
+def test_files_that_have_changed_are_not_taken_for_the_prepared_ones(photos, tmp_path):
+    asked = {"image_size": 8, "shard_size": 4, "verbose": False}
+    folder = data.prepare(photos, tmp_path / "out", **asked)
+    about = json.loads((folder / "prepared.json").read_text())
+    assert about["files"]["number"] == 7
+    data.prepare(photos, tmp_path / "out", **asked)  # the same files
+    old = (photos / "a" / "0.png").read_bytes()
+    picture(photos / "a" / "0.png", seed=9)
+    with pytest.raises(ValueError, match="must hold the files that .*: 7 files .* Received: 7 files .* Remedy: "):
+        data.prepare(photos, tmp_path / "out", **asked)
+    (photos / "a" / "0.png").write_bytes(old)
+    with pytest.raises(ValueError, match="names or times"):
+        data.prepare(photos, tmp_path / "out", **asked)  # at another time
+    picture(photos / "b" / "9.png", seed=9)
+    with pytest.raises(ValueError, match="Received: 8 files"):
+        data.prepare(photos, tmp_path / "out", **asked)
+    assert data.prepare(photos, tmp_path / "new", **asked) == tmp_path / "new" / "train"
+    # A manifest without this entry is of the same data.
+    (photos / "b" / "9.png").unlink()
+    (folder / "prepared.json").write_text(json.dumps({key: value for key, value in about.items() if key != "files"}))
+    data.prepare(photos, tmp_path / "out", **asked)

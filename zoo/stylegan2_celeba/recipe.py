@@ -13,6 +13,7 @@ are randomly mirrored and adaptively augmented before the discriminator, without
 import sys
 
 import keras
+import numpy as np
 
 import kerasgan
 from kerasgan.zoo import recipes, score_translations
@@ -63,9 +64,9 @@ def model():
 def dataset(batch_size=BATCH_SIZE, shuffle=True, num_images=NUM_TRAIN):
     """Returns the first faces."""
     folder = recipes.data_folder(DATA) / "images"
-    return kerasgan.data.image_folder(
-        folder, SIZE, batch_size=batch_size, shuffle=shuffle, seed=SEED, num_images=num_images
-    )
+    faces = kerasgan.data.image_folder(folder, SIZE, batch_size=9_000, shuffle=False)
+    first = np.concatenate(list(faces.as_numpy_iterator()))[:num_images]
+    return kerasgan.data.from_arrays(first, batch_size, shuffle=shuffle, seed=SEED)
 
 
 def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):

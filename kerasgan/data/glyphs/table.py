@@ -2,6 +2,8 @@
 
 import numpy as np
 
+from kerasgan.arguments import positive_int, whole
+
 # Digits are first, so that the label of a digit is the digit.
 CHARACTERS = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 FAMILIES = ("sans", "serif", "mono")
@@ -115,9 +117,9 @@ def attributes(
         raise ValueError(
             f"`split` of the glyphs must be one of {SPLITS} (use `num_images` for fewer images). Received: {split!r}"
         )
-    num_images = NUM_IMAGES[split] if num_images is None else num_images
-    if num_images < 1:
-        raise ValueError(f"`num_images` must be at least 1. Received: {num_images!r}")
+    num_images = positive_int("num_images", NUM_IMAGES[split] if num_images is None else num_images)
+    if whole(seed, least=-(2**63)) is None:
+        raise ValueError(f"`seed` must be an integer. Received: {seed!r}. Remedy: 0, the default")
     if not 0 <= held_out < 1:
         raise ValueError(f"`held_out` must be a share in [0, 1). Received: {held_out!r}")
     characters = choose(tuple(characters), CHARACTERS, "characters")
