@@ -486,8 +486,14 @@ def test_letters_are_scored_beside_the_data_itself(tmp_path):
     class Model:
         label_sets = {"labels": 2}
 
-        def generate(self, num_images, seed, labels):
-            return np.stack([self.of(label) for label in labels])
+        def sample_latents(self, num_images, seed):
+            return np.zeros((num_images, 1), "float32")
+
+        def sampling_condition(self, num_images, seed, labels):
+            return (labels,)
+
+        def decode(self, latents, condition):
+            return np.stack([self.of(label) for label in condition[0]])
 
         def of(self, label):
             return images[labels == label][0]
