@@ -206,7 +206,7 @@ def test_the_site_builds_without_a_warning(tmp_path):
     assert results.count("<tr>") == table.count("\n|") - 1 and 'src="../sort.js"' in results
     assert 'href="../results.csv"' in results and (tmp_path / "site" / "results.csv").exists()
     home = (tmp_path / "site" / "index.html").read_text()
-    for name in ("projectedgan_flowers/samples.png", "pix2pix_facades/samples.png", "gan_cls_glyphs/samples.png"):
+    for name in ("projectedgan_flowers/samples.png", "pix2pix_facades/samples.png", "stylegan2_celeba/samples.png"):
         assert f'src="zoo/{name}"' in home and (tmp_path / "site" / "zoo" / name).exists()
     models = (tmp_path / "site" / "reference" / "models" / "index.html").read_text()
     assert "<em>required</em>" not in models and "latent_dim" in models

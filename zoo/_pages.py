@@ -18,6 +18,8 @@ SHOWN = (
     "projectedgan_flowers",
     "sagan_flowers",
     "srresnet_flowers",
+    "stylegan2_celeba",
+    "vid2vid_glyphs",
 )
 
 
