@@ -96,6 +96,10 @@ class StyleGAN2(StyleGAN):
     `num_classes=10` or without; they train by `compile(style_mixing=0, penalty=kerasgan.penalties.R1(0.01, every=16),
     augment="bgc", ema_decay=kerasgan.schedules.HalfLife(500_000, 64, ramp=0.05), ...)` with a rate of 0.0025.
 
+    Pretrained: `kerasgan.zoo.load("stylegan2_celeba")`. Its recipe trains it:
+
+        KERASGAN_DATA_DIR=... python -m kerasgan.zoo.stylegan2_celeba.recipe runs
+
     Args:
         image_size: int or (height, width): 4 to 7 times a power of two, from 16 on. Defaults to 1024.
         channels: int. 1 for grey, 3 for colour. Defaults to 3.

@@ -45,6 +45,8 @@ class Vid2Vid(FromLabelFilms, JudgesFilms, BeginsFromHalfTheSize, AdversarialMod
 
     To train the new networks alone at first, set `model.generator.get_layer("coarse").trainable` to False.
 
+    Pretrained: `kerasgan.zoo.load("vid2vid_glyphs")`.
+
     Args:
         image_size: int or (height, width) of the frames, multiples of 2^(downsamplings + enhancers). Defaults to
             (256, 512).
