@@ -189,7 +189,9 @@ def test_scores_carry_their_protocol(tmp_path, make_model, make_dataset, images)
 
 def test_progress_is_shown(tmp_path, make_model, make_dataset, capsys):
     for verbose, shown in ((1, True), (0, False)):
-        monitor = ScoreMonitor([Distance()], make_dataset(), num_images=16, directory=tmp_path, verbose=verbose)
+        monitor = ScoreMonitor(
+            [Distance()], make_dataset(), num_images=16, directory=tmp_path / str(verbose), verbose=verbose
+        )
         make_model().fit(make_dataset(), verbose=0, callbacks=[monitor])
         assert ("16/16" in capsys.readouterr().out) == shown
 
