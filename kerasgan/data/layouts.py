@@ -308,11 +308,10 @@ def _folder(task, path, split, layout, options):
         return enlarging.enlarging_dataset(*found, **options, **({} if size is None else {"crop": size}))
     if task == "domains":
         return folders.unpaired_folders(*(path / part for part in layout.parts), **options)
-    if task == "captions":
+    if task in ("captions", "views"):
         in_rows = any(row.get("split") == split for row in captioned._records(path))
-        return captioned.captioned_folder(path, **options, split=split if in_rows else None)
-    if task == "views":
-        return turntable.split_dataset(path, split, **options)
+        read = captioned.captioned_folder if task == "captions" else turntable.turntable_folder
+        return read(path, **options, split=split if in_rows else None)
     if task == "label_maps":
         return label_maps.label_folder(place, **options)
     if task == "films":

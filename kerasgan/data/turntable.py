@@ -146,6 +146,7 @@ def turntable_folder(
     channels=3,
     *,
     resize="crop",
+    split=None,
     angles=None,
     threshold=0.18,
     transforms=False,
@@ -165,6 +166,7 @@ def turntable_folder(
         image_size: int or (height, width), to which images are resized. Default 64.
         channels: 3 (default) or 1.
         resize: as in `image_folder`.
+        split: str, the `split` in the metadata of the images to use. Default: all images.
         angles: list of the angles to use. Default: all.
         threshold: float in (0, 1), the brightness below which a pixel is dark. Default 0.18, above the grey of the
             background in COIL-100.
@@ -184,43 +186,16 @@ def turntable_folder(
 
     >>> dataset = turntable_folder("coil100", angles=range(0, 360, 10))  # doctest: +SKIP
     """
-    options = {"batch_size": batch_size, "shuffle": shuffle, "seed": seed, "drop_remainder": drop_remainder}
-    return split_dataset(
-        _files.existing_folder(path),
-        None,
-        image_size,
-        channels,
-        resize=resize,
-        angles=angles,
-        threshold=threshold,
-        transforms=transforms,
-        on_error=on_error,
-        **options,
-    )
-
-
-def split_dataset(
-    path,
-    split,
-    image_size=64,
-    channels=3,
-    *,
-    resize="crop",
-    angles=None,
-    threshold=0.18,
-    transforms=False,
-    batch_size=64,
-    shuffle=True,
-    seed=0,
-    drop_remainder=None,
-    on_error="raise",
-):
-    """As `turntable_folder`, for the rows with this `split`, or for all if there are none."""
+    path = _files.existing_folder(path)
     if not 0 < threshold < 1:
         raise ValueError(f"`threshold` must be in (0, 1). Received: {threshold!r}")
     records = _records(path)
     num_classes = 1 + max(_label_and_angle(path, row)[0] for row in records)
-    records = [row for row in records if split is not None and row.get("split") == split] or records
+    if split is not None:
+        splits = sorted({str(row.get("split")) for row in records})
+        records = [row for row in records if row.get("split") == split]
+        if not records:
+            raise ValueError(f"`split` must be one of {splits}. Received: {split!r}")
     rows = [(row["file_name"], *_label_and_angle(path, row)) for row in records]
     known = sorted({angle for _, _, angle in rows})
     wanted = known if angles is None else [float(angle) for angle in angles]

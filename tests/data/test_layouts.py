@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from kerasgan.data import find_layout, glyphs, load, load_for, read_images, splits
+from kerasgan.data import find_layout, glyphs, load, load_for, read_images, splits, turntable_folder
 from kerasgan.data.layouts import NEEDS
 
 
@@ -166,3 +166,5 @@ def test_views_are_those_of_the_split(tmp_path):
         found = [load_for("views", tmp_path, split, **common) for split in ("train", "test")]
         assert tuple(len(next(iter(each))[0][0]) for each in found) == counts
         assert [each.num_classes for each in found] == [3, 3]
+    with pytest.raises(ValueError, match=r"`split` must be one of \['test', 'train'\]. Received: 'val'"):
+        turntable_folder(tmp_path, 16, split="val")
