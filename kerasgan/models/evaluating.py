@@ -62,7 +62,8 @@ class Evaluates:
         """Makes one training step on a batch as for `fit`, with `batches_per_step` times the images of an update.
 
         Returns:
-            The values of this batch: a list in the order of the logs of `fit`, or a dict by name.
+            The values of this batch: a list in the order of the logs of `fit`, without `training_names`, or a dict with
+                all by name.
         """
         self._assert_compile_called("train_on_batch")
         self.make_train_function()
@@ -79,7 +80,7 @@ class Evaluates:
         self.reset_metrics()
         logs = function(iter([tf.nest.map_structure(tf.convert_to_tensor, x if y is None else (x, y))]))
         logs = {name: float(np.mean(value)) for name, value in logs.items()}
-        order = (*self.log_names(), *self.evaluation_names)
+        order = [name for name in (*self.log_names(), *self.evaluation_names) if name not in self.training_names]
         return logs if return_dict else [logs[name] for name in order if name in logs]
 
     @contextlib.contextmanager
