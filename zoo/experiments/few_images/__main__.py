@@ -90,7 +90,10 @@ def picture(results):
                 scores = results.get(f"{size} {method} {seed}", {"scores": []})["scores"]
                 points = np.reshape([(score["steps"], score["distance"]) for score in scores], (-1, 2)).T
                 axes.plot(*points, "o-", color=color, ms=3, label=None if seed else method)
+        ticks = [round(part * SETTINGS["steps"]) for part in PARTS]
         axes.set(title=f"{size:,} images", ylabel="Fréchet distance", xscale="log")
+        axes.set_xticks(ticks, ticks)
+        axes.set_xticks([], minor=True)
         axes.legend(fontsize=6)
     axes.set(xlabel="steps")
     for axes, (size, method) in zip(right.subplots(len(places), 1), places):

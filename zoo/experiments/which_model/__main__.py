@@ -133,11 +133,17 @@ def picture(results):
                 points = sorted((score[key], score["distance"]) for score in scores)
                 label = name if seed == 0 else None
                 axes.plot(*np.reshape(points, (-1, 2)).T, "o-", color=f"C{number}", ms=3, label=label)
-    for axes, words in ((by_time, "seconds of processor time"), (by_images, "images seen by D")):
-        axes.set(xscale="log", yscale="log", xlabel=words, ylabel="Fréchet distance")
+    for axes, words, ticks in (
+        (by_time, "seconds of processor time", (37, 75, 150, 300, 600)),
+        (by_images, "images seen by D", (2_000, 5_000, 20_000, 100_000)),
+    ):
+        axes.set(xscale="log", ylim=(0, None), xlabel=words, ylabel="Fréchet distance")
+        axes.set_xticks(ticks, [f"{tick:,}" for tick in ticks])
+        axes.set_xticks([], minor=True)
     by_time.legend(fontsize=6)
-    for axes, name in zip(right.subplots(len(MODELS), 1), MODELS):
-        small_images.draw_row(axes, results.get(f"{name} 0", {}), name)
+    drawn = [name for name in MODELS if f"{name} 0" in results]
+    for axes, name in zip(right.subplots(max(1, len(drawn)), 1, squeeze=False)[:, 0], drawn):
+        small_images.draw_row(axes, results[f"{name} 0"], name)
     return figure
 
 
