@@ -51,9 +51,7 @@ def super_resolution(
     """
     path = _files.existing_folder(path)
     options = {"batch_size": batch_size, "shuffle": shuffle, "seed": seed, "drop_remainder": drop_remainder}
-    return enlarging_dataset(
-        path, _files.image_files(path), scale, crop, channels, num_images=num_images, on_error=on_error, **options
-    )
+    return enlarging_dataset(path, _files.image_files(path), scale, crop, channels, num_images, on_error, **options)
 
 
 def enlarging_dataset(
@@ -62,15 +60,13 @@ def enlarging_dataset(
     scale=4,
     crop=96,
     channels=3,
-    *,
-    batch_size=16,
-    shuffle=True,
-    seed=0,
     num_images=None,
-    drop_remainder=None,
     on_error="raise",
+    batch_size=16,
+    drop_remainder=None,
+    **order,
 ):
-    """As `super_resolution`, for the files `found` below `path`."""
+    """As `super_resolution`, for the files `found` below `path`, a `Found`. `order` is `shuffle` and `seed`."""
     if whole(scale, least=2) is None:
         raise ValueError(f"`scale` must be an integer of at least 2. Received: {scale!r}")
     size = None if crop is None else as_size(crop, "crop")
@@ -91,7 +87,7 @@ def enlarging_dataset(
     usable, images = _files.read_all(items, read, path, on_error, keep=True, limit=_pipeline.MEMORY_LIMIT)
     sources = [files[i] for i in usable]
     fetch = _fetch(images, sources, read, channels)
-    common = dict(shuffle=shuffle, seed=seed, stream=True)
+    common = {"shuffle": True, "seed": 0, "stream": True} | order
     if crop:
 
         def augment(image, draw):

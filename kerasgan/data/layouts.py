@@ -309,7 +309,7 @@ def _folder(task, path, split, layout, options):
     if task == "domains":
         return folders.unpaired_folders(*(path / part for part in layout.parts), **options)
     if task in ("captions", "views"):
-        in_rows = any(row.get("split") == split for row in captioned._records(path))
+        in_rows = splits.rows_of(path, split)
         read = captioned.captioned_folder if task == "captions" else turntable.turntable_folder
         return read(path, **options, split=split if in_rows else None)
     if task == "label_maps":

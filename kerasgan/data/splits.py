@@ -11,7 +11,7 @@ SPLITS = ("test", "val", "valid", "validation", "train")
 def splits_of(path):
     """Returns the names in `SPLITS` that a folder has, in this order."""
     path = pathlib.Path(path).expanduser()
-    return [split for split in SPLITS if _folders_of(path, split) or _rows_of(path, split)]
+    return [split for split in SPLITS if _folders_of(path, split) or rows_of(path, split)]
 
 
 def files_of(path, split):
@@ -32,7 +32,7 @@ def files_of(path, split):
         names = dict.fromkeys(ending for each in found for ending in each.skipped)
         skipped = {ending: sum(each.skipped.get(ending, 0) for each in found) for ending in names}
         return path, _files.Found(sum(map(list, found), []), skipped)
-    if rows := _rows_of(path, split):
+    if rows := rows_of(path, split):
         return path, _files.Found(sorted({path / row["file_name"] for row in rows}), {})
     return path, _files.image_files(path)
 
@@ -48,7 +48,7 @@ def _folders_of(path, split):
     return []
 
 
-def _rows_of(path, split):
+def rows_of(path, split):
     """Returns the rows of the metadata of a folder that belong to a split."""
     if not any((path / name).is_file() for name in captioned.METADATA):
         return []

@@ -28,6 +28,12 @@ def averaged(network, average, decay=0.999):
         torch._foreach_lerp_(list(average.parameters()), list(network.parameters()), 1 - decay)
 
 
+def descend(optimizer, loss):
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+
+
 def copy_of(network):
     import copy
 
@@ -61,9 +67,7 @@ def autoencoder(batch_size, side, autocast):
     def step(images, number):
         with autocast():
             loss = (network(images).float() - images).square().sum((1, 2, 3)).mean()
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+        descend(optimizer, loss)
 
     return step
 
@@ -134,15 +138,11 @@ def r3gan(batch_size, side, autocast):
             real_logits, fake_logits = discriminator(real).float(), discriminator(drawn).float()
         loss = F.softplus(fake_logits - real_logits).mean()
         loss = loss + 0.5 * (slope(real_logits, real) + slope(fake_logits, drawn))
-        optimizers[1].zero_grad()
-        loss.backward()
-        optimizers[1].step()
+        descend(optimizers[1], loss)
         discriminator.requires_grad_(False)
         with autocast():
             loss = F.softplus(discriminator(images).float() - discriminator(fake).float()).mean()
-        optimizers[0].zero_grad()
-        loss.backward()
-        optimizers[0].step()
+        descend(optimizers[0], loss)
         discriminator.requires_grad_(True)
         averaged(generator, average)
 
@@ -301,17 +301,13 @@ def stylegan2(batch_size, side, autocast):
         if number % 16 == 0:
             (gradient,) = torch.autograd.grad(real_logits.sum(), real, create_graph=True)
             loss = loss + 16 * 0.05 * gradient.float().square().sum((1, 2, 3)).mean()
-        optimizers[1].zero_grad()
-        loss.backward()
-        optimizers[1].step()
+        descend(optimizers[1], loss)
         discriminator.requires_grad_(False)
         with autocast():
             loss = F.softplus(-discriminator(fake)).mean()
         if number % 4 == 0:
             loss = loss + 4 * path_length(batch_size // 2)
-        optimizers[0].zero_grad()
-        loss.backward()
-        optimizers[0].step()
+        descend(optimizers[0], loss)
         discriminator.requires_grad_(True)
         averaged(generator, average)
 
@@ -461,15 +457,11 @@ def projected(batch_size, side, autocast):
         with autocast():
             fake = generator(torch.randn(batch_size, 256))
             loss = F.relu(1 - judged(images)).mean() + F.relu(1 + judged(fake.detach())).mean()
-        optimizers[1].zero_grad()
-        loss.backward()
-        optimizers[1].step()
+        descend(optimizers[1], loss)
         judges.requires_grad_(False)
         with autocast():
             loss = -judged(fake).mean()
-        optimizers[0].zero_grad()
-        loss.backward()
-        optimizers[0].step()
+        descend(optimizers[0], loss)
         judges.requires_grad_(True)
         averaged(generator, average)
 
@@ -541,15 +533,11 @@ def biggan(batch_size, side, autocast):
         with autocast():
             fake = generator(torch.randn(batch_size, 128), labels)
             loss = F.relu(1 - judge(images, labels)).mean() + F.relu(1 + judge(fake.detach(), labels)).mean()
-        optimizers[1].zero_grad()
-        loss.backward()
-        optimizers[1].step()
+        descend(optimizers[1], loss)
         judge.requires_grad_(False)
         with autocast():
             loss = -judge(fake, labels).mean()
-        optimizers[0].zero_grad()
-        loss.backward()
-        optimizers[0].step()
+        descend(optimizers[0], loss)
         judge.requires_grad_(True)
         averaged(generator, average)
 
@@ -632,9 +620,7 @@ def pix2pixhd(batch_size, side, autocast):
         with autocast():
             fake = generator(known).float()
             loss = (square(judged(known, images), 1.0) + square(judged(known, fake.detach()), 0.0)) / 2
-        optimizers[1].zero_grad()
-        loss.backward()
-        optimizers[1].step()
+        descend(optimizers[1], loss)
         judges.requires_grad_(False)
         with autocast():
             of_fake = judged(known, fake)
@@ -643,9 +629,7 @@ def pix2pixhd(batch_size, side, autocast):
             pairs = [zip(f, r) for (_, f), (_, r) in zip(of_fake, of_real)]
             matching = sum((f.float() - r.float()).abs().mean() for pair in pairs for f, r in pair) / 2
             loss = square(of_fake, 1.0) + 10 * matching
-        optimizers[0].zero_grad()
-        loss.backward()
-        optimizers[0].step()
+        descend(optimizers[0], loss)
         judges.requires_grad_(True)
 
     return step

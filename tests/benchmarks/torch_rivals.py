@@ -5,6 +5,7 @@ import os
 import torch
 import torch_newer
 from torch import nn
+from torch_newer import descend
 
 
 def loop(case, batch_size, side, bfloat16, device="cpu", compiled=False):
@@ -42,11 +43,6 @@ def loop(case, batch_size, side, bfloat16, device="cpu", compiled=False):
     shape = (8, 1 + (case == "pix2pix256"), batch_size, channels, size, size)
     batches = [[x.to(memory_format=torch.channels_last) for x in batch] for batch in torch.rand(shape) * 2 - 1]
     parts = 5 if case == "wgangp64" else 1
-
-    def descend(optimizer, loss):
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
 
     def train(steps):
         for i in range(steps):

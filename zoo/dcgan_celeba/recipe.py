@@ -46,10 +46,10 @@ def model():
     return model
 
 
-def dataset(batch_size=64, shuffle=True, num_images=NUM_TRAIN):
+def dataset(batch_size=64, shuffle=True, num_images=NUM_TRAIN, image_size=64):
     """Returns the first faces."""
     folder = recipes.data_folder(DATA) / "images"
-    faces = kerasgan.data.image_folder(folder, 64, batch_size=9_000, shuffle=False)
+    faces = kerasgan.data.image_folder(folder, image_size, batch_size=9_000, shuffle=False)
     first = np.concatenate(list(faces.as_numpy_iterator()))[:num_images]
     return kerasgan.data.from_arrays(first, batch_size, shuffle=shuffle, seed=SEED)
 

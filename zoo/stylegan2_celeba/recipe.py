@@ -13,15 +13,15 @@ are randomly mirrored and adaptively augmented before the discriminator, without
 import sys
 
 import keras
-import numpy as np
 
 import kerasgan
 from kerasgan.zoo import recipes, score_translations
+from kerasgan.zoo.dcgan_celeba import recipe as faces
 
 DATA = "celeba64"
 SEED = 0
 EPOCHS = 30
-NUM_TRAIN = 8_000
+NUM_TRAIN = faces.NUM_TRAIN
 SIZE = 32
 BATCH_SIZE = 16
 PRECISION = "mixed_bfloat16"
@@ -65,10 +65,7 @@ def model():
 
 def dataset(batch_size=BATCH_SIZE, shuffle=True, num_images=NUM_TRAIN):
     """Returns the first faces."""
-    folder = recipes.data_folder(DATA) / "images"
-    faces = kerasgan.data.image_folder(folder, SIZE, batch_size=9_000, shuffle=False)
-    first = np.concatenate(list(faces.as_numpy_iterator()))[:num_images]
-    return kerasgan.data.from_arrays(first, batch_size, shuffle=shuffle, seed=SEED)
+    return faces.dataset(batch_size, shuffle, num_images, SIZE)
 
 
 def train(directory, data=None, epochs=EPOCHS, steps_per_epoch=None):
