@@ -1,38 +1,13 @@
 """Folders of images with captions."""
 
-import csv
 import os
 
 import numpy as np
 import tensorflow as tf
 
-from kerasgan.data import _decoding, _files, _pipeline
-from kerasgan.files import parse_json, read_arrays, read_json, reading
+from kerasgan.data import _decoding, _files, _pipeline, metadata
+from kerasgan.files import read_arrays, read_json
 from kerasgan.shapes import as_size
-
-METADATA = ("metadata.jsonl", "metadata.csv")
-
-
-def _records(path):
-    """Returns the rows of `metadata.jsonl` or `metadata.csv` as dicts. Each has at least `file_name`."""
-    file = next((path / name for name in METADATA if (path / name).is_file()), None)
-    if file is None:
-        raise ValueError(f"{str(path)!r} must hold a metadata.jsonl or metadata.csv with a `file_name` in every row.")
-    with reading(file, "a list of images in UTF-8"), open(file, encoding="utf-8-sig", newline="") as stream:
-        if file.suffix == ".csv":
-            rows = list(csv.DictReader(stream))
-        else:
-            lines = ((number, line) for number, line in enumerate(stream, 1) if line.strip())
-            rows = [parse_json(line, f"{file}, line {number},") for number, line in lines]
-        for number, row in enumerate(rows, 1):
-            name = row.get("file_name")
-            if not isinstance(name, str) or not name:
-                raise ValueError(f"{file}, row {number}, has no `file_name`. Received: {list(row)[:10]}")
-            if "\0" in name or not (path / name).resolve().is_relative_to(path.resolve()):
-                raise ValueError(f"{file}, row {number}, points outside of the folder: {name[:200]!r}")
-        if not rows:
-            raise ValueError(f"{file} has no rows.")
-        return rows
 
 
 def _captions(path, rows):
@@ -142,7 +117,8 @@ def captioned_folder(
             the folder, if there is exactly one.
         text: "embeddings", "strings" or "both". Default: embeddings if there are any, else strings.
         labels: Bool, default False. True appends the `label` of each row as int32.
-        split: String or None. Only rows with this `split` are used. None uses all rows.
+        split: String or None. Only rows with this `split` are used, or if they have none, rows whose images are in a
+            sub-folder of this name, such as "train" or "test". None uses all rows.
         batch_size: Int, default 64.
         shuffle, seed, num_images, drop_remainder, on_error: As in `image_folder`.
 
@@ -160,16 +136,10 @@ def captioned_folder(
     """
     _files.check_sizes(image_size, channels, resize)
     path = _files.existing_folder(path)
-    rows = _records(path)
+    rows = metadata.rows(path)
     captions, own = _captions(path, rows)
     text, strings, vectors = _pipeline.text_tables(captions, _stored_embeddings(path, embeddings, captions), text)
-    chosen = range(len(rows))
-    if split is not None:
-        chosen = [i for i in chosen if rows[i].get("split") == split]
-        if not chosen:
-            known = sorted({str(row.get("split")) for row in rows})
-            raise ValueError(f"`split` must be one of {known}. Received: {split!r}")
-    chosen = _files.spread(list(chosen), num_images)
+    chosen = _files.spread(metadata.in_split(rows, split), num_images)
     if labels:
         missing = [rows[i]["file_name"] for i in chosen if not _is_label(rows[i].get("label"))]
         if missing:

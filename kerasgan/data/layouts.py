@@ -16,6 +16,7 @@ from kerasgan.data import (
     folders,
     glyphs,
     label_maps,
+    metadata,
     prepared,
     splits,
     turntable,
@@ -55,7 +56,7 @@ NEEDS = {
     "some_labels": ((), "two data sets, joined by a comma: one with classes, and one without"),
 }
 _OTHER_TASKS = {"chairs": "views", "moving_glyphs": "films"}  # of the sets that are built in
-_NOT_IMAGES = (*captioned.METADATA, "class_captions.json", "labels.txt", label_maps.CLASSES)
+_NOT_IMAGES = (*metadata.NAMES, "class_captions.json", "labels.txt", label_maps.CLASSES)
 
 
 class Layout(NamedTuple):
@@ -136,8 +137,8 @@ def _find(path, split):
         files = _files.image_files(frames)
         names = {file.relative_to(frames).parts[0] for file in files if file.parent != frames}
         return _layout("films", path, files, tuple(sorted(names)), [frames])
-    if any((path / name).is_file() for name in captioned.METADATA):
-        kind = "views" if "angle" in captioned._records(path)[0] else "captions"
+    if metadata.is_in(path):
+        kind = "views" if "angle" in metadata.rows(path)[0] else "captions"
         return _layout(kind, path, _files.image_files(path))
     path = part_of(path, split)
     parts = [path / part for part in label_maps.PARTS if (path / part).is_dir()]
@@ -268,7 +269,7 @@ def captions_of(name):
     if catalog.is_glyphs(name):
         return glyphs.captions(glyphs.attributes(5000, **catalog.glyph_options(name, {})))
     path = _files.existing_folder(name)
-    return captioned._captions(path, captioned._records(path))[0]
+    return captioned._captions(path, metadata.rows(path))[0]
 
 
 def _labelled_and_not(name, split, options):

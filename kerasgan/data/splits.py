@@ -2,16 +2,13 @@
 
 import pathlib
 
-from kerasgan.data import _files, captioned
-
-# The splits that may be scored against, in the order of preference.
-SPLITS = ("test", "val", "valid", "validation", "train")
+from kerasgan.data import _files, metadata
 
 
 def splits_of(path):
-    """Returns the names in `SPLITS` that a folder has, in this order."""
+    """Returns the names in `metadata.SPLITS` that a folder has, in this order."""
     path = pathlib.Path(path).expanduser()
-    return [split for split in SPLITS if _folders_of(path, split) or rows_of(path, split)]
+    return [split for split in metadata.SPLITS if _folders_of(path, split) or rows_of(path, split)]
 
 
 def files_of(path, split):
@@ -50,6 +47,6 @@ def _folders_of(path, split):
 
 def rows_of(path, split):
     """Returns the rows of the metadata of a folder that belong to a split."""
-    if not any((path / name).is_file() for name in captioned.METADATA):
+    if not metadata.is_in(path):
         return []
-    return [row for row in captioned._records(path) if row.get("split") == split]
+    return [row for row in metadata.rows(path) if metadata.split_of(row) == split]

@@ -3,8 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from kerasgan.data import _files, _pipeline
-from kerasgan.data.captioned import _records
+from kerasgan.data import _files, _pipeline, metadata
 from kerasgan.shapes import as_size
 
 # What a transformation of 1 does: degrees of rotation and hue, shares of the image for shifts, factors of zoom and
@@ -166,7 +165,7 @@ def turntable_folder(
         image_size: int or (height, width), to which images are resized. Default 64.
         channels: 3 (default) or 1.
         resize: as in `image_folder`.
-        split: str, the `split` in the metadata of the images to use. Default: all images.
+        split: str, the split of the images to use, as in `captioned_folder`. Default: all images.
         angles: list of the angles to use. Default: all.
         threshold: float in (0, 1), the brightness below which a pixel is dark. Default 0.18, above the grey of the
             background in COIL-100.
@@ -189,13 +188,9 @@ def turntable_folder(
     path = _files.existing_folder(path)
     if not 0 < threshold < 1:
         raise ValueError(f"`threshold` must be in (0, 1). Received: {threshold!r}")
-    records = _records(path)
+    records = metadata.rows(path)
     num_classes = 1 + max(_label_and_angle(path, row)[0] for row in records)
-    if split is not None:
-        splits = sorted({str(row.get("split")) for row in records})
-        records = [row for row in records if row.get("split") == split]
-        if not records:
-            raise ValueError(f"`split` must be one of {splits}. Received: {split!r}")
+    records = [records[i] for i in metadata.in_split(records, split)]
     rows = [(row["file_name"], *_label_and_angle(path, row)) for row in records]
     known = sorted({angle for _, _, angle in rows})
     wanted = known if angles is None else [float(angle) for angle in angles]

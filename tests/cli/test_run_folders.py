@@ -12,7 +12,7 @@ from click.testing import CliRunner
 from PIL import Image
 
 from kerasgan import locks
-from kerasgan.data import catalog
+from kerasgan.data import tfds_sets
 from kerasgan_cli import main, scoring
 
 HOLD = """
@@ -107,7 +107,7 @@ def test_a_set_with_one_split_is_scored_against_it(tmp_path, command, monkeypatc
     )
     read = lambda **_: tf.data.Dataset.from_tensor_slices({"image": images})  # noqa: E731
     builder = SimpleNamespace(info=info, data_path=tmp_path, as_dataset=read)
-    monkeypatch.setattr(catalog, "_builder", lambda name: builder)
+    monkeypatch.setattr(tfds_sets, "builder_of", lambda name: builder)
     command[command.index("./photos")] = "cats"
     result = CliRunner().invoke(main, command)
     assert result.exit_code == 0, result.output

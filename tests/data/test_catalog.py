@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from kerasgan import data
-from kerasgan.data import _pipeline, catalog
+from kerasgan.data import _pipeline, tfds_sets
 
 
 @pytest.fixture
@@ -64,16 +64,16 @@ def test_unprepared_set_fails_within_seconds_and_says_what_to_do(tmp_path, monke
 
 
 def test_a_network_that_never_answers_is_given_up(monkeypatch):
-    monkeypatch.setattr(catalog, "_PROBE_SECONDS", 0.05)
+    monkeypatch.setattr(tfds_sets, "_PROBE_SECONDS", 0.05)
     hung_up = threading.Event()
 
     def never_answers(*args, **kwargs):
         hung_up.wait(60)
         raise TimeoutError
 
-    monkeypatch.setattr(catalog.urllib.request, "urlopen", never_answers)
+    monkeypatch.setattr(tfds_sets.urllib.request, "urlopen", never_answers)
     try:
-        assert catalog._reachable() is False
+        assert tfds_sets._reachable() is False
     finally:
         hung_up.set()  # the asking thread ends with the test
 
@@ -94,13 +94,13 @@ def test_versions_and_configs_are_found(tmp_path):
     for name in ("set/1.0.0", "set/1.10.0", "set/1.9.0", "many/small/1.0.0", "many/large/1.0.0"):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "dataset_info.json").write_text(json.dumps({}))
-    assert catalog._prepared_folder("set", tmp_path).name == "1.10.0"
-    assert catalog._prepared_folder("set:1.9.0", tmp_path).name == "1.9.0"
-    assert catalog._prepared_folder("set:2.0.0", tmp_path) is None
-    assert catalog._prepared_folder("many/large", tmp_path) == tmp_path / "many" / "large" / "1.0.0"
-    assert catalog._prepared_folder("other", tmp_path) is None
+    assert tfds_sets._prepared_folder("set", tmp_path).name == "1.10.0"
+    assert tfds_sets._prepared_folder("set:1.9.0", tmp_path).name == "1.9.0"
+    assert tfds_sets._prepared_folder("set:2.0.0", tmp_path) is None
+    assert tfds_sets._prepared_folder("many/large", tmp_path) == tmp_path / "many" / "large" / "1.0.0"
+    assert tfds_sets._prepared_folder("other", tmp_path) is None
     with pytest.raises(ValueError, match="several prepared configs"):
-        catalog._prepared_folder("many", tmp_path)
+        tfds_sets._prepared_folder("many", tmp_path)
 
 
 def test_folder_by_path_reads_the_split(tmp_path):

@@ -146,6 +146,23 @@ def test_images_are_those_of_the_split(tmp_path):
     assert load(tmp_path / "folders", "other", **common).num_images == 6  # no such split
 
 
+def test_captions_of_sub_folders_belong_to_their_split(tmp_path):
+    """The metadata name no split, and lie beside train/ and test/."""
+    rows = []
+    for part, count in (("train", 3), ("test", 2)):
+        for i in range(count):
+            picture(tmp_path / part / f"{i}.png", value=i)
+            rows.append({"file_name": f"{part}/{i}.png", "caption": f"{part} {i}"})
+    (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    common = {"image_size": 8, "batch_size": 20, "drop_remainder": False, "shuffle": False}
+    for split, count in (("train", 3), ("test", 2)):
+        ((images, texts),) = load_for("captions", tmp_path, split, **common).as_numpy_iterator()
+        assert texts.tolist() == [f"{split} {i}".encode() for i in range(count)] and len(images) == count
+        assert load_for("images", tmp_path, split, **common).num_images == count
+    assert load_for("captions", tmp_path, "valid", **common).num_images == 5  # no such split
+    assert splits.splits_of(tmp_path) == ["test", "train"]
+
+
 def test_a_set_of_another_task_is_refused():
     with pytest.raises(ValueError, match="Received: 'chairs', which is for the task 'views'"):
         load_for("images", "chairs")

@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from kerasgan import data
-from kerasgan.data import _decoding, catalog
+from kerasgan.data import _decoding, tfds_sets
 
 
 def save(path, array, **options):
@@ -51,7 +51,7 @@ def test_sets_of_the_catalog_are_fitted_as_folders_are(resize, size):
     """Two programs resize, Pillow and TensorFlow; both place the image alike."""
     image = np.full((4, 10, 3), 200, "uint8")
     image[:, :2] = 50
-    ours, other = _decoding.fit(image, size, resize), np.asarray(catalog._fit(image, size, 3, resize))
+    ours, other = _decoding.fit(image, size, resize), np.asarray(tfds_sets._fit(image, size, 3, resize))
     assert np.abs(ours.astype(int) - other).max() <= 12
     np.testing.assert_array_equal(ours.max(axis=(1, 2)) == 0, other.max(axis=(1, 2)) == 0)
 
@@ -114,7 +114,7 @@ def test_pairs_need_not_be_squares(tmp_path):
     assert source.shape == target.shape == (2, 24, 32, 3)
 
 
-@pytest.mark.skipif(not pathlib.Path(catalog._data_dir(), "mnist").is_dir(), reason="set TFDS_DATA_DIR")
+@pytest.mark.skipif(not pathlib.Path(tfds_sets._data_dir(), "mnist").is_dir(), reason="set TFDS_DATA_DIR")
 def test_a_set_of_the_catalog_at_a_rectangle():
     images = next(iter(data.load("mnist", "train[:4]", image_size=(28, 20), resize="pad", batch_size=4)))
     assert images.shape == (4, 28, 20, 1)
