@@ -5,7 +5,7 @@ Command:   python -m kerasgan.zoo.stylegan2_mnist.recipe runs
 Expected:  recognizability at least 0.80
 Time:      see card.json
 
-The networks are small: 36 channels at 28 pixels, 73 at 14 and 128 at 7, and two mapping layers. As in the settings of
+The networks are small: 18 channels at 28 pixels, 36 at 14 and 73 at 7, and two mapping layers. As in the settings of
 StyleGAN2-ADA for CIFAR-10, there is no style mixing and no path length regularization.
 """
 
@@ -41,8 +41,8 @@ def model():
         latent_dim=128,
         style_dim=128,
         mapping_layers=2,
-        channel_base=1024,
-        channel_max=128,
+        channel_base=512,
+        channel_max=96,
         seed=SEED,
     )
     model.compile(

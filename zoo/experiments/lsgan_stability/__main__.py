@@ -26,13 +26,13 @@ SETTINGS = {
     "width": 16,
     "learning_rate": 2e-4,
     "shown": 8,
-    "mixture_steps": 10_000,
+    "mixture_steps": 35_000,
     "mixture_batch_size": 128,
     "mixture_latent_dim": 256,
     "mixture_width": 128,
     "mixture_rates": [1e-3, 1e-4],
 }
-SEEDS, REPEATS = 3, 3
+SEEDS, REPEATS = 3, 10
 LOSSES = {"regular": losses.NonSaturating, "least_squares": losses.LeastSquares}
 WITHOUT = {"G": ("none", "batch"), "GD": ("none", "none")}  # the norms of G and D
 OPTIMIZERS = {"Adam": functools.partial(Adam, beta_1=0.5), "RMSProp": RMSprop}
