@@ -321,8 +321,9 @@ def store_fitted(files, path, size, channels, resize, on_error):
     return *store(items, read, (*size, channels), path, on_error, check), sizes
 
 
-def check_sizes(image_size, channels, resize="crop"):
-    """Checks the arguments of a reader. An `image_size` of None means the size of the files."""
+def check_sizes(image_size, channels, resize="crop", batch_size=1):
+    """Checks arguments of a reader before it reads. An `image_size` of None means the size of the files."""
+    positive_int("batch_size", batch_size)
     if image_size is not None:
         as_size(image_size)
     if resize not in RESIZE:

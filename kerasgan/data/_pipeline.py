@@ -3,7 +3,7 @@
 import numpy as np
 import tensorflow as tf
 
-from kerasgan.arguments import whole
+from kerasgan.arguments import positive_int, whole
 from kerasgan.data.resize import resize_matrix
 from kerasgan.shapes import as_size
 
@@ -49,14 +49,13 @@ def whole_seed(seed):
 
 def checked_batch(size, batch_size, drop_remainder):
     """Returns the batch size as an int. Raises a ValueError if it is not positive, or no batch can be filled."""
-    if whole(batch_size) is None:
-        raise ValueError(f"`batch_size` must be a positive integer. Received: {batch_size!r}")
+    batch_size = positive_int("batch_size", batch_size)
     if drop_remainder and size < batch_size:
         raise ValueError(
             f"`batch_size` must be at most {size}, the number of images, or no full batch exists. Received: "
             f"batch_size={batch_size}. Remedy: a smaller `batch_size`, or `drop_remainder=False`."
         )
-    return int(batch_size)
+    return batch_size
 
 
 def make_dataset(

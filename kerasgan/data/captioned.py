@@ -134,7 +134,7 @@ def captioned_folder(
 
     >>> dataset = captioned_folder("flowers102", 64, split="train", text="both")  # doctest: +SKIP
     """
-    _files.check_sizes(image_size, channels, resize)
+    _files.check_sizes(image_size, channels, resize, batch_size)
     path = _files.existing_folder(path)
     rows = metadata.rows(path)
     captions, own = _captions(path, rows)

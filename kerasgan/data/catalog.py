@@ -83,17 +83,18 @@ def load(
     >>> dataset = load("glyphs", image_size=28, channels=1, num_images=128)
     >>> images = next(iter(dataset))  # (64, 28, 28, 1)
     """
+    batch_size = (1 if name == "moving_glyphs" else 64) if batch_size is None else batch_size
+    _files.check_sizes(None, 3, resize or "crop", batch_size)
     common = dict(
         image_size=image_size,
         channels=channels,
         labels=labels,
-        batch_size=(1 if name == "moving_glyphs" else 64) if batch_size is None else batch_size,
+        batch_size=batch_size,
         shuffle=shuffle,
         seed=_pipeline.whole_seed(seed),
         num_images=None if num_images is None else positive_int("num_images", num_images),
         drop_remainder=drop_remainder,
     )
-    _files.check_sizes(None, 3, resize or "crop")
     if name in ("chairs", "moving_glyphs"):
         if labels or num_images is not None:
             count = "num_chairs" if name == "chairs" else "num_sequences"

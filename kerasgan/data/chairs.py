@@ -188,7 +188,7 @@ def load(
         raise ValueError(f"`split` must be 'train' or 'test'. Received: {split!r}")
     if channels not in (None, 1, 3):
         raise ValueError(f"`channels` must be 1 or 3. Received: {channels!r}")
-    count = positive_int("num_chairs", num_chairs)
+    count, batch_size = positive_int("num_chairs", num_chairs), positive_int("batch_size", batch_size)
     if azimuths is None:
         azimuths = (np.arange(AZIMUTHS) + (0.5 if split == "test" else 0)) * 360 / AZIMUTHS
     azimuths, elevations = (tuple(float(x) for x in np.ravel(angles)) for angles in (azimuths, elevations))

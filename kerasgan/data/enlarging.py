@@ -72,7 +72,7 @@ def enlarging_dataset(
     size = None if crop is None else as_size(crop, "crop")
     if size and (size[0] % scale or size[1] % scale):
         raise ValueError(f"`crop` must be a multiple of `scale`={scale}, or None for full images. Received: {crop!r}")
-    _files.check_sizes(None, channels)
+    _files.check_sizes(None, channels, batch_size=batch_size)
     least = size or (scale, scale)
 
     def read(file):

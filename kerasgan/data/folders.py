@@ -84,7 +84,7 @@ def image_dataset(
             )
         classes = [file.relative_to(path).parts[0] for file in files]
         class_names = sorted({file.relative_to(path).parts[0] for file in found})
-    _files.check_sizes(image_size, channels, resize)
+    _files.check_sizes(image_size, channels, resize, options["batch_size"])
     size = as_size(image_size) if image_size is not None else _files.own_size(files, path)
     usable, fetch_image, stream, sizes = _files.store_fitted(files, path, size, channels, resize, on_error)
     if labels:
@@ -176,7 +176,7 @@ def paired_folder(
     >>> dataset = paired_folder("edges2shoes/train", 256, jitter=True)  # doctest: +SKIP
     """
     _check_direction(direction)
-    _files.check_sizes(image_size, channels, resize)
+    _files.check_sizes(image_size, channels, resize, batch_size)
     path = _files.existing_folder(path)
     files = _files.spread(_files.image_files(path), num_images)
     size = as_size(image_size) if image_size is not None else _files.own_size(files, path, halved=True)
@@ -229,7 +229,7 @@ def paired_folders(
     >>> dataset = paired_folders("maps/photos", "maps/drawings", 256)  # doctest: +SKIP
     """
     _check_direction(direction)
-    _files.check_sizes(image_size, channels, resize)
+    _files.check_sizes(image_size, channels, resize, batch_size)
     path_a, path_b = _files.existing_folder(path_a), _files.existing_folder(path_b)
     sides = [_files.by_stem(path) for path in (path_a, path_b)]
     stems = _files.spread(sorted(set(sides[0]) | set(sides[1])), num_images)
@@ -292,7 +292,7 @@ def unpaired_folders(
 
     >>> dataset = unpaired_folders("shoes2bags/trainA", "shoes2bags/trainB", 128)  # doctest: +SKIP
     """
-    _files.check_sizes(image_size, channels, resize)
+    _files.check_sizes(image_size, channels, resize, batch_size)
     paths, domains = [_files.existing_folder(path) for path in (path_a, path_b)], []
     files = [_files.spread(_files.image_files(path), num_images) for path in paths]
     size = as_size(image_size) if image_size is not None else _files.own_size(files[0] + files[1], path_a)

@@ -62,7 +62,7 @@ def label_folder(
     >>> dataset = label_folder("camvid/train", (192, 256))  # doctest: +SKIP
     """
     path = _files.existing_folder(path)
-    _files.check_sizes(image_size, channels, resize)
+    _files.check_sizes(image_size, channels, resize, batch_size)
     if resize == "pad":
         raise ValueError("`resize` must be 'crop' or 'stretch', as black bars have no class. Received: 'pad'")
     instances = (path / PARTS[2]).is_dir() if instances is None else bool(instances)

@@ -254,7 +254,7 @@ def load(
         raise ValueError(f"`channels` of moving glyphs must be 3, as classes differ in hue. Received: {channels!r}")
     characters = "".join(choose(tuple(characters), CHARACTERS, "characters"))
     count = positive_int("num_sequences", NUM_SEQUENCES[split] if num_sequences is None else num_sequences)
-    frames = positive_int("frames", frames)
+    frames, batch_size = positive_int("frames", frames), positive_int("batch_size", batch_size)
     stored = [
         _pipeline.on_cpu(x) for x in _films(split, count, frames, as_size(image_size or 64), characters, int(seed))
     ]

@@ -185,6 +185,7 @@ def turntable_folder(
 
     >>> dataset = turntable_folder("coil100", angles=range(0, 360, 10))  # doctest: +SKIP
     """
+    _files.check_sizes(image_size, channels, resize, batch_size)
     path = _files.existing_folder(path)
     if not 0 < threshold < 1:
         raise ValueError(f"`threshold` must be in (0, 1). Received: {threshold!r}")
@@ -197,7 +198,6 @@ def turntable_folder(
     if not wanted or not set(wanted) <= set(known):
         raise ValueError(f"`angles` must be among the angles of the images, {known}. Received: {list(wanted)}")
     rows = [row for row in rows if row[2] in wanted]
-    _files.check_sizes(image_size, channels, resize)
     files = [path / name for name, *_ in rows]
     usable, fetch, *_ = _files.store_fitted(files, path, as_size(image_size), channels, resize, on_error)
     images = np.concatenate([np.asarray(fetch(np.array([i]))) for i in range(len(usable))])

@@ -57,7 +57,7 @@ def video_folders(
 
     >>> dataset = video_folders("davis/train_A", "davis/train_B", (72, 128))  # doctest: +SKIP
     """
-    _files.check_sizes(image_size, channels, resize)
+    _files.check_sizes(image_size, channels, resize, batch_size)
     num_frames = None if num_frames is None else positive_int("num_frames", num_frames)
     paths = [_files.existing_folder(path) for path in (path_a, path_b)]
     sides = [_sequences(path) for path in paths]

@@ -30,6 +30,7 @@ with locks.FolderLock(sys.argv[2]):
 def command(tmp_path, monkeypatch):
     """The arguments of a training of a second, in a folder that holds its data."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(scoring, "IMAGENET", ())  # a small network scores as well
     (tmp_path / "photos").mkdir()
     for number, pixels in enumerate(np.random.default_rng(0).integers(0, 256, (16, 8, 8), dtype="uint8")):
         Image.fromarray(pixels).save(tmp_path / "photos" / f"{number}.png")

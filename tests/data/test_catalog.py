@@ -120,7 +120,7 @@ def test_folder_by_path_reads_the_split(tmp_path):
     [
         ({"num_images": 0}, "`num_images` must be an integer of at least 1. Received: 0"),
         ({"num_images": -3}, "`num_images` must be an integer of at least 1. Received: -3"),
-        ({"batch_size": 0}, "`batch_size` must be a positive integer. Received: 0"),
+        ({"batch_size": 0}, "`batch_size` must be an integer of at least 1. Received: 0"),
         ({"seed": None}, "`seed` must be an integer. Received: None"),
         ({"resize": "bogus"}, "`resize` must be one of .* Received: 'bogus'"),
     ],
@@ -133,6 +133,15 @@ def test_unsuitable_numbers_are_refused_by_every_set(name, wrong, message, tmp_p
         Image.new("RGB", (9, 9), (i, 0, 0)).save(tmp_path / f"{i}.png")
     with pytest.raises(ValueError, match=message):
         data.load(str(tmp_path) if name == "folder" else name, **wrong)
+
+
+def test_the_batch_size_is_checked_before_files_are_read(tmp_path):
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    (tmp_path / "metadata.jsonl").write_text('{"file_name": "broken.png", "caption": "x", "label": 0, "angle": 0}')
+    readers = {data.captioned_folder: (), data.turntable_folder: (), data.load: ()}
+    for read, arguments in (readers | {data.image_folder: (8,), data.super_resolution: (2, 8)}).items():
+        with pytest.raises(ValueError, match="`batch_size` must be an integer of at least 1. Received: 'many'"):
+            read(tmp_path, *arguments, batch_size="many")
 
 
 def test_numbers_of_numpy_and_a_known_resize_are_accepted(tmp_path):
