@@ -87,6 +87,7 @@ def make_dataset(
     drop_remainder = shuffle if drop_remainder is None else drop_remainder
     batch_size, seed = checked_batch(size, batch_size, drop_remainder), whole_seed(seed)
 
+    @tf.autograph.experimental.do_not_convert  # which takes tenths of a second at each start
     def epoch(number):
         key = tf.stack([tf.constant(seed, tf.int64), tf.cast(number, tf.int64)])
         order = tf.range(size, dtype=tf.int64)

@@ -102,6 +102,7 @@ def load(name, split, *, image_size, channels, resize, labels, batch_size, shuff
     _files.check_sizes(image_size, channels, resize)
     size = examples if num_images is None else min(num_images, examples)
 
+    @tf.autograph.experimental.do_not_convert  # which takes tenths of a second at each start
     def prepare(example):
         image = _fit(example["image"], image_size, channels, resize)
         return (image, tf.cast(example["label"], tf.int32)) if labels else image

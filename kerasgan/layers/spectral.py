@@ -50,13 +50,15 @@ class SpectralNormalization(keras.layers.Wrapper):
 
     def _singular(self):
         """Returns sigma, and u after one power iteration."""
-        rest = [axis for axis in range(len(self.kernel.shape)) if axis != self.output_axis]
-        kernel = tf.transpose(tf.convert_to_tensor(self.kernel), [self.output_axis, *rest])
-        matrix = tf.reshape(kernel, (self.kernel.shape[self.output_axis], -1))
+        kernel, axes = tf.convert_to_tensor(self.kernel), list(range(len(self.kernel.shape)))
+        if self.output_axis != axes[-1]:
+            axes.remove(self.output_axis)
+            kernel = tf.transpose(kernel, [*axes, self.output_axis])
+        matrix = tf.reshape(kernel, (-1, kernel.shape[-1]))  # the transpose of W, which is not copied
         constant = tf.stop_gradient(matrix)
-        v = tf.math.l2_normalize(tf.linalg.matvec(constant, self.u, transpose_a=True), epsilon=1e-24)
-        u = tf.math.l2_normalize(tf.linalg.matvec(constant, v), epsilon=1e-24)
-        return tf.tensordot(u, tf.linalg.matvec(matrix, v), 1), u
+        v = tf.math.l2_normalize(tf.linalg.matvec(constant, self.u), epsilon=1e-24)
+        u = tf.math.l2_normalize(tf.linalg.matvec(constant, v, transpose_a=True), epsilon=1e-24)
+        return tf.tensordot(v, tf.linalg.matvec(matrix, u), 1), u
 
     def effective_kernel(self):
         """Returns the kernel used by `layer`, W / sigma(W)."""

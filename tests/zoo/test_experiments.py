@@ -19,7 +19,14 @@ NAMES = sorted(path.parent.name for path in (FOLDER / "experiments").glob("*/__m
 SMALL = {"steps": 2, "points": 16, "batch_size": 8, "num_samples": 200, "shown": 5, "width": 4}
 SMALL |= {"few_steps": 2, "label_steps": 2, "denoising_steps": 2, "layers": [6, 5, 4], "units": 8, "num_chairs": 12}
 SMALL |= {"seconds": 0, "images": 16, "num_faces": 2, "project_steps": 2, "num_training": 32, "num_paths": 4}
-SMALL |= {"updates": 2, "long_steps": 2, "mixture_steps": 2, "mixture_batch_size": 8}
+SMALL |= {
+    "updates": 2,
+    "long_steps": 2,
+    "mixture_steps": 2,
+    "mixture_batch_size": 8,
+    "segmenter_epochs": 1,
+    "segmenter_width": 4,
+}
 
 
 def experiment(name):

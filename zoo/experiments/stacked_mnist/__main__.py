@@ -22,7 +22,7 @@ from kerasgan.zoo.experiments import runs, small_images
 
 SETTINGS = {
     "steps": 1_000,
-    "long_steps": 6_000,
+    "long_steps": 30_000,
     "batch_size": 64,
     "latent_dim": 100,
     "width": 32,
