@@ -93,7 +93,7 @@ class R3GAN(FromLabels, GAN):
 
     A recipe of the zoo trains it:
 
-        python -m kerasgan.zoo.r3gan_fashion_mnist.recipe runs
+        python -m kerasgan.zoo.r3gan_mnist.recipe runs
 
     Args:
         image_size: int or (height, width). Sides of 4 to 7 times a power of two, the same for both, such as
