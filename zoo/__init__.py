@@ -21,7 +21,6 @@ from kerasgan.zoo._card import (
     read_sample,
     sample_error,
     training_record,
-    validate,
     write_card,
     write_entry,
 )
@@ -30,6 +29,7 @@ from kerasgan.zoo._fetch import locate, set_url
 from kerasgan.zoo._glyphs import score_glyphs
 from kerasgan.zoo._pages import results_csv, results_page, size_of, with_table
 from kerasgan.zoo._presets import is_preset, load_preset_folder, save_preset
+from kerasgan.zoo._schema import validate
 from kerasgan.zoo._weights import WeightFileError, load_weights, save_weights
 
 __all__ = [

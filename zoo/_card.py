@@ -1,4 +1,4 @@
-"""Cards of entries, written by code and checked against a schema."""
+"""Cards of entries: written with the files of the entry, and read to load them."""
 
 import collections
 import dataclasses
@@ -6,7 +6,6 @@ import datetime
 import json
 import os
 import platform
-import re
 import subprocess
 from pathlib import Path
 
@@ -16,167 +15,10 @@ import tensorflow as tf
 from kerasgan import plots
 from kerasgan.files import replacing, sha256_of
 from kerasgan.metrics.score import library_versions
+from kerasgan.zoo._data_sets import DATA_SETS
 from kerasgan.zoo._pages import readme
+from kerasgan.zoo._schema import validate
 from kerasgan.zoo._weights import load_weights, save_weights
-
-DATA_SETS = {
-    "mnist": {
-        "title": "MNIST handwritten digits (LeCun, Cortes, Burges)",
-        "url": "https://www.tensorflow.org/datasets/catalog/mnist",
-        "licence": "CC BY-SA 3.0",
-    },
-    "fashion_mnist": {
-        "title": "Fashion-MNIST (Xiao, Rasul, Vollgraf 2017)",
-        "url": "https://github.com/zalandoresearch/fashion-mnist",
-        "licence": "MIT",
-    },
-    "glyphs": {
-        "title": "Letterforms rendered by kerasgan from the DejaVu and STIX fonts",
-        "url": "https://dejavu-fonts.github.io",
-        "licence": "Bitstream Vera and SIL OFL 1.1 (fonts)",
-    },
-    "edges2shoes": {
-        "title": "edges2shoes (Yu, Grauman 2014; Isola et al. 2017), 1,000 training pairs",
-        "url": "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets",
-        "licence": "research use only; the same holds for these weights",
-    },
-    "facades": {
-        "title": "CMP Facade Database (Tyleček, Šára 2013), the split of Isola et al. 2017",
-        "url": "https://cmp.felk.cvut.cz/~tylecr1/facade",
-        "licence": "CC BY-SA as far as known",
-    },
-    "shoes2bags": {
-        "title": "Shoes and handbags (Yu, Grauman 2014; Zhu et al. 2016), 1,000 training images of each",
-        "url": "http://efrosgans.eecs.berkeley.edu/pix2pix/datasets",
-        "licence": "research use only; the same holds for these weights",
-    },
-    "flowers102": {
-        "title": "Oxford 102 Flowers (Nilsback, Zisserman 2008) at 64x64",
-        "url": "https://www.robots.ox.ac.uk/~vgg/data/flowers/102",
-        "licence": "none stated",
-    },
-    "noto_emoji": {
-        "title": "Noto Emoji at 64x64",
-        "url": "https://github.com/googlefonts/noto-emoji",
-        "licence": "OFL 1.1 (font), Apache-2.0 (images)",
-    },
-    "birds64": {
-        "title": "Caltech-UCSD Birds 200 (Welinder et al. 2010) at 64x64",
-        "url": "https://www.vision.caltech.edu/visipedia/CUB-200.html",
-        "licence": "non-commercial research; the same holds for these weights",
-    },
-    "celeba64": {
-        "title": "CelebA (Liu et al. 2015) at 64x64, 9,000 images",
-        "url": "https://mmlab.ie.cuhk.edu.hk/projects/CelebA.html",
-        "licence": "non-commercial research only; the same holds for these weights",
-    },
-    "moving_glyphs": {
-        "title": "Films of moving letters rendered by kerasgan from the DejaVu font",
-        "url": "https://dejavu-fonts.github.io",
-        "licence": "Bitstream Vera (font)",
-    },
-    "camvid": {
-        "title": "CamVid road scenes (Brostow, Fauqueur, Cipolla 2009) at 256x192, 11 classes",
-        "url": "http://mi.eng.cam.ac.uk/research/projects/VideoRec/CamVid",
-        "licence": "academic use",
-    },
-    "coil100": {
-        "title": "COIL-100 (Nene, Nayar, Murase 1996) at 64x64, 99 objects",
-        "url": "https://www1.cs.columbia.edu/CAVE/software/softlib/coil-100.php",
-        "licence": "non-commercial research; the same holds for these weights",
-    },
-    "tinyimagenet10_32": {
-        "title": "Ten classes of Tiny ImageNet (Le, Yang 2015) at 32x32",
-        "url": "http://cs231n.stanford.edu/tiny-imagenet-200.zip",
-        "licence": "terms of ImageNet: non-commercial research",
-    },
-    "olivetti_faces": {
-        "title": "Olivetti faces (AT&T Laboratories Cambridge), 400 images of 40 people",
-        "url": "https://scikit-learn.org/stable/datasets/real_world.html#the-olivetti-faces-dataset",
-        "licence": "research use",
-    },
-}
-
-NUMBER, OPTIONAL = (int, float), type(None)
-# A dict is an object with these keys, a list of one item is a list of such items, a tuple is a choice of types.
-SCHEMA = {
-    "name": str,
-    "class": str,
-    "description": str,
-    "paper": {"title": str, "authors": str, "year": int, "url": str},
-    "data": {"name": str, "title": str, "url": str, "licence": str},
-    "parameters": dict,
-    "training": {
-        "steps": int,
-        "images_seen": int,
-        "seed": int,
-        "precision": str,
-        "hours": NUMBER,
-        "machine": str,
-        "versions": dict,
-        "commit": (str, OPTIONAL),
-        "date": str,
-    },
-    "files": dict,
-    "sample": {"method": str, "arguments": dict},
-    "headline": str,
-    "scores": [
-        {
-            "metric": str,
-            "value": NUMBER,
-            "sd": (int, float, OPTIONAL),
-            "floor": (int, float, OPTIONAL),
-            "paper": (int, float, OPTIONAL),
-            "table": bool,
-        }
-    ],
-}
-TENTH_SCHEMA = {"steps": int, "machine": str, "scores": dict}  # a card may have it as "tenth"
-FILE_SCHEMA = {"size": int, "sha256": str}
-URL = re.compile(r"https?://[^\s<>()\[\]\"'`|]+")
-HASH = re.compile("[0-9a-f]{64}")
-FILENAME = re.compile(r"\w[\w.-]*", re.ASCII)
-
-
-def validate(card, schema=SCHEMA, where="card"):
-    """Checks a card against the schema. Further keys are allowed.
-
-    Raises:
-        ValueError: if a key is missing or invalid. The message names the key, the expected and the received value.
-    """
-    if isinstance(schema, dict):
-        if not isinstance(card, dict):
-            raise ValueError(f"`{where}` must be an object. Received: {card!r}")
-        for key, part in schema.items():
-            if key not in card:
-                raise ValueError(f"`{where}` must have {key!r}. Received: {sorted(card)}")
-            validate(card[key], part, f"{where}.{key}")
-    elif isinstance(schema, list):
-        if not isinstance(card, list):
-            raise ValueError(f"`{where}` must be a list. Received: {card!r}")
-        for index, item in enumerate(card):
-            validate(item, schema[0], f"{where}[{index}]")
-    elif not isinstance(card, schema) or (isinstance(card, bool) and schema is not bool):
-        raise ValueError(f"`{where}` must be {schema}. Received: {card!r}")
-    elif isinstance(card, float) and not np.isfinite(card):
-        raise ValueError(f"`{where}` must be finite. Received: {card!r}")
-    elif where.endswith(".url") and not URL.fullmatch(card):
-        raise ValueError(f"`{where}` must be a plain http address. Received: {card!r}")
-    if schema is SCHEMA:
-        for filename, record in card["files"].items():
-            if not FILENAME.fullmatch(filename):
-                raise ValueError(
-                    f"`card.files` must be named by letters, digits, '.', '_', '-'. Received: {filename!r}"
-                )
-            validate(record, FILE_SCHEMA, f"card.files.{filename}")
-            if not HASH.fullmatch(record["sha256"]):
-                raise ValueError(f"`card.files.{filename}.sha256` must be 64 digits. Received: {record['sha256']!r}")
-        if "tenth" in card:
-            validate(card["tenth"], TENTH_SCHEMA, "card.tenth")
-            validate(card["tenth"]["scores"], dict.fromkeys(card["tenth"]["scores"], NUMBER), "card.tenth.scores")
-        validate(card.get("picture", ""), str, "card.picture")
-        if card["headline"] not in [score["metric"] for score in card["scores"]]:
-            raise ValueError(f"`card.headline` must be the metric of a score. Received: {card['headline']!r}")
 
 
 def networks_of(model):

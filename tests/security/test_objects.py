@@ -10,7 +10,7 @@ from PIL import Image
 
 from kerasgan import data
 from kerasgan.metrics import read_statistics
-from kerasgan.zoo import _card, _pages
+from kerasgan.zoo import _card, _pages, _schema
 
 
 class Trap:
@@ -97,7 +97,7 @@ PAGES = {
 
 @pytest.mark.parametrize("page", PAGES.values(), ids=PAGES)
 def test_markup_in_a_card_stays_text(page):
-    _card.validate(card())
+    _schema.validate(card())
     text = page(card())
     assert "<script" not in text and "&lt;script&gt;" in text
     assert not re.search(r"(?<!\\)\[y", text)  # no link
@@ -116,10 +116,10 @@ def test_addresses_must_be_addresses(part, url):
     broken = card()
     broken[part]["url"] = url
     with pytest.raises(ValueError, match=f"card.{part}.url"):
-        _card.validate(broken)
+        _schema.validate(broken)
 
 
 @pytest.mark.parametrize("name", ["../evil.weights.h5", "/etc/passwd", "a/b.weights.h5", "", ".."])
 def test_files_of_an_entry_stay_in_its_folder(name):
     with pytest.raises(ValueError, match="card.files"):
-        _card.validate(card(files={name: {"size": 1, "sha256": "0" * 64}}))
+        _schema.validate(card(files={name: {"size": 1, "sha256": "0" * 64}}))

@@ -12,7 +12,7 @@ import pytest
 import kerasgan
 from kerasgan import zoo
 from kerasgan.metrics import Score
-from kerasgan.zoo import _card, _pages, classifiers
+from kerasgan.zoo import _card, _pages, _schema, classifiers
 
 PAPER = {"title": "A Paper", "authors": "A. Author", "year": 2014, "url": "https://example.org"}
 SCORES = [
@@ -295,4 +295,4 @@ def test_the_page_says_what_the_picture_shows():
     bare = {key: value for key, value in card.items() if key != "picture"}
     assert "samples.png)\n\n```python" in _pages.readme(bare)
     with pytest.raises(ValueError, match="`card.picture` must be .*str.* Received: 3"):
-        _card.validate(card | {"picture": 3})
+        _schema.validate(card | {"picture": 3})

@@ -15,7 +15,8 @@ import kerasgan
 from kerasgan import callbacks
 from kerasgan.data import from_arrays, glyphs
 from kerasgan.zoo import FOLDER, recipes
-from kerasgan.zoo._card import DATA_SETS, machine
+from kerasgan.zoo._card import machine
+from kerasgan.zoo._data_sets import DATA_SETS
 from kerasgan.zoo.gan_cls_glyphs import matching
 
 RECIPE = '''"""A toy."""
