@@ -173,11 +173,12 @@ def _descend(start, terms, scale, stages, verbose):
 
     @tf.function
     def step(rate):
-        with tf.GradientTape(watch_accessed_variables=False) as tape:
+        with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(x)
-            errors, penalty = terms(x)
-            loss = tf.reduce_sum(scale * errors + penalty)  # a sum, so that images are independent
-        velocity.assign(MOMENTUM * velocity - rate * tape.gradient(loss, x))
+            losses = [tf.reduce_sum(term) for term in terms(x)]  # sums, so that images are independent
+        # The scale is large, and the gradient of a scaled error would overflow in float16.
+        slope, pull = (tape.gradient(loss, x, unconnected_gradients="zero") for loss in losses)
+        velocity.assign(MOMENTUM * velocity - rate * (scale * slope + pull))
         x.assign_add(velocity)
         # ReLU turns NaN into 0, so the errors may stay finite.
         return tf.where(tf.reduce_all(tf.math.is_finite(x), axis=(1, 2, 3)), errors, float("nan"))

@@ -52,7 +52,7 @@ def nearest_neighbours(images, training, k=5, extractor=None, batch_size=64):
         `Neighbours`. To plot them: `plots.labelled_grid(np.concatenate([images[:, None], found.images], axis=1))`.
 
     Raises:
-        ValueError: if there are fewer than k training images.
+        ValueError: if there are fewer than k training images, or for images that are not floats in [-1, 1].
 
     Example:
 
@@ -62,10 +62,10 @@ def nearest_neighbours(images, training, k=5, extractor=None, batch_size=64):
     """
     if k < 1:
         raise ValueError(f"`k` must be at least 1. Received: {k!r}")
+    checks.check_images(images)
     images = np.asarray(images, "float32")
 
     def features(batch):
-        batch = np.asarray(batch, "float32")
         if extractor is None:
             return batch.reshape((len(batch), -1)).astype("float64")
         return extract_features(batch, extractor, batch_size).astype("float64")
@@ -75,7 +75,9 @@ def nearest_neighbours(images, training, k=5, extractor=None, batch_size=64):
     if hasattr(training, "shape"):
         training = np.split(training, range(batch_size, len(training), batch_size))
     for batch in training:
-        batch = np.asarray(batch[0] if isinstance(batch, (tuple, list)) else batch, "float32")
+        batch = batch[0] if isinstance(batch, (tuple, list)) else batch
+        checks.check_images(batch, image_size=images.shape[1:3], channels=images.shape[-1], name="training")
+        batch = np.asarray(batch, "float32")
         # Differences instead of |x|^2 - 2xy + |y|^2, so that the distance of a copy is exactly 0.
         distances = np.stack([np.linalg.norm(wanted - one, axis=1) for one in features(batch)], axis=1)
         near = np.argsort(distances, axis=1, kind="stable")[:, :k]
@@ -141,8 +143,8 @@ def project(
     check_has_latents(model)
     if min(steps, starts) < 1:
         raise ValueError(f"`steps` and `starts` must be at least 1. Received: {steps} and {starts}")
-    images = np.asarray(images, "float32")
     checks.check_images(images, image_size=model.image_size, channels=model.channels, check_range=False)
+    images = np.asarray(images, "float32")
     count = len(images)
     network, uniform = model.sampler(), model.prior == "uniform"
     inputs = [tf.constant(rows) for rows in condition_inputs(model, condition, count * starts)]

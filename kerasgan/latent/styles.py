@@ -85,8 +85,8 @@ def project_to_styles(
     (2, 8)
     """
     check_has_styles(model)
-    images = np.asarray(images, "float32")
     checks.check_images(images, image_size=model.image_size, channels=model.channels, check_range=False)
+    images = np.asarray(images, "float32")
     rng = np.random.default_rng(seed)
     many = model.sample_latents(1000, seed)
     w = map_to_styles(model, many, condition)

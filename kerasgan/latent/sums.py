@@ -42,14 +42,24 @@ def arithmetic(plus, minus=(), length=None):
     Returns:
         float32 array (latent_dim,). To plot it: `plots.labelled_grid(decode(model, [[*plus, *minus, it]]))`.
 
+    Raises:
+        ValueError: if `plus` or `minus` is not a list of latents, or `plus` is empty.
+
     Example:
 
     >>> arithmetic([[1.0, 0.0], [0.0, 2.0]], [[0.0, 1.0]]).tolist()
     [1.0, 1.0]
     """
-    total = np.sum(np.asarray(plus, "float64"), axis=0)
-    if len(minus):
-        total = total - np.sum(np.asarray(minus, "float64"), axis=0)
+    plus, minus = np.asarray(plus, "float64"), np.asarray(minus, "float64")
+    for name, terms in (("plus", plus), ("minus", minus)):
+        if not (terms.ndim == 2 and len(terms) and terms.shape[1:] == plus.shape[1:]) and (terms.size or name == "plus"):
+            raise ValueError(
+                f"`{name}` must be a list of latents, (n, latent_dim). Received: shape {terms.shape}. "
+                f"Remedy for one latent: `[latent]`"
+            )
+    total = plus.sum(axis=0)
+    if minus.size:
+        total = total - minus.sum(axis=0)
     if length is not None:
         norm = np.linalg.norm(total)
         if norm == 0:

@@ -1,5 +1,6 @@
 """Feature extractors and batched feature extraction."""
 
+import functools
 import hashlib
 import re
 
@@ -70,7 +71,15 @@ class Extractor:
             self.num_features = self.model.output_shape[-1]
         self.rule = rule
         self.preprocess = preprocess
-        self._graph = tf.function(self.__call__, reduce_retracing=True)
+        self._graphs = {}
+
+    def graph(self, images):
+        """Returns the features of a batch, by a compiled function."""
+        # One for each number of channels: a function of any number would not know whether to convert them.
+        channels = images.shape[-1]
+        if channels not in self._graphs:
+            self._graphs[channels] = tf.function(self.__call__, reduce_retracing=True)
+        return self._graphs[channels](images)
 
     @property
     def resize(self):
@@ -78,12 +87,7 @@ class Extractor:
         rule = self.rule or "none"
         if self.size is not None and not self.rule:
             rule = f"{self.method}{' antialias' if self.antialias else ''} {self.size[0]}x{self.size[1]}"
-        if self.preprocess is None:
-            return rule
-        function = self.preprocess
-        name = getattr(function, "__name__", type(function).__name__)
-        # the functions of keras.applications share one name
-        return f"{rule}, {function.__module__.rpartition('.')[2]}.{name}"
+        return rule if self.preprocess is None else f"{rule}, {_in_words(self.preprocess)}"
 
     @property
     def weights_hash(self):
@@ -121,6 +125,26 @@ class Extractor:
             features = tf.reduce_mean(features, axis=[1, 2])
         # class probabilities are float64, as in float32 many confident ones round to 1
         return features if features.dtype == tf.float64 else tf.cast(features, tf.float32)
+
+
+def has_name(function):
+    """Returns whether a function is defined at the top level of a module, so that its name identifies it."""
+    if isinstance(function, functools.partial):
+        return has_name(function.func)
+    return "<" not in getattr(function, "__qualname__", "<")  # not "<lambda>", "f.<locals>.g", or an object
+
+
+def _in_words(function):
+    """Returns the module, the name and the fixed arguments of a function. Unnamed ones are told apart by their code."""
+    if isinstance(function, functools.partial):
+        arguments = [*map(repr, function.args), *(f"{key}={value!r}" for key, value in function.keywords.items())]
+        return f"{_in_words(function.func)}({', '.join(arguments)})"
+    name = getattr(function, "__name__", type(function).__name__)
+    if not has_name(function) and hasattr(function, "__code__"):
+        code = function.__code__
+        name += f" {hashlib.sha256(code.co_code + repr(code.co_consts).encode()).hexdigest()[:8]}"
+    # the functions of keras.applications share one name
+    return f"{function.__module__.rpartition('.')[2]}.{name}"
 
 
 def get_extractor(extractor):
@@ -276,7 +300,7 @@ def features_and_sizes(images, extractors, batch_size=64, verbose=0):
         sizes.add(tuple(batch.shape[1:3]))
         low, high = min(low, float(tf.reduce_min(batch))), max(high, float(tf.reduce_max(batch)))
         for found, extractor in zip(features, extractors):
-            found.append(extractor._graph(batch).numpy())
+            found.append(extractor.graph(batch).numpy())
         if bar:
             bar.add(1)
     if not sizes:

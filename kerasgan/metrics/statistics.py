@@ -9,7 +9,7 @@ import numpy as np
 
 from kerasgan.files import read_arrays, replacing
 from kerasgan.metrics.checks import check_features
-from kerasgan.metrics.features import batches_of, extract_features, get_extractor
+from kerasgan.metrics.features import batches_of, extract_features, get_extractor, has_name
 
 
 class Statistics(NamedTuple):
@@ -64,7 +64,8 @@ def reference_statistics(images, extractor, batch_size=64, cache_dir=None, verbo
         `Statistics(mean, cov, count)`, float64.
 
     Raises:
-        ValueError: as `extract_features`, for fewer than two images, or a plain callable with `cache_dir`.
+        ValueError: as `extract_features`, for fewer than two images, or with `cache_dir` for a plain callable or a
+            `preprocess` without a name.
 
     Example:
 
@@ -81,6 +82,11 @@ def reference_statistics(images, extractor, batch_size=64, cache_dir=None, verbo
             raise ValueError(
                 "`cache_dir` needs an extractor with known weights: a keras.Model or a name. "
                 f"Received: the callable {extractor.name!r}"
+            )
+        if extractor.preprocess is not None and not has_name(extractor.preprocess):
+            raise ValueError(
+                "`cache_dir` needs a `preprocess` with a name. Received: a lambda, a local function or an object. "
+                "Remedy: a function at the top level of a module"
             )
         model = f"{extractor.weights_hash} {_architecture(extractor.model)}"
         key = f"{images_hash(images)} {model} {extractor.resize} {extractor.precision}"

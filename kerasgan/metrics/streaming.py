@@ -214,6 +214,13 @@ class FeatureBuffer(FeatureMetric):
     def features(self):
         """Returns (real, fake), arrays (n, d) of the features added since the last reset."""
         filled = [keras.ops.convert_to_numpy(value) > 0 for value in self.filled]
+        for count, rows in zip(self.counts, filled):
+            received = int(keras.ops.convert_to_numpy(count))
+            if received > rows.sum():  # XLA leaves out assertions
+                raise ValueError(
+                    f"`{self.name}` keeps the features of `max_images` images and received {received}: raise "
+                    f"`max_images` (now {self.max_images})."
+                )
         return [keras.ops.convert_to_numpy(value)[rows] for value, rows in zip(self.stored, filled)]
 
     def get_config(self):
