@@ -1,6 +1,7 @@
 """A fused Adam, and RMSprop as used by the authors of WGAN."""
 
 import keras
+import numpy as np
 import tensorflow as tf
 
 
@@ -123,7 +124,8 @@ class RMSprop(keras.optimizers.RMSprop):
         if self.centered:
             mean = self.rho * tf.convert_to_tensor(self._average_gradients[i]) + (1 - self.rho) * gradient
             self.assign(self._average_gradients[i], mean)
-            square -= tf.square(mean)
+            # Rounding can make the variance of a constant gradient negative.
+            square = tf.maximum(square - tf.square(mean), np.finfo("float32").eps * square)
         step = tf.cast(learning_rate, variable.dtype) * gradient / (tf.sqrt(square) + self.epsilon)
         if self.momentum > 0:
             step += self.momentum * tf.convert_to_tensor(self._momentums[i])

@@ -267,3 +267,19 @@ def test_unknown_layers_are_named():
         receptive_fields(keras.Model(inputs, shared(shared(x))))
     with pytest.raises(ValueError, match="functional or sequential"):
         receptive_fields(kerasgan.Autoencoder(image_size=8, code=4))
+
+
+@pytest.mark.parametrize("policy", ["mixed_bfloat16", "mixed_float16"])
+def test_a_network_in_half_precision_is_inverted(policy):
+    photo = np.random.default_rng(0).uniform(-1, 1, (1, 16, 16, 3)).astype("float32")
+    options = {"tv_weight": 0.01, "stages": [(4e-4, 20)], "restarts": 1, "verbose": 0}
+    network = kerasgan.DCGAN(image_size=16, width=4, seed=0).discriminator
+    before = keras.config.dtype_policy()
+    try:
+        keras.config.set_dtype_policy(policy)
+        half = kerasgan.DCGAN(image_size=16, width=4, seed=0).discriminator
+    finally:
+        keras.config.set_dtype_policy(before)
+    half.set_weights(network.get_weights())
+    errors = [latent.invert(each, photo, **options).errors.item() for each in (network, half)]
+    assert errors[1] == pytest.approx(errors[0], rel=0.1)

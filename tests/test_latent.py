@@ -250,3 +250,29 @@ def test_each_tool_has_the_picture_that_its_docstring_names(tool, tmp_path, monk
         assert drawn.dtype == np.uint8 and drawn.size >= count * 16 * 16
     else:
         assert len(drawn.axes) == count
+
+
+def test_images_that_are_not_in_range_are_refused():
+    """Integers and values that are not finite, wherever latents or neighbours of images are looked for."""
+    model = kerasgan.DCGAN(image_size=16, width=2, latent_dim=4)
+    styles = kerasgan.StyleGAN2(image_size=16, latent_dim=4, style_dim=4, channel_base=32)
+    good = np.zeros((2, 16, 16, 3), "float32")
+    for bad in (np.full(good.shape, 200, "uint8"), np.full(good.shape, np.nan, "float32")):
+        for search in (
+            lambda images: latent.project(model, images, steps=1, starts=1),
+            lambda images: latent.project_to_styles(styles, images, steps=1),
+            lambda images: latent.nearest_neighbours(images, good, k=1),
+            lambda images: latent.nearest_neighbours(good, images, k=1),
+            lambda images: latent.nearest_neighbours(good, [(images, 0)], k=1),
+        ):
+            with pytest.raises(ValueError, match="uint8|not finite|NaN"):
+                search(bad)
+
+
+def test_a_single_latent_is_not_a_list_of_latents():
+    pair = [[1.0, 2.0], [3.0, 4.0]]
+    assert latent.arithmetic(pair, [[1.0, 1.0]]).tolist() == [3.0, 5.0]
+    assert latent.arithmetic(pair).tolist() == [4.0, 6.0] == latent.arithmetic(pair, np.zeros((0, 2))).tolist()
+    for terms in ((pair, [1.0, 1.0]), ([1.0, 2.0],), ([],), (pair, [[1.0]])):
+        with pytest.raises(ValueError, match=r"must be a list of latents, \(n, latent_dim\). Received: shape"):
+            latent.arithmetic(*terms)

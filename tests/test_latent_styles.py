@@ -156,3 +156,15 @@ def test_path_length_in_w_is_that_of_straight_lines_by_hand():
         lambda w: w, 64, squares, num_samples=400, epsilon=1e-2, trim=0.0, mapping=lambda z: 3 * z
     )
     assert value == pytest.approx(9 * 2 * 64, rel=0.03)  # |z2 - z1|^2 is 2 * 64 on average
+
+
+def test_directions_of_a_generator_that_splits_its_latents():
+    """BigGAN gives each block a part of z, and only the first part enters the first layer."""
+    gan = kerasgan.BigGAN(image_size=16, num_classes=2, latent_dim=6, width=2)
+    found = latent.directions(gan, 1)
+    assert found.shape == (1, 6) and np.isclose(np.linalg.norm(found), 1)
+    moved = np.flatnonzero(found[0])
+    assert 0 < len(moved) < 6 and moved[0] == 0
+    latent.decode(gan, np.zeros((1, 6), "float32") + found, 0)
+    with pytest.raises(ValueError, match=f"`count` must be from 1 to {len(moved)}. Received: 6"):
+        latent.directions(gan, 6)

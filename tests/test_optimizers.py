@@ -249,3 +249,14 @@ def test_beta_2_may_follow_a_schedule():
         np.testing.assert_allclose(weight, expected, rtol=1e-4)
     with pytest.raises(ValueError, match="`beta_2` must be a float with `amsgrad`"):
         Adam(beta_2=schedule, amsgrad=True).apply([tf.ones(2)], [weight])
+
+
+def test_a_constant_gradient_does_not_make_the_centred_variance_negative():
+    """Rounding would, after about a thousand steps."""
+    weight, optimizer = keras.Variable([0.0] * 4), RMSprop(1e-4, centered=True)
+    gradient = tf.constant([0.1, 0.2, 0.05, 0.01])
+    optimizer.build([weight])
+    train = tf.function(lambda: optimizer.apply([gradient], [weight]))
+    for _ in range(3000):
+        train()
+    assert np.isfinite(weight.numpy()).all() and (weight.numpy() < 0).all()

@@ -240,3 +240,17 @@ def test_images_of_several_sizes_go_into_a_folder_and_into_no_grid(tmp_path):
     assert not (tmp_path / "grid.png").exists()
     for several in (images[:1] * 2, np.zeros((2, 3, 8, 8, 1))):
         assert plots.save_images(several, tmp_path / "grid.png") == [tmp_path / "grid.png"]
+
+
+def test_frames_of_an_animation_are_checked(tmp_path):
+    path, still = tmp_path / "film.gif", np.zeros((8, 8, 1), "uint8")
+    plots.animation([still, still + 9], path)
+    before = path.read_bytes()
+    for other in (np.zeros((16, 16, 1), "uint8"), np.zeros((4, 8, 1), "uint8")):
+        height, width = other.shape[:2]
+        for name in ("film.gif", "film.webp"):
+            with pytest.raises(ValueError, match=rf"of the first, 8x8. Received: {height}x{width} \(frame 1\)"):
+                plots.animation([still, other], tmp_path / name)
+    with pytest.raises(ValueError, match="must be uint8 arrays or image files. Received: float32"):
+        plots.animation([np.full((8, 8, 1), v, "float32") for v in (-1, 0, 1)], path)
+    assert path.read_bytes() == before and not (tmp_path / "film.webp").exists()

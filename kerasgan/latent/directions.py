@@ -11,7 +11,8 @@ def directions(model, count=5, layers=None):
 
     https://arxiv.org/abs/2007.06600, equation 5: the eigenvectors of A^T A with the largest eigenvalues, where A maps
     the latents to the first features. The method needs no data and no training. For a style-based model, A contains the
-    affine maps from w to the styles of all chosen layers, and the directions are directions of w.
+    affine maps from w to the styles of all chosen layers, and the directions are directions of w. If a generator splits
+    the latents, as BigGAN's does, the directions move only the part that enters its first layer.
 
     Args:
         model: a model that draws images from latents, or a style-based model.
@@ -37,8 +38,9 @@ def directions(model, count=5, layers=None):
         raise ValueError(f"`layers` is for style-based models. Received: {layers!r} for a {type(model).__name__}")
     maps = _affine_maps(model, layers) if styles else [_first_kernel(model)]
     matrix = np.concatenate(maps, axis=1).astype("float64")
-    if not 1 <= count <= len(matrix):
-        raise ValueError(f"`count` must be from 1 to {len(matrix)}. Received: {count!r}")
+    known = int(matrix.any(axis=1).sum())
+    if not 1 <= count <= known:
+        raise ValueError(f"`count` must be from 1 to {known}. Received: {count!r}")
     _, vectors = np.linalg.eigh(matrix @ matrix.T)
     vectors = vectors[:, ::-1].T[:count]
     largest = np.take_along_axis(vectors, np.abs(vectors).argmax(axis=1)[:, None], axis=1)
@@ -72,7 +74,9 @@ def _first_kernel(model):
         )
     kernel = np.asarray(layer.kernel)
     kernel = np.moveaxis(kernel, -1 if isinstance(layer, keras.layers.Conv2DTranspose) else -2, 0)
-    return kernel.reshape((len(kernel), -1))[: model.latent_dim]  # a condition may follow the latents
+    kernel = kernel.reshape((len(kernel), -1))[: model.latent_dim]  # a condition may follow the latents
+    # A hierarchical generator splits the latents, and only the first part enters this layer.
+    return np.pad(kernel, ((0, model.latent_dim - len(kernel)), (0, 0)))
 
 
 def _first_layer(network):

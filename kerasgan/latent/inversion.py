@@ -175,9 +175,10 @@ def _descend(start, terms, scale, stages, verbose):
     def step(rate):
         with tf.GradientTape(persistent=True, watch_accessed_variables=False) as tape:
             tape.watch(x)
-            losses = [tf.reduce_sum(term) for term in terms(x)]  # sums, so that images are independent
+            errors, penalty = terms(x)
+            total_error, total_penalty = tf.reduce_sum(errors), tf.reduce_sum(penalty)  # so that images are independent
         # The scale is large, and the gradient of a scaled error would overflow in float16.
-        slope, pull = (tape.gradient(loss, x, unconnected_gradients="zero") for loss in losses)
+        slope, pull = tape.gradient(total_error, x), tape.gradient(total_penalty, x)
         velocity.assign(MOMENTUM * velocity - rate * (scale * slope + pull))
         x.assign_add(velocity)
         # ReLU turns NaN into 0, so the errors may stay finite.

@@ -52,7 +52,7 @@ def nearest_neighbours(images, training, k=5, extractor=None, batch_size=64):
         `Neighbours`. To plot them: `plots.labelled_grid(np.concatenate([images[:, None], found.images], axis=1))`.
 
     Raises:
-        ValueError: if there are fewer than k training images, or for images that are not floats in [-1, 1].
+        ValueError: if there are fewer than k training images, or for images of other sizes, of integers, or not finite.
 
     Example:
 
@@ -62,7 +62,7 @@ def nearest_neighbours(images, training, k=5, extractor=None, batch_size=64):
     """
     if k < 1:
         raise ValueError(f"`k` must be at least 1. Received: {k!r}")
-    checks.check_images(images)
+    checks.check_images(images, check_range=False)
     images = np.asarray(images, "float32")
 
     def features(batch):
@@ -76,7 +76,8 @@ def nearest_neighbours(images, training, k=5, extractor=None, batch_size=64):
         training = np.split(training, range(batch_size, len(training), batch_size))
     for batch in training:
         batch = batch[0] if isinstance(batch, (tuple, list)) else batch
-        checks.check_images(batch, image_size=images.shape[1:3], channels=images.shape[-1], name="training")
+        size, channels = images.shape[1:3], images.shape[3]
+        checks.check_images(batch, image_size=size, channels=channels, name="training", check_range=False)
         batch = np.asarray(batch, "float32")
         # Differences instead of |x|^2 - 2xy + |y|^2, so that the distance of a copy is exactly 0.
         distances = np.stack([np.linalg.norm(wanted - one, axis=1) for one in features(batch)], axis=1)

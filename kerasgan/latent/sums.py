@@ -52,10 +52,11 @@ def arithmetic(plus, minus=(), length=None):
     """
     plus, minus = np.asarray(plus, "float64"), np.asarray(minus, "float64")
     for name, terms in (("plus", plus), ("minus", minus)):
-        if not (terms.ndim == 2 and len(terms) and terms.shape[1:] == plus.shape[1:]) and (terms.size or name == "plus"):
+        listed = terms.ndim == 2 and terms.size and terms.shape[1:] == plus.shape[1:]
+        if not listed and (terms.size or name == "plus"):
             raise ValueError(
                 f"`{name}` must be a list of latents, (n, latent_dim). Received: shape {terms.shape}. "
-                f"Remedy for one latent: `[latent]`"
+                "Remedy for one latent: `[latent]`"
             )
     total = plus.sum(axis=0)
     if minus.size:

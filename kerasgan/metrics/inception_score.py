@@ -87,18 +87,27 @@ class InceptionScore(FeatureMetric):
 
     def _build(self, width):
         self.count = self.add_variable((), "zeros", dtype="float64", name="count")
+        self.wrong = self.add_variable((), "zeros", dtype="float64", name="wrong")
         self.entropy = self.add_variable((), "zeros", dtype="float64", name="negative_entropy")
         self.total = self.add_variable((width,), "zeros", dtype="float64", name="total")
 
     def _add(self, real, fake):
         fake = tf.cast(fake, tf.float64)
+        right = tf.reduce_all(fake >= 0, axis=1) & (tf.abs(tf.reduce_sum(fake, axis=1) - 1) < 1e-3)  # False for NaN
+        self.wrong.assign_add(tf.reduce_sum(tf.cast(~right, tf.float64)))
         self.count.assign_add(tf.cast(tf.shape(fake)[0], tf.float64))
         self.entropy.assign_add(tf.reduce_sum(tf.math.xlogy(fake, fake)))
         self.total.assign_add(tf.reduce_sum(fake, axis=0))
 
     def _result(self):
-        count, entropy, total = (keras.ops.convert_to_numpy(v) for v in (self.count, self.entropy, self.total))
+        state = (self.count, self.wrong, self.entropy, self.total)
+        count, wrong, entropy, total = map(keras.ops.convert_to_numpy, state)
         if count < 2:
             raise ValueError(f"`{self.name}` needs at least 2 generated images. Received: {int(count)}")
+        if wrong:
+            raise ValueError(
+                "The classifier's outputs must be probabilities, which add up to 1. Received others for "
+                f"{int(wrong)} of {int(count)} images. Remedy: a softmax after the logits"
+            )
         marginal = check_probabilities(total[None, :] / count, "classifier's outputs", minimum=1)[0]
         return float(np.exp(max(float(entropy) / float(count) - float(negative_entropy(marginal)), 0.0)))

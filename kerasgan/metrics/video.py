@@ -25,7 +25,8 @@ def warping_error(films, flow, visible=None):
         float64 array (n,), from 0 to 2; NaN for a film without visible points.
 
     Raises:
-        ValueError: for shapes that do not fit, integer frames, or values outside [-1, 1].
+        ValueError: for shapes that do not fit, integer frames, values outside [-1, 1], or flow that is not finite at a
+            visible point.
 
     Example:
 
@@ -39,8 +40,12 @@ def warping_error(films, flow, visible=None):
     for name, array, shape in (("flow", flow, (*films.shape[:-1], 2)), ("visible", counts, films.shape[:-1])):
         if np.shape(array) != shape:
             raise ValueError(f"`{name}` must have the shape {shape}, as the films. Received: {np.shape(array)}")
+    counts = np.asarray(counts, bool)
+    flow = np.where(counts[..., None], flow, 0)
+    if not np.isfinite(flow[:, 1:]).all():
+        raise ValueError("`flow` must be finite at visible points. Received: NaN or infinity")
     errors = np.stack([np.abs(warp(film[:-1], of[1:]) - film[1:]).mean(-1) for film, of in zip(films, flow)])
-    counts = np.asarray(counts, bool)[:, 1:]
+    counts = counts[:, 1:]
     with np.errstate(invalid="ignore"):
         return (errors * counts).sum((1, 2, 3), dtype="float64") / counts.sum((1, 2, 3))
 

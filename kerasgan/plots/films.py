@@ -22,7 +22,7 @@ def animation(frames, path, seconds_per_frame=0.2, rest=8):
             smoothly.
 
     Raises:
-        ValueError: if there are no frames, or the path has another ending.
+        ValueError: if there are no frames, or they are floats or of different sizes, or the path has another ending.
         ImportError: for an .mp4 without PyAV: `pip install 'kerasgan[film]'`.
 
     Example:
@@ -37,8 +37,7 @@ def animation(frames, path, seconds_per_frame=0.2, rest=8):
         raise ValueError(f"`path` must end in .gif, .webp or .mp4. Received: {str(path)!r}")
     if not frames:
         raise ValueError("`frames` must hold at least one frame. Received: none")
-    # A generator, so that the frames of a long run are not in memory at the same time.
-    pictures = (as_picture(frame) for frame in frames)
+    pictures = _of_one_size(frames)
     if kind == ".mp4":
         _video(pictures, path, seconds_per_frame, max(1, round(rest)))
         return
@@ -52,6 +51,25 @@ def animation(frames, path, seconds_per_frame=0.2, rest=8):
             duration=duration if len(frames) > 1 else duration[0],
             loop=0,
         )
+
+
+def _of_one_size(frames):
+    """Yields the frames as pictures, so that those of a long run are not in memory at the same time."""
+    size = None
+    for number, frame in enumerate(frames):
+        if isinstance(frame, np.ndarray) and frame.dtype != np.uint8:
+            raise ValueError(
+                f"`frames` must be uint8 arrays or image files. Received: {frame.dtype}. "
+                "Remedy: `plots.image_grid`, which makes such arrays of images in [-1, 1]"
+            )
+        picture = as_picture(frame)
+        size = size or picture.size
+        if picture.size != size:
+            first, other = (f"{height}x{width}" for width, height in (size, picture.size))
+            raise ValueError(
+                f"`frames` must have one size, that of the first, {first}. Received: {other} (frame {number})"
+            )
+        yield picture
 
 
 def _video(pictures, path, seconds_per_frame, rest):

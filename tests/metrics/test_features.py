@@ -1,3 +1,5 @@
+import functools
+
 import keras
 import numpy as np
 import pytest
@@ -228,3 +230,39 @@ def test_classifiers_of_the_zoo_by_name(name):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1.0, rtol=1e-12)
     np.testing.assert_array_equal(probabilities.argmax(axis=1), model.predict(images, verbose=0).argmax(axis=1))
     assert get_extractor(name).resize == "bilinear 28x28"
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_grey_and_colour_images_are_converted_in_one_pass(channels):
+    network = keras.Sequential([keras.Input((8, 8, channels)), keras.layers.Conv2D(6, 3), keras.layers.Flatten()])
+    colour = np.random.default_rng(0).uniform(-1, 1, (4, 8, 8, 3)).astype("float32")
+    grey = colour[..., :1]
+    extractor = Extractor(network, "network")
+    for images in (grey, grey[:3], colour, colour[:3], grey):  # two shapes of a kind, so that TensorFlow relaxes them
+        np.testing.assert_allclose(
+            extract_features(images, extractor), extract_features(images, Extractor(network, "network")), atol=1e-6
+        )
+    wanted = tf.image.rgb_to_grayscale(colour) if channels == 1 else colour
+    np.testing.assert_allclose(extract_features(colour, extractor), network(wanted).numpy(), atol=1e-5)
+
+
+def half(images):
+    return images / 2
+
+
+def scaled(images, by):
+    return images * by
+
+
+def test_statistics_of_another_preprocessing_are_not_taken_from_the_cache(images, tmp_path):
+    one, two = (Extractor(small_model(), preprocess=functools.partial(scaled, by=by)) for by in (0.01, 0.02))
+    assert one.resize != two.resize and "scaled(by=0.01)" in one.resize
+    found = [reference_statistics(images, each, cache_dir=tmp_path).mean for each in (one, two)]
+    np.testing.assert_array_equal(found[1], reference_statistics(images, two).mean)
+    assert abs(found[0] - found[1]).max() > 1e-3 and len(list(tmp_path.iterdir())) == 2
+    lambdas = [Extractor(small_model(), preprocess=each) for each in (lambda x: x / 3, lambda x: x / 4)]
+    assert lambdas[0].resize != lambdas[1].resize
+    for unnamed in (lambdas[0], Extractor(small_model(), preprocess=functools.partial(lambda x: x))):
+        with pytest.raises(ValueError, match="`cache_dir` needs a `preprocess` with a name. Received: a lambda"):
+            reference_statistics(images, unnamed, cache_dir=tmp_path)
+    assert Extractor(small_model(), preprocess=half).resize.endswith("test_features.half")

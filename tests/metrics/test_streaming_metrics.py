@@ -264,6 +264,23 @@ def test_a_full_buffer_says_what_to_raise(images):
         metric.update_state(*images)
 
 
+def test_a_full_buffer_is_noticed_under_xla(images):
+    metric = KernelDistance(extractor=extractor_model(), max_images=30)
+    tf.function(metric.update_state, jit_compile=True)(*images)
+    with pytest.raises(ValueError, match=r"received 40: raise `max_images` \(now 30\)"):
+        metric.result()
+
+
+@pytest.mark.parametrize("rows", [[[1.2, -0.2], [-0.2, 1.2]], [[1.8, 0.0], [0.0, 0.2]], [[float("nan"), 1.0]] * 2])
+def test_outputs_that_are_not_probabilities_have_no_inception_score(rows):
+    metric = InceptionScore(classifier=lambda images: images[:, 0, 0])
+    images = np.zeros((2, 1, 1, 2), "float32")
+    metric.extractor.function = lambda images: tf.constant(rows)
+    metric.update_state(images, images)
+    with pytest.raises(ValueError, match="must be probabilities, which add up to 1. Received others for 2 of 2"):
+        metric.result()
+
+
 def test_sums_are_put_together_over_replicas(images, two_devices):
     model, strategy = extractor_model(), two_devices
     for cls in (FrechetDistance, KernelDistance):

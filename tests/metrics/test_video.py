@@ -67,3 +67,13 @@ def test_temporal_difference_by_hand():
 def test_films_that_do_not_fit_are_refused(films, flow, message):
     with pytest.raises(ValueError, match=message):
         metrics.warping_error(films, flow)
+
+
+def test_flow_of_hidden_points_is_ignored():
+    films, flow, visible = np.zeros((1, 2, 4, 4, 1)), np.zeros((1, 2, 4, 4, 2)), np.full((1, 2, 4, 4), True)
+    flow[0, 1, 0, 0] = np.nan
+    with pytest.raises(ValueError, match="`flow` must be finite at visible points"):
+        metrics.warping_error(films, flow, visible)
+    visible[0, 1, 0, 0] = False
+    films[0, 1, 0, 0], films[0, 1, 1, 1] = 1, 0.75
+    assert metrics.warping_error(films, flow, visible)[0] == pytest.approx(0.75 / 15)
