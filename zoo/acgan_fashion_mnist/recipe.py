@@ -13,8 +13,7 @@ from kerasgan.zoo import recipes, score_generator
 
 DATA = "fashion_mnist"
 SEED = 0
-EPOCHS = 16
-PRECISION = "mixed_bfloat16"
+EPOCHS = 5
 ABOUT = {
     "description": "Auxiliary classifier GAN on clothes.",
     "paper": {
@@ -27,12 +26,11 @@ ABOUT = {
     "headline": "label_accuracy",
     "picture": "Rows: the ten classes. Columns: six latents, the same in each row.",
 }
-NETWORKS = ["generator"]
 
 
 def model():
     """Returns the compiled model."""
-    model = kerasgan.ACGAN(image_size=28, channels=1, width=48, seed=SEED)
+    model = kerasgan.ACGAN(image_size=28, channels=1, width=72, seed=SEED)
     model.compile(ema_decay=0.999, steps_per_execution=10)
     return model
 
