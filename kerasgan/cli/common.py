@@ -148,6 +148,33 @@ def refuse_grids(folder):
             )
 
 
+def names_of(read):
+    """Returns a name for the image made of each file. `read` holds pairs (path, content)."""
+    names = [path.stem for path, _ in read]
+    if len(set(names)) < len(names):
+        names = [f"{number:04d}_{name}" for number, name in enumerate(names)]
+    return names
+
+
+def refuse_out(kerasgan, out, read, others=()):
+    """Raises an error if `out` cannot hold an image for each file of `read`, or would replace a file that was read.
+
+    `read` and `others` hold pairs (path, content).
+    """
+    kerasgan.plots.pictures.refuse_path(out, [content for _, content in read])
+    refuse_replacing(kerasgan.plots.pictures.image_paths(out, len(read), names_of(read)), [*read, *others])
+
+
+def refuse_replacing(paths, read):
+    """Raises an error if one of the `paths` to be written is that of a file that was read."""
+    known = {path.resolve() for path, _ in read}
+    for path in paths:
+        if path.resolve() in known:
+            raise ValueError(
+                f"--out must not replace a file that is read. Received: {path}. Remedy: another file or folder"
+            )
+
+
 def drawing_model(kerasgan, source, texts=True):
     """Loads a model that draws from latents, with or without labels; with texts only if `texts`."""
     return which_draws(kerasgan, load_model(kerasgan, source), source, texts)

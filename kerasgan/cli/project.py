@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from kerasgan_cli.common import drawing_model, errors_without_traceback, library
+from kerasgan_cli.common import drawing_model, errors_without_traceback, library, refuse_replacing
 from kerasgan_cli.conditions import condition_options, find_condition
 
 
@@ -33,6 +33,8 @@ def command(source, images, steps, seed, classes, texts, attributes, out):
     kerasgan = library()
     model = drawing_model(kerasgan, source)
     read = kerasgan.data.read_images(list(images), model.image_size, model.channels)
+    kerasgan.plots.pictures.refuse_path(out, [])
+    refuse_replacing(kerasgan.plots.pictures.image_paths(out, len(read)), read)
     pixels = np.stack([image for _, image in read])
     condition = find_condition(kerasgan, model, source, classes, texts, attributes, 1)
     in_w = hasattr(model, "synthesize")

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -161,8 +162,9 @@ def test_a_model_of_styles_is_truncated_walked_and_searched_in_w(tmp_path):
     fine("interpolate", tmp_path, "--seeds", "3,4", "--steps", 2, "--class", "1", "--out", film)
     with Image.open(film) as frames:
         assert frames.n_frames == 4
-    said = fine("project", tmp_path, tmp_path / "drawn" / "seed_0003.png", "--class", "1", "--steps", 1).output
-    assert "mean squared error" in said
+    common = ["--class", "1", "--steps", 1, "--out", tmp_path / "found.png"]
+    said = fine("project", tmp_path, tmp_path / "drawn" / "seed_0003.png", *common)
+    assert "mean squared error" in said.output
 
 
 def test_a_film_is_a_video(digits, tmp_path):
@@ -246,6 +248,7 @@ def test_a_page_shows_the_example_that_is_given(tmp_path, monkeypatch):
 
 
 def write_map(path, labels):
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.asarray(labels, "uint8")).save(path)
     return path
@@ -345,6 +348,35 @@ def test_instance_maps_are_found_by_their_place_in_the_folder(tmp_path):
     model.instances, model.translate = False, None  # a file for maps of several sizes is refused before any is painted
     with pytest.raises(ValueError, match="one size.*grid.png.*Received: 4x4, 4x5 .*Remedy: a folder as `path`"):
         painting.paint_maps(kerasgan, model, [labels], None, None, tmp_path / "grid.png")
+
+
+def test_files_that_are_read_are_not_replaced(digits, tmp_path, monkeypatch):
+    import kerasgan
+
+    monkeypatch.chdir(tmp_path)
+    photo = write_map("photos/0000.png", np.arange(256).reshape(16, 16))
+    Path("same").symlink_to("photos")
+    saved(kerasgan.SRGAN(image_size=16, width=2, blocks=1), "srgan.keras")
+    saved(kerasgan.Pix2Pix(image_size=16, width=2, receptive_field=16), "pix2pix.keras")
+    before = photo.read_bytes()
+    commands = (["upscale", "srgan.keras"], ["translate", "pix2pix.keras"], ["project", digits[0], "--class", "cat"])
+    for command in commands:
+        for images, out in (("photos", "same"), (photo, photo)):
+            said = refusal(*command, images, "--out", out)
+            assert "--out must not replace a file that is read. Received: " in said and "Remedy: another f" in said
+    instances = write_map("objects/0000.png", np.zeros((16, 16)))
+    model = SimpleNamespace(instances=True, style_dim=0, num_classes=256)
+    for folder in ("photos", "objects"):
+        with pytest.raises(ValueError, match=f"Received: {folder}/0000.png. Remedy"):
+            painting.paint_maps(kerasgan, model, [photo], instances, None, Path(folder))
+    film = write_map("frames/film.webp", np.zeros((16, 16, 3)))
+    model = SimpleNamespace(channels=3, num_classes=256, multiple=4)
+    frame = write_map("frames/0000.png", np.zeros((16, 16)))
+    for first, out in ((photo, photo.parent), (frame, frame.parent), (film, film)):
+        with pytest.raises(ValueError, match=f"Received: {out}.*Remedy"):
+            painting.paint_film(kerasgan, model, [photo], [first, photo], Path(out))
+    assert photo.read_bytes() == before
+    fine("upscale", "srgan.keras", "photos", "--out", "large")
 
 
 @pytest.mark.slow
