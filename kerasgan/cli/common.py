@@ -9,6 +9,8 @@ import click
 
 from kerasgan_cli.names import nearest
 
+PREVIOUS = "previous.keras"  # the model of a finished run until the run has been continued to its new end
+
 # Parameters of the library whose option has another name. If there are several, the first one of the command is used.
 PARAMETER_OF = {
     "class_names": ("classes",),
@@ -133,8 +135,9 @@ def is_preset(path):
 def refuse_unfinished(folder):
     """Raises an error if the folder holds an unfinished run, as it does not hold generated images."""
     if (folder / "options.json").exists() and not (folder / "model.keras").exists():
+        kept = f". Its model before it was continued is {folder / PREVIOUS}" if (folder / PREVIOUS).exists() else ""
         raise ValueError(
-            f"{folder} holds a run that is not finished. Continue it with: kerasgan train --resume --out {folder}"
+            f"{folder} holds a run that is not finished. Continue it with: kerasgan train --resume --out {folder}{kept}"
         )
 
 
