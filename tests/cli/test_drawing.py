@@ -139,6 +139,10 @@ def test_a_film_and_a_projection(digits, tmp_path):
     said = fine("project", folder, photo, "--class", "cat", "--steps", 2, "--out", tmp_path / "found.png")
     assert "mean squared error" in said.output and pixels(tmp_path / "found.png").shape == (20, 38)
     np.testing.assert_array_equal(pixels(tmp_path / "found.png")[2:18, 2:18], pixels(photo))
+    given = ["project", folder, photo, "--out", tmp_path / "other.png"]
+    assert "--class must name the class of IMAGES for a ConditionalGAN. Received: none. Remedy:" in refusal(*given)
+    said = refusal(*given, photo, "--class", "cat", "--class", "dog")
+    assert "--class must be given once, for all IMAGES. Received: cat, dog. Remedy: a command for each" in said
 
 
 @pytest.mark.slow
