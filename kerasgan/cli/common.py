@@ -18,6 +18,7 @@ PARAMETER_OF = {
     "filepath": ("out",),
     "folder": ("out",),
     "labels": ("classes",),
+    "model": ("source",),
     "name": ("data", "against"),
     "on_error": ("skip_broken",),
     "path": ("data", "out"),

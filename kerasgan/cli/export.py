@@ -42,10 +42,11 @@ def command(source, out, format, endpoint, batch_size):
                     f"{option} is for the formats onnx and litert. Received: {value!r} for the format {format}. "
                     f"Remedy: leave out {option}, or name another --format"
                 )
-    model = load_model(library(), source)
+    kerasgan = library()
+    model = load_model(kerasgan, source)
     if format == "preset":
         model.save_to_preset(out)
-        copy_facts(Path(source), out)
+        copy_facts(kerasgan, model, source, out)
         click.echo(out)
         return
     click.echo(model.export(out, format=format, endpoint=endpoint, batch_size=batch_size))
