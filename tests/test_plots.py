@@ -240,6 +240,6 @@ def test_images_of_several_sizes_go_into_a_folder_and_into_no_grid(tmp_path):
     assert not (tmp_path / "grid.png").exists()
     for several in (images[:1] * 2, np.zeros((2, 3, 8, 8, 1))):
         assert plots.save_images(several, tmp_path / "grid.png") == [tmp_path / "grid.png"]
-    with pytest.raises(ValueError, match="`names` must differ.*Received: 'a' twice"):
+    with pytest.raises(ValueError, match="must have its own name. Received: 'a' twice"):
         plots.save_images(images, tmp_path / "named", names=["a"] * len(images))
     assert not (tmp_path / "named").exists()

@@ -33,7 +33,10 @@ def parse_seeds(context, parameter, value):
     try:
         for part in value.split(","):
             first, dash, last = part.partition("-")
-            seeds += range(int(first), int(last) + 1) if dash else [int(first)]
+            found = range(int(first), int(last) + 1) if dash else [int(first)]
+            if not found:
+                raise ValueError(part)
+            seeds += found
     except ValueError:
         seeds = []
     if not seeds:

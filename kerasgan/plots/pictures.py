@@ -1,5 +1,6 @@
 """Image grids and image files."""
 
+import collections
 import math
 from pathlib import Path
 
@@ -185,9 +186,11 @@ def image_paths(path, count, names=None):
     names = [f"{number:04d}" for number in range(count)] if names is None else names
     if len(names) != count:
         raise ValueError(f"`names` must hold a name for each of {count} images. Received: {len(names)}")
-    for name in names:
-        if names.count(name) > 1:
-            raise ValueError(f"`names` must differ, as each is a file in {str(path)!r}. Received: {name!r} twice")
+    for name, times in collections.Counter(names).items():
+        if times > 1:
+            raise ValueError(
+                f"Each image in {str(path)!r} must have its own name. Received: {name!r} twice. Remedy: give it once"
+            )
     return [path / f"{name}.png" for name in names]
 
 

@@ -63,6 +63,10 @@ def test_a_folder_gets_an_image_for_each_seed_and_the_seed_alone_decides_it(digi
     folder, model = digits
     said = fine("generate", folder, "--seeds", "3,7-8", "--class", "dog", "--out", tmp_path / "dogs").output
     assert "3 images in" in said
+    (tmp_path / "v1.5").mkdir()
+    said = fine("generate", folder, "--seed", 7, "--num-images", 2, "--out", tmp_path / "v1.5").output
+    assert "2 images in" in said
+    assert sorted(path.name for path in (tmp_path / "v1.5").iterdir()) == ["seed_0007.png", "seed_0008.png"]
     names = sorted(path.name for path in (tmp_path / "dogs").iterdir())
     assert names == ["seed_0003.png", "seed_0007.png", "seed_0008.png"]
     np.testing.assert_array_equal(
@@ -112,7 +116,10 @@ def test_truncation_moves_the_latents(digits, tmp_path):
         (["--text", "a cat"], "takes no --text"),
         (["--attributes", "slant=1"], "--attributes must name one of []"),
         (["--seeds", "9-x"], "like 0-99 or 1,5,9"),
+        (["--seeds", "5-3,1"], "like 0-99 or 1,5,9"),
         (["--seeds", "1", "--num-images", "2"], "exclude each other"),
+        (["--seeds", "1", "--seed", "0"], "--seed and --seeds exclude each other"),
+        (["--seeds", "1,1", "--out", "no_such_folder"], "Received: 'seed_0001' twice. Remedy: give it once"),
         (
             ["--class", "cat", "--class", "dog", "--seeds", "5"],
             "Received: 2 times --class for 1 image. Remedy: ",
