@@ -8,7 +8,7 @@ import json
 from pathlib import Path
 
 from kerasgan import plots
-from kerasgan.files import replacing
+from kerasgan.files import reading, replacing
 from kerasgan.metrics import Score
 from kerasgan.plots.curves import COLORS
 
@@ -21,8 +21,8 @@ def compare(runs):
 
     Returns:
         list of rows (kind, name, values), with one value per run, or "" if the run has none. Kinds are "option" (only
-        options that differ), "log" (the last row of log.csv) and "score". A score with another protocol than that of
-        the first run is "other protocol".
+        options that differ), "log" (the last whole row of log.csv) and "score". A score with another protocol than that
+        of the first run is "other protocol".
 
     Raises:
         ValueError: for fewer than two runs, or a folder without options.json and log.csv.
@@ -71,8 +71,9 @@ def _read(path):
 def _log(path):
     if not path.exists():
         return []
-    with open(path, newline="") as file:
-        return list(csv.DictReader(file))
+    with reading(path, "a file of `keras.callbacks.CSVLogger`"), open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return rows[:-1] if rows and None in rows[-1].values() else rows  # the process was killed while writing
 
 
 def _scores(files):

@@ -33,7 +33,7 @@ def export(model, filepath, format="saved_model", version=None, endpoint=None, b
     if format == "saved_model":
         return _saved_model(model, filepath, version)
     ending, write = FORMATS[format]
-    if not str(filepath).endswith(ending):
+    if not str(filepath).lower().endswith(ending):
         raise ValueError(f"`filepath` must end in {ending!r} for format {format!r}. Received: {str(filepath)!r}")
     if model.dtype_policy.compute_dtype != "float32":
         raise ValueError(
@@ -133,9 +133,9 @@ def _onnx(model, function, specs):
         (output,) = outputs.values()
         _squeeze_output(proto, output.shape.rank)
     for value in proto.graph.input:  # instead of unk__12
-        unknown = [dim for dim in value.type.tensor_type.shape.dim if not dim.dim_value]
-        for name, dim in zip(("batch", "height", "width"), unknown):
-            dim.dim_param = name
+        for name, dim in zip(("batch", "height", "width"), value.type.tensor_type.shape.dim):
+            if not dim.dim_value:
+                dim.dim_param = name
     proto.producer_name, proto.producer_version = f"kerasgan {type(model).__name__}", __version__
     return proto.SerializeToString()
 

@@ -320,6 +320,17 @@ def test_what_does_not_go_together_is_refused_before_anything_is_written(options
     assert not list(tmp_path.iterdir())
 
 
+def test_a_fixed_batch_leaves_height_and_width_their_names(tmp_path):
+    pytest.importorskip("tf2onnx", reason="tf2onnx is missing: pip install 'kerasgan[export]'")
+    import onnx
+
+    model = kerasgan.CycleGAN(image_size=16, width=2, blocks=1, receptive_field=16)
+    path = model.export(tmp_path / "m.ONNX", format="onnx", batch_size=1)
+    (images,) = onnx.load(path).graph.input
+    sides = [side.dim_param or side.dim_value for side in images.type.tensor_type.shape.dim]
+    assert sides == [1, "height", "width", 3]
+
+
 def test_an_endpoint_that_draws_numbers_is_refused_for_litert(tmp_path):
     with pytest.raises(ValueError, match=r"`endpoint` must be one of \['serving_default'\].*'generate'"):
         dcgan().export(tmp_path / "m.tflite", format="litert", endpoint="generate")

@@ -57,7 +57,7 @@ def test_the_page_is_told_what_each_input_means():
         x["name"]: x for x in playground.describe(cgan, labels={"letter": 2, "color": 1, "slant": -0.5})["inputs"]
     }
     assert (opened["letter"]["value"], opened["color"]["value"], opened["slant"]["values"]) == (2, 1, [-0.5])
-    with pytest.raises(ValueError, match="`class_names` must name 3 classes. Received: 1"):
+    with pytest.raises(ValueError, match="`class_names` must name 3 classes of 'letter'. Received: 1"):
         playground.describe(cgan, class_names={"letter": ["A"]})
     with pytest.raises(ValueError, match="`letter` must be"):
         playground.describe(cgan, labels={"letter": 3, "color": 1, "slant": 0.0})
@@ -122,10 +122,23 @@ def test_the_example_lies_on_the_canvas():
     assert playground.describe(enlarger)["inputs"][0]["height"] == 48
 
 
-def test_films_are_not_for_a_page():
-    model = kerasgan.Vid2Vid(32, num_classes=3, width=4, blocks=2, scales=1, receptive_field=16)
-    with pytest.raises(ValueError, match="must be one that draws images. Received: Vid2Vid"):
-        playground.describe(model)
+def test_films_and_views_are_not_for_a_page():
+    for model in (
+        kerasgan.Vid2Vid(32, num_classes=3, width=4, blocks=2, scales=1, receptive_field=16),
+        kerasgan.TwoStreamGenerator(image_size=32, num_classes=3, width=16, units=8),
+    ):
+        with pytest.raises(ValueError, match=f"must be one that draws images.*Received: {type(model).__name__}"):
+            playground.describe(model)
+
+
+def test_what_the_page_cannot_use_is_refused():
+    dcgan = kerasgan.DCGAN(image_size=16, channels=1, width=2)
+    for name, value in (("class_names", ["cat"]), ("texts", ["hello"]), ("example", np.zeros((16, 16, 1)))):
+        with pytest.raises(ValueError, match=f"`{name}` must not be given for a DCGAN, .*`{name}`"):
+            playground.describe(dcgan, **{name: value})
+    cgan = kerasgan.ConditionalGAN(image_size=16, num_classes={"letter": 3, "color": 2}, width=2, networks="conv")
+    with pytest.raises(ValueError, match="must have the label sets.*Received: \\['shape'\\]"):
+        playground.describe(cgan, class_names={"shape": ["A", "B", "C"]})
 
 
 def test_a_model_of_texts_offers_texts_as_vectors():

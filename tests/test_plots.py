@@ -254,3 +254,7 @@ def test_frames_of_an_animation_are_checked(tmp_path):
     with pytest.raises(ValueError, match="must be uint8 arrays or image files. Received: float32"):
         plots.animation([np.full((8, 8, 1), v, "float32") for v in (-1, 0, 1)], path)
     assert path.read_bytes() == before and not (tmp_path / "film.webp").exists()
+
+    with pytest.raises(ValueError, match="must have its own name. Received: 'a' twice"):
+        plots.save_images(images, tmp_path / "named", names=["a"] * len(images))
+    assert not (tmp_path / "named").exists()

@@ -9,6 +9,8 @@ import click
 
 from kerasgan_cli.names import nearest
 
+PREVIOUS = "previous.keras"  # the model of a finished run until the run has been continued to its new end
+
 # Parameters of the library whose option has another name. If there are several, the first one of the command is used.
 PARAMETER_OF = {
     "class_names": ("classes",),
@@ -16,6 +18,7 @@ PARAMETER_OF = {
     "filepath": ("out",),
     "folder": ("out",),
     "labels": ("classes",),
+    "model": ("source",),
     "name": ("data", "against"),
     "on_error": ("skip_broken",),
     "path": ("data", "out"),
@@ -133,8 +136,9 @@ def is_preset(path):
 def refuse_unfinished(folder):
     """Raises an error if the folder holds an unfinished run, as it does not hold generated images."""
     if (folder / "options.json").exists() and not (folder / "model.keras").exists():
+        kept = f". Its model before it was continued is {folder / PREVIOUS}" if (folder / PREVIOUS).exists() else ""
         raise ValueError(
-            f"{folder} holds a run that is not finished. Continue it with: kerasgan train --resume --out {folder}"
+            f"{folder} holds a run that is not finished. Continue it with: kerasgan train --resume --out {folder}{kept}"
         )
 
 
@@ -145,6 +149,33 @@ def refuse_grids(folder):
             raise ValueError(
                 f"{grid.parent} holds sample grids, not single images. Draw these with: kerasgan generate SOURCE "
                 "--out FOLDER/"
+            )
+
+
+def names_of(read):
+    """Returns a name for the image made of each file. `read` holds pairs (path, content)."""
+    names = [path.stem for path, _ in read]
+    if len(set(names)) < len(names):
+        names = [f"{number:04d}_{name}" for number, name in enumerate(names)]
+    return names
+
+
+def refuse_out(kerasgan, out, read, others=()):
+    """Raises an error if `out` cannot hold an image for each file of `read`, or would replace a file that was read.
+
+    `read` and `others` hold pairs (path, content).
+    """
+    kerasgan.plots.pictures.refuse_path(out, [content for _, content in read])
+    refuse_replacing(kerasgan.plots.pictures.image_paths(out, len(read), names_of(read)), [*read, *others])
+
+
+def refuse_replacing(paths, read):
+    """Raises an error if one of the `paths` to be written is that of a file that was read."""
+    known = {path.resolve() for path, _ in read}
+    for path in paths:
+        if path.resolve() in known:
+            raise ValueError(
+                f"--out must not replace a file that is read. Received: {path}. Remedy: another file or folder"
             )
 
 

@@ -6,11 +6,13 @@ import click
 
 from kerasgan_cli.common import errors_without_traceback, library, say
 
+FILE = click.Path(path_type=Path, dir_okay=False)
+
 
 @click.command("compare")
 @click.argument("runs", nargs=-1, required=True, metavar="RUN RUN ...", type=click.Path(exists=True, file_okay=False))
-@click.option("--csv", "csv_path", type=click.Path(path_type=Path), help="Also write the table as CSV.")
-@click.option("--html", "html_path", type=click.Path(path_type=Path), help="Also write a page with the curves.")
+@click.option("--csv", "csv_path", type=FILE, help="Also write the table as CSV.")
+@click.option("--html", "html_path", type=FILE, help="Also write a page with the curves.")
 @errors_without_traceback
 def command(runs, csv_path, html_path):
     """Print the options that differ between RUNS, the last values of their logs, and their scores.

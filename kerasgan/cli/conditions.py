@@ -33,7 +33,10 @@ def parse_seeds(context, parameter, value):
     try:
         for part in value.split(","):
             first, dash, last = part.partition("-")
-            seeds += range(int(first), int(last) + 1) if dash else [int(first)]
+            found = range(int(first), int(last) + 1) if dash else [int(first)]
+            if not found:
+                raise ValueError(part)
+            seeds += found
     except ValueError:
         seeds = []
     if not seeds:
@@ -86,9 +89,15 @@ def _refuse(model, **given):
             raise ValueError(f"A {type(model).__name__} takes no {names[name]}. Received: {', '.join(values)}")
 
 
+def facts_of(source):
+    """Returns the folder with the files of `write_facts`: a run or a preset, or the folder of a .keras file."""
+    path = Path(source)
+    return path.parent if path.suffix == ".keras" and path.is_file() else path
+
+
 def class_names(source):
     """Returns the names of the classes of a run, or an empty list if the source is not a run."""
-    known = Path(source) / CLASSES
+    known = facts_of(source) / CLASSES
     return json.loads(known.read_text()) if known.exists() else []
 
 
@@ -151,20 +160,27 @@ def write_facts(out, dataset, encoder):
             temporary.write_text(json.dumps(content))
 
 
-def copy_facts(source, out):
-    """Copies the files of `write_facts`, if there are any, from a run to a preset."""
+def copy_facts(kerasgan, model, source, out):
+    """Writes the files of `write_facts` that are known for a model into its preset."""
     for name in (CLASSES, ENCODER):
-        if (source / name).is_file():
-            shutil.copyfile(source / name, out / name)
+        if (facts_of(source) / name).is_file():
+            shutil.copyfile(facts_of(source) / name, out / name)
+    if hasattr(model, "embed") and not Path(source).exists():  # of the zoo
+        (out / ENCODER).write_text(json.dumps({"vocabulary": _vocabulary(kerasgan, source)}))
 
 
 def encoder_of(kerasgan, source):
     """Returns the text encoder of the model of a run or of the zoo."""
-    path = Path(source) / ENCODER
+    vocabulary = _vocabulary(kerasgan, source)
+    return kerasgan.text.BagOfWords(vocabulary) if vocabulary else kerasgan.text.SentenceEncoder()
+
+
+def _vocabulary(kerasgan, source):
+    """Returns the words of the text encoder of a run or of the zoo, or None for the pretrained encoder of sentences."""
+    path = facts_of(source) / ENCODER
     if path.exists():
-        vocabulary = json.loads(path.read_text())["vocabulary"]
-        return kerasgan.text.BagOfWords(vocabulary) if vocabulary else kerasgan.text.SentenceEncoder()
+        return json.loads(path.read_text())["vocabulary"]
     if not Path(source).exists():
         recipe = kerasgan.zoo.recipe(source)
-        return recipe.encoder() if hasattr(recipe, "encoder") else kerasgan.text.SentenceEncoder()
+        return recipe.encoder().vocabulary if hasattr(recipe, "encoder") else None
     raise ValueError(f"{source} has no text encoder: expected the file {path}.")

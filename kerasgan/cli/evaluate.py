@@ -44,7 +44,11 @@ def _score_names(context, parameter, value):
 )
 @click.option("--image-size", type=Size(), metavar="SIZE", help="Resizes both folders: 64, or HEIGHTxWIDTH.")
 @click.option("--seed", default=0, show_default=True, type=int)
-@click.option("--out", type=click.Path(path_type=Path), help="Also write the scores, a line of JSON each.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Also write the scores, a line of JSON each.",
+)
 @click.option("--dry-run", is_flag=True, help="Print what would be compared; measure nothing.")
 @errors_without_traceback
 def command(source, against, metrics, extractor, num_images, image_size, seed, out, dry_run):

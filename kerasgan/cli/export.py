@@ -34,7 +34,7 @@ def command(source, out, format, endpoint, batch_size):
         kerasgan export runs/digits --out presets/digits --format preset
     """
     endings = {".onnx": "onnx", ".tflite": "litert"}
-    format = format or endings.get(out.suffix, "saved_model")
+    format = format or endings.get(out.suffix.lower(), "saved_model")
     if format in ("saved_model", "preset"):
         for option, value in (("--endpoint", endpoint), ("--batch-size", batch_size)):
             if value is not None:
@@ -42,10 +42,16 @@ def command(source, out, format, endpoint, batch_size):
                     f"{option} is for the formats onnx and litert. Received: {value!r} for the format {format}. "
                     f"Remedy: leave out {option}, or name another --format"
                 )
-    model = load_model(library(), source)
+    kerasgan = library()
+    model = load_model(kerasgan, source)
     if format == "preset":
+        if not hasattr(model, "save_to_preset"):
+            raise ValueError(
+                f"--format preset is for models that are trained by kerasgan train. Received: {source!r}, a "
+                f"{type(model).__name__}. Remedy: --format saved_model, onnx or litert"
+            )
         model.save_to_preset(out)
-        copy_facts(Path(source), out)
+        copy_facts(kerasgan, model, source, out)
         click.echo(out)
         return
     click.echo(model.export(out, format=format, endpoint=endpoint, batch_size=batch_size))

@@ -11,7 +11,7 @@ from kerasgan_cli.conditions import condition_options, find_condition, find_view
 @click.command("generate")
 @click.argument("source")
 @click.option("--num-images", type=click.IntRange(1), help="[default: 64, or one for each of --seeds]")
-@click.option("--seed", default=0, show_default=True, type=int)
+@click.option("--seed", type=int, help="[default: 0]")
 @click.option("--seeds", callback=parse_seeds, help="An image for each: 0-99, or 1,5,9.")
 @condition_options
 @click.option("--azimuth", "azimuths", multiple=True, type=float, help="Degrees around the object. Repeatable.")
@@ -43,28 +43,32 @@ def command(source, num_images, seed, seeds, azimuths, elevation, classes, texts
         kerasgan generate runs/digits --seeds 0-99 --truncation 1.5 --out digits/
         kerasgan generate runs/chairs --class 3 --azimuth 0 --azimuth 45 --elevation 20 --out chair.png
     """
-    if seeds and num_images:
-        raise click.UsageError("--num-images and --seeds exclude each other.")
+    for option, value in (("--num-images", num_images), ("--seed", seed)):
+        if seeds and value is not None:
+            raise click.UsageError(f"{option} and --seeds exclude each other.")
     kerasgan = library()
     model = load_model(kerasgan, source)
     if isinstance(model, kerasgan.TwoStreamGenerator):
-        given = {"num-images": num_images, "seeds": seeds, "text": texts, "attributes": attributes}
+        given = {"num-images": num_images, "seed": seed, "seeds": seeds, "text": texts, "attributes": attributes}
         _draw_views(kerasgan, model, source, classes, azimuths, elevation, out, given | {"truncation": truncation})
         return
+    seed = seed or 0
     if azimuths or elevation is not None:
         raise ValueError(f"A {type(model).__name__} takes no --azimuth and no --elevation: it draws no views.")
     model = which_draws(kerasgan, model, source)
-    if out.suffix == "" and not seeds:
+    pictures = kerasgan.plots.pictures
+    if pictures.is_folder(out) and not seeds:
         seeds = list(range(seed, seed + (num_images or 64)))
     count = len(seeds) if seeds else num_images or 64
+    names = [f"seed_{number:04d}" for number in seeds] if seeds else None
+    pictures.refuse_path(out, [])
+    pictures.image_paths(out, count, names)
     condition = find_condition(kerasgan, model, source, classes, texts, attributes, count)
     latents = kerasgan.latent.of_seeds(model, seeds) if seeds else model.sample_latents(count, seed)
     images = _decode(kerasgan, model, latents, condition, truncation)
     asked = max(len(classes), len(attributes))
     columns = count // asked if asked > 1 and count % asked == 0 else None  # a row for each
-    names = [f"seed_{number:04d}" for number in seeds] if seeds else None
-    paths = kerasgan.plots.save_images(images, out, names, columns)
-    click.echo(f"{len(paths)} images in {out}" if out.suffix == "" else out)
+    _write(kerasgan, images, out, names, columns)
 
 
 def _decode(kerasgan, model, latents, condition, truncation):
@@ -80,10 +84,15 @@ def _decode(kerasgan, model, latents, condition, truncation):
 def _draw_views(kerasgan, model, source, classes, azimuths, elevation, out, unused):
     """Draws objects from the given views: one row per class, one column per azimuth."""
     for name, value in unused.items():
-        if value:
+        if value not in (None, ()):
             raise ValueError(f"A {type(model).__name__} takes no --{name}: it draws --class from --azimuth.")
     azimuths = azimuths or tuple(range(0, 360, 30))
     numbers, views = find_views(kerasgan, model, source, classes, azimuths, elevation or 0.0)
-    names = [f"class_{number}_{azimuth:g}" for number in dict.fromkeys(numbers.tolist()) for azimuth in azimuths]
-    paths = kerasgan.plots.save_images(model.generate(numbers, views), out, names, len(azimuths))
-    click.echo(f"{len(paths)} images in {out}" if out.suffix == "" else out)
+    names = [f"class_{number}_{azimuth:g}" for number in numbers[:: len(azimuths)] for azimuth in azimuths]
+    kerasgan.plots.pictures.image_paths(out, len(names), names)
+    _write(kerasgan, model.generate(numbers, views), out, names, len(azimuths))
+
+
+def _write(kerasgan, images, out, names, columns):
+    paths = kerasgan.plots.save_images(images, out, names, columns)
+    click.echo(f"{len(paths)} images in {out}" if kerasgan.plots.pictures.is_folder(out) else out)

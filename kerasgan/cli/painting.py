@@ -1,5 +1,7 @@
 """The label maps of `kerasgan translate`: single images, or a film."""
 
+from kerasgan_cli.common import refuse_out, refuse_replacing
+
 FILMS = (".gif", ".webp", ".mp4")
 
 
@@ -19,8 +21,9 @@ def paint_maps(kerasgan, model, paths, instances, style, out):
     if style is not None and not 0 <= style < model.num_styles:
         raise ValueError(f"--style must be from 0 to {model.num_styles - 1}. Received: {style}")
     read = kerasgan.data.read_label_maps(paths, model.num_classes)
-    kerasgan.plots.pictures.refuse_path(out, [labels for _, labels in read])
-    numbers = _instances(kerasgan, read, paths, instances) if model.instances else [None] * len(read)
+    found = kerasgan.data.read_label_maps(instances) if instances else []
+    refuse_out(kerasgan, out, read, found)
+    numbers = _instances(read, paths, found, instances) if model.instances else [None] * len(read)
     options = {"style": style, "seed": 0} if model.style_dim else {}
     painted = [
         model.translate(labels[None], None if own is None else own[None], **options)[0]
@@ -29,11 +32,10 @@ def paint_maps(kerasgan, model, paths, instances, style, out):
     return read, painted
 
 
-def _instances(kerasgan, read, paths, path):
-    """Returns the instance map of each label map: the file with its name, or by default its classes."""
+def _instances(read, paths, found, path):
+    """Returns the instance map of each label map: that of its name `found` at `path`, or by default its classes."""
     if path is None:
         return [labels for _, labels in read]
-    found = kerasgan.data.read_label_maps(path)
     if len(read) == len(found) == 1:
         pairs = [(*read[0], *found[0])]
     else:
@@ -68,12 +70,19 @@ def _by_name(read, paths):
     return named
 
 
-def paint_film(kerasgan, model, paths, first):
-    """Returns the files of a film's label maps, and the frames of a Vid2Vid. The given frames come first."""
+def paint_film(kerasgan, model, paths, first, out):
+    """Returns the files of a film's label maps, and the frames of a Vid2Vid. The given frames come first.
+
+    `out` must be able to hold them.
+    """
     import numpy as np
 
     read = kerasgan.data.read_label_maps(list(paths), model.num_classes)
     frames = kerasgan.data.read_images(_first_two(first), channels=model.channels)
+    if out.suffix.lower() in FILMS:
+        refuse_replacing([out], [*read, *frames])
+    else:
+        refuse_out(kerasgan, out, read, frames)
     (start, labels), multiple = read[0], model.multiple
     for file, other in (*read, *frames):
         if other.shape[:2] != labels.shape:

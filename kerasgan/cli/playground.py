@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from kerasgan_cli.common import errors_without_traceback, library, load_model
-from kerasgan_cli.conditions import class_names
+from kerasgan_cli.conditions import class_names, encoder_of
 
 
 @click.command("playground")
@@ -17,7 +17,8 @@ from kerasgan_cli.conditions import class_names
     "--class",
     "classes",
     multiple=True,
-    help="A class name, for class-conditional models. Repeatable.  [default: the class names of the run, or numbers]",
+    help="A class name, for class-conditional models; SET=NAME if there are several sets. Repeatable.  [default: the "
+    "class names of the run, or numbers]",
 )
 @click.option(
     "--seed", type=click.IntRange(0), help="The first seed of the page.  [default: that of the zoo's sample, or 1]"
@@ -50,11 +51,27 @@ def command(source, out, title, texts, classes, seed, example, runtime):
         "labels": recorded.get("labels") if getattr(model, "condition_names", ()) else None,
         "example": _read(kerasgan, model, example) if example else _recorded(model, recorded),
     }
-    if len(getattr(model, "label_sets", ())) == 1 or hasattr(model, "maps"):
+    sets = getattr(model, "label_sets", {})
+    if len(sets) > 1:
+        classes = _by_set(sets, classes)
+    elif sets or hasattr(model, "maps"):
         classes = classes or class_names(source)
+    if texts and hasattr(model, "embed") and model.encoder is None:
+        model.set_encoder(encoder_of(kerasgan, source))
     texts = texts or tuple(text for text in [recorded.get("text")] if isinstance(text, str))
     folder = kerasgan.playground.write(model, out, title or Path(source).name, classes, texts, runtime, **opens)
     click.echo(f"{folder}: python -m http.server --directory {folder}")
+
+
+def _by_set(sets, classes):
+    """Returns the names of the classes by set."""
+    named = {}
+    for text in classes:
+        label_set, _, name = text.partition("=")
+        if label_set not in sets:
+            raise ValueError(f"--class must be SET=NAME, with one of the sets {list(sets)}. Received: {text!r}")
+        named.setdefault(label_set, []).append(name)
+    return named
 
 
 def _recorded(model, recorded):
@@ -67,4 +84,6 @@ def _read(kerasgan, model, example):
     """Returns the picture of a file, or the label map, as the page takes it."""
     if hasattr(model, "maps"):
         return kerasgan.data.read_label_maps(example, num_classes=model.num_classes)[0][1]
-    return kerasgan.data.read_images(example, channels=getattr(model, "source_channels", model.channels))[0][1]
+    return kerasgan.data.read_images(
+        example, channels=getattr(model, "source_channels", getattr(model, "channels", 3))
+    )[0][1]

@@ -18,7 +18,7 @@ from kerasgan_cli.building import (
     starting_model,
     training,
 )
-from kerasgan_cli.common import errors_without_traceback, in_options, is_folder, library, load_model, say
+from kerasgan_cli.common import PREVIOUS, errors_without_traceback, in_options, is_folder, library, load_model, say
 from kerasgan_cli.conditions import write_facts
 from kerasgan_cli.names import MODELS, ModelName
 from kerasgan_cli.scoring import as_json, score_task, table
@@ -276,7 +276,12 @@ def _records(out, options, resume, dataset, encoder):
             temporary.write_text(json.dumps(options, indent=2))
         write_facts(out, dataset, encoder)
 
-    writes = keras.callbacks.LambdaCallback(on_train_begin=begin)
+    def begin_epoch(epoch, logs):  # a finished run that goes on is not finished any more
+        if (out / "model.keras").exists():
+            (out / "model.keras").replace(out / PREVIOUS)
+        (out / "score.json").unlink(missing_ok=True)
+
+    writes = keras.callbacks.LambdaCallback(on_train_begin=begin, on_epoch_begin=begin_epoch)
     return [writes, TimeLeft(options["epochs"]), CSVLogger(out / "log.csv", append=resume)]
 
 
@@ -288,6 +293,7 @@ def _finish(kerasgan, gan, load, out, options):
         gan.find_styles(load(shuffle=False))
     with replacing(out / "model.keras") as temporary:
         gan.save(temporary)
+    (out / PREVIOUS).unlink(missing_ok=True)
     gan = load_model(kerasgan, out)  # on one device, as the other workers have ended
     kerasgan.plots.history(out / "log.csv", out / "curves.png")
     served = gan.export(out / "export")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from kerasgan_cli.common import errors_without_traceback, library, load_model
+from kerasgan_cli.common import errors_without_traceback, library, load_model, names_of, refuse_out
 from kerasgan_cli.options import Size
 from kerasgan_cli.painting import FILMS, paint_film, paint_maps
 
@@ -72,9 +72,7 @@ def command(source, images, to, tile, instances, style, first, out):
     if maps:
         return _write(kerasgan, *paint_maps(kerasgan, model, images, instances, style, out), out)
     if films:
-        if out.suffix.lower() not in FILMS:
-            kerasgan.plots.pictures.refuse_path(out, [])
-        read, frames = paint_film(kerasgan, model, images, first)
+        read, frames = paint_film(kerasgan, model, images, first, out)
         if out.suffix.lower() not in FILMS:
             return _write(kerasgan, read, frames, out)
         kerasgan.plots.film(frames, out)
@@ -85,7 +83,7 @@ def command(source, images, to, tile, instances, style, first, out):
         size = model.input_size(model.route(to) if to else model.route())
         size, channels = (None if None in size else size), model.channels if to == "A" else model.source_channels
     read = kerasgan.data.read_images(list(images), size, channels)
-    kerasgan.plots.pictures.refuse_path(out, [image for _, image in read])
+    refuse_out(kerasgan, out, read)
     translated = [model.translate(image[None], **chosen)[0] for _, image in read]
     _write(kerasgan, read, translated, out)
 
@@ -116,13 +114,10 @@ def upscale(source, images, tile, out):
     if not hasattr(model, "upscale"):
         raise ValueError(f"SOURCE must enlarge images. Received: {source!r}, a {type(model).__name__}")
     read = kerasgan.data.read_images(list(images), channels=model.channels)
-    kerasgan.plots.pictures.refuse_path(out, [image for _, image in read])
+    refuse_out(kerasgan, out, read)
     _write(kerasgan, read, [model.upscale(image[None], tile=tile)[0] for _, image in read], out)
 
 
 def _write(kerasgan, read, made, out):
-    names = [path.stem for path, _ in read]
-    if len(set(names)) < len(names):
-        names = [f"{number:04d}_{name}" for number, name in enumerate(names)]
-    for path in kerasgan.plots.save_images(made, out, names):
+    for path in kerasgan.plots.save_images(made, out, names_of(read)):
         click.echo(path)

@@ -29,7 +29,14 @@ def zoo_list(pattern):
     Example:
         kerasgan zoo list 'dcgan_*'
     """
-    for entry in library().zoo.list_models(pattern, details=True):
+    zoo = library().zoo
+    if not zoo.list_models(pattern):
+        wider = f" '*{pattern}*'" if zoo.list_models(f"*{pattern}*") else ""
+        raise ValueError(
+            f"PATTERN must match the names of models. Received: {pattern!r}, which matches none. Remedy: kerasgan zoo "
+            f"list{wider}"
+        )
+    for entry in zoo.list_models(pattern, details=True):
         size = f"{entry['size'] / 1e6:.1f} MB"
         click.echo(f"{entry['name']:28} {size:>8}  {entry['metric']} {entry['value']:.4g}  {entry['description']}")
 

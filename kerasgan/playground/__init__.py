@@ -18,6 +18,7 @@ from kerasgan import export, latent
 from kerasgan.data import checks
 from kerasgan.downloads import cache_folder, is_offline, make_cache_folder
 from kerasgan.files import sha256_of
+from kerasgan.models.tasks.views import FromViews
 from kerasgan.plots import color_labels, save_png, visible
 from kerasgan.shapes import as_size
 
@@ -77,7 +78,8 @@ def write(model, folder, title=None, class_names=None, texts=None, runtime=None,
         `python -m http.server --directory FOLDER`.
 
     Raises:
-        ValueError: if the folder is not empty, `texts` are missing, or the model cannot be exported.
+        ValueError: if the folder is not empty, `texts` are missing, the model does not use `class_names`, `texts` or
+            `example`, or it cannot be exported.
         FileNotFoundError: if the runtime cannot be found. The message says how to provide it.
 
     Example:
@@ -118,8 +120,11 @@ def describe(model, title=None, class_names=None, texts=None, seed=1, labels=Non
         dict of "title", "channels", "output", "seed", "directions" or None, and "inputs", a list of {"name", "role",
         ...} in the order of the network. If the model takes images, also "example", uint8 (height, width, channels).
     """
-    if not hasattr(model, "preview") or hasattr(model, "translate_video"):
-        raise ValueError(f"`model` must be one that draws images. Received: {type(model).__name__} {model.name!r}")
+    if not hasattr(model, "preview") or hasattr(model, "translate_video") or isinstance(model, FromViews):
+        raise ValueError(
+            "`model` must be one that draws images from noise, classes, texts or images. Received: "
+            f"{type(model).__name__} {model.name!r}"
+        )
     _, specs = export.portable_functions(model)[_endpoint(model)]
     label_sets, attributes = getattr(model, "label_sets", {}), getattr(model, "attribute_sets", {})
     start = _start(model, labels)
@@ -141,7 +146,9 @@ def describe(model, title=None, class_names=None, texts=None, seed=1, labels=Non
             names = class_names.get(spec.name) if isinstance(class_names, dict) else class_names
             names = [str(name) for name in names or range(label_sets[spec.name])]
             if len(names) != label_sets[spec.name]:
-                raise ValueError(f"`class_names` must name {label_sets[spec.name]} classes. Received: {len(names)}")
+                raise ValueError(
+                    f"`class_names` must name {label_sets[spec.name]} classes of {spec.name!r}. Received: {len(names)}"
+                )
             about |= {"role": "label", "names": names, "value": int(start.get(spec.name, 0))}
         elif spec.name in attributes:
             values = np.zeros(spec.shape[1]) if spec.name not in start else start[spec.name]
@@ -157,6 +164,7 @@ def describe(model, title=None, class_names=None, texts=None, seed=1, labels=Non
             about |= {"role": "noise", "prior": model.prior, "stream": noises}
             about["size"] = spec.shape[1] or model.latent_dim
         inputs.append(about)
+    _refuse_unused(model, inputs, class_names, texts, example)
     about = {
         "title": title or type(model).__name__,
         "channels": model.channels,
@@ -167,6 +175,26 @@ def describe(model, title=None, class_names=None, texts=None, seed=1, labels=Non
         "kind": "noise" if picture is None else "image",
     }
     return about if picture is None else about | {"example": picture}
+
+
+def _refuse_unused(model, inputs, class_names, texts, example):
+    """Raises an error if the model has no input for one of these, as it would be dropped."""
+    roles = {about["role"] for about in inputs}
+    for name, value, wanted in (
+        ("class_names", class_names, {"label", "labels"}),
+        ("texts", texts, {"text"}),
+        ("example", example, {"image", "labels"}),
+    ):
+        if value is not None and len(value) and not roles & wanted:
+            raise ValueError(
+                f"`{name}` must not be given for a {type(model).__name__}, whose inputs are {sorted(roles)}. Remedy: "
+                f"leave out `{name}`"
+            )
+    if isinstance(class_names, dict) and set(class_names) - set(getattr(model, "label_sets", ())):
+        raise ValueError(
+            f"`class_names` must have the label sets {list(getattr(model, 'label_sets', ()))}. Received: "
+            f"{list(class_names)}"
+        )
 
 
 def _endpoint(model):

@@ -1,5 +1,6 @@
 """Image grids and image files."""
 
+import collections
 import math
 from pathlib import Path
 
@@ -156,8 +157,8 @@ def save_images(images, path, names=None, columns=None):
         list of the paths of the files.
 
     Raises:
-        ValueError: if the path has another ending, the numbers of names and images differ, or the images of a grid have
-            different sizes.
+        ValueError: if the path has another ending, the numbers of names and images differ, two names are the same, or
+            the images of a grid have different sizes.
 
     Example:
 
@@ -167,23 +168,36 @@ def save_images(images, path, names=None, columns=None):
     """
     path = Path(path)
     refuse_path(path, images)
-    if _is_folder(path):
-        names = [f"{number:04d}" for number in range(len(images))] if names is None else names
-        if len(names) != len(images):
-            raise ValueError(f"`names` must hold a name for each of {len(images)} images. Received: {len(names)}")
-        paths = [path / f"{name}.png" for name in names]
+    paths = image_paths(path, len(images), names)
+    if is_folder(path):
         for each, image in zip(paths, images):
             save_png(each, image_grid(image[None], padding=0))
         return paths
     with replacing(path) as temporary:
         as_picture(image_grid(images, columns)).save(temporary, format=FORMATS[path.suffix.lower()], quality=95)
-    return [path]
+    return paths
+
+
+def image_paths(path, count, names=None):
+    """Returns the paths of the files that `save_images` writes for `count` images."""
+    path = Path(path)
+    if not is_folder(path):
+        return [path]
+    names = [f"{number:04d}" for number in range(count)] if names is None else names
+    if len(names) != count:
+        raise ValueError(f"`names` must hold a name for each of {count} images. Received: {len(names)}")
+    for name, times in collections.Counter(names).items():
+        if times > 1:
+            raise ValueError(
+                f"Each image in {str(path)!r} must have its own name. Received: {name!r} twice. Remedy: give it once"
+            )
+    return [path / f"{name}.png" for name in names]
 
 
 def refuse_path(path, images):
     """Raises an error if `save_images` cannot write images of these sizes to `path`."""
     path = Path(path)
-    if _is_folder(path):
+    if is_folder(path):
         return
     if path.suffix.lower() not in FORMATS:
         raise ValueError(f"`path` must be a folder, or end in one of {list(FORMATS)}. Received: {str(path)!r}")
@@ -196,7 +210,8 @@ def refuse_path(path, images):
         )
 
 
-def _is_folder(path):
+def is_folder(path):
+    """Returns whether `save_images` writes separate files into `path`."""
     return path.suffix == "" or path.is_dir()
 
 

@@ -108,6 +108,8 @@ def test_generate_and_export_use_the_run(folder, tmp_path):
     assert (tmp_path / "preset" / "card.json").exists()
     refused = run("export", root / "run", "--out", tmp_path / "model.tflite", "--format", "onnx")
     assert refused.exit_code == 1 and "must end in '.onnx'" in refused.output
+    assert run("export", root / "run", "--out", tmp_path / "model.TFLITE").exit_code == 0
+    assert (tmp_path / "model.TFLITE").read_bytes()[4:8] == b"TFL3"
 
 
 @pytest.mark.parametrize("more", [["--endpoint", "nonsense"], ["--batch-size", 3]])
@@ -240,6 +242,12 @@ def test_a_run_is_never_overwritten_and_resumes_only_with_its_own_options(folder
         (["evaluate", ".", "--against", "glyphs", "--metrics", "fid"], 2, "among fd, kd, is, pr, dc"),
         (["evaluate", ".", "--against", "glyphs", "--metrics", "is", "--num-images", "9"], 1, "at least 20 for is"),
         (["evaluate", ".", "--against", "glyphs", "--extractor", "resnet"], 1, "'efficientnet_lite0'"),
+        (["evaluate", ".", "--against", "glyphs", "--out", "."], 2, "is a directory"),
+        (["compare", ".", ".", "--csv", "."], 2, "is a directory"),
+        (["report", ".", "--out", "."], 2, "is a directory"),
+        (["export", "classifier_mnist", "--format", "preset", "--out", "x"], 1, "--format saved_model, onnx or litert"),
+        (["zoo", "list", "dcgan"], 1, "matches none. Remedy: kerasgan zoo list '*dcgan*'"),
+        (["zoo", "list", "resnet152"], 1, "matches none. Remedy: kerasgan zoo list\n"),
         (["zoo", "verify", "no_such_model", "--dry-run"], 1, "no_such_model"),
         (["report", "nowhere"], 2, "nowhere"),
         (["report", "."], 1, "log.csv"),

@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -41,6 +42,19 @@ def digits(tmp_path_factory):
     return folder, model
 
 
+@pytest.fixture
+def runtime(tmp_path, monkeypatch):
+    """A folder in place of the runtime of the page, whose hashes another test checks."""
+    pytest.importorskip("tf2onnx", reason="tf2onnx is missing: pip install 'kerasgan[export]'")
+    from kerasgan import playground
+
+    (tmp_path / "runtime").mkdir()
+    for name in playground.RUNTIME_FILES:
+        (tmp_path / "runtime" / name).write_text(name)
+    monkeypatch.setattr(playground, "_runtime", lambda given: given)
+    return tmp_path / "runtime"
+
+
 def expected(images):
     return np.rint((images[..., 0] + 1) * 127.5).astype(int)
 
@@ -49,6 +63,10 @@ def test_a_folder_gets_an_image_for_each_seed_and_the_seed_alone_decides_it(digi
     folder, model = digits
     said = fine("generate", folder, "--seeds", "3,7-8", "--class", "dog", "--out", tmp_path / "dogs").output
     assert "3 images in" in said
+    (tmp_path / "v1.5").mkdir()
+    said = fine("generate", folder, "--seed", 7, "--num-images", 2, "--out", tmp_path / "v1.5").output
+    assert "2 images in" in said
+    assert sorted(path.name for path in (tmp_path / "v1.5").iterdir()) == ["seed_0007.png", "seed_0008.png"]
     names = sorted(path.name for path in (tmp_path / "dogs").iterdir())
     assert names == ["seed_0003.png", "seed_0007.png", "seed_0008.png"]
     np.testing.assert_array_equal(
@@ -58,6 +76,7 @@ def test_a_folder_gets_an_image_for_each_seed_and_the_seed_alone_decides_it(digi
 
 def test_the_ending_decides_the_format_and_each_class_has_a_row(digits, tmp_path):
     folder, model = digits
+    fine("generate", folder / "model.keras", "--class", "dog", "--num-images", 1, "--out", tmp_path / "dog.png")
     for name, kind in (("grid.png", "PNG"), ("grid.jpg", "JPEG"), ("grid.webp", "WEBP")):
         fine("generate", folder, "--class", "dog", "--class", "0", "--num-images", 4, "--out", tmp_path / name)
         with Image.open(tmp_path / name) as image:
@@ -97,7 +116,10 @@ def test_truncation_moves_the_latents(digits, tmp_path):
         (["--text", "a cat"], "takes no --text"),
         (["--attributes", "slant=1"], "--attributes must name one of []"),
         (["--seeds", "9-x"], "like 0-99 or 1,5,9"),
+        (["--seeds", "5-3,1"], "like 0-99 or 1,5,9"),
         (["--seeds", "1", "--num-images", "2"], "exclude each other"),
+        (["--seeds", "1", "--seed", "0"], "--seed and --seeds exclude each other"),
+        (["--seeds", "1,1", "--out", "no_such_folder"], "Received: 'seed_0001' twice. Remedy: give it once"),
         (
             ["--class", "cat", "--class", "dog", "--seeds", "5"],
             "Received: 2 times --class for 1 image. Remedy: ",
@@ -111,7 +133,7 @@ def test_what_a_model_cannot_draw_is_refused(digits, arguments, message):
 
 
 @pytest.mark.slow
-def test_texts_are_drawn_by_the_words_of_the_run(tmp_path):
+def test_texts_are_drawn_by_the_words_of_the_run(tmp_path, runtime):
     import kerasgan
 
     words = kerasgan.text.BagOfWords(["blue", "red"])
@@ -122,6 +144,15 @@ def test_texts_are_drawn_by_the_words_of_the_run(tmp_path):
     fine("generate", tmp_path, "--text", "red", "--num-images", 2, "--out", tmp_path / "red.png")
     assert "needs --text" in run("generate", tmp_path).output
     assert "must be one of ['blue', 'red']" in run("generate", tmp_path, "--text", "green").output
+    for name, source in (("one", tmp_path / "model.keras"), ("two", tmp_path / "one"), ("three", "gan_cls_glyphs")):
+        fine("export", source, "--format", "preset", "--out", tmp_path / name)
+        fine("generate", tmp_path / name, "--text", "red", "--num-images", 2, "--out", tmp_path / f"{name}.png")
+    np.testing.assert_array_equal(pixels(tmp_path / "two.png"), pixels(tmp_path / "red.png"))
+    fine("generate", tmp_path / "model.keras", "--text", "red", "--num-images", 2, "--out", tmp_path / "file.png")
+    np.testing.assert_array_equal(pixels(tmp_path / "file.png"), pixels(tmp_path / "red.png"))
+    fine("playground", tmp_path / "one", "--text", "red", "--runtime", runtime, "--out", tmp_path / "page")
+    choices = [x["choices"] for x in json.loads((tmp_path / "page" / "model.json").read_text())["inputs"][1:2]]
+    assert choices[0][0]["text"] == "red"
     (tmp_path / "encoder.json").unlink()
     assert "expected" in run("generate", tmp_path, "--text", "red").output
 
@@ -138,6 +169,10 @@ def test_a_film_and_a_projection(digits, tmp_path):
     said = fine("project", folder, photo, "--class", "cat", "--steps", 2, "--out", tmp_path / "found.png")
     assert "mean squared error" in said.output and pixels(tmp_path / "found.png").shape == (20, 38)
     np.testing.assert_array_equal(pixels(tmp_path / "found.png")[2:18, 2:18], pixels(photo))
+    given = ["project", folder, photo, "--out", tmp_path / "other.png"]
+    assert "--class must name the class of IMAGES for a ConditionalGAN. Received: none. Remedy:" in refusal(*given)
+    said = refusal(*given, photo, "--class", "cat", "--class", "dog")
+    assert "--class must be given once, for all IMAGES. Received: cat, dog. Remedy: a command for each" in said
 
 
 @pytest.mark.slow
@@ -161,8 +196,9 @@ def test_a_model_of_styles_is_truncated_walked_and_searched_in_w(tmp_path):
     fine("interpolate", tmp_path, "--seeds", "3,4", "--steps", 2, "--class", "1", "--out", film)
     with Image.open(film) as frames:
         assert frames.n_frames == 4
-    said = fine("project", tmp_path, tmp_path / "drawn" / "seed_0003.png", "--class", "1", "--steps", 1).output
-    assert "mean squared error" in said
+    common = ["--class", "1", "--steps", 1, "--out", tmp_path / "found.png"]
+    said = fine("project", tmp_path, tmp_path / "drawn" / "seed_0003.png", *common)
+    assert "mean squared error" in said.output
 
 
 def test_a_film_is_a_video(digits, tmp_path):
@@ -210,42 +246,60 @@ def test_photos_of_any_size_are_translated_and_enlarged(tmp_path):
     assert "must draw images" in run("generate", tmp_path / "pix2pix.keras").output
 
 
-def test_a_page_names_the_classes_of_its_run_and_opens_as_asked(digits, tmp_path, monkeypatch):
-    pytest.importorskip("tf2onnx", reason="tf2onnx is missing: pip install 'kerasgan[export]'")
-    from kerasgan import playground
-
-    for name in playground.RUNTIME_FILES:
-        (tmp_path / name).write_text(name)
-    monkeypatch.setattr(playground, "_runtime", lambda given: given)  # whose hashes another test checks
+def test_a_page_names_the_classes_of_its_run_and_opens_as_asked(digits, tmp_path, runtime):
     for more, names in (([], ["cat", "dog"]), (["--class", "a", "--class", "b"], ["a", "b"])):
         page = tmp_path / "".join(names)
-        fine("playground", digits[0], "--seed", 9, *more, "--runtime", tmp_path, "--out", page)
+        fine("playground", digits[0] / "model.keras", "--seed", 9, *more, "--runtime", runtime, "--out", page)
         about = json.loads((page / "model.json").read_text())
         assert about["seed"] == 9 and about["inputs"][1]["names"] == names
 
 
-def test_a_page_shows_the_example_that_is_given(tmp_path, monkeypatch):
-    pytest.importorskip("tf2onnx", reason="tf2onnx is missing: pip install 'kerasgan[export]'")
+def test_a_page_names_the_classes_of_each_set_and_uses_every_option(tmp_path, runtime):
     import kerasgan
-    from kerasgan import playground
+
+    sets = {"letter": 3, "color": 2}
+    cgan = kerasgan.ConditionalGAN(image_size=16, num_classes=sets, networks="conv", width=2, latent_dim=3)
+    page = ["playground", saved(cgan, tmp_path / "sets.keras"), "--runtime", runtime, "--out", tmp_path / "page"]
+    said = refusal(*page, "--class", "A")
+    assert "--class must be SET=NAME, with one of the sets ['letter', 'color']. Received: 'A'" in said
+    assert "`--class` must name 2 classes of 'color'. Received: 1" in refusal(*page, "--class", "color=red")
+    named = [
+        part for name in ("letter=A", "color=red", "letter=B", "color=on=off", "letter=C") for part in ("--class", name)
+    ]
+    fine(*page, *named)
+    inputs = json.loads((tmp_path / "page" / "model.json").read_text())["inputs"]
+    assert {x["name"]: x["names"] for x in inputs if "names" in x} == {
+        "letter": ["A", "B", "C"],
+        "color": ["red", "on=off"],
+    }
+    photo = write_map(tmp_path / "photo.png", np.zeros((16, 16)))
+    dcgan = saved(kerasgan.DCGAN(image_size=16, channels=1, width=2), tmp_path / "dcgan.keras")
+    for option, value in (("--class", "cat"), ("--text", "hello"), ("--example", photo)):
+        said = refusal("playground", dcgan, option, value, "--runtime", runtime, "--out", tmp_path / "other")
+        assert f"`{option}` must not be given for a DCGAN" in said and f"Remedy: leave out `{option}`" in said
+    views = kerasgan.TwoStreamGenerator(image_size=32, num_classes=3, width=16, units=8)
+    said = refusal("playground", saved(views, tmp_path / "v.keras"), "--runtime", runtime, "--out", tmp_path / "other")
+    assert "SOURCE must be one that draws images from noise" in said and "Received: TwoStreamGenerator" in said
+
+
+def test_a_page_shows_the_example_that_is_given(tmp_path, runtime):
+    import kerasgan
 
     options = {"width": 2, "blocks": 1, "downsamplings": 2, "scales": 1, "receptive_field": 16, "instances": False}
     model = kerasgan.Pix2PixHD((16, 24), num_classes=3, **options)
     source = saved(model, tmp_path / "m.keras")
-    for name in playground.RUNTIME_FILES:
-        (tmp_path / name).write_text(name)
-    monkeypatch.setattr(playground, "_runtime", lambda given: given)
     labels = np.random.default_rng(0).integers(0, 3, (16, 24))
     example = write_map(tmp_path / "map.png", labels)
-    fine("playground", source, "--example", example, "--runtime", tmp_path, "--out", tmp_path / "page")
+    fine("playground", source, "--example", example, "--runtime", runtime, "--out", tmp_path / "page")
     colors = np.array([[0, 0, 0], [128, 0, 0], [0, 128, 0]])
     np.testing.assert_array_equal(pixels(tmp_path / "page" / "example.png"), colors[labels])
     write_map(tmp_path / "map.png", labels + 1)
-    said = refusal("playground", source, "--example", example, "--runtime", tmp_path, "--out", tmp_path / "other")
+    said = refusal("playground", source, "--example", example, "--runtime", runtime, "--out", tmp_path / "other")
     assert "map.png cannot be read as a label map: labels [3] are not in the range of the 3 classes" in said
 
 
 def write_map(path, labels):
+    path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.fromarray(np.asarray(labels, "uint8")).save(path)
     return path
@@ -347,6 +401,35 @@ def test_instance_maps_are_found_by_their_place_in_the_folder(tmp_path):
         painting.paint_maps(kerasgan, model, [labels], None, None, tmp_path / "grid.png")
 
 
+def test_files_that_are_read_are_not_replaced(digits, tmp_path, monkeypatch):
+    import kerasgan
+
+    monkeypatch.chdir(tmp_path)
+    photo = write_map("photos/0000.png", np.arange(256).reshape(16, 16))
+    Path("same").symlink_to("photos")
+    saved(kerasgan.SRGAN(image_size=16, width=2, blocks=1), "srgan.keras")
+    saved(kerasgan.Pix2Pix(image_size=16, width=2, receptive_field=16), "pix2pix.keras")
+    before = photo.read_bytes()
+    commands = (["upscale", "srgan.keras"], ["translate", "pix2pix.keras"], ["project", digits[0], "--class", "cat"])
+    for command in commands:
+        for images, out in (("photos", "same"), (photo, photo)):
+            said = refusal(*command, images, "--out", out)
+            assert "--out must not replace a file that is read. Received: " in said and "Remedy: another f" in said
+    instances = write_map("objects/0000.png", np.zeros((16, 16)))
+    model = SimpleNamespace(instances=True, style_dim=0, num_classes=256)
+    for folder in ("photos", "objects"):
+        with pytest.raises(ValueError, match=f"Received: {folder}/0000.png. Remedy"):
+            painting.paint_maps(kerasgan, model, [photo], instances, None, Path(folder))
+    film = write_map("frames/film.webp", np.zeros((16, 16, 3)))
+    model = SimpleNamespace(channels=3, num_classes=256, multiple=4)
+    frame = write_map("frames/0000.png", np.zeros((16, 16)))
+    for first, out in ((photo, photo.parent), (frame, frame.parent), (film, film)):
+        with pytest.raises(ValueError, match=f"Received: {out}.*Remedy"):
+            painting.paint_film(kerasgan, model, [photo], [first, photo], Path(out))
+    assert photo.read_bytes() == before
+    fine("upscale", "srgan.keras", "photos", "--out", "large")
+
+
 @pytest.mark.slow
 def test_label_maps_are_painted_in_a_style(maps):
     import kerasgan
@@ -446,6 +529,8 @@ def stamped(value, **changes):
 
 
 def test_runs_stand_beside_one_another(tmp_path):
+    import kerasgan
+
     for name, width, value, changes in (
         ("a", 16, 3.0, {}),
         ("b", 32, 2.0, {}),
@@ -464,6 +549,9 @@ def test_runs_stand_beside_one_another(tmp_path):
     assert lines["score frechet_distance"][2:] == ["3", "2", "other", "protocol"]
     rows = (tmp_path / "t.csv").read_text().splitlines()
     assert rows[0] == f"kind,name,{','.join(map(str, runs))}" and "option,width,16,32,32" in rows
+    with open(tmp_path / "b" / "log.csv", "a") as log:
+        log.write("2,0.0")  # the process was killed while writing
+    assert ("log", "d_loss", ["1.6", "3.2", "3.2"]) in kerasgan.comparison.compare(runs)
     page = (tmp_path / "t.html").read_text()
     assert "data:image/svg+xml" in page and "other protocol" in page and "<script" not in page
     assert run("compare", tmp_path / "a").exit_code == 1

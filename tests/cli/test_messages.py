@@ -48,7 +48,6 @@ OWN = {
     "project": "condition images model names columns starts training",
     "evaluate": "batch_size channels classifier drop_remainder fake labels num_images real split resize",
     "export": "version",
-    "playground": "model",
 }
 
 

@@ -5,13 +5,14 @@ import subprocess
 import sys
 from types import SimpleNamespace
 
+import keras
 import numpy as np
 import pytest
 import tensorflow as tf
 from click.testing import CliRunner
 from PIL import Image
 
-from kerasgan import locks
+from kerasgan import callbacks, locks
 from kerasgan.data import tfds_sets
 from kerasgan_cli import main, scoring
 
@@ -99,6 +100,32 @@ def test_a_score_that_fails_is_a_warning_and_the_run_is_complete(tmp_path, comma
     assert again.exit_code == 0 and "Warning" not in again.output, again.output
     (score,) = json.loads((tmp_path / "run" / "score.json").read_text())["scores"]
     assert score["split"] == "test" and score["num_real"] == 2 and score["floor"] is not None
+
+
+def test_a_finished_run_that_goes_on_is_unfinished_until_its_new_end(tmp_path, command, monkeypatch):
+    run = lambda *arguments: CliRunner().invoke(main, list(arguments))  # noqa: E731
+    assert run(*command).exit_code == 0
+    model = (tmp_path / "run" / "model.keras").read_bytes()
+    names = {path.name for path in (tmp_path / "run").iterdir()}
+
+    class Interrupt(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            raise SystemExit(130)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(callbacks, "CSVLogger", lambda *_, **__: Interrupt())
+        assert run("train", "--resume", "--epochs", "3", "--out", "run").exit_code == 130
+    assert (tmp_path / "run" / "previous.keras").read_bytes() == model
+    assert not (tmp_path / "run" / "score.json").exists()
+    for words in (["generate", "run"], ["evaluate", "run", "--against", "./photos"]):
+        said = " ".join(run(*words).output.split())
+        assert "run holds a run that is not finished." in said and "is run/previous.keras" in said
+    assert run("report", "run").exit_code == 0 and "has not ended" in (tmp_path / "run" / "report.html").read_text()
+    assert run("generate", "run/previous.keras", "--out", "drawn.png").exit_code == 0
+    assert run("train", "--resume", "--out", "run").exit_code == 0
+    assert (tmp_path / "run" / "model.keras").read_bytes() != model
+    assert {path.name for path in (tmp_path / "run").iterdir()} == names
+    assert run("train", "--resume", "--out", "run").exit_code == 0  # nothing is left to train
 
 
 def test_a_set_with_one_split_is_scored_against_it(tmp_path, command, monkeypatch):

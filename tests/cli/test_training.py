@@ -152,6 +152,10 @@ def test_a_model_of_views_is_trained_scored_and_drawn(data, tmp_path):
         assert image.size == (16, 16)
     assert "--class must be one of 0 to 1. Received: '2'" in run("generate", out, "--class", 2).output
     assert "takes no --text" in run("generate", out, "--text", "a chair").output
+    for option in ("--seed", "--truncation"):
+        assert f"takes no {option}" in run("generate", out, option, 0).output
+    twice = run("generate", out, "--class", 1, "--azimuth", 0, "--azimuth", 0, "--out", tmp_path / "twice")
+    assert twice.exit_code == 1 and "Received: 'class_1_0' twice" in twice.output
 
 
 def test_other_models_draw_no_views(saved):
