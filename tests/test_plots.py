@@ -240,6 +240,9 @@ def test_images_of_several_sizes_go_into_a_folder_and_into_no_grid(tmp_path):
     assert not (tmp_path / "grid.png").exists()
     for several in (images[:1] * 2, np.zeros((2, 3, 8, 8, 1))):
         assert plots.save_images(several, tmp_path / "grid.png") == [tmp_path / "grid.png"]
+    with pytest.raises(ValueError, match="must have its own name. Received: 'a' twice"):
+        plots.save_images(images, tmp_path / "named", names=["a"] * len(images))
+    assert not (tmp_path / "named").exists()
 
 
 def test_frames_of_an_animation_are_checked(tmp_path):
@@ -254,7 +257,3 @@ def test_frames_of_an_animation_are_checked(tmp_path):
     with pytest.raises(ValueError, match="must be uint8 arrays or image files. Received: float32"):
         plots.animation([np.full((8, 8, 1), v, "float32") for v in (-1, 0, 1)], path)
     assert path.read_bytes() == before and not (tmp_path / "film.webp").exists()
-
-    with pytest.raises(ValueError, match="must have its own name. Received: 'a' twice"):
-        plots.save_images(images, tmp_path / "named", names=["a"] * len(images))
-    assert not (tmp_path / "named").exists()
