@@ -50,6 +50,7 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
     A new training (from step 0) renames the files of an older one in `directory`: `old_1_scores.jsonl` and so on.
 
     A metric that raises is skipped in this evaluation with a warning and an entry under "errors"; training continues.
+    A model that draws no images like those of a batch, such as a classifier, is refused before the first step.
     With several workers only the chief writes.
 
     Args:
@@ -120,6 +121,7 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
         self._parts = {}  # metric -> the names of its numbers, as far as they are known
 
     def on_train_begin(self, logs=None):
+        check_draws_images(self.model, self)
         self.model.refuse_own_features(self.metrics)
         path = self.directory / "scores.jsonl"
         step = int(self.model.step.numpy())
@@ -293,11 +295,20 @@ def read_scores(path):
     return good, left_out + len(records) - len(good)
 
 
+def check_draws_images(model, callback):
+    """Raises an error, before the first step, if `samples_like` cannot draw images with this model."""
+    if not any(hasattr(model, name) for name in ("embed", "translate", "view_dim", "sample_latents")):
+        raise ValueError(
+            f"`{type(callback).__name__}` needs a model that draws images like those of a batch. "
+            f"Received: {type(model).__name__}. Remedy: `fit(validation_data=...)`, which logs what `evaluate` returns"
+        )
+
+
 def samples_like(model, batch, seed):
     """Generates images like those of a dataset element, with its number and conditions, from the averaged weights.
 
     Args:
-        model: an `AdversarialModel`.
+        model: a model that `check_draws_images` accepts.
         batch: an element of a dataset that the model trains on.
         seed: int, decides the latents.
 
@@ -306,11 +317,17 @@ def samples_like(model, batch, seed):
     """
     if hasattr(model, "embed"):  # text to image: one image for each text
         return model.generate(batch[1], seed=seed)
+    if hasattr(model, "maps"):  # label maps to images, in the styles of the real ones
+        style = np.asarray(batch[1]) if model.style_dim else None
+        return model.translate(*model.maps(batch[0]), style=style, seed=seed)
     if hasattr(model, "translate"):  # image to image
+        source = batch[0][0] if isinstance(batch[0], (tuple, list)) else batch[0]  # without the labels
         seeded = {"seed": seed} if "seed" in inspect.signature(model.translate).parameters else {}
-        return model.translate(np.asarray(batch[0]), **seeded)
-    real, condition = model.unpack(batch)
-    return model.decode(model.sample_latents(len(real), seed), condition)
+        return model.translate(np.asarray(source), **seeded)
+    if hasattr(model, "view_dim"):  # known objects from known views
+        return model.generate(*batch[0])
+    condition = model.unpack(batch)[1] if model.condition_specs() else ()
+    return model.decode(model.sample_latents(len(model.real_images(batch)), seed), condition)
 
 
 def _numbers(metric):
