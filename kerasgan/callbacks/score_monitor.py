@@ -279,7 +279,7 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
         """Returns the name of the first metric's first score, or None while it is unknown."""
         metric = self.metrics[0]
         names = self._parts.get(metric.name) or getattr(metric, "parts", ())
-        if not names and record["errors"].keys() & {metric.name, "samples"}:
+        if not names and record.get("errors", {}).keys() & {metric.name, "samples"}:
             return None
         return next(iter(names or record["scores"]), None)
 
