@@ -249,3 +249,9 @@ def test_beta_2_may_follow_a_schedule():
         np.testing.assert_allclose(weight, expected, rtol=1e-4)
     with pytest.raises(ValueError, match="`beta_2` must be a float with `amsgrad`"):
         Adam(beta_2=schedule, amsgrad=True).apply([tf.ones(2)], [weight])
+
+
+def test_a_partial_config_takes_the_defaults():
+    optimizer = Adam.from_config({"learning_rate": 0.5})
+    assert type(optimizer) is Adam and float(optimizer.learning_rate) == 0.5
+    assert optimizer.beta_2 == keras.optimizers.Adam().beta_2
