@@ -43,6 +43,11 @@ def command(source, out, format, endpoint, batch_size):
                     f"Remedy: leave out {option}, or name another --format"
                 )
     model = load_model(library(), source)
+    if format in ("onnx", "litert") and model.dtype_policy.compute_dtype != "float32":
+        raise ValueError(
+            f"SOURCE must be a float32 model for the format {format}. Received: {model.dtype_policy.name!r}. "
+            "Remedy: --format saved_model, or train with --precision float32"
+        )
     if format == "preset":
         model.save_to_preset(out)
         copy_facts(Path(source), out)
