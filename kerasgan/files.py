@@ -28,6 +28,7 @@ DEEPEST = 100  # levels of lists and objects in a JSON file
 # Several machines may share a folder, and process ids are valid only on their own machine.
 MACHINE = f"{zlib.crc32(socket.gethostname().encode()):08x}"
 TEMPORARY = re.compile(re.escape(TEMPORARY_PREFIX) + r"(\d+)@([0-9a-f]{8})-.")
+ASIDE = re.compile(r"old_(\d+)_")  # the prefix of the files of an older training
 OLD = 24 * 60 * 60  # seconds after which an unchanged temporary file of another machine is removed
 
 _swept, _sweeping = set(), threading.Lock()  # folders that this process has cleaned
@@ -126,6 +127,29 @@ def replacing(path):
             flush_to_disk(path.parent)
         finally:
             temporary.unlink(missing_ok=True)
+
+
+def put_aside(files):
+    """Renames files of one folder, so that none of them counts for a new training.
+
+    Args:
+        files: list of `Path`s. Missing ones are left out.
+
+    Returns:
+        list of the new names: the old ones after `old_1_`, or the next number that no name in the folder begins with.
+
+    Example:
+
+    >>> _ = Path("best.txt").write_text("7")
+    >>> put_aside([Path("best.txt"), Path("missing.txt")])
+    ['old_1_best.txt']
+    """
+    files = [file for file in files if file.exists()]
+    if not files:
+        return []
+    numbers = [int(match[1]) for each in files[0].parent.iterdir() if (match := ASIDE.match(each.name))]
+    prefix = f"old_{max(numbers, default=0) + 1}_"
+    return [file.rename(file.with_name(prefix + file.name)).name for file in files]
 
 
 @contextlib.contextmanager

@@ -52,7 +52,9 @@ class Adam(keras.optimizers.Adam):
 
     @classmethod
     def from_config(cls, config, custom_objects=None):
-        return super().from_config(config | {"beta_2": keras.saving.deserialize_keras_object(config["beta_2"])})
+        if "beta_2" in config:
+            config = config | {"beta_2": keras.saving.deserialize_keras_object(config["beta_2"])}
+        return super().from_config(config)
 
 
 def lazy_adam(learning_rate, every, beta_1=0.0, beta_2=0.99, epsilon=1e-8):

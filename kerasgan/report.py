@@ -47,7 +47,7 @@ def write(run, path=None):
 
     The page shows the following files of the folder, if they exist: `log.csv` (`keras.callbacks.CSVLogger`) with its
     curves, `options.json`, `score.json`, `samples/` (`SampleGrid`), `scores.jsonl` (`ScoreMonitor`). All text from
-    these files is escaped.
+    these files is escaped. Of an epoch that was repeated after an interruption, the last row counts.
 
     Args:
         run: folder of the run, for example of `kerasgan train`.
@@ -173,15 +173,23 @@ def _best_is_not_last(evaluations):
 
 def _curves(log):
     """Returns the epochs, from 1, and the logged columns, including NaN."""
-    rows = _rows(log)
-    if len(rows) < 2:
+    head, rows = _epochs(log)
+    if not rows:
         return [], {}
-    head, *rows = rows
     columns = {name: np.array([number(row[i]) for row in rows]) for i, name in enumerate(head)}
     epochs = columns.pop("epoch", np.arange(len(rows))) + 1
     if not np.isfinite(epochs).all():
         raise ValueError(f"{log} must have a number in the column `epoch` of each row. Received: another value")
     return epochs, columns
+
+
+def _epochs(log):
+    """Returns the header, and the last row of each epoch: an epoch repeated after an interruption has several."""
+    head, *rows = _rows(log) or [[]]
+    if "epoch" in head:
+        epochs = [number(row[head.index("epoch")]) for row in rows]
+        rows = list(dict(zip(epochs, rows)).values())
+    return head, rows
 
 
 def _rows(log):
@@ -215,7 +223,8 @@ def _evaluations(run):
                 f"{left_out} of the lines of {path.relative_to(run)} are invalid, for example incomplete lines of a "
                 "killed process. They are left out."
             )
-            return sorted(records, key=lambda record: record["epoch"]), [words] if left_out else []
+            last = {record["epoch"]: record for record in records}
+            return [last[epoch] for epoch in sorted(last)], [words] if left_out else []
     return [], []
 
 
@@ -290,9 +299,10 @@ def _description(path):
 
 
 def _log(log):
-    if len(_rows(log)) < 2:
+    head, rows = _epochs(log)
+    if not rows:
         return ""
-    head, *rows = zip(*(column for column in zip(*_rows(log)) if set(column[1:]) != {"NA"}))
+    head, *rows = zip(*(column for column in zip(head, *rows) if set(column[1:]) != {"NA"}))
     cells = [[row[0], *(_short(number(value)) for value in row[1:])] for row in rows]
     summary = f"<summary>{len(cells)} epochs (the first is 0)</summary>"
     return f"<details>{summary}\n{_table(cells, head=head)}\n</details>"

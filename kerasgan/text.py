@@ -184,7 +184,8 @@ def text_network(vocabulary, dim, standardize, length):
     words = layers.TextVectorization(standardize=standardize, vocabulary=vocabulary, output_sequence_length=length)
     x = layers.Embedding(len(vocabulary) + 2, dim)(words(texts))  # + padding and unknown words
     x = layers.Conv1D(2 * dim, 3, padding="same", activation="relu")(x)
-    return keras.Model(texts, layers.Dense(dim)(layers.GlobalMaxPooling1D()(x)), name="text_network")
+    vectors = layers.Dense(dim, dtype="float32")(layers.GlobalMaxPooling1D()(x))
+    return keras.Model(texts, vectors, name="text_network")
 
 
 def image_network(image_size, channels, dim, width):
@@ -198,7 +199,8 @@ def image_network(image_size, channels, dim, width):
         x = Conv2D(width, 3, 2, "same", use_bias=False)(x)
         x = layers.ReLU()(batch_norm()(x))
         width *= 2
-    return keras.Model(images, layers.Dense(dim)(layers.Flatten()(x)), name="image_network")
+    vectors = layers.Dense(dim, dtype="float32")(layers.Flatten()(x))
+    return keras.Model(images, vectors, name="image_network")
 
 
 @keras.saving.register_keras_serializable("kerasgan")
@@ -288,13 +290,14 @@ class TextEncoder(keras.Model):
         best = tf.argmax(scores, axis=1)
         right = ~tf.gather(different, best, axis=1, batch_dims=1)
         self.accuracy_mean.update_state(tf.cast(right, tf.float32))
-        return matching_loss(tf.cast(scores, tf.float32), different)
+        return matching_loss(scores, different)
 
     def train_step(self, data):
         with tf.GradientTape() as tape:
             loss = self._match(data, training=True)
+            scaled = self.optimizer.scale_loss(loss)  # of another size only under mixed_float16
         variables = self.trainable_variables
-        self.optimizer.apply(tape.gradient(loss, variables), variables)
+        self.optimizer.apply(tape.gradient(scaled, variables), variables)
         self.loss_mean.update_state(loss)
         return {mean.name: mean.result() for mean in (self.loss_mean, self.accuracy_mean)}
 

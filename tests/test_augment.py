@@ -120,6 +120,12 @@ def test_instance_noise_has_its_deviation_and_decays():
     np.testing.assert_array_equal(layer(images, training=False), images)
 
 
+@pytest.mark.parametrize("steps", [0, -2, 1.5])
+def test_instance_noise_refuses_to_grow(steps):
+    with pytest.raises(ValueError, match=f"`decay_steps` must be an integer of at least 1. Received: {steps}"):
+        augment.InstanceNoise(decay_steps=steps)
+
+
 def test_instance_noise_without_decay_stays_and_is_drawn_anew():
     layer = augment.InstanceNoise(stddev=0.2, seed=0)
     images = np.zeros((64, 16, 16, 3), "float32")

@@ -68,6 +68,8 @@ def test_a_walk_passes_through_its_points_and_closes():
     straight = latent.walk(points, steps=4, loop=False)
     assert straight.shape == (9, 3)
     np.testing.assert_allclose(straight[-1], points[-1])
+    there = np.float32([[1, 0], [0, 1], [-1, 0]])  # the first and the last are opposite, but no leg joins them
+    np.testing.assert_allclose(latent.walk(there, steps=1, loop=False), there)
     with pytest.raises(ValueError, match="at least 2"):
         latent.walk(points[:1])
 

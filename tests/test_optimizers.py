@@ -260,3 +260,9 @@ def test_a_constant_gradient_does_not_make_the_centred_variance_negative():
     for _ in range(3000):
         train()
     assert np.isfinite(weight.numpy()).all() and (weight.numpy() < 0).all()
+
+
+def test_a_partial_config_takes_the_defaults():
+    optimizer = Adam.from_config({"learning_rate": 0.5})
+    assert type(optimizer) is Adam and float(optimizer.learning_rate) == 0.5
+    assert optimizer.beta_2 == keras.optimizers.Adam().beta_2

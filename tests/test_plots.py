@@ -217,6 +217,9 @@ def test_labelled_grid_puts_words_where_they_belong(tmp_path):
 def test_labelled_grid_refuses_words_that_do_not_fit():
     with pytest.raises(ValueError, match="`columns` must have 3 entries"):
         plots.labelled_grid(np.zeros((2, 3, 4, 4, 1)), columns=["a"])
+    for line in (["a"], ["a", "b", "c", "d"]):
+        with pytest.raises(ValueError, match=f"Each row of `captions` must have 3 entries.* Received: {len(line)}"):
+            plots.labelled_grid(np.zeros((1, 3, 4, 4, 1)), captions=[line])
     with pytest.raises(ValueError, match="rows, columns"):
         plots.labelled_grid(np.zeros((3, 4, 4, 1)))
 

@@ -77,6 +77,19 @@ def test_a_page_shows_the_run_and_needs_nothing_else(run):
     assert all(attributes.get("alt") for tag, attributes in page.tags if tag == "img")
 
 
+def test_a_repeated_epoch_counts_once(run):
+    """A run that is killed after its last checkpoint repeats the epochs since then."""
+    log = run / "log.csv"
+    log.write_text(log.read_text() + "4,0.3125,0.75,0.6,0.4,NA\n5,0.4375,0.75,0.6,0.4,NA\n")
+    lines = [{"epoch": epoch, "scores": {"fd": value}} for epoch, value in ((1, 9.0), (2, 8.0), (2, 7.5), (3, 6.5))]
+    (run / "scores.jsonl").write_text("".join(json.dumps(line) + "\n" for line in lines))
+    text = read(report.write(run)).text
+    assert "6 epochs (the first is 0)" in text and text.count("4") == 1
+    assert "0.3125" in text and "1" in text and text.count("7.5") == 1 and "8" not in text
+    assert plots.read_log(log)[0].tolist() == [1, 2, 3, 4, 5, 6]
+    assert plots.read_log(log)[1]["d_loss"][4:].tolist() == [0.3125, 0.4375]
+
+
 def test_the_date_is_the_runs_own(run):
     for name in ("log.csv", "options.json", "model.keras"):
         os.utime(run / name, (0, 86_400 * 365))

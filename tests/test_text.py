@@ -148,6 +148,18 @@ def test_text_encoder_learns_what_images_show(tmp_path):
     np.testing.assert_allclose(np.asarray(loaded(["a dark square"])), dark[None], atol=1e-5)
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "mixed_bfloat16", "float32"])
+def test_text_encoder_learns_in_every_precision_and_gives_float32(policy):
+    keras.config.set_dtype_policy(policy)
+    images, captions, color = colored_squares()
+    encoder = text.TextEncoder.from_texts(captions, dim=8, image_size=16, channels=1, width=4)
+    encoder.compile(keras.optimizers.SGD(0.05))
+    data = tf.data.Dataset.from_tensors((images, captions, color))
+    losses = encoder.fit(data, epochs=30, verbose=0, shuffle=False).history["loss"]
+    assert losses[0] > 1 and losses[-1] < 0.5
+    assert np.asarray(encoder(list(captions))).dtype == np.float32
+
+
 def test_equal_captions_are_no_violation():
     images, captions, _ = colored_squares()
     encoder = text.TextEncoder.from_texts(captions, dim=4, image_size=16, channels=1, width=2)

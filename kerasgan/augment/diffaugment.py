@@ -4,7 +4,7 @@ import keras
 import tensorflow as tf
 
 from kerasgan import random, replicas
-from kerasgan.arguments import KnowsItsArguments, whole
+from kerasgan.arguments import KnowsItsArguments, positive_int, whole
 
 
 def flipped(images, seed):
@@ -242,12 +242,15 @@ class InstanceNoise(KnowsItsArguments, keras.layers.Layer):
         stddev: float. Initial standard deviation. Defaults to 0.1.
         decay_steps: int. Number of passes of the discriminator in training over which the noise falls linearly to 0.
             Each step of a `GAN` makes three passes. Defaults to None, constant noise.
+
+    Raises:
+        ValueError: if `decay_steps` is below 1.
     """
 
     def __init__(self, stddev=0.1, decay_steps=None, seed=None, **kwargs):
         super().__init__(**kwargs)
         self.stddev = stddev
-        self.decay_steps = decay_steps
+        self.decay_steps = None if decay_steps is None else positive_int("decay_steps", decay_steps)
         self.seed_generator = keras.random.SeedGenerator(seed)
         # No autocast, as a count in half precision would stop at 256.
         fixed = {"initializer": "zeros", "trainable": False, "autocast": False, "dtype": "float32"}

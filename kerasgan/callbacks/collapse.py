@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan.arguments import KnowsItsArguments, positive_int
-from kerasgan.callbacks.score_monitor import samples_like
+from kerasgan.callbacks.score_monitor import check_draws_images, samples_like
 
 # The side of thumbnails. Their distances are not affected by noise of single pixels.
 THUMBNAIL = 16
@@ -98,6 +98,9 @@ class CollapseMonitor(KnowsItsArguments, keras.callbacks.Callback):
 
     def set_state(self, state):
         self._bad_in_a_row, self._best, self.alarms = state["bad_in_a_row"], state["best"], state["alarms"]
+
+    def on_train_begin(self, logs=None):
+        check_draws_images(self.model, self)
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {} if logs is None else logs

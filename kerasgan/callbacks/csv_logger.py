@@ -7,7 +7,8 @@ from pathlib import Path
 
 import keras
 
-from kerasgan.files import naming, reading, replacing
+from kerasgan.files import naming, put_aside, reading, replacing
+from kerasgan.plots.curves import number
 
 
 class CSVLogger(keras.callbacks.CSVLogger):
@@ -16,7 +17,9 @@ class CSVLogger(keras.callbacks.CSVLogger):
     Keras's adds a `val_` column of "NA" for each log where there are no `validation_data`.
 
     A log that appears in a later epoch gets a new column, with "NA" in the epochs before. With `append`, the lines
-    follow the columns of the file. An incomplete last line of a killed process is removed with a warning.
+    follow the columns of the file. An incomplete last line of a killed process is removed with a warning. Epochs that
+    are repeated after an interruption replace their old lines. If that would replace all lines, the file is the log of
+    another training, and is renamed: `old_1_log.csv`.
 
     An OSError of a full disk names the file.
 
@@ -35,14 +38,17 @@ class CSVLogger(keras.callbacks.CSVLogger):
         header = self._header() if self.append else None
         super().on_train_begin(logs)
         self.append_header = header is None
+        self._continues = header is not None
         self.keys = header and header[1:]
 
     def on_epoch_end(self, epoch, logs=None):
         logs = logs or {}
-        if self.keys is None:  # Keras's looks for `val_` columns only where it chooses the columns itself
-            self.keys = sorted(logs)
         try:
             with naming(self.filename):
+                if self._continues:
+                    self._replace_from(epoch)
+                if self.keys is None:  # Keras's looks for `val_` columns only where it chooses the columns itself
+                    self.keys = sorted(logs)
                 if not set(logs) <= set(self.keys):
                     self._change_columns(logs)
                 super().on_epoch_end(epoch, logs)
@@ -84,6 +90,22 @@ class CSVLogger(keras.callbacks.CSVLogger):
                 )
         return rows
 
+    def _replace_from(self, epoch):
+        """Removes the lines from this epoch on, or puts the file aside if it has no others."""
+        self._continues = False
+        header, *rows = self._rows()
+        kept = [row for row in rows if not number(row[0]) >= epoch]
+        if len(kept) == len(rows):
+            return
+        self.csv_file.close()
+        if kept:
+            self._rewrite(header[1:], [dict(zip(header, row)) for row in kept])
+            return
+        (name,) = put_aside([Path(self.filename)])
+        warnings.warn(f"{self.filename} holds the log of another training. It is now {name}.", stacklevel=3)
+        self.csv_file = open(self.filename, "a", encoding="utf-8")
+        self.keys, self.append_header = None, True
+
     def _change_columns(self, logs):
         """Adds the columns of new logs. Columns that had no value in any epoch and ended are left out."""
         self.csv_file.close()
@@ -91,8 +113,12 @@ class CSVLogger(keras.callbacks.CSVLogger):
         rows = [dict(zip(header, row)) for row in rows]
         used = [name for name in self.keys if name in logs or any(row[name] not in ("NA", "nan") for row in rows)]
         self.keys = used + sorted(set(logs) - set(used))
+        self._rewrite(self.keys, rows)
+
+    def _rewrite(self, columns, rows):
+        """Replaces the content of the closed file by `rows`, a list of dicts, and opens it for the next lines."""
         with replacing(self.filename) as temporary, open(temporary, "w", newline="", encoding="utf-8") as file:
-            writer = csv.DictWriter(file, ["epoch", *self.keys], "NA", extrasaction="ignore", delimiter=self.sep)
+            writer = csv.DictWriter(file, ["epoch", *columns], "NA", extrasaction="ignore", delimiter=self.sep)
             writer.writeheader()
             writer.writerows(rows)
         self.csv_file = open(self.filename, "a", encoding="utf-8")

@@ -3,6 +3,7 @@
 import math
 import re
 import sys
+import warnings
 import weakref
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import tensorflow as tf
 from kerasgan import plots
 from kerasgan.arguments import KnowsItsArguments, positive_int
 from kerasgan.callbacks.checkpoint import is_chief
-from kerasgan.files import tensorflow_naming
+from kerasgan.files import put_aside, tensorflow_naming
 
 FRAME = re.compile(r"epoch_(\d+)\.png")
 # Maximum number of frames of the animation. Longer runs are thinned evenly.
@@ -25,8 +26,10 @@ class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
     Writes `epoch_0000.png` before training, `epoch_0001.png` ... after the epochs, `real.png` with images of the data,
     and at the end `training.gif` from all frames in the folder, including those of an interrupted run; it stays as it
     is if nothing is left to train. If training ends with an exception, the animation is written when this callback is
-    deleted, at the latest when Python exits. With several workers only the chief writes. For images with neither one
-    nor three channels, the first three channels, or the first, are drawn; the file's description says so.
+    deleted, at the latest when Python exits. A new training (from step 0) renames the frames and the animation of an
+    older one in the folder: `old_1_epoch_0000.png` and so on. With several workers only the chief writes. For images
+    with neither one nor three channels, the first three channels, or the first, are drawn; the file's description says
+    so.
 
     Args:
         directory: folder of the pictures.
@@ -67,7 +70,18 @@ class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
                 real = self.model.real_images(self.model.first_batch)
                 self._write("real", real[: self.num_images], step=0)
         if int(self.model.step.numpy()) == 0:
+            if is_chief(self.model):
+                self._put_aside()
             self._draw(0)
+
+    def _put_aside(self):
+        """Renames the pictures of an older training, so that they are in no animation or report of this one."""
+        names = put_aside([*frames(self.directory).values(), self.directory / "training.gif"])
+        if names:
+            warnings.warn(
+                f"{self.directory} holds the pictures of another training. They are now {names[0]} to {names[-1]}.",
+                stacklevel=3,
+            )
 
     def on_epoch_begin(self, epoch, logs=None):
         if self._animate is not None and not self._last_epoch:
@@ -119,6 +133,13 @@ class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
             self._board.flush()
 
 
+def frames(directory):
+    """Returns the frames in a folder, sorted: a dict of the number of the epoch -> path."""
+    names = [path.name for path in directory.iterdir()] if directory.is_dir() else []
+    numbers = sorted(int(match[1]) for name in names if (match := FRAME.fullmatch(name)))
+    return {number: directory / f"epoch_{number:04d}.png" for number in numbers}
+
+
 def _animate(directory, last_epoch):
     """Joins the frames on disk up to the last epoch drawn. Later frames belong to an older, longer run.
 
@@ -128,11 +149,10 @@ def _animate(directory, last_epoch):
     """
     if not last_epoch:
         return
-    numbers = sorted(int(match[1]) for path in directory.iterdir() if (match := FRAME.fullmatch(path.name)))
-    frames = [directory / f"epoch_{number:04d}.png" for number in numbers if number <= last_epoch[0]]
-    if frames:
-        stride = math.ceil(len(frames) / MOST_FRAMES)
-        plots.animation(frames[:-1:stride] + frames[-1:], directory / "training.gif")
+    pictures = [path for number, path in frames(directory).items() if number <= last_epoch[0]]
+    if pictures:
+        stride = math.ceil(len(pictures) / MOST_FRAMES)
+        plots.animation(pictures[:-1:stride] + pictures[-1:], directory / "training.gif")
 
 
 def _animate_at_last(directory, last_epoch):

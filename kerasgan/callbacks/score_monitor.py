@@ -5,7 +5,6 @@ import inspect
 import json
 import math
 import os
-import re
 import time
 import warnings
 from pathlib import Path
@@ -17,10 +16,9 @@ import tensorflow as tf
 from kerasgan import plots
 from kerasgan.arguments import KnowsItsArguments, positive_int
 from kerasgan.callbacks.checkpoint import is_chief, weights_in_memory
-from kerasgan.files import naming, read_records, replacing
+from kerasgan.files import naming, put_aside, read_json, read_records, replacing
 from kerasgan.progress import progress_bar
 
-OLD = re.compile(r"old_(\d+)_")  # the prefix of the files of an older training
 # scores where higher is better; for all others lower is better
 MORE_IS_BETTER = {
     "inception_score",
@@ -40,16 +38,18 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
     """Scores the samples of the averaged generator during training and keeps the weights of the best score.
 
     The last epoch of a GAN is seldom its best. The callback writes to `directory`: `scores.jsonl`, one line per
-    evaluation (an epoch repeated after an interruption has two; the later one counts); `scores.png`, the curves; and
-    `best.weights.h5`, for `model.load_weights`. A line holds the numbers under "scores" and each with its protocol
-    under "stamps", which `metrics.Score(**stamp)` reads. The scores are added to the logs of the epoch, as NaN in
-    epochs without an evaluation, so put this callback before those that read the logs, such as
-    `keras.callbacks.CSVLogger`. The latents are the same in every evaluation, so a change of the score is a change of
-    the generator, and the random numbers of training are not affected.
+    evaluation (an epoch repeated after an interruption has two; the later one counts); `scores.png`, the curves;
+    `best.weights.h5`, for `model.load_weights`; and `best.json`, the monitor, mode and step of these weights. A line of
+    scores holds the numbers under "scores" and each with its protocol under "stamps", which `metrics.Score(**stamp)`
+    reads. The scores are added to the logs of the epoch, as NaN in epochs without an evaluation, so put this callback
+    before those that read the logs, such as `keras.callbacks.CSVLogger`. The latents are the same in every evaluation,
+    so a change of the score is a change of the generator, and the random numbers of training are not affected.
 
-    A new training (from step 0) renames the files of an older one in `directory`: `old_1_scores.jsonl` and so on.
+    A new training (from step 0) renames the files of an older one in `directory`: `old_1_scores.jsonl` and so on. A
+    training that is resumed with another `monitor` or `mode` renames the best weights, and seeks the best anew.
 
     A metric that raises is skipped in this evaluation with a warning and an entry under "errors"; training continues.
+    A model that draws no images like those of a batch, such as a classifier, is refused before the first step.
     With several workers only the chief writes.
 
     Args:
@@ -120,6 +120,7 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
         self._parts = {}  # metric -> the names of its numbers, as far as they are known
 
     def on_train_begin(self, logs=None):
+        check_draws_images(self.model, self)
         self.model.refuse_own_features(self.metrics)
         path = self.directory / "scores.jsonl"
         step = int(self.model.step.numpy())
@@ -135,19 +136,35 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
         self.best = None
         for record in self.records:
             self._keep_if_best(record)
+        if step > 0:
+            self._compare_with_best_weights()
 
     def _put_aside(self):
         """Renames the files of an older training, so that none of them counts for this one."""
-        files = [self.directory / name for name in ("scores.jsonl", "scores.png", "best.weights.h5")]
-        files = [file for file in files if file.exists()]
-        if not files:
+        files = ("scores.jsonl", "scores.png", "best.weights.h5", "best.json")
+        names = put_aside([self.directory / name for name in files])
+        if names:
+            names = ", ".join(names)
+            warnings.warn(
+                f"{self.directory} holds the scores of another training. They are now in {names}.", stacklevel=3
+            )
+
+    def _compare_with_best_weights(self):
+        """Forgets the best record, and puts the best weights aside, if they are those of another record or monitor."""
+        about, weights = self.directory / "best.json", self.directory / "best.weights.h5"
+        if not about.exists():  # written by an earlier version
             return
-        numbers = [int(match[1]) for each in self.directory.iterdir() if (match := OLD.match(each.name))]
-        prefix = f"old_{max(numbers, default=0) + 1}_"
-        for file in files:
-            file.rename(file.with_name(prefix + file.name))
-        names = ", ".join(prefix + file.name for file in files)
-        warnings.warn(f"{self.directory} holds the scores of another training. They are now in {names}.", stacklevel=3)
+        expected, found = self._about_best(), read_json(about)
+        if found == expected and weights.exists():
+            return
+        self.best = None
+        # `best.json` stays until there are new weights, as other workers may read it later.
+        for name in put_aside([weights]) if is_chief(self.model) else ():
+            warnings.warn(
+                f"{weights} must hold the best weights of this training: {expected or 'none so far'}. "
+                f"Received: {found}. They are now in {name}, and the best is sought anew.",
+                stacklevel=3,
+            )
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {} if logs is None else logs
@@ -243,8 +260,8 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
 
     def _keep_if_best(self, record):
         """Updates the best record if this one is better. Returns whether it is."""
-        if self.monitor is None and record["scores"]:
-            self.monitor = next(iter(record["scores"]))
+        if self.monitor is None:
+            self.monitor = self._first_score(record)
         score = record["scores"].get(self.monitor)
         if score is None and not record["errors"]:
             names = sorted(record["scores"])
@@ -253,16 +270,33 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
             return False
         if self.best is not None:
             best = self.best["scores"][self.monitor]
-            mode = self.mode or ("max" if self.monitor in MORE_IS_BETTER else "min")
-            if not (score < best if mode == "min" else score > best):
+            if not (score < best if self._mode() == "min" else score > best):
                 return False
         self.best = record
         return True
+
+    def _first_score(self, record):
+        """Returns the name of the first metric's first score, or None while it is unknown."""
+        metric = self.metrics[0]
+        names = self._parts.get(metric.name) or getattr(metric, "parts", ())
+        if not names and record.get("errors", {}).keys() & {metric.name, "samples"}:
+            return None
+        return next(iter(names or record["scores"]), None)
+
+    def _mode(self):
+        return self.mode or ("max" if self.monitor in MORE_IS_BETTER else "min")
+
+    def _about_best(self):
+        """Returns the content of `best.json`, or None without a best record."""
+        return self.best and {"monitor": self.monitor, "mode": self._mode(), "step": self.best["step"]}
 
     def _write(self, record, weights):
         if weights is not None:
             with replacing(self.directory / "best.weights.h5") as temporary:
                 temporary.write_bytes(weights.getbuffer())
+                # Before the weights are renamed: their description must never be that of older ones.
+                with replacing(self.directory / "best.json") as description:
+                    description.write_text(json.dumps(self._about_best()) + "\n")
         self.directory.mkdir(parents=True, exist_ok=True)
         path = self.directory / "scores.jsonl"
         with naming(path), open(path, "a+") as file:
@@ -293,11 +327,20 @@ def read_scores(path):
     return good, left_out + len(records) - len(good)
 
 
+def check_draws_images(model, callback):
+    """Raises an error, before the first step, if `samples_like` cannot draw images with this model."""
+    if not any(hasattr(model, name) for name in ("embed", "translate", "view_dim", "sample_latents")):
+        raise ValueError(
+            f"`{type(callback).__name__}` needs a model that draws images like those of a batch. "
+            f"Received: {type(model).__name__}. Remedy: `fit(validation_data=...)`, which logs what `evaluate` returns"
+        )
+
+
 def samples_like(model, batch, seed):
     """Generates images like those of a dataset element, with its number and conditions, from the averaged weights.
 
     Args:
-        model: an `AdversarialModel`.
+        model: a model that `check_draws_images` accepts.
         batch: an element of a dataset that the model trains on.
         seed: int, decides the latents.
 
@@ -306,11 +349,17 @@ def samples_like(model, batch, seed):
     """
     if hasattr(model, "embed"):  # text to image: one image for each text
         return model.generate(batch[1], seed=seed)
+    if hasattr(model, "maps"):  # label maps to images, in the styles of the real ones
+        style = np.asarray(batch[1]) if model.style_dim else None
+        return model.translate(*model.maps(batch[0]), style=style, seed=seed)
     if hasattr(model, "translate"):  # image to image
+        source = batch[0][0] if isinstance(batch[0], (tuple, list)) else batch[0]  # without the labels
         seeded = {"seed": seed} if "seed" in inspect.signature(model.translate).parameters else {}
-        return model.translate(np.asarray(batch[0]), **seeded)
-    real, condition = model.unpack(batch)
-    return model.decode(model.sample_latents(len(real), seed), condition)
+        return model.translate(np.asarray(source), **seeded)
+    if hasattr(model, "view_dim"):  # known objects from known views
+        return model.generate(*batch[0])
+    condition = model.unpack(batch)[1] if model.condition_specs() else ()
+    return model.decode(model.sample_latents(len(model.real_images(batch)), seed), condition)
 
 
 def _numbers(metric):

@@ -49,6 +49,9 @@ class StopOnNonFinite(KnowsItsArguments, keras.callbacks.Callback):
             lambda: tf.stack([tf.reduce_all(tf.math.is_finite(tf.convert_to_tensor(weight))) for weight in floats])
         )
 
+    def on_train_begin(self, logs=None):
+        self.stopped_on = None
+
     def on_epoch_begin(self, epoch, logs=None):
         self._epoch = epoch
 
@@ -107,6 +110,11 @@ class EquilibriumStopping(KnowsItsArguments, keras.callbacks.Callback):
 
     def set_state(self, state):
         self._epochs_at_rest = state["epochs_at_rest"]
+
+    def on_train_begin(self, logs=None):
+        self.stopped_epoch = None
+        if int(self.model.step.numpy()) == 0:
+            self._epochs_at_rest = 0
 
     def on_epoch_end(self, epoch, logs=None):
         missing = [name for name in ("d_real", "d_fake") if name not in (logs or {})]

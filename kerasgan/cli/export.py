@@ -44,6 +44,11 @@ def command(source, out, format, endpoint, batch_size):
                 )
     kerasgan = library()
     model = load_model(kerasgan, source)
+    if format in ("onnx", "litert") and model.dtype_policy.compute_dtype != "float32":
+        raise ValueError(
+            f"SOURCE must be a float32 model for the format {format}. Received: {model.dtype_policy.name!r}. "
+            "Remedy: --format saved_model, or train with --precision float32"
+        )
     if format == "preset":
         if not hasattr(model, "save_to_preset"):
             raise ValueError(

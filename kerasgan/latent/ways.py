@@ -122,5 +122,5 @@ def walk(points, steps=24, loop=True, way=slerp):
             f"Received: {points.shape} and {steps}"
         )
     t = np.arange(steps) / steps
-    legs = [way(a, b, t) for a, b in zip(points, np.roll(points, -1, axis=0))]
-    return np.concatenate(legs if loop else [*legs[:-1], points[-1:]])
+    legs = [way(a, b, t) for a, b in zip(points[:-1], points[1:])]
+    return np.concatenate([*legs, way(points[-1], points[0], t) if loop else points[-1:]])

@@ -45,6 +45,13 @@ class ImageMetric(StampedMetric):
         self.faults = self.add_variable((5,), "zeros", dtype="float64", name="faults")
         # Hidden from Keras's tracking, which does not support sets.
         object.__setattr__(self, "sizes", (set(), set()))
+        self._traced = False
+
+    def reset_state(self):
+        super().reset_state()
+        if not self._traced:  # a graph shows the sizes only once, while it is traced
+            for sizes in self.sizes:
+                sizes.clear()
 
     def result(self):
         if not tf.executing_eagerly():
@@ -70,6 +77,7 @@ class ImageMetric(StampedMetric):
         """Returns both batches as float32 in [-1, 1]. Invalid images are counted."""
         if sample_weight is not None:
             raise ValueError(f"`sample_weight` must be None: it is not supported. Received: {sample_weight!r}")
+        self._traced |= not tf.executing_eagerly()
         for sizes, images in zip(self.sizes, (generated_images, real_images)):
             sizes.add(tuple(images.shape[1:3]))
         return self._check(real_images, 0), self._check(generated_images, 1)

@@ -21,8 +21,8 @@ def history(log, path=None):
 
     Args:
         log: dict of name -> list with a value per epoch (`model.fit(...).history`; "epoch" may hold the numbers of the
-            epochs), the `History` itself, or the path of a file of `keras.callbacks.CSVLogger`. NaN marks an epoch
-            without a value.
+            epochs), the `History` itself, or the path of a file of `keras.callbacks.CSVLogger`. In a file, the last row
+            of each epoch counts. NaN marks an epoch without a value.
         path: path of the figure (PNG, SVG or PDF by its ending), or None to write no file.
 
     Returns:
@@ -115,6 +115,8 @@ def read_log(log):
                 rows = list(csv.DictReader(file))
             if rows and None in rows[-1].values():  # the process was killed while writing
                 rows.pop()
+            if rows and "epoch" in rows[0]:  # an epoch repeated after an interruption has several rows
+                rows = list({number(row["epoch"]): row for row in rows}.values())
             log = {name: [row[name] for row in rows] for name in (rows[0] if rows else ()) if name is not None}
             epochs = [float(epoch) + 1 for epoch in log.pop("epoch", range(len(rows)))]
     else:

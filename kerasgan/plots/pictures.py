@@ -242,6 +242,9 @@ def labelled_grid(images, rows=None, columns=None, captions=None, path=None):
     for name, words, count in (("rows", rows, height), ("columns", columns, width), ("captions", captions, height)):
         if words is not None and len(words) != count:
             raise ValueError(f"`{name}` must have {count} entries for these images. Received: {len(words)}")
+    wrong = [len(line) for line in captions or () if len(line) != width]
+    if wrong:
+        raise ValueError(f"Each row of `captions` must have {width} entries for these images. Received: {wrong[0]}")
     figure = figure_class()(
         figsize=(1.1 * width + 0.8, 1.1 * height * (1.15 if captions else 1) + 0.4), layout="constrained"
     )

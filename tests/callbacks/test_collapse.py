@@ -23,6 +23,9 @@ class Sampler:
     def unpack(self, batch):
         return np.asarray(batch), ()
 
+    def condition_specs(self):
+        return []
+
     def sample_latents(self, count, seed):
         return np.arange(count)
 

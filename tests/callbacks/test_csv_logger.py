@@ -50,6 +50,22 @@ def test_an_incomplete_last_line_is_removed_before_a_line_is_appended(tmp_path, 
     assert plots.read_log(path)[1]["c"].tolist() == [3, 6]
 
 
+def test_repeated_epochs_replace_their_old_lines(tmp_path):
+    path = tmp_path / "log.csv"
+    write(path, {"a": 1, "b": 2}, {"a": 3, "b": 4}, {"a": 5, "b": 6})
+    lines = write(path, (1, {"a": 7, "b": 8}), (2, {"a": 9, "c": 0}), append=True)
+    assert lines == ["epoch,a,b,c", "0,1,2,NA", "1,7,8,NA", "2,9,NA,0"]
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_the_log_of_another_training_is_put_aside(tmp_path):
+    path = tmp_path / "log.csv"
+    old = write(path, {"a": 1}, {"a": 2})
+    with pytest.warns(UserWarning, match="log.csv holds the log of another training. It is now old_1_log.csv"):
+        assert write(path, {"b": 3}, {"b": 4}, append=True) == ["epoch,b", "0,3", "1,4"]
+    assert (tmp_path / "old_1_log.csv").read_text().split() == old
+
+
 @pytest.mark.parametrize("content", ["", "epoch,a,b"])
 def test_a_file_without_a_whole_header_gets_one(tmp_path, content):
     path = tmp_path / "log.csv"

@@ -1,4 +1,5 @@
 import io
+import re
 
 import keras
 import numpy as np
@@ -8,7 +9,7 @@ from PIL import Image
 
 import kerasgan
 from kerasgan import plots
-from kerasgan.callbacks import Checkpoint, SampleGrid
+from kerasgan.callbacks import Checkpoint, CSVLogger, SampleGrid
 
 
 def pixels(path):
@@ -61,6 +62,24 @@ def test_a_continued_run_animates_all_frames_but_no_later_ones(tmp_path, make_mo
     with Image.open(tmp_path / "training.gif") as animation:
         assert animation.n_frames == 3
     assert (pixels(tmp_path / "epoch_0000.png") == 0).all()
+
+
+def test_a_new_training_puts_the_pictures_of_an_older_one_aside(tmp_path, make_model, make_dataset):
+    samples = tmp_path / "samples"
+
+    def train(epochs, seed):
+        callbacks = [SampleGrid(samples, num_images=4, seed=seed), CSVLogger(tmp_path / "log.csv")]
+        make_model().fit(make_dataset(), epochs=epochs, verbose=0, callbacks=callbacks)
+
+    train(4, seed=0)
+    old = {f"old_1_{path.name}": path.read_bytes() for path in samples.iterdir() if path.name != "real.png"}
+    with pytest.warns(UserWarning, match="another training. They are now old_1_epoch_0000.png to old_1_training.gif"):
+        train(2, seed=1)
+    assert old == {path.name: path.read_bytes() for path in samples.glob("old_*")} and len(old) == 6
+    assert sorted(path.name for path in samples.glob("epoch_*")) == [f"epoch_000{i}.png" for i in range(3)]
+    kerasgan.report.write(tmp_path)
+    captions = re.findall("<figcaption>(.*?)</figcaption>", (tmp_path / "report.html").read_text())
+    assert captions == ["real images", "epoch 0", "epoch 1", "epoch 2", "all epochs"]
 
 
 @pytest.mark.parametrize("every_n_epochs", [1, 2])

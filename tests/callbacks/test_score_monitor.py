@@ -296,7 +296,39 @@ def test_a_new_training_puts_the_scores_of_an_older_one_aside(tmp_path, make_mod
     assert contents(scores, "old_1_*") == {f"old_1_{name}": content for name, content in old.items()}
     with pytest.warns(UserWarning, match="old_2_scores.jsonl"):
         train(1, 1, [7.0], "newest")
-    assert len(contents(scores, "old_1_*")) == len(contents(scores, "old_2_*")) == 3
+    assert len(contents(scores, "old_1_*")) == len(contents(scores, "old_2_*")) == 4
+
+
+def test_the_default_monitor_is_of_the_first_metric_even_if_it_fails_at_first(tmp_path, make_model, make_dataset):
+    metrics = [Script([RuntimeError("no memory"), 5.0, 3.0], "first"), Script([1.0, 2.0, 3.0], "second")]
+    monitor = ScoreMonitor(metrics, make_dataset(), num_images=8, directory=tmp_path, verbose=0)
+    with pytest.warns(UserWarning, match="no first, because of RuntimeError"):
+        make_model().fit(make_dataset(), epochs=3, verbose=0, callbacks=[monitor])
+    assert (monitor.monitor, monitor.best["epoch"]) == ("first", 3)
+    assert json.loads((tmp_path / "best.json").read_text()) == {"monitor": "first", "mode": "min", "step": 15}
+
+
+@pytest.mark.parametrize("change", [{"monitor": "b"}, {"mode": "max"}])
+def test_a_run_resumed_with_another_monitor_seeks_the_best_anew(tmp_path, make_model, make_dataset, change):
+    scores = tmp_path / "scores"
+
+    def train(epochs, a, b, **options):
+        metrics = [Script(a, "a"), Script(b, "b")]
+        monitor = ScoreMonitor(metrics, make_dataset(), num_images=8, directory=scores, verbose=0, **options)
+        callbacks = [Checkpoint(tmp_path / "c"), monitor]
+        make_model().fit(make_dataset(), epochs=epochs, verbose=0, callbacks=callbacks)
+        return monitor
+
+    def step_of(name):
+        model = make_model(seed=1)
+        model.load_weights(scores / name)
+        return int(model.step)
+
+    assert train(2, [2.0, 1.0], [1.0, 2.0]).best["epoch"] == 2
+    with pytest.warns(UserWarning, match="'step': 5}. Received: {'monitor': 'a', 'mode': 'min', .* in old_1_best"):
+        monitor = train(3, [9.0], [9.0], **change)
+    assert monitor.best["epoch"] == 3 and len(monitor.records) == 3
+    assert (step_of("best.weights.h5"), step_of("old_1_best.weights.h5")) == (15, 10)
 
 
 def test_refuses(make_dataset):

@@ -78,6 +78,16 @@ def test_a_finite_run_goes_to_its_end(make_model, dataset):
     assert stop.stopped_on is None
 
 
+def test_a_callback_that_is_used_again_forgets_the_stop_before(make_model, images, dataset):
+    non_finite, rest = StopOnNonFinite(), EquilibriumStopping(eps=0.499, patience=1)
+    make_model().fit(poisoned(images, 2), verbose=0, callbacks=[non_finite])
+    make_model().fit(dataset, verbose=0, callbacks=[rest])
+    assert non_finite.stopped_on and rest.stopped_epoch == 1
+    rest.patience = 2
+    make_model().fit(dataset, verbose=0, callbacks=[non_finite, rest])  # of one epoch
+    assert non_finite.stopped_on is None and rest.stopped_epoch is None
+
+
 @keras.saving.register_keras_serializable("tests")
 class Root(keras.layers.Layer):
     """Adds the root of 0, of which the value is 0 and the derivative, times 0, NaN."""

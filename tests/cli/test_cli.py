@@ -6,11 +6,13 @@ import subprocess
 import sys
 from pathlib import Path
 
+import keras
 import numpy as np
 import pytest
 from click.testing import CliRunner
 from PIL import Image
 
+import kerasgan
 from kerasgan_cli import building, generate, main, names, timing
 
 
@@ -122,6 +124,18 @@ def test_export_refuses_what_its_format_does_not_use(tmp_path, format, more):
     assert f"Remedy: leave out {more[0]}" in said
     other = run("export", "no_such_model", "--out", tmp_path / "x.onnx", *more).output
     assert "SOURCE must be" in other and more[0] not in other
+
+
+def test_export_of_mixed_precision_names_the_options_that_work(tmp_path):
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    model = kerasgan.GAN(image_size=8, latent_dim=4)
+    model.compile()
+    model.save(tmp_path / "m.keras")
+    refused = run("export", tmp_path / "m.keras", "--out", tmp_path / "m.onnx")
+    said = " ".join(refused.output.split())
+    assert refused.exit_code == 1 and "float32 model for the format onnx. Received: 'mixed_bfloat16'" in said
+    assert "Remedy: --format saved_model, or train with --precision float32" in said
+    assert run("export", tmp_path / "m.keras", "--out", tmp_path / "served").exit_code == 0
 
 
 def test_evaluate_compares_a_run_and_a_folder_with_a_folder(folder, tmp_path):

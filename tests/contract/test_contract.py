@@ -16,7 +16,8 @@ import tensorflow as tf
 
 import kerasgan
 from kerasgan import convolutions, testing
-from kerasgan.callbacks import identity
+from kerasgan.callbacks import CollapseMonitor, ScoreMonitor, identity
+from kerasgan.callbacks.score_monitor import samples_like
 from kerasgan.testing import assert_same_state, assert_same_training, plain_descent, state, train
 
 
@@ -79,6 +80,22 @@ def test_samples_are_images_repeatable_by_seed(case, trained):
 
 def test_preview_is_a_grid(case, trained):
     testing.check_preview(case, trained)
+
+
+def test_monitors_draw_an_image_for_each_real_one_or_refuse_before_the_first_step(case, trained):
+    model, _ = trained
+    dataset = tf.data.Dataset.from_tensor_slices(case.arrays(8)).batch(4)
+    batch = next(iter(dataset))
+    metric = keras.metrics.MeanSquaredError("difference")
+    for monitor in (ScoreMonitor([metric], dataset, directory="unused"), CollapseMonitor()):
+        monitor.set_model(model)
+        if type(model).__name__ in ("ADDA", "Autoencoder", "DANN", "Vid2Vid"):
+            with pytest.raises(
+                ValueError, match=rf"`{type(monitor).__name__}` .* Received: {type(model).__name__}. Re"
+            ):
+                monitor.on_train_begin()
+        else:
+            assert samples_like(model, batch, seed=1).shape == model.real_images(batch).shape
 
 
 def test_evaluate_returns_losses_and_compiled_metrics_and_leaves_no_trace(case):

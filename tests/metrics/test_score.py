@@ -129,8 +129,14 @@ def test_metrics_that_stream_state_the_size():
     metric = FrechetDistance(Extractor(lambda images: images[:, :2, 0, 0], name="pixels", num_features=2))
     metric.update_state(sized(8), sized(6))
     assert metric.stamps({"frechet_distance": 1.0})["frechet_distance"].image_size == "6x6 (real 8x8)"
+    metric.reset_state()
+    metric.update_state(sized(6), sized(6))
+    assert metric.stamps({"frechet_distance": 1.0})["frechet_distance"].image_size == "6x6"
     metric = ImageQuality("psnr")
-    tf.function(metric.update_state)(sized(8), sized(8))
+    update = tf.function(metric.update_state)
+    update(sized(8), sized(8))
+    metric.reset_state()
+    update(sized(8), sized(8))
     assert metric.stamps({"psnr": 1.0})["psnr"].image_size == "8x8"
     assert GeneratorScore(lambda: 1.0, "length").stamps({"length": 1.0})["length"].image_size is None
 
