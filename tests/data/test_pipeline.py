@@ -97,7 +97,7 @@ def test_impossible_batches_are_refused():
     with pytest.raises(ValueError, match="at most 10, the number of images"):
         make(batch_size=11)
     assert len(values(make(batch_size=11, drop_remainder=False))) == 1
-    with pytest.raises(ValueError, match="positive integer"):
+    with pytest.raises(ValueError, match="an integer of at least 1"):
         make(batch_size=0)
 
 

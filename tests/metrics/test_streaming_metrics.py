@@ -104,13 +104,14 @@ def test_state_and_config(cls, images):
 
 @pytest.mark.parametrize(
     ("cls", "numbers"),
-    # faults and: counts, means and products of 6 features; 64 rows of both sets and which are filled; one a class
+    # faults and: counts, means and products of 6 features; 64 rows of both sets and which are filled; wrong outputs, and
+    # one a class
     [
         (FrechetDistance, 2 * (1 + 6 + 36)),
         (KernelDistance, 2 * (1 + 64 + 64 * 6)),
         (PrecisionRecall, 2 * (1 + 64 + 64 * 6)),
         (DensityCoverage, 2 * (1 + 64 + 64 * 6)),
-        (InceptionScore, 1 + 1 + 6),
+        (InceptionScore, 1 + 1 + 1 + 6),
         (ModeCount, 6 + 1),
     ],
 )
