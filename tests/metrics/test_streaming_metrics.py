@@ -104,7 +104,7 @@ def test_state_and_config(cls, images):
 
 @pytest.mark.parametrize(
     ("cls", "numbers"),
-    # faults and: counts, means and products of 6 features; 64 rows of both sets and which are filled; wrong outputs, and
+    # faults and: counts, means and products of 6 features; 64 rows of both sets and which are filled; wrong outputs and
     # one a class
     [
         (FrechetDistance, 2 * (1 + 6 + 36)),
