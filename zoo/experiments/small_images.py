@@ -156,17 +156,21 @@ def scores(images, data):
     return {"distance": distance, "recognised": found.share, "least": float(found.class_shares.min())}
 
 
-def as_png(images, columns=None):
-    """Returns a grid of images (default: one row) as the text of a PNG, which JSON can hold."""
+def as_png(images, columns=None, colors=None):
+    """Returns a grid of images (default: one row) as the text of a PNG, which JSON can hold.
+
+    Photos in only `colors` colours need a third of the space.
+    """
     buffer = io.BytesIO()
-    grid = plots.image_grid(images, columns=columns or len(images))
-    Image.fromarray(grid.squeeze()).save(buffer, "PNG", optimize=True)
+    grid = Image.fromarray(plots.image_grid(images, columns=columns or len(images)).squeeze())
+    (grid.quantize(colors) if colors else grid).save(buffer, "PNG", optimize=True)
     return base64.b64encode(buffer.getvalue()).decode()
 
 
 def as_pixels(text):
     """Returns the pixels, uint8, of a PNG that `as_png` made."""
-    return np.asarray(Image.open(io.BytesIO(base64.b64decode(text))))
+    picture = Image.open(io.BytesIO(base64.b64decode(text)))
+    return np.asarray(picture.convert("RGB") if picture.mode == "P" else picture)
 
 
 def draw_row(axes, found, title):

@@ -29,7 +29,7 @@ SETTINGS = {
     "ema_decay": 0.999,
     "segmenter_width": 16,
     "segmenter_epochs": 40,
-    "shown": 6,
+    "shown": 3,
 }
 SEEDS = 1
 NEEDS = recipe.DATA
@@ -111,7 +111,7 @@ def run(name):
     found |= {f"real_{metric}": float(known[metric][1]) for metric in found}
     count = len(photos) // SETTINGS["shown"]
     shown = [images[::count][: SETTINGS["shown"]] for images in (_painted(labels), photos, painted)]
-    return found | {"samples": small_images.as_png(np.concatenate(shown), columns=SETTINGS["shown"])}
+    return found | {"samples": small_images.as_png(np.concatenate(shown), SETTINGS["shown"], colors=96)}
 
 
 def _painted(labels):
@@ -135,8 +135,8 @@ def table(results):
 
 
 def picture(results):
-    """Draws label maps, photos, and the images of each model, row by row."""
-    figure = plots.figure_class()(figsize=(9, 8), layout="constrained")
+    """Draws label maps, photos, and the images of each model."""
+    figure = plots.figure_class()(figsize=(9, 4.4), layout="constrained")
     found = {name: results[f"{name} 0"] for name in WORDS if f"{name} 0" in results}
     if not found:
         return figure
@@ -145,7 +145,7 @@ def picture(results):
     first = next(iter(grids.values()))
     rows = {"label maps": first[:height], "photos": first[height : 2 * height]}
     rows |= {WORDS[name]: grid[2 * height : -2] for name, grid in grids.items()}
-    for axes, (words, pixels) in zip(figure.subplots(len(rows), 1), rows.items()):
+    for axes, (words, pixels) in zip(figure.subplots(3, 2).flat, rows.items()):
         axes.imshow(pixels, interpolation="nearest")
         axes.set_title(words, fontsize=8)
         axes.axis("off")
