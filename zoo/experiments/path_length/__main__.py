@@ -4,7 +4,7 @@ The experiment trains a small StyleGAN2 on Fashion-MNIST, with and without the p
 length in w: how much images change per step between two random w.
 
 Command:   python -m kerasgan.zoo.experiments.path_length runs
-Time:      5 to 10 minutes of one core per run
+Time:      10 to 20 minutes of one core per run
 """
 
 import sys
@@ -28,7 +28,7 @@ SETTINGS = {
     "epsilon": 0.01,
     "shown": 10,
 }
-SEEDS = 3
+SEEDS = 2
 DATA = "fashion_mnist"
 EVERY = 4  # steps between two path length penalties, as in the paper
 WORDS = {"off": "without the penalty", "on": "with path length regularization"}
@@ -123,7 +123,8 @@ def picture(results):
         lengths = runs.of(results, penalty, "path_length")
         points.plot([number] * len(lengths), lengths, "o", color=f"C{number}")
         small_images.draw_row(axes, results.get(f"{penalty} 0", {}), WORDS[penalty])
-    points.set(xlim=(-0.5, 1.5), title="path length in w", ylim=(0, None))
+    points.set(xlim=(-0.5, 1.5), title="path length in w")
+    points.set_ylim(0, 1.1 * points.get_ylim()[1])
     points.set_xticks(range(len(WORDS)), WORDS)
     return figure
 
