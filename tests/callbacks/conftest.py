@@ -37,7 +37,7 @@ def random_images():
 
 def shuffled_dataset():
     """Five batches of eight, in another order in every epoch. A new object, as in a new process, begins anew."""
-    return tf.data.Dataset.from_tensor_slices(random_images()).shuffle(40, seed=1).batch(8)
+    return tf.data.Dataset.from_tensor_slices(random_images()).shuffle(40, seed=1).batch(8, drop_remainder=True)
 
 
 @pytest.fixture
