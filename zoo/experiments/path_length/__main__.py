@@ -20,7 +20,7 @@ SETTINGS = {
     "steps": 3_000,
     "batch_size": 32,
     "latent_dim": 64,
-    "width": 512,
+    "channel_base": 512,
     "learning_rate": 2.5e-3,
     "gamma": 0.05,
     "num_samples": 2_000,
@@ -45,7 +45,7 @@ def build(penalty, seed):
         latent_dim=size,
         style_dim=size,
         mapping_layers=2,
-        channel_base=SETTINGS["width"],
+        channel_base=SETTINGS["channel_base"],
         channel_max=size,
         seed=seed,
     )
