@@ -23,7 +23,7 @@ SETTINGS = {
     "ema_decay": 0.99,
     "num_samples": 2_000,
 }
-SEEDS = 3
+SEEDS = 5
 SETS = ("mnist", "fashion_mnist")
 # The loss, the penalties, and the class whose game it is. All have one network, one rate, one update of D a step.
 LOSSES = {
