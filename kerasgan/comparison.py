@@ -8,9 +8,9 @@ import json
 from pathlib import Path
 
 from kerasgan import plots
-from kerasgan.files import reading, replacing
+from kerasgan.files import replacing
 from kerasgan.metrics import Score
-from kerasgan.plots.curves import COLORS
+from kerasgan.plots.curves import COLORS, rows_of
 
 
 def compare(runs):
@@ -69,11 +69,7 @@ def _read(path):
 
 
 def _log(path):
-    if not path.exists():
-        return []
-    with reading(path, "a file of `keras.callbacks.CSVLogger`"), open(path, newline="", encoding="utf-8") as file:
-        rows = list(csv.DictReader(file))
-    return rows[:-1] if rows and None in rows[-1].values() else rows  # the process was killed while writing
+    return rows_of(path) if path.exists() else []
 
 
 def _scores(files):

@@ -30,13 +30,14 @@ def zoo_list(pattern):
         kerasgan zoo list 'dcgan_*'
     """
     zoo = library().zoo
-    if not zoo.list_models(pattern):
+    found = zoo.list_models(pattern, details=True)
+    if not found:
         wider = f" '*{pattern}*'" if zoo.list_models(f"*{pattern}*") else ""
         raise ValueError(
             f"PATTERN must match the names of models. Received: {pattern!r}, which matches none. Remedy: kerasgan zoo "
             f"list{wider}"
         )
-    for entry in zoo.list_models(pattern, details=True):
+    for entry in found:
         size = f"{entry['size'] / 1e6:.1f} MB"
         click.echo(f"{entry['name']:28} {size:>8}  {entry['metric']} {entry['value']:.4g}  {entry['description']}")
 

@@ -12,7 +12,11 @@ SPLITS = ("test", "val", "valid", "validation", "train")
 
 def is_in(path):
     """Returns whether the folder `path` holds metadata."""
-    return any((path / name).is_file() for name in NAMES)
+    return _file(path) is not None
+
+
+def _file(path):
+    return next((path / name for name in NAMES if (path / name).is_file()), None)
 
 
 def rows(path):
@@ -21,7 +25,7 @@ def rows(path):
     Raises:
         ValueError: if there is no such file, or it has no rows, or a row has no file in this folder.
     """
-    file = next((path / name for name in NAMES if (path / name).is_file()), None)
+    file = _file(path)
     if file is None:
         raise ValueError(f"{str(path)!r} must hold a metadata.jsonl or metadata.csv with a `file_name` in every row.")
     with reading(file, "a list of images in UTF-8"), open(file, encoding="utf-8-sig", newline="") as stream:

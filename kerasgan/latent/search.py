@@ -71,12 +71,12 @@ def nearest_neighbours(images, training, k=5, extractor=None, batch_size=64):
         return extract_features(batch, extractor, batch_size).astype("float64")
 
     wanted, seen = features(images), 0
+    size, channels = images.shape[1:3], images.shape[3]
     best = np.empty((len(images), 0)), np.empty((len(images), 0), int), np.empty((len(images), 0, *images.shape[1:]))
     if hasattr(training, "shape"):
         training = np.split(training, range(batch_size, len(training), batch_size))
     for batch in training:
         batch = batch[0] if isinstance(batch, (tuple, list)) else batch
-        size, channels = images.shape[1:3], images.shape[3]
         checks.check_images(batch, image_size=size, channels=channels, name="training", check_range=False)
         batch = np.asarray(batch, "float32")
         # Differences instead of |x|^2 - 2xy + |y|^2, so that the distance of a copy is exactly 0.

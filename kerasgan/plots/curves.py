@@ -1,5 +1,6 @@
 """Training curves."""
 
+import csv
 import math
 from pathlib import Path
 
@@ -97,6 +98,13 @@ def _draw_panel(axes, title, epochs, curves):
         axes.legend(fontsize=8, frameon=False)
 
 
+def rows_of(path):
+    """Returns the rows of a file of `keras.callbacks.CSVLogger`, dicts of str, without an incomplete last row."""
+    with reading(path, "a file of `keras.callbacks.CSVLogger`"), open(path, newline="", encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    return rows[:-1] if rows and None in rows[-1].values() else rows  # the process was killed while writing
+
+
 def read_log(log):
     """Reads the log of a training.
 
@@ -108,13 +116,8 @@ def read_log(log):
         arrays with a value per epoch, NaN for epochs without a value.
     """
     if isinstance(log, (str, Path)):
-        import csv
-
+        rows = rows_of(log)
         with reading(log, "a file of `keras.callbacks.CSVLogger`"):
-            with open(log, newline="", encoding="utf-8") as file:
-                rows = list(csv.DictReader(file))
-            if rows and None in rows[-1].values():  # the process was killed while writing
-                rows.pop()
             if rows and "epoch" in rows[0]:  # an epoch repeated after an interruption has several rows
                 rows = list({number(row["epoch"]): row for row in rows}.values())
             log = {name: [row[name] for row in rows] for name in (rows[0] if rows else ()) if name is not None}

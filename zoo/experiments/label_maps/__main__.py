@@ -110,15 +110,8 @@ def run(name):
     found = {metric: known[metric][0] for metric in ("mean_iou", "pixel_accuracy", "frechet_distance")}
     found |= {f"real_{metric}": float(known[metric][1]) for metric in found}
     count = len(photos) // SETTINGS["shown"]
-    shown = [images[::count][: SETTINGS["shown"]] for images in (_painted(labels), photos, painted)]
+    shown = [images[::count][: SETTINGS["shown"]] for images in (plots.color_labels(labels), photos, painted)]
     return found | {"samples": small_images.as_png(np.concatenate(shown), SETTINGS["shown"], colors=96)}
-
-
-def _painted(labels):
-    """Returns label maps as colour images in [-1, 1]."""
-    hues = np.arange(recipe.CLASSES) * 0.381966 % 1  # neighbours differ
-    colors = np.abs((hues[:, None] * 6 + np.array([0, 4, 2])) % 6 - 3) - 1
-    return (2 * np.clip(colors, 0, 1) - 1).astype("float32")[labels]
 
 
 def table(results):
