@@ -109,5 +109,4 @@ class InceptionScore(FeatureMetric):
                 "The classifier's outputs must be probabilities, which add up to 1. Received others for "
                 f"{int(wrong)} of {int(count)} images. Remedy: a softmax after the logits"
             )
-        marginal = check_probabilities(total[None, :] / count, "classifier's outputs", minimum=1)[0]
-        return float(np.exp(max(float(entropy) / float(count) - float(negative_entropy(marginal)), 0.0)))
+        return float(np.exp(max(float(entropy / count) - float(negative_entropy(total / count)), 0.0)))
