@@ -171,6 +171,22 @@ def test_projection_by_features_ignores_what_they_do_not_see():
     assert found.errors[0] > 0.05
 
 
+def test_projection_moves_latents_whose_gradients_are_too_small_for_float16():
+    # Each pixel is z, in float16. A difference of 2^-14 in all 4,096 pixels has a gradient of 2^-25 in each, below
+    # the least number of float16.
+    keras.config.set_dtype_policy("mixed_float16")
+    try:
+        inputs = keras.Input((1,))
+        pixels = keras.layers.UpSampling2D(64)(keras.layers.Reshape((1, 1, 1))(inputs))
+        model = kerasgan.GAN(64, 1, latent_dim=1, generator=keras.Model(inputs, pixels), prior="normal")
+    finally:
+        keras.config.set_dtype_policy("float32")
+    start = model.sample_latents(1, 0)
+    image = np.float32(model.decode(start)) + 2.0**-14
+    found = latent.project(model, image, steps=1, starts=1, learning_rate=0.5, prior_weight=0.0)
+    assert (found.latents - start).item() == pytest.approx(0.5, rel=0.1)
+
+
 def test_projection_refuses_images_of_another_size():
     with pytest.raises(ValueError, match="2x2"):
         latent.project(linear_model("normal"), np.zeros((1, 4, 4, 1), "float32"))

@@ -27,6 +27,7 @@ def command(source, seeds, steps, classes, texts, attributes, out):
         kerasgan interpolate cgan_mnist --seeds 0-7 --class 3 --out threes.mp4
     """
     kerasgan = library()
+    kerasgan.plots.films.refuse_path(out)
     model = drawing_model(kerasgan, source)
     points = kerasgan.latent.of_seeds(model, seeds)
     in_w = hasattr(model, "synthesize")  # in w the points have conditions, otherwise the frames

@@ -2,8 +2,6 @@
 
 from kerasgan_cli.common import refuse_out, refuse_replacing
 
-FILMS = (".gif", ".webp", ".mp4")
-
 
 def paint_maps(kerasgan, model, paths, instances, style, out):
     """Returns the files of label maps, and the image of a Pix2PixHD for each. `out` must be able to hold them.
@@ -79,7 +77,8 @@ def paint_film(kerasgan, model, paths, first, out):
 
     read = kerasgan.data.read_label_maps(list(paths), model.num_classes)
     frames = kerasgan.data.read_images(_first_two(first), channels=model.channels)
-    if out.suffix.lower() in FILMS:
+    if out.suffix.lower() in kerasgan.plots.films.FORMATS:
+        kerasgan.plots.films.refuse_path(out)
         refuse_replacing([out], [*read, *frames])
     else:
         refuse_out(kerasgan, out, read, frames)

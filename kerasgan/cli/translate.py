@@ -6,7 +6,7 @@ import click
 
 from kerasgan_cli.common import errors_without_traceback, library, load_model, names_of, refuse_out
 from kerasgan_cli.options import Size
-from kerasgan_cli.painting import FILMS, paint_film, paint_maps
+from kerasgan_cli.painting import paint_film, paint_maps
 
 
 @click.command("translate")
@@ -73,7 +73,7 @@ def command(source, images, to, tile, instances, style, first, out):
         return _write(kerasgan, *paint_maps(kerasgan, model, images, instances, style, out), out)
     if films:
         read, frames = paint_film(kerasgan, model, images, first, out)
-        if out.suffix.lower() not in FILMS:
+        if out.suffix.lower() not in kerasgan.plots.films.FORMATS:
             return _write(kerasgan, read, frames, out)
         kerasgan.plots.film(frames, out)
         return click.echo(out)

@@ -10,6 +10,8 @@ from kerasgan.data import checks
 from kerasgan.latent.drawing import check_has_latents, condition_inputs
 from kerasgan.metrics import extract_features
 
+SCALE = 1024.0  # of losses, since gradients of pixels vanish in float16; a power of two changes no other precision
+
 
 class Neighbours(NamedTuple):
     """The nearest training images of samples, nearest first.
@@ -153,7 +155,7 @@ def project(
     latents = tf.Variable(model.sample_latents(count * starts, seed))
 
     def draw():
-        return network([latents, *inputs] if inputs else latents, training=False)
+        return tf.cast(network([latents, *inputs] if inputs else latents, training=False), tf.float32)
 
     describe = features if features is not None else lambda pixels: pixels
     made, errors, compared = _descend(latents, draw, targets, describe, uniform, steps, learning_rate, prior_weight)
@@ -179,7 +181,8 @@ def _descend(latents, draw, targets, describe, uniform, steps, learning_rate, pr
                 loss = tf.reduce_sum(error(tf.cast(describe(draw()), tf.float32), wanted))
                 if not uniform:
                     loss += prior_weight * tf.reduce_sum(tf.reduce_mean(tf.square(latents), axis=1))
-            optimizer.apply([tape.gradient(loss, latents)], [latents])
+                loss *= SCALE
+            optimizer.apply([tape.gradient(loss, latents) / SCALE], [latents])
             if uniform:
                 latents.assign(tf.clip_by_value(latents, -1.0, 1.0))
         made = draw()

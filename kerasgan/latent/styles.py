@@ -6,7 +6,7 @@ import tensorflow as tf
 
 from kerasgan.data import checks
 from kerasgan.latent.drawing import map_to_styles
-from kerasgan.latent.search import Projection
+from kerasgan.latent.search import SCALE, Projection
 from kerasgan.layers import Noise
 
 
@@ -126,9 +126,9 @@ def _descend(synthesis, num_layers, point, noise, image, describe, schedule, exp
             styles = tf.repeat((point + added)[:, None], num_layers, axis=1)
             made = tf.cast(describe(synthesis(styles, training=False)), tf.float32)
             loss = tf.reduce_mean(tf.square(made - wanted))
-            loss += noise_weight * sum(map(noise_correlation, variables[1:]))
+            loss = SCALE * (loss + noise_weight * sum(map(noise_correlation, variables[1:])))
         optimizer.learning_rate.assign(rate)
-        optimizer.apply(tape.gradient(loss, variables), variables)
+        optimizer.apply([gradient / SCALE for gradient in tape.gradient(loss, variables)], variables)
         for picture in variables[1:]:
             picture.assign(tf.math.divide_no_nan(picture - tf.reduce_mean(picture), tf.math.reduce_std(picture)))
 

@@ -1,6 +1,7 @@
 """Animations and videos."""
 
 import fractions
+import importlib.util
 import itertools
 from pathlib import Path
 
@@ -8,6 +9,8 @@ import numpy as np
 
 from kerasgan.files import replacing
 from kerasgan.plots.pictures import as_picture, image_grid
+
+FORMATS = (".gif", ".webp", ".mp4")
 
 
 def animation(frames, path, seconds_per_frame=0.2, rest=8):
@@ -31,10 +34,9 @@ def animation(frames, path, seconds_per_frame=0.2, rest=8):
     >>> animation([np.full((8, 8, 1), v, "uint8") for v in (0, 128, 255)], "fade.gif")
     """
     path = Path(path)
+    refuse_path(path)
     frames = list(frames)
     kind = path.suffix.lower()
-    if kind not in (".gif", ".webp", ".mp4"):
-        raise ValueError(f"`path` must end in .gif, .webp or .mp4. Received: {str(path)!r}")
     if not frames:
         raise ValueError("`frames` must hold at least one frame. Received: none")
     pictures = _of_one_size(frames)
@@ -51,6 +53,15 @@ def animation(frames, path, seconds_per_frame=0.2, rest=8):
             duration=duration if len(frames) > 1 else duration[0],
             loop=0,
         )
+
+
+def refuse_path(path):
+    """Raises an error if `animation` cannot write to `path`: for another ending, or for .mp4 without PyAV."""
+    kind = Path(path).suffix.lower()
+    if kind not in FORMATS:
+        raise ValueError(f"`path` must end in {', '.join(FORMATS[:-1])} or {FORMATS[-1]}. Received: {str(path)!r}")
+    if kind == ".mp4" and importlib.util.find_spec("av") is None:
+        raise ImportError("An .mp4 needs PyAV: pip install 'kerasgan[film]'. .gif and .webp need nothing.")
 
 
 def _of_one_size(frames):
@@ -74,10 +85,8 @@ def _of_one_size(frames):
 
 def _video(pictures, path, seconds_per_frame, rest):
     """Writes images as H.264, the last one `rest` times."""
-    try:
-        import av
-    except ImportError as error:
-        raise ImportError("An .mp4 needs PyAV: pip install 'kerasgan[film]'. .gif and .webp need nothing.") from error
+    import av
+
     first = next(pictures)
     with replacing(path) as temporary, av.open(str(temporary), "w", format="mp4") as video:
         rate = fractions.Fraction(1 / seconds_per_frame).limit_denominator(1000)
