@@ -180,6 +180,10 @@ class Fits:
         if self.batches_per_step > 1:
             rows = len(tf.nest.flatten(self.first_batch)[0])
             stream = stream.rebatch(self.batches_per_step * rows, drop_remainder=True)
+            if (
+                length != tf.data.UNKNOWN_CARDINALITY
+            ):  # `rebatch` forgets it, and workers then expect a last small batch
+                stream = stream.apply(tf.data.experimental.assert_cardinality(tf.data.INFINITE_CARDINALITY))
             joined = _first(stream)
             if joined is None:
                 raise ValueError(

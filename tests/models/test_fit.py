@@ -168,6 +168,20 @@ def test_a_batch_larger_than_the_data_names_what_fit_has():
     assert "drop_remainder" not in str(error.value)
 
 
+@pytest.mark.parametrize("d_steps", [1, 2])
+def test_streams_are_known_to_be_endless(d_steps):
+    """Otherwise several workers expect a last small batch, and their batches have no fixed size."""
+    model = small()
+    model.compile(d_steps=d_steps)
+    for data in (
+        tf.data.Dataset.from_tensor_slices(IMAGES).batch(8, drop_remainder=True),
+        inputs.as_dataset(IMAGES, batch_size=8),
+    ):
+        stream, _ = model._endless(data, None, check_range=True)
+        assert int(stream.cardinality()) == tf.data.INFINITE_CARDINALITY
+        assert stream.element_spec.shape[0] is not None
+
+
 def test_keras_gets_streams_without_the_tuner(monkeypatch):
     """TensorFlow's tuner delays the end of `fit` and `evaluate`."""
     seen = []
