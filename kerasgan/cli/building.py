@@ -1,6 +1,7 @@
 """Turns the options of a training into the arguments of the model and of `compile`."""
 
 import inspect
+import json
 from pathlib import Path
 
 import click
@@ -9,6 +10,7 @@ from kerasgan_cli.common import is_folder, load_model
 from kerasgan_cli.conditions import encoder_of
 from kerasgan_cli.names import MODELS, nearest
 
+START = "start.json"
 # Used if neither the paper nor the user gives a value. They suit a CPU and short trainings.
 WIDTH, EMA_DECAY = 32, 0.995
 
@@ -35,6 +37,33 @@ def starting_model(kerasgan, options):
     if start.dtype_policy.name != options["precision"]:
         precision = start.dtype_policy.name
         raise ValueError(f"--precision must be {precision}, as in {source}. Received: {options['precision']}")
+    return start
+
+
+def write_start(out, gan):
+    """Writes the configuration of a model from --from, so that the run does not need SOURCE to be resumed."""
+    import keras
+
+    from kerasgan.files import replacing
+
+    with replacing(out / START) as temporary:
+        temporary.write_text(json.dumps(keras.saving.serialize_keras_object(gan)))
+
+
+def rebuilt_start(kerasgan, out):
+    """Returns the model of --from of a run that has a checkpoint, with other weights, or None without a checkpoint.
+
+    The checkpoint has its weights.
+    """
+    from kerasgan.callbacks.checkpoint_files import newest
+    from kerasgan.zoo._archive import build_checked
+
+    path = out / START
+    checkpoint, manifest = newest(out / "checkpoints", move_damaged=False)
+    if checkpoint is None or not path.exists():
+        return None
+    start = build_checked(path, kerasgan.files.parse_json(path.read_bytes(), path))
+    start.step.assign(manifest["began"]["step"])
     return start
 
 
@@ -70,6 +99,11 @@ def build(kerasgan, dataset, options, encoder=None, start=None):
         wanted["stage1"] = start
     elif options["width"] is not None and "width" not in accepted:
         raise ValueError(f"A {network.__name__} takes no --width. Received: {options['width']}")
+    elif options["width"] is not None and options["set"].get("networks", _default(network, "networks")) == "mlp":
+        raise ValueError(
+            f"--width needs convolutions. Received: {options['width']} for a {network.__name__} of dense layers. "
+            "Remedy: --set networks=conv"
+        )
     if not issubclass(network, kerasgan.models.tasks.FromText):
         del wanted["encoder"]  # in other models, `encoder` is a network
     chosen = {name: value for name, value in options["set"].items() if name in accepted}
@@ -170,7 +204,7 @@ def training(gan, options, batches, several_workers=False, trained=False):
     given = named | chosen
     updates = given.get("d_steps", gan.defaults().get("d_steps", 1) if hasattr(gan, "defaults") else 1)
     steps = max(1, batches // (updates if isinstance(updates, int) else 1))
-    defaults = {"ema_decay": EMA_DECAY, "total_steps": options["epochs"] * steps}
+    defaults = {"ema_decay": EMA_DECAY, "total_steps": int(gan.step) + options["epochs"] * steps}
     defaults["steps_per_execution"] = 1 if several_workers else min(10, steps)
     return {key: value for key, value in defaults.items() if key in known} | given
 
@@ -187,6 +221,12 @@ def set_rate(gan, rate):
                 f"Received: {rate}"
             )
         optimizer.learning_rate = rate
+
+
+def _default(network, name):
+    """Returns the default of an argument of a class, or None if there is no such argument."""
+    parameter = inspect.signature(network.__init__).parameters.get(name)
+    return parameter.default if parameter else None
 
 
 def arguments(network, method):

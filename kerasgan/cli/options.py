@@ -83,16 +83,19 @@ def merge(context, config=None, run=None):
     Args:
         context: click's context of the command `train`.
         config: path of a file of options, or None.
-        run: the options of the run to resume, or None. The command line may then change only the number of epochs.
+        run: the options of the run to resume, or None. The command line and `config` may then change only the number
+            of epochs.
 
     Returns:
         dict of options by name, without those in `NOT_STORED`.
 
     Raises:
-        ValueError: if the file has an unknown option, or if an option differs from that of the run.
+        ValueError: if the file has an unknown option or an unsuitable value, if an option differs from that of the run,
+            or if it is also among those of --set.
     """
     parameters = {parameter.name: parameter for parameter in context.command.params}
     stored = [name for name in parameters if name not in NOT_STORED]
+    defaults = context.command.make_context(None, [], resilient_parsing=True).params
     given = {
         name: context.params[name]
         for name in stored
@@ -103,18 +106,37 @@ def merge(context, config=None, run=None):
         for name, value in found.items():
             if name not in stored:
                 raise ValueError(f"{source} has an unknown option {name!r}.{nearest(name, stored)}")
-            options[name] = _converted(context, parameters[name], value)
+            value = defaults[name] if value is None else _converted(context, parameters[name], value, source)
+            if run is not None and source == "--config":
+                given.setdefault(name, value)
+            else:
+                options[name] = value
     if run is not None:
         if "set" in given and "total_steps" in options["set"]:  # perhaps kept by an earlier --epochs
             given["set"] = {"total_steps": options["set"]["total_steps"]} | given["set"]
         _check_unchanged(options, given)
-    return options | given
+    options |= given
+    for name, value in options["set"].items():
+        if name in stored and options[name] != defaults[name]:
+            flag = max(parameters[name].opts, key=len)
+            raise ValueError(
+                f"{flag} and --set {name} must not both be given. Received: {options[name]!r} and {value!r}. "
+                f"Remedy: leave out --set {name}"
+            )
+    return options
 
 
-def _converted(context, parameter, value):
-    if value is None or isinstance(value, dict) or parameter.name == "set":
-        return value
-    return parameter.type_cast_value(context, value)
+def _converted(context, parameter, value, source):
+    """Returns a value of a file as the command line would give it."""
+    kinds = {"set": (dict, "NAME: VALUE pairs"), "skip_broken": (bool, "true or false")}
+    kind, expected = kinds.get(parameter.name, ((str, int, float), "a single value"))
+    if isinstance(parameter.type, click.types.IntParamType):
+        kind, expected = int, "an integer"
+    elif isinstance(parameter.type, Size):
+        kind, expected = (str, int, list, tuple), "a size, such as 64 or [48, 64]"
+    if not isinstance(value, kind) or (isinstance(value, bool) and kind is not bool):
+        raise ValueError(f"{source} must have {expected} as {parameter.name!r}. Received: {value!r}")
+    return value if kind is dict else parameter.type_cast_value(context, value)
 
 
 def _check_unchanged(run, given):

@@ -11,12 +11,15 @@ import click
 
 from kerasgan_cli import options as run_options
 from kerasgan_cli.building import (
+    START,
     build,
     data_shape,
     make_encoder,
+    rebuilt_start,
     set_rate,
     starting_model,
     training,
+    write_start,
 )
 from kerasgan_cli.common import PREVIOUS, errors_without_traceback, in_options, is_folder, library, load_model, say
 from kerasgan_cli.conditions import write_facts
@@ -53,7 +56,12 @@ BATCH_SIZES = {"films": 1, "pairs": 1, "label_maps": 1, "domains": 1, "super_res
     type=click.FloatRange(0, 1, max_open=True),
     help="Of the moving average of weights.  [default: 0.995]",
 )
-@click.option("--precision", default="float32", show_default=True, help="float32, mixed_bfloat16 or mixed_float16.")
+@click.option(
+    "--precision",
+    default="float32",
+    show_default=True,
+    type=click.Choice(["float32", "mixed_bfloat16", "mixed_float16"]),
+)
 @click.option("--seed", default=0, show_default=True, type=int)
 @click.option("--loss", help="minimax, non_saturating, least_squares, wasserstein, hinge, ...  [default: the paper's]")
 @click.option(
@@ -127,8 +135,12 @@ def command(context, out, devices, resume, dry_run, config, **_):
     if not resume and not dry_run and run_options.read_run(out):
         raise ValueError(f"{out} already holds a run: continue it with --resume, or name another folder with --out.")
     kerasgan = library()
+    if resume:
+        _refuse_lost_checkpoints(kerasgan, out)
     planned = found.get("epochs") if resume else None
-    gan, dataset, load = _prepare(kerasgan, options, "default" if dry_run else devices, planned)
+    gan, dataset, load = _prepare(
+        kerasgan, options, "default" if dry_run else devices, planned, out if resume else None
+    )
     if dry_run:
         click.echo(json.dumps(options, indent=2))
         return
@@ -143,10 +155,21 @@ def command(context, out, devices, resume, dry_run, config, **_):
         _finish(kerasgan, gan, load, out, options)
 
 
-def _prepare(kerasgan, options, devices, planned=None):
+def _refuse_lost_checkpoints(kerasgan, out):
+    """Raises an error if a finished run has no checkpoints, as a training from the start would replace its model."""
+    for name in ("model.keras", PREVIOUS):
+        if (out / name).exists() and kerasgan.callbacks.Checkpoint.latest(out / "checkpoints") is None:
+            raise ValueError(
+                f"--resume needs checkpoints. Received: {out} with a {name} but without checkpoints. Remedy: a new run "
+                f"with --from {shlex.quote(str(out / name))} and another --out"
+            )
+
+
+def _prepare(kerasgan, options, devices, planned=None, resumed=None):
     """Returns the compiled model, its training data, and the function that reads data. Prints their sizes.
 
-    `planned` is the number of epochs of a run that is resumed. The schedules of its model keep their length.
+    `planned` and `resumed` are the number of epochs and the folder of a run that is resumed. The schedules of its model
+    keep their length.
     """
     import keras
 
@@ -154,8 +177,9 @@ def _prepare(kerasgan, options, devices, planned=None):
     keras.config.set_dtype_policy(options["precision"])
     strategy = kerasgan.distribute.strategy(devices)
     with strategy.scope():
-        start = starting_model(kerasgan, options)
-    encoder = make_encoder(kerasgan, options)
+        rebuilt = rebuilt_start(kerasgan, resumed) if resumed and options["source"] else None
+        start = rebuilt or starting_model(kerasgan, options)
+    encoder = make_encoder(kerasgan, options | {"source": resumed} if rebuilt else options)
     load = _loader(kerasgan, options, encoder, data_shape(kerasgan, start, options))
     dataset = _read(kerasgan, load, options)
     with strategy.scope():
@@ -164,7 +188,9 @@ def _prepare(kerasgan, options, devices, planned=None):
     with strategy.scope():
         together = bool(strategy.cluster_resolver)
         asked = options | {"epochs": planned or options["epochs"]}
-        settings = training(gan, asked, batches, several_workers=together, trained=gan is start)
+        settings = training(
+            gan, asked, batches, several_workers=together, trained=gan is start and start is not rebuilt
+        )
         if asked["epochs"] != options["epochs"] and "total_steps" in settings:
             options["set"] = options["set"] | {"total_steps": settings["total_steps"]}
             say(f"The schedules keep the length of the run, {settings['total_steps']} steps, with --epochs, too.")
@@ -275,6 +301,8 @@ def _records(out, options, resume, dataset, encoder):
         with replacing(out / "options.json") as temporary:
             temporary.write_text(json.dumps(options, indent=2))
         write_facts(out, dataset, encoder)
+        if options["source"] and not (out / START).exists():
+            write_start(out, writes.model)
 
     def begin_epoch(epoch, logs):  # a finished run that goes on is not finished any more
         if (out / "model.keras").exists():
@@ -295,12 +323,18 @@ def _finish(kerasgan, gan, load, out, options):
         gan.save(temporary)
     (out / PREVIOUS).unlink(missing_ok=True)
     gan = load_model(kerasgan, out)  # on one device, as the other workers have ended
-    kerasgan.plots.history(out / "log.csv", out / "curves.png")
+    try:
+        kerasgan.plots.history(out / "log.csv", out / "curves.png")
+    except (OSError, ValueError) as error:  # a log that was removed
+        say(f"Warning: the run has no curves. {error}")
     served = gan.export(out / "export")
     scores = _score(kerasgan, gan, load, out, options)
     page = kerasgan.report.write(out)
-    click.echo(f"sample grid:  {sorted((out / 'samples').glob('epoch_*.png'))[-1]}")
-    click.echo(f"curves:       {out / 'curves.png'}")
+    grids = list((out / "samples").glob("epoch_*.png"))
+    if grids:
+        click.echo(f"sample grid:  {max(grids, key=lambda path: (len(path.name), path.name))}")
+    if (out / "curves.png").exists():
+        click.echo(f"curves:       {out / 'curves.png'}")
     for line in table(scores):
         click.echo(f"score:        {line}")
     click.echo(f"model:        {out / 'model.keras'}")

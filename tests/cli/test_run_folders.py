@@ -1,6 +1,7 @@
 """Two trainings and one folder; full disks."""
 
 import json
+import shutil
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import tensorflow as tf
 from click.testing import CliRunner
 from PIL import Image
 
+import kerasgan
 from kerasgan import callbacks, locks
 from kerasgan.data import tfds_sets
 from kerasgan_cli import main, scoring
@@ -126,6 +128,49 @@ def test_a_finished_run_that_goes_on_is_unfinished_until_its_new_end(tmp_path, c
     assert (tmp_path / "run" / "model.keras").read_bytes() != model
     assert {path.name for path in (tmp_path / "run").iterdir()} == names
     assert run("train", "--resume", "--out", "run").exit_code == 0  # nothing is left to train
+
+
+def test_a_fine_tuned_run_is_resumed_without_its_source(tmp_path, command):
+    """Also with arguments of its own, and after its source has been trained further or has gone."""
+    base = CliRunner().invoke(main, command)
+    assert base.exit_code == 0, base.output
+    tuned = [*command[:-1], "tuned", "--from", "run"]
+    assert CliRunner().invoke(main, [*tuned, "--set", "loss=hinge"]).exit_code == 0
+    # The step goes on from that of SOURCE.
+    assert [path.name for path in (tmp_path / "tuned" / "checkpoints").iterdir()] == ["step_00000004"]
+    shutil.rmtree(tmp_path / "run")
+    again = CliRunner().invoke(main, ["train", "--resume", "--out", "tuned", "--epochs", "2"])
+    assert again.exit_code == 0, again.output
+    assert callbacks.Checkpoint.latest(tmp_path / "tuned" / "checkpoints").name == "step_00000006"
+    # As if it had not been interrupted.
+    assert CliRunner().invoke(main, [*command, "--resume"]).exit_code == 1
+    assert CliRunner().invoke(main, command).exit_code == 0
+    whole = [*tuned, "--set", "loss=hinge", "--epochs", "2"]
+    whole[whole.index("tuned")] = "whole"
+    assert CliRunner().invoke(main, whole).exit_code == 0
+    ends = [kerasgan.zoo.load_archive(tmp_path / name / "model.keras").get_weights() for name in ("tuned", "whole")]
+    for ours, theirs in zip(*ends, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+
+
+def test_a_finished_run_without_its_checkpoints_or_side_files(tmp_path, command):
+    assert CliRunner().invoke(main, command).exit_code == 0
+    shutil.rmtree(tmp_path / "run" / "samples")
+    for name in ("log.csv", "curves.png"):
+        (tmp_path / "run" / name).unlink()
+    resume = ["train", "--resume", "--out", "run"]
+    told = CliRunner().invoke(main, resume)
+    assert told.exit_code == 0 and "Warning: the run has no curves." in told.output, told.output
+    assert (tmp_path / "run" / "report.html").exists() and "model:        run/model.keras" in told.output
+    kept = (tmp_path / "run" / "model.keras").read_bytes()
+    shutil.rmtree(tmp_path / "run" / "checkpoints")
+    for name in ("model.keras", "previous.keras"):
+        refused = CliRunner().invoke(main, [*resume, "--epochs", "2"])
+        assert refused.exit_code == 1
+        assert f"--resume needs checkpoints. Received: run with a {name} but without checkpoints." in refused.output
+        assert f"Remedy: a new run with --from run/{name} and another --out" in refused.output
+        assert (tmp_path / "run" / name).read_bytes() == kept
+        (tmp_path / "run" / name).rename(tmp_path / "run" / "previous.keras")
 
 
 def test_a_set_with_one_split_is_scored_against_it(tmp_path, command, monkeypatch):

@@ -93,6 +93,59 @@ def test_a_file_gives_options_and_flags_win(data, tmp_path):
 
 
 @pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ({"set": ["a=1"]}, "--config must have NAME: VALUE pairs as 'set'. Received: ['a=1']"),
+        ({"set": "l=1"}, "--config must have NAME: VALUE pairs as 'set'. Received: 'l=1'"),
+        ({"epochs": 2.7}, "--config must have an integer as 'epochs'. Received: 2.7"),
+        ({"epochs": True}, "--config must have an integer as 'epochs'. Received: True"),
+        ({"data": {"a": 1}}, "--config must have a single value as 'data'. Received: {'a': 1}"),
+        ({"image_size": 8.5}, "--config must have a size, such as 64 or [48, 64] as 'image_size'. Received: 8.5"),
+        ({"skip_broken": "no"}, "--config must have true or false as 'skip_broken'. Received: 'no'"),
+        (
+            {"loss": "hinge", "set": {"loss": "minimax"}},
+            "--loss and --set loss must not both be given. Received: 'hinge'",
+        ),
+    ],
+)
+def test_values_of_a_file_are_checked(found, told, tmp_path):
+    (tmp_path / "run.json").write_text(json.dumps(found))
+    result = run("train", "dcgan", "--config", tmp_path / "run.json", "--dry-run")
+    assert result.exit_code == 1 and f"Error: {told}" in result.output
+
+
+def test_null_in_a_file_is_the_default(data, tmp_path):
+    nothing = {"set": None, "epochs": None, "loss": None, "skip_broken": None}
+    (tmp_path / "run.json").write_text(json.dumps(nothing))
+    arguments = ["train", "dcgan", "--data", data / "images", "--batch-size", 2, "--dry-run"]
+    assert options_of(run(*arguments, "--config", tmp_path / "run.json").output) == options_of(run(*arguments).output)
+
+
+def test_a_file_cannot_change_a_run_that_is_resumed(tmp_path):
+    (tmp_path / "options.json").write_text('{"model": "gan", "data": "nothing", "epochs": 2, "loss": null}')
+    (tmp_path / "more.json").write_text('{"epochs": 5, "learning_rate": 0.5}')
+    resume = ["train", "--resume", "--out", tmp_path, "--config", tmp_path / "more.json"]
+    told = run(*resume)
+    assert told.exit_code == 1
+    assert "--resume cannot change options other than --epochs:\n  learning_rate: None in the run, 0.5" in told.output
+    (tmp_path / "more.json").write_text('{"epochs": 5}')
+    with click.Context(train.command) as context:
+        train.command.parse_args(context, list(map(str, resume[1:])))
+        found = run_options.merge(context, tmp_path / "more.json", run_options.read_run(tmp_path))
+    assert found["epochs"] == 5
+    told = run("train", "--resume", "--out", tmp_path, "--loss", "hinge")
+    assert "  loss: None in the run, 'hinge' received" in told.output
+
+
+def test_width_needs_convolutions(data):
+    arguments = ["train", "cgan", "--data", data / "labels", "--batch-size", 2, "--width", 2, "--dry-run"]
+    told = run(*arguments)
+    assert told.exit_code == 1
+    assert "--width needs convolutions. Received: 2 for a ConditionalGAN of dense layers. Remedy: --set" in told.output
+    assert run(*arguments, "--set", "networks=conv").exit_code == 0
+
+
+@pytest.mark.parametrize(
     ("text", "value"), [("a=1", 1), ("a=1e-3", 0.001), ("a=null", None), ("a=conv", "conv"), ("a=[1, 2]", [1, 2])]
 )
 def test_set_reads_json_and_words(text, value):
