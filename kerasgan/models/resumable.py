@@ -134,6 +134,8 @@ class ResumableModel(
         ema_decay = self.ema_decay if ema_decay is None else ema_decay
         if not callable(ema_decay) and not 0 <= ema_decay < 1:
             raise ValueError(f"`ema_decay` must be in [0, 1), or a `HalfLife`. Received: {ema_decay!r}")
+        if execution.get("steps_per_execution") != "auto":
+            arguments.positive_int("steps_per_execution", execution.get("steps_per_execution", 1))
         # Without `optimizer=None`, Keras would create and save an RMSprop.
         super().compile(optimizer=None, **execution)
         for name in self.loss_names:

@@ -168,6 +168,14 @@ def test_a_batch_larger_than_the_data_names_what_fit_has():
     assert "drop_remainder" not in str(error.value)
 
 
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, "many"])
+def test_steps_per_execution_is_a_count(wrong):
+    with pytest.raises(
+        ValueError, match=f"`steps_per_execution` must be an integer of at least 1. Received: {wrong!r}"
+    ):
+        small().compile(steps_per_execution=wrong)
+
+
 @pytest.mark.parametrize("d_steps", [1, 2])
 def test_streams_are_known_to_be_endless(d_steps):
     """Otherwise several workers expect a last small batch, and their batches have no fixed size."""
