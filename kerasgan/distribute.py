@@ -73,14 +73,14 @@ def share(dataset, strategy, steps_per_execution=1):
 
     Raises:
         ValueError: if the batch size is not a multiple of the number of devices. Uneven devices would draw other noise,
-            and a device without rows would make all weights NaN. Also if `steps_per_execution` is not 1 with several
-            workers: Keras makes these steps inside a condition, where TensorFlow cannot run collective operations.
+            and a device without rows would make all weights NaN. Also if `steps_per_execution` is not 1: Keras
+            makes these steps inside a condition, where TensorFlow cannot combine the devices.
     """
     replicas = strategy.num_replicas_in_sync
     if replicas == 1:
         return dataset
-    if steps_per_execution > 1 and strategy.cluster_resolver is not None:
-        raise ValueError(f"With several workers `steps_per_execution` must be 1. Received: {steps_per_execution}.")
+    if steps_per_execution > 1:
+        raise ValueError(f"On {replicas} devices `steps_per_execution` must be 1. Received: {steps_per_execution}.")
     for spec in tf.nest.flatten(dataset.element_spec):
         if spec.shape.rank == 0 or spec.shape[0] is None or spec.shape[0] % replicas:
             raise ValueError(

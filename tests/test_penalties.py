@@ -183,6 +183,42 @@ def test_a_lazy_penalty_counts_so_many_times_in_one_step_of_so_many():
         penalties.R1(every=0)
 
 
+def test_lazy_penalties_refuse_layers_that_combine_devices(two_devices):
+    with two_devices.scope():
+        model = kerasgan.DCGAN(image_size=16, channels=1, width=2, latent_dim=4)
+        model.compile(penalty=penalties.R1(every=2))
+    with pytest.raises(ValueError, match="without synchronized layers, .* Received: every=2. Remedy: every=1"):
+        model.fit(np.full((8, 16, 16, 1), -1, "float32"), batch_size=4, verbose=0)
+
+
+def test_a_model_that_is_compiled_again_keeps_only_its_penalties(tmp_path):
+    images = np.full((16, 8, 8, 1), -1, "float32")
+    model = kerasgan.GAN(image_size=8, latent_dim=4)
+    names = ["lecam", "historical_averaging"]
+    model.compile(penalty=names)
+    count = len(model.weights)
+    model.fit(images, batch_size=4, verbose=0)
+    for steps in (1, 3):
+        model.compile(penalty=names)
+        assert len(model.weights) == count
+        model.fit(images, batch_size=4, steps_per_epoch=steps, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    assert float(loaded.penalty[0].updates) == float(model.penalty[0].updates) == 3
+    fresh = kerasgan.GAN(image_size=8, latent_dim=4)
+    fresh.compile(penalty=names)
+    fresh.set_weights(model.get_weights())
+    model.compile(penalty=None)
+    assert len(model.weights) < count
+
+
+def test_classes_are_not_objects():
+    with pytest.raises(ValueError, match=r"`penalty` must hold objects. Received: the class R1. Remedy: R1\(\)"):
+        penalties.get([penalties.R1])
+    with pytest.raises(ValueError, match=r"`loss` must be an object. Received: the class Hinge. Remedy: Hinge\(\)"):
+        kerasgan.losses.get(kerasgan.losses.Hinge)
+
+
 def test_what_is_computed_lazily_has_its_gradients():
     """(w x)^2 / 2 at w = 3, x = 2 is 18; by w it is w x^2 = 12, by x w^2 x = 18; the upstream gradient is 5."""
     weight, points = tf.Variable(3.0), tf.constant(2.0)

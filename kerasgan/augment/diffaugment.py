@@ -176,17 +176,22 @@ class AdaptiveAugment(OccasionalAugment):
             if whole(value) is None:
                 raise ValueError(f"`{name}` must be an int of at least 1. Received: {value!r}")
         self.target, self.ramp, self.interval = target, int(ramp), int(interval)
+        self.parts = 1  # batches of an update of D, set by `compile(accumulate=)`
         fixed = {"shape": (), "initializer": "zeros", "trainable": False, "autocast": False, "dtype": "float32"}
         self.certainty = self.add_weight(name="certainty", **fixed)
         self.seen = self.add_weight(name="seen", **fixed)
 
     def observe(self, certainty, rows):
-        """Records r_t of one update of D and the number of images of this replica. Updates p every `interval` calls."""
+        """Records r_t and the number of images of this replica, of one of the `parts` batches of an update of D.
+
+        Changes p after every `interval` updates.
+        """
         self.certainty.assign_add(replicas.mean(certainty))
         self.seen.assign_add(1.0)
-        due = self.seen >= self.interval
-        amount = tf.cast(self.interval * replicas.count() * rows, tf.float32) / self.ramp
-        moved = self.p + amount * tf.sign(self.certainty / self.interval - self.target)
+        calls = self.interval * self.parts
+        due = self.seen >= calls
+        amount = tf.cast(calls * replicas.count() * rows, tf.float32) / self.ramp
+        moved = self.p + amount * tf.sign(self.certainty / calls - self.target)
         self.p.assign(tf.where(due, tf.clip_by_value(moved, 0.0, 1.0), self.p))
         for total in (self.certainty, self.seen):
             total.assign(tf.where(due, 0.0, total))

@@ -174,14 +174,14 @@ def make_encoder(kerasgan, options):
     return kerasgan.text.BagOfWords.from_texts(kerasgan.data.captions_of(data))
 
 
-def training(gan, options, batches, several_workers=False, trained=False):
+def training(gan, options, batches, several_devices=False, trained=False):
     """Returns the arguments of `compile`. Arguments without an option keep the values of the paper.
 
     Args:
         gan: the model.
         options: dict, the options of the training.
         batches: int, the number of batches in the data.
-        several_workers: bool. Whether several workers train together. Each execution is then one step.
+        several_devices: bool. Whether several devices train together. Each execution is then one step.
         trained: bool. Whether the model comes from --from. --set then names arguments of `compile` only.
     """
     name, known, own = type(gan).__name__, arguments(type(gan), "compile"), arguments(type(gan), "__init__")
@@ -205,7 +205,7 @@ def training(gan, options, batches, several_workers=False, trained=False):
     updates = given.get("d_steps", gan.defaults().get("d_steps", 1) if hasattr(gan, "defaults") else 1)
     steps = max(1, batches // (updates if isinstance(updates, int) else 1))
     defaults = {"ema_decay": EMA_DECAY, "total_steps": int(gan.step) + options["epochs"] * steps}
-    defaults["steps_per_execution"] = 1 if several_workers else min(10, steps)
+    defaults["steps_per_execution"] = 1 if several_devices else min(10, steps)
     return {key: value for key, value in defaults.items() if key in known} | given
 
 

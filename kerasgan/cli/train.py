@@ -75,7 +75,7 @@ BATCH_SIZES = {"films": 1, "pairs": 1, "label_maps": 1, "domains": 1, "super_res
 @click.option(
     "--steps-per-execution",
     type=click.IntRange(1),
-    help="Steps per call.  [default: 10; 1 on several workers]",
+    help="Steps per call.  [default: 10; 1 on several devices]",
 )
 @click.option("--skip-broken", is_flag=True, help="Leave out images that cannot be read.")
 @click.option(
@@ -186,10 +186,10 @@ def _prepare(kerasgan, options, devices, planned=None, resumed=None):
         gan = build(kerasgan, dataset, options, encoder, start)
     batches = int(dataset.cardinality())
     with strategy.scope():
-        together = bool(strategy.cluster_resolver)
+        together = strategy.num_replicas_in_sync > 1
         asked = options | {"epochs": planned or options["epochs"]}
         settings = training(
-            gan, asked, batches, several_workers=together, trained=gan is start and start is not rebuilt
+            gan, asked, batches, several_devices=together, trained=gan is start and start is not rebuilt
         )
         if asked["epochs"] != options["epochs"] and "total_steps" in settings:
             options["set"] = options["set"] | {"total_steps": settings["total_steps"]}

@@ -76,6 +76,8 @@ def get(loss):
     """
     if isinstance(loss, dict):
         loss = keras.saving.deserialize_keras_object(loss)
+    if isinstance(loss, type):
+        raise ValueError(f"`loss` must be an object. Received: the class {loss.__name__}. Remedy: {loss.__name__}()")
     if isinstance(loss, str) and loss in NAMES:
         return NAMES[loss]()
     if hasattr(loss, "discriminator_loss") and hasattr(loss, "generator_loss"):

@@ -1,7 +1,12 @@
 """Gradient accumulation: one update with the mean gradient of several batches."""
 
+import threading
+
 import keras
 import tensorflow as tf
+
+# Several devices run their steps in threads of their own, by turns.
+_OF_THREAD = threading.local()
 
 
 class HeldGradients:
@@ -23,7 +28,12 @@ class HeldGradients:
         return [s if s is None else s / self.count for s in parts] if self.added == self.count else None
 
 
-def update_once(model, update, batches):
+def held_gradients():
+    """Returns the `HeldGradients` of the update that this thread makes, or None."""
+    return getattr(_OF_THREAD, "held", None)
+
+
+def update_once(update, batches):
     """Calls `update(batch)` for each batch. Only the last call makes an optimizer step, with the mean gradient.
 
     Control dependencies run the batches one after the other, so the memory has the activations of one batch only.
@@ -32,11 +42,11 @@ def update_once(model, update, batches):
         The means of the logs that `update` returns.
     """
     held, logs = HeldGradients(len(batches)), []
-    object.__setattr__(model, "_held", held)
+    _OF_THREAD.held = held
     try:
         for batch in batches:
             with tf.control_dependencies([g for g in held.sums or () if g is not None]):
                 logs.append(update(batch))
     finally:
-        object.__setattr__(model, "_held", None)
+        _OF_THREAD.held = None
     return {name: keras.ops.mean(keras.ops.stack([log[name] for log in logs])) for name in logs[0]}

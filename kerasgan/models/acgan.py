@@ -123,7 +123,9 @@ class ACGAN(FromLabels, GAN):
         **kwargs,
     ):
         if whole(num_classes) is None:
-            raise ValueError(f"`num_classes` must be an int, as ACGAN has one set of labels. Received: {num_classes!r}")
+            raise ValueError(
+                f"`num_classes` must be an int above 0, as ACGAN has one set of labels. Received: {num_classes!r}"
+            )
         sizes = name_conditions(num_classes)
         super().__init__(
             image_size=image_size,
@@ -134,7 +136,8 @@ class ACGAN(FromLabels, GAN):
             discriminator=discriminator or acgan_discriminator(image_size, channels, num_classes, max(1, width // 6)),
             **kwargs,
         )
-        self.num_classes, self.class_weight = num_classes, class_weight
+        self.num_classes = num_classes
+        self.weigh(class_weight=class_weight)
         self.set_conditions(*sizes)
 
     def judge(self, images, condition, training=True):

@@ -109,7 +109,7 @@ class Autoencoder(ThroughACode, ResumableModel):
         loss = loss or ("cross_entropy" if dense else "squared_error")
         if loss not in LOSSES and not callable(loss):
             raise ValueError(f"`loss` must be one of {LOSSES}, or a callable. Received: {loss!r}")
-        self.corruption = corruptions.get(corruption)
+        self._replace("corruption", corruptions.get(corruption))
         self.regularizer = regularizers.get(regularizer)
         execution = {"run_eagerly": run_eagerly, "steps_per_execution": steps_per_execution}
         self.start_compiling(ema_decay, metrics, jit_compile=jit_compile, **execution)

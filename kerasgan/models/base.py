@@ -152,15 +152,16 @@ class AdversarialModel(ResumableModel):
             self.loss.draw_from(self.seed_generator)
         if hasattr(self.loss, "count_by"):
             self.loss.count_by(self.step)
-        self.penalty = penalties.get(options["penalty"])
+        self._replace("penalty", penalties.get(options["penalty"]))
         self._check_tools()
         for name in self.d_networks:
             penalties.warn_of_inexact_norms(self._penalties_of_d(), getattr(self, name))
         for penalty in self.penalty:
             if isinstance(penalty, penalties.HistoricalAveraging):
                 penalty.remember(d=self.d_variables, g=self.g_variables)
-            if isinstance(penalty, penalties.LeCam):
-                penalty.parts = accumulate
+        for tool in (*self.augment, *self.penalty):
+            if hasattr(tool, "parts"):
+                tool.parts = accumulate
         # An optimizer that is not built here loses its moments on resume and fails under MirroredStrategy.
         self.g_optimizer = self._optimizer(options["g_optimizer"], self.g_variables)
         self.d_optimizer = self._optimizer(options["d_optimizer"], self.d_variables)
@@ -285,8 +286,8 @@ class AdversarialModel(ResumableModel):
         parts = self.fresh_batches(data)
         for update in range(self.d_steps):
             last = parts[update :: self.d_steps]  # together, the rows of an update without accumulation
-            d_logs = update_once(self, self.discriminator_step, last)
-        g_logs = update_once(self, self.generator_step, last)
+            d_logs = update_once(self.discriminator_step, last)
+        g_logs = update_once(self.generator_step, last)
         self.update_ema()
         return self.track(**d_logs, **g_logs)
 

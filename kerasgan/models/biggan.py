@@ -135,7 +135,7 @@ class BigGAN(FromLabels, GAN):
     ):
         if whole(num_classes) is None:
             raise ValueError(
-                f"`num_classes` must be an int, as BigGAN has one set of labels. Received: {num_classes!r}"
+                f"`num_classes` must be an int above 0, as BigGAN has one set of labels. Received: {num_classes!r}"
             )
         if initializer not in INITIALIZERS:
             raise ValueError(f"`initializer` must be one of {sorted(INITIALIZERS)}. Received: {initializer!r}")

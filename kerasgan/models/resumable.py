@@ -1,9 +1,12 @@
 """The base of all models: exact resuming, averaged networks, logged means, saving and export."""
 
+import numbers
+
 import keras
 import tensorflow as tf
 
 from kerasgan import arguments, settings
+from kerasgan.models.accumulation import held_gradients
 from kerasgan.models.averaging import AveragesAndFreezes, frozen_layers, settle_trainable
 from kerasgan.models.evaluating import Evaluates
 from kerasgan.models.exporting import Exports
@@ -77,7 +80,6 @@ class ResumableModel(
             setattr(self, attribute, network)
         object.__setattr__(self, "network_names", tuple(networks))
         object.__setattr__(self, "_made_frozen", any(frozen_layers(network) for network in networks.values()))
-        object.__setattr__(self, "_held", None)
         self.ema_decay = 0.0
         self.seed_generator = keras.random.SeedGenerator(seed)
         self.step = self.add_weight(shape=(), dtype="int64", initializer="zeros", trainable=False, name="step")
@@ -132,7 +134,7 @@ class ResumableModel(
             ValueError: if an argument is out of range.
         """
         ema_decay = self.ema_decay if ema_decay is None else ema_decay
-        if not callable(ema_decay) and not 0 <= ema_decay < 1:
+        if not callable(ema_decay) and not (isinstance(ema_decay, numbers.Real) and 0 <= ema_decay < 1):
             raise ValueError(f"`ema_decay` must be in [0, 1), or a `HalfLife`. Received: {ema_decay!r}")
         if execution.get("steps_per_execution") != "auto":
             arguments.positive_int("steps_per_execution", execution.get("steps_per_execution", 1))
@@ -183,8 +185,9 @@ class ResumableModel(
         """
         share = optimizer.scale_loss(tf.ones_like(loss)) / tf.distribute.get_strategy().num_replicas_in_sync
         gradients = tape.gradient(loss, variables, output_gradients=share)
-        if self._held is not None:
-            gradients = self._held.add(gradients)
+        held = held_gradients()
+        if held is not None:
+            gradients = held.add(gradients)
         if gradients is not None:
             optimizer.apply(gradients, variables)
 

@@ -137,7 +137,9 @@ class SAGAN(FromLabels, GAN):
         **kwargs,
     ):
         if whole(num_classes) is None:
-            raise ValueError(f"`num_classes` must be an int, as SAGAN has one set of labels. Received: {num_classes!r}")
+            raise ValueError(
+                f"`num_classes` must be an int above 0, as SAGAN has one set of labels. Received: {num_classes!r}"
+            )
         sizes = name_conditions(num_classes)
         shape = (num_classes, width, attention_size)
         super().__init__(

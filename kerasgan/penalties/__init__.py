@@ -86,6 +86,9 @@ def get(penalty):
         return [entry for item in penalty for entry in get(item)]
     if isinstance(penalty, dict):
         penalty = keras.saving.deserialize_keras_object(penalty)
+    if isinstance(penalty, type):
+        name = penalty.__name__
+        raise ValueError(f"`penalty` must hold objects. Received: the class {name}. Remedy: {name}()")
     if isinstance(penalty, str) and penalty in NAMES:
         return [NAMES[penalty]()]
     if callable(penalty) or isinstance(penalty, tuple(OF_GAMES)):

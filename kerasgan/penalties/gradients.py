@@ -69,6 +69,9 @@ def lazily(step, every, compute, variables, points=None, outputs=1, scale=1.0):
 
     Returns:
         The tuple of `compute`, or zeros in the other steps. Only the loss has gradients.
+
+    Raises:
+        ValueError: if layers in `compute` combine devices, which TensorFlow cannot do in a branch.
     """
     sources = [tf.convert_to_tensor(variable) for variable in variables]
     sources += [] if points is None else [points]
@@ -86,7 +89,15 @@ def lazily(step, every, compute, variables, points=None, outputs=1, scale=1.0):
     def idle():
         return tuple(tf.zeros(()) for _ in range(outputs)), [tf.zeros_like(source) for source in sources]
 
-    values, gradients = tf.cond(tf.convert_to_tensor(step) % every == 0, due, idle)
+    try:
+        values, gradients = tf.cond(tf.convert_to_tensor(step) % every == 0, due, idle)
+    except RuntimeError as error:
+        if "merge_call" not in str(error):
+            raise
+        raise ValueError(
+            "On several devices, a penalty with `every` above 1 needs networks without synchronized layers, such as "
+            f"BatchNormalization. Received: every={every!r}. Remedy: every=1"
+        ) from error
 
     @tf.custom_gradient
     def with_gradients(value, *_):

@@ -239,7 +239,7 @@ def test_the_length_of_a_training_decides_where_falling_rates_end(data):
     options = dict.fromkeys(("ema_decay", "loss", "augment", "d_steps", "steps_per_execution", "penalty"))
     options |= {"epochs": 3, "set": {}}
     assert building.training(model, options, 25) == {"total_steps": 75, "steps_per_execution": 10}
-    assert building.training(model, options, 4, several_workers=True) == {"total_steps": 12, "steps_per_execution": 1}
+    assert building.training(model, options, 4, several_devices=True) == {"total_steps": 12, "steps_per_execution": 1}
 
 
 def test_a_resumed_run_of_falling_rates_takes_more_epochs(data, tmp_path):

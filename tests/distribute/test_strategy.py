@@ -121,10 +121,12 @@ def test_share_gives_each_device_its_rows(two_devices):
     assert distribute.share(numbers, tf.distribute.get_strategy()) is numbers
 
 
-def test_several_steps_at_once_are_refused_with_several_workers():
-    cluster = SimpleNamespace(num_replicas_in_sync=2, cluster_resolver=object())
-    with pytest.raises(ValueError, match="`steps_per_execution` must be 1. Received: 5"):
-        distribute.share(tf.data.Dataset.range(8).batch(4, drop_remainder=True), cluster, 5)
+def test_several_steps_at_once_are_refused_on_several_devices(two_devices):
+    numbers = tf.data.Dataset.range(8).batch(4, drop_remainder=True)
+    for strategy in (SimpleNamespace(num_replicas_in_sync=2, cluster_resolver=object()), two_devices):
+        with pytest.raises(ValueError, match="On 2 devices `steps_per_execution` must be 1. Received: 5"):
+            distribute.share(numbers, strategy, 5)
+    assert distribute.share(numbers, tf.distribute.get_strategy(), 5) is numbers
 
 
 @pytest.mark.parametrize("batch", [dict(batch_size=7, drop_remainder=True), dict(batch_size=8)])

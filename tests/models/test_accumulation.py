@@ -6,7 +6,8 @@ import pytest
 import tensorflow as tf
 
 import kerasgan
-from kerasgan.models.accumulation import HeldGradients, update_once
+from kerasgan.models.accumulation import HeldGradients, held_gradients, update_once
+from kerasgan.zoo.experiments import small_images
 
 IMAGES = np.random.default_rng(0).uniform(-1, 1, (64, 4, 4, 1)).astype("float32")
 
@@ -71,6 +72,40 @@ def test_two_devices_accumulate_as_one(two_devices):
     assert_equal_training(trained(32), trained(8, accumulate=4, strategy=two_devices))
 
 
+@pytest.mark.parametrize("tool", ["batch norm", "adaptive", "lecam"])
+def test_devices_that_are_combined_within_an_update_accumulate(two_devices, tool):
+    """At these places, TensorFlow changes from the thread of one device to that of the other."""
+    pairs = []
+    for strategy in (tf.distribute.get_strategy(), two_devices):
+        with strategy.scope():
+            keras.utils.set_random_seed(1)
+            plain = {} if tool == "batch norm" else {"norm": "none"}
+            made = small_images.generator(4, 2, **plain), small_images.discriminator(2, **plain)
+            model = kerasgan.DCGAN(28, 1, latent_dim=4, generator=made[0], discriminator=made[1], seed=0)
+            tools = {
+                "batch norm": {},
+                "adaptive": {"augment": kerasgan.augment.AdaptiveAugment("translation", ramp=100, seed=1)},
+                "lecam": {"penalty": kerasgan.penalties.LeCam(start=0)},
+            }
+            rates = {name: keras.optimizers.SGD(0.01) for name in ("g_optimizer", "d_optimizer")}
+            model.compile(accumulate=2, **tools[tool], **rates)
+        images = np.random.default_rng(0).uniform(-1, 1, (32, 28, 28, 1)).astype("float32")
+        data = kerasgan.data.from_arrays(images, 8, shuffle=False).repeat()
+        pairs.append((model, model.fit(data, epochs=1, steps_per_epoch=2, verbose=0).history))
+    assert_equal_training(*pairs)
+
+
+def test_adaptive_augmentation_counts_updates():
+    """p moves after every fourth update of D, by all of its images: 4 x 32 of 1,000."""
+    for batch_size, accumulate in ((32, 1), (8, 4)):
+        layer = kerasgan.augment.AdaptiveAugment("translation", target=-0.99, ramp=1000)
+        options = {"accumulate": accumulate, "augment": layer}
+        model = trained(batch_size, steps=3, **options)[0]
+        assert float(layer.p) == 0
+        model.fit(IMAGES, batch_size=batch_size, epochs=1, steps_per_epoch=1, verbose=0)
+        assert float(layer.p) == pytest.approx(0.128)
+
+
 def test_weights_are_clipped_after_the_step():
     model = trained(8, accumulate=4, steps=5, kind=kerasgan.WGAN, penalty=[], d_steps=1)[0]
     largest = max(np.abs(weight).max() for weight in model.discriminator.get_weights())
@@ -88,18 +123,21 @@ def test_held_gradients_by_hand():
 
 
 def test_logs_are_means_and_an_error_leaves_nothing_behind():
-    model = trained(8, steps=1)[0]
-    logs = update_once(
-        model, lambda batch: {"d_loss": tf.reduce_sum(batch)}, [tf.constant([1.0, 2.0]), tf.constant([5.0, 6.0])]
-    )
-    assert float(logs["d_loss"]) == 7 and model._held is None
+    seen = []
+
+    def update(batch):
+        seen.append(held_gradients().count)
+        return {"d_loss": tf.reduce_sum(batch)}
+
+    logs = update_once(update, [tf.constant([1.0, 2.0]), tf.constant([5.0, 6.0])])
+    assert float(logs["d_loss"]) == 7 and seen == [2, 2] and held_gradients() is None
 
     def fails(batch):
         raise RuntimeError("stop")
 
     with pytest.raises(RuntimeError):
-        update_once(model, fails, [tf.zeros(1)])
-    assert model._held is None
+        update_once(fails, [tf.zeros(1)])
+    assert held_gradients() is None
 
 
 def test_what_cannot_accumulate_says_so():

@@ -92,3 +92,15 @@ def test_the_discriminator_learns_the_class_and_the_generator_is_told_it():
 def test_several_label_sets_are_refused():
     with pytest.raises(ValueError, match="`num_classes` must be an int.*Received: {'letter': 3}"):
         kerasgan.ACGAN(num_classes={"letter": 3})
+
+
+def test_the_weight_of_the_classes_is_not_negative():
+    with pytest.raises(ValueError, match="`class_weight` must be at least 0. Received: -1.0"):
+        kerasgan.ACGAN(image_size=28, width=12, class_weight=-1.0)
+    with pytest.raises(ValueError, match="`num_classes` must be an int above 0, as ACGAN has one set"):
+        kerasgan.ACGAN(image_size=28, num_classes=0)
+
+
+def test_a_decay_of_text_is_refused():
+    with pytest.raises(ValueError, match="`ema_decay` must be in .0, 1., or a `HalfLife`. Received: '0.9'"):
+        kerasgan.GAN(image_size=8).compile(ema_decay="0.9")

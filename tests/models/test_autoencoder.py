@@ -208,3 +208,16 @@ def test_layers_of_the_pooling_networks():
     assert model.decoder.count_params() == (10 + 1) * 49 * 64 + (9 * 64 + 1) * 32 + (9 * 32 + 1)
     with pytest.raises(ValueError, match="`tied` needs the dense networks"):
         kerasgan.Autoencoder(networks="pooling", tied=True)
+
+
+def test_an_autoencoder_that_is_compiled_again_is_resumed_exactly(tmp_path):
+    """The random states of its corruption are those in the file."""
+    images = np.random.default_rng(0).uniform(-1, 1, (16, 4, 4, 1)).astype("float32")
+    model = kerasgan.Autoencoder(image_size=4, channels=1, code=3, seed=0)
+    for _ in range(2):
+        model.compile(corruption="gaussian")
+        model.fit(images, batch_size=4, shuffle=False, verbose=0)
+    model.save(tmp_path / "model.keras")
+    loaded = keras.models.load_model(tmp_path / "model.keras")
+    losses = [one.fit(images, batch_size=4, shuffle=False, verbose=0).history["loss"] for one in (model, loaded)]
+    assert losses[0] == losses[1]

@@ -6,7 +6,7 @@ import pytest
 import tensorflow as tf
 
 import kerasgan
-from kerasgan import networks
+from kerasgan import networks, reconstruction
 from kerasgan.networks import unet
 
 
@@ -234,3 +234,34 @@ def test_preview_of_four_channels_to_three():
     batch = (np.full((1, 16, 16, 4), 0.5, "float32"), np.full((1, 16, 16, 3), -0.5, "float32"))
     grid = model.preview(batch, num_images=3)
     assert grid.shape == (1, 3, 16, 16, 3) and (grid[0, 0] == 0.5).all() and (grid[0, 2] == -0.5).all()
+
+
+def test_networks_whose_outputs_are_in_half_precision():
+    """A convolution with an activation has the compute dtype of its policy."""
+    images = np.random.default_rng(0).uniform(-1, 1, (4, 16, 16, 1)).astype("float32")
+    keras.config.set_dtype_policy("mixed_bfloat16")
+    try:
+        layers = [keras.Input((16, 16, 1)), keras.layers.Conv2D(1, 3, padding="same", activation="tanh")]
+        generator = keras.Sequential(layers)
+        model = kerasgan.Pix2Pix(
+            image_size=16,
+            channels=1,
+            source_channels=1,
+            width=2,
+            receptive_field=16,
+            generator=generator,
+        )
+        model.compile()
+        history = model.fit(images, images, batch_size=2, verbose=0).history
+    finally:
+        keras.config.set_dtype_policy("float32")
+    assert 0.1 < history["l1_loss"][0] < 2
+
+
+def test_reconstruction_terms_are_in_float32():
+    row = tf.constant([[[[0.0], [1.0], [258.0]]]], "bfloat16")  # in bfloat16, 258 - 1 is 256
+    images = tf.repeat(row, 2, axis=1)
+    assert float(reconstruction.mean_absolute(row, tf.constant(0.125))) == np.float32((0.125 + 0.875 + 257.875) / 3)
+    assert float(reconstruction.mean_square(row, tf.constant(1.0))) == pytest.approx((1 + 257**2) / 3, rel=1e-6)
+    assert float(reconstruction.total_variation(images)) == (1 + 257) / 2
+    assert float(reconstruction.mean_gradient(images)) == pytest.approx((1 + 257) / 2, rel=1e-6)
