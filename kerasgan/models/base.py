@@ -188,6 +188,9 @@ class AdversarialModel(ResumableModel):
                 raise ValueError(f"{name} needs a model that draws images from latents. Received: {type(self)}")
             if isinstance(tool, single) and len(self.d_networks) > 1:
                 raise ValueError(f"{name} needs a model of one discriminator. Received: {type(self)}")
+            for variable in getattr(tool, "variables", ()):
+                if not self.distribute_strategy.extended.variable_created_in_scope(variable.value):
+                    raise ValueError(f"{name} must be created in the scope of the model's strategy. Received: outside")
 
     def _refuse_unknown_to_compile(self, given):
         """Raises an error for arguments of `compile` that no class accepts."""

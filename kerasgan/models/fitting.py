@@ -178,7 +178,13 @@ class Fits:
             )
         self.check_batch(self.first_batch, check_range=check_range)
         if self.batches_per_step > 1:
-            rows = len(tf.nest.flatten(self.first_batch)[0])
+            counts = [len(part) for part in tf.nest.flatten(self.first_batch)]
+            rows = counts[0]
+            if set(counts) != {rows}:
+                raise ValueError(
+                    f"With {self.batches_per_step} batches per step, all parts of a batch must have the same number of "
+                    f"rows. Received: {counts}"
+                )
             stream = stream.rebatch(self.batches_per_step * rows, drop_remainder=True)
             if (
                 length != tf.data.UNKNOWN_CARDINALITY

@@ -148,6 +148,22 @@ The tasks have crashed. Check the task logs for an earlier error.
 """
 
 
+def test_tools_with_state_belong_to_the_devices_of_their_model(two_devices):
+    makers = {
+        "LeCam": lambda: {"penalty": kerasgan.penalties.LeCam()},
+        "AdaptiveAugment": lambda: {"augment": kerasgan.augment.AdaptiveAugment()},
+        "InstanceNoise": lambda: {"augment": [kerasgan.augment.InstanceNoise(decay_steps=10)]},
+    }
+    with two_devices.scope():
+        model = kerasgan.GAN(image_size=8)
+        for make in makers.values():
+            model.compile(**make())
+    for name, make in makers.items():
+        with pytest.raises(ValueError, match=f"`{name}` must be created in the scope of the model's strategy"):
+            model.compile(**make())
+    kerasgan.GAN(image_size=8).compile(**makers["LeCam"]())
+
+
 @pytest.mark.parametrize("tells", [True, False], ids=["TensorFlow tells", "it does not answer"])
 def test_a_dead_worker_is_named_by_its_address(monkeypatch, tells):
     """Of three workers one is dead, and this is the chief."""

@@ -168,6 +168,16 @@ def test_a_batch_larger_than_the_data_names_what_fit_has():
     assert "drop_remainder" not in str(error.value)
 
 
+def test_parts_of_a_batch_that_are_joined_have_the_same_rows():
+    rng = np.random.default_rng(0)
+    known, unknown = (rng.uniform(-1, 1, (n, 8, 8, 1)).astype("float32") for n in (2, 4))
+    data = tf.data.Dataset.from_tensors(((known, np.int32([0, 1])), unknown)).repeat(4)
+    model = kerasgan.SemiSupervisedGAN(image_size=8, num_classes=2)
+    model.compile(d_steps=2)
+    with pytest.raises(ValueError, match=r"With 2 batches per step, .* Received: \[2, 2, 4\]"):
+        model.fit(data)
+
+
 @pytest.mark.parametrize("wrong", [0, -1, 1.5, "many"])
 def test_steps_per_execution_is_a_count(wrong):
     with pytest.raises(
