@@ -16,6 +16,7 @@ SHOWN = (
     "gan_cls_glyphs",
     "pix2pix_facades",
     "projectedgan_flowers",
+    "r3gan_mnist",
     "sagan_flowers",
     "srresnet_flowers",
     "stylegan2_celeba",

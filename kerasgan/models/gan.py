@@ -58,7 +58,7 @@ class GAN(FromNoise, AdversarialModel):
     `compile()` trains with Adam(2e-4, beta_1=0.5), where the paper used SGD with momentum, and with the loss that
     the paper recommends, `"non_saturating"`. `"minimax"` is equation 1.
 
-    Pretrained: `kerasgan.zoo.load("gan_mnist")`. Its recipe trains it:
+    A recipe of the zoo trains it:
 
         python -m kerasgan.zoo.gan_mnist.recipe runs
 

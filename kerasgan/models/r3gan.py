@@ -91,7 +91,7 @@ class R3GAN(FromLabels, GAN):
     gamma to the data (appendix D: 0.05 for CIFAR-10, 2 for FFHQ-64, 150 for FFHQ-256), and moves it, the rate, beta_2,
     the averaging and the augmentation: `compile(schedule=kerasgan.schedules.R3GANSchedule(burn_in))`.
 
-    A recipe of the zoo trains it:
+    Pretrained: `kerasgan.zoo.load("r3gan_mnist")`, with small networks of its own. Its recipe trains it:
 
         python -m kerasgan.zoo.r3gan_mnist.recipe runs
 

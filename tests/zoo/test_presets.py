@@ -110,8 +110,8 @@ def test_an_altered_preset_is_refused_by_the_files_name(folder, spoil):
 
 def test_presets_lists_the_zoos_models_of_a_class_and_of_its_subclasses():
     assert kerasgan.DCGAN.presets["dcgan_mnist"] == zoo.card("dcgan_mnist")["description"]
-    assert {"dcgan_mnist", "gan_mnist", "lsgan_mnist"} <= set(kerasgan.GAN.presets)
-    assert "gan_mnist" not in kerasgan.DCGAN.presets and "pix2pix_facades" not in kerasgan.GAN.presets
+    assert {"dcgan_mnist", "lsgan_mnist", "r3gan_mnist"} <= set(kerasgan.GAN.presets)
+    assert "lsgan_mnist" not in kerasgan.DCGAN.presets and "pix2pix_facades" not in kerasgan.GAN.presets
 
 
 @pytest.mark.parametrize("name", zoo.list_models())
