@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan.arguments import KnowsItsArguments, positive_int
-from kerasgan.callbacks.score_monitor import check_draws_images, samples_like
+from kerasgan.callbacks.score_monitor import check_draws_images, refuse_iterator, samples_like
 
 # The side of thumbnails. Their distances are not affected by noise of single pixels.
 THUMBNAIL = 16
@@ -34,7 +34,8 @@ class CollapseMonitor(KnowsItsArguments, keras.callbacks.Callback):
     ("2") by thumbnails.
 
     Args:
-        dataset: `tf.data.Dataset` of batches as `fit` takes them. Default: the first batch of the training.
+        dataset: `tf.data.Dataset` of batches as `fit` takes them, which is read in each evaluation. Default: the first
+            batch of the training.
         num_images: int, how many images to compare, at most. Default 256.
         every_n_epochs: int. Default 1.
         features: images (n, height, width, channels) in [-1, 1] -> (n, ...), a `keras.Model` or callable. Default:
@@ -80,6 +81,7 @@ class CollapseMonitor(KnowsItsArguments, keras.callbacks.Callback):
             ("patience", patience, 1),
         ):
             positive_int(name, value, least)
+        refuse_iterator(dataset)
         self.dataset = dataset
         self.num_images = num_images
         self.every_n_epochs = every_n_epochs
