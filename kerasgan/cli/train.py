@@ -299,7 +299,7 @@ def _finish(kerasgan, gan, load, out, options):
     served = gan.export(out / "export")
     scores = _score(kerasgan, gan, load, out, options)
     page = kerasgan.report.write(out)
-    click.echo(f"sample grid:  {sorted((out / 'samples').glob('epoch_*.png'))[-1]}")
+    click.echo(f"sample grid:  {[*kerasgan.callbacks.sample_grid.frames(out / 'samples').values()][-1]}")
     click.echo(f"curves:       {out / 'curves.png'}")
     for line in table(scores):
         click.echo(f"score:        {line}")

@@ -125,7 +125,11 @@ def test_a_finished_run_that_goes_on_is_unfinished_until_its_new_end(tmp_path, c
     assert run("train", "--resume", "--out", "run").exit_code == 0
     assert (tmp_path / "run" / "model.keras").read_bytes() != model
     assert {path.name for path in (tmp_path / "run").iterdir()} == names
-    assert run("train", "--resume", "--out", "run").exit_code == 0  # nothing is left to train
+    samples = tmp_path / "run" / "samples"
+    for number in (9999, 10000):
+        (samples / f"epoch_{number}.png").write_bytes((samples / "epoch_0003.png").read_bytes())
+    finished = run("train", "--resume", "--out", "run")  # nothing is left to train
+    assert finished.exit_code == 0 and "sample grid:  run/samples/epoch_10000.png" in finished.output, finished.output
 
 
 def test_a_set_with_one_split_is_scored_against_it(tmp_path, command, monkeypatch):
