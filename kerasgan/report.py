@@ -6,13 +6,13 @@ import html
 import io
 import json
 import math
-import re
 import time
 from pathlib import Path
 
 import numpy as np
 
 from kerasgan import plots
+from kerasgan.callbacks.sample_grid import frames
 from kerasgan.callbacks.score_monitor import read_scores
 from kerasgan.files import read_json, reading, replacing
 from kerasgan.plots.curves import number
@@ -276,9 +276,9 @@ def _samples(folder):
     """Shows real images, some epochs from the first to the last, and the animation."""
     if not folder.is_dir():
         return ""
-    frames = sorted(path for path in folder.iterdir() if re.fullmatch(r"epoch_\d+\.png", path.name))
-    places = sorted({round(i * (len(frames) - 1) / (MOST_PICTURES - 1)) for i in range(MOST_PICTURES)})
-    shown = [(frames[place], f"epoch {int(frames[place].stem[6:])}") for place in places] if frames else []
+    drawn = [(path, f"epoch {number}") for number, path in frames(folder).items()]
+    places = sorted({round(i * (len(drawn) - 1) / (MOST_PICTURES - 1)) for i in range(MOST_PICTURES)})
+    shown = [drawn[place] for place in places] if drawn else []
     shown = [(folder / "real.png", "real images"), *shown, (folder / "training.gif", "all epochs")]
     figures = []
     for path, caption in shown:

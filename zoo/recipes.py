@@ -28,6 +28,7 @@ import numpy as np
 
 from kerasgan import plots
 from kerasgan.callbacks import Checkpoint, CSVLogger, SampleGrid, ScoreMonitor, StopOnNonFinite
+from kerasgan.callbacks.checkpoint import is_chief
 from kerasgan.files import replacing
 from kerasgan.metrics import FrechetDistance
 from kerasgan.optimizers import Adam
@@ -302,6 +303,8 @@ class _Clock(keras.callbacks.Callback):
         self.machines = list(dict.fromkeys([*earlier["machines"], machine()]))
 
     def on_epoch_end(self, epoch, logs=None):
+        if not is_chief(self.model):
+            return
         with replacing(self.path) as temporary:
             seconds = round(time.monotonic() - self.start, 1)
             temporary.write_text(json.dumps({"seconds": seconds, "machines": self.machines}))

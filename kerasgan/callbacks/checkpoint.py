@@ -196,7 +196,11 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
 
     def on_epoch_begin(self, epoch, logs=None):
         if self._began is None:
-            self._began = {"step": int(self.model.step.numpy()), "epoch": epoch}
+            self._began = {
+                "step": int(self.model.step.numpy()),
+                "epoch": epoch,
+                "steps_per_execution": self.model.steps_per_execution,  # each epoch has a multiple of them
+            }
         if self._due:
             self._save()
         self._epoch = epoch
@@ -314,7 +318,7 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
 
 
 def _began(manifest):
-    """Returns the step and the epoch at which the training started."""
+    """Returns the step and the epoch at which the training started, and its steps per execution if they are known."""
     return manifest.get("began", {"step": 0, "epoch": 0})
 
 

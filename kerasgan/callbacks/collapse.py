@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan.arguments import KnowsItsArguments, positive_int
-from kerasgan.callbacks.score_monitor import check_draws_images, samples_like
+from kerasgan.callbacks.score_monitor import check_draws_images, refuse_iterator, samples_like
 
 # The side of thumbnails. Their distances are not affected by noise of single pixels.
 THUMBNAIL = 16
@@ -34,7 +34,8 @@ class CollapseMonitor(KnowsItsArguments, keras.callbacks.Callback):
     ("2") by thumbnails.
 
     Args:
-        dataset: `tf.data.Dataset` of batches as `fit` takes them. Default: the first batch of the training.
+        dataset: `tf.data.Dataset` of batches as `fit` takes them, which is read in each evaluation. Default: the first
+            batch of the training.
         num_images: int, how many images to compare, at most. Default 256.
         every_n_epochs: int. Default 1.
         features: images (n, height, width, channels) in [-1, 1] -> (n, ...), a `keras.Model` or callable. Default:
@@ -50,6 +51,9 @@ class CollapseMonitor(KnowsItsArguments, keras.callbacks.Callback):
 
     Attributes:
         alarms: list of dicts with "epoch", "step" and "reasons" (a list of sentences).
+
+    Raises:
+        ValueError: before the first step, if there are fewer than 2 real images.
 
     Example:
 
@@ -77,6 +81,7 @@ class CollapseMonitor(KnowsItsArguments, keras.callbacks.Callback):
             ("patience", patience, 1),
         ):
             positive_int(name, value, least)
+        refuse_iterator(dataset)
         self.dataset = dataset
         self.num_images = num_images
         self.every_n_epochs = every_n_epochs
@@ -101,6 +106,14 @@ class CollapseMonitor(KnowsItsArguments, keras.callbacks.Callback):
 
     def on_train_begin(self, logs=None):
         check_draws_images(self.model, self)
+        images = [np.asarray(self.model.real_images(batch)) for batch in self._batches()]
+        real = np.concatenate(images)[: self.num_images] if images else ()
+        if len(real) < 2:
+            raise ValueError(
+                f"`CollapseMonitor` needs at least 2 real images. Received: {len(real)}. "
+                "Remedy: a `dataset` with more of them, or a larger batch size"
+            )
+        self._real = self._describe(real)
 
     def on_epoch_end(self, epoch, logs=None):
         logs = {} if logs is None else logs
@@ -109,11 +122,6 @@ class CollapseMonitor(KnowsItsArguments, keras.callbacks.Callback):
             logs |= dict.fromkeys(("sample_diversity", "duplicate_share", *coverage, "collapse"), math.nan)
             return
         batches = list(self._batches())
-        if self._real is None:
-            real = np.concatenate([np.asarray(self.model.real_images(batch)) for batch in batches])[: self.num_images]
-            if len(real) < 2:
-                raise ValueError(f"`CollapseMonitor` needs at least 2 real images. Received: {len(real)}")
-            self._real = self._describe(real)
         seeds = range(self.seed, self.seed + len(batches))
         fake = np.concatenate([samples_like(self.model, batch, seed) for batch, seed in zip(batches, seeds)])
         fake = self._describe(fake[: self.num_images])
@@ -153,7 +161,8 @@ class CollapseMonitor(KnowsItsArguments, keras.callbacks.Callback):
 
     def _batches(self):
         if self.dataset is None:
-            yield self.model.first_batch
+            if self.model.first_batch is not None:  # None for a dataset that is already distributed
+                yield self.model.first_batch
             return
         count = 0
         for batch in self.dataset:

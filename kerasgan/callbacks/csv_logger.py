@@ -7,6 +7,7 @@ from pathlib import Path
 
 import keras
 
+from kerasgan.callbacks.checkpoint import is_chief
 from kerasgan.files import naming, put_aside, reading, replacing
 from kerasgan.plots.curves import number
 
@@ -19,7 +20,7 @@ class CSVLogger(keras.callbacks.CSVLogger):
     A log that appears in a later epoch gets a new column, with "NA" in the epochs before. With `append`, the lines
     follow the columns of the file. An incomplete last line of a killed process is removed with a warning. Epochs that
     are repeated after an interruption replace their old lines. If that would replace all lines, the file is the log of
-    another training, and is renamed: `old_1_log.csv`.
+    another training, and is renamed: `old_1_log.csv`. With several workers only the chief writes.
 
     An OSError of a full disk names the file.
 
@@ -34,7 +35,15 @@ class CSVLogger(keras.callbacks.CSVLogger):
     >>> model.fit(dataset, callbacks=[CSVLogger("log.csv")])  # doctest: +SKIP
     """
 
+    _writes = True
+
+    def set_model(self, model):
+        super().set_model(model)
+        self._writes = is_chief(model)
+
     def on_train_begin(self, logs=None):
+        if not self._writes:
+            return
         header = self._header() if self.append else None
         super().on_train_begin(logs)
         self.append_header = header is None
@@ -42,6 +51,8 @@ class CSVLogger(keras.callbacks.CSVLogger):
         self.keys = header and header[1:]
 
     def on_epoch_end(self, epoch, logs=None):
+        if not self._writes:
+            return
         logs = logs or {}
         try:
             with naming(self.filename):
@@ -56,6 +67,10 @@ class CSVLogger(keras.callbacks.CSVLogger):
             with contextlib.suppress(OSError):
                 self.csv_file.close()  # otherwise Python tries again at exit
             raise
+
+    def on_train_end(self, logs=None):
+        if self._writes:
+            super().on_train_end(logs)
 
     def _header(self):
         """Returns the header of the file to append to, or None if it is new. Removes an incomplete last line."""

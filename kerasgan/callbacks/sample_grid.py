@@ -27,9 +27,10 @@ class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
     and at the end `training.gif` from all frames in the folder, including those of an interrupted run; it stays as it
     is if nothing is left to train. If training ends with an exception, the animation is written when this callback is
     deleted, at the latest when Python exits. A new training (from step 0) renames the frames and the animation of an
-    older one in the folder: `old_1_epoch_0000.png` and so on. With several workers only the chief writes. For images
-    with neither one nor three channels, the first three channels, or the first, are drawn; the file's description says
-    so.
+    older one in the folder: `old_1_epoch_0000.png` and so on. The animation leaves out frames of another size than the
+    newest, with a warning: those of an interrupted run with another `num_images`. With several workers only the chief
+    writes. For images with neither one nor three channels, the first three channels, or the first, are drawn; the
+    file's description says so.
 
     Args:
         directory: folder of the pictures.
@@ -135,9 +136,8 @@ class SampleGrid(KnowsItsArguments, keras.callbacks.Callback):
 
 def frames(directory):
     """Returns the frames in a folder, sorted: a dict of the number of the epoch -> path."""
-    names = [path.name for path in directory.iterdir()] if directory.is_dir() else []
-    numbers = sorted(int(match[1]) for name in names if (match := FRAME.fullmatch(name)))
-    return {number: directory / f"epoch_{number:04d}.png" for number in numbers}
+    paths = directory.iterdir() if directory.is_dir() else ()
+    return dict(sorted((int(match[1]), path) for path in paths if (match := FRAME.fullmatch(path.name))))
 
 
 def _animate(directory, last_epoch):
@@ -149,10 +149,27 @@ def _animate(directory, last_epoch):
     """
     if not last_epoch:
         return
-    pictures = [path for number, path in frames(directory).items() if number <= last_epoch[0]]
-    if pictures:
-        stride = math.ceil(len(pictures) / MOST_FRAMES)
-        plots.animation(pictures[:-1:stride] + pictures[-1:], directory / "training.gif")
+    sizes = {path: _size(path) for number, path in frames(directory).items() if number <= last_epoch[0]}
+    if not sizes:
+        return
+    *_, newest = sizes.values()
+    pictures = [path for path in sizes if sizes[path] == newest]
+    left_out = [path.name for path in sizes if sizes[path] != newest]
+    if left_out:
+        warnings.warn(
+            f"{directory / 'training.gif'} leaves out {len(left_out)} of {len(sizes)} frames, {left_out[0]} to "
+            f"{left_out[-1]}, as they have another size than the newest.",
+            stacklevel=3,
+        )
+    stride = math.ceil(len(pictures) / MOST_FRAMES)
+    plots.animation(pictures[:-1:stride] + pictures[-1:], directory / "training.gif")
+
+
+def _size(path):
+    from PIL import Image
+
+    with Image.open(path) as picture:
+        return picture.size
 
 
 def _animate_at_last(directory, last_epoch):

@@ -1,5 +1,6 @@
 """Scores computed during training, and the best weights by a score."""
 
+import collections.abc
 import dataclasses
 import inspect
 import json
@@ -49,6 +50,7 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
     training that is resumed with another `monitor` or `mode` renames the best weights, and seeks the best anew.
 
     A metric that raises is skipped in this evaluation with a warning and an entry under "errors"; training continues.
+    So is an evaluation without images. A number of images that differs from the previous evaluation's is a warning.
     A model that draws no images like those of a batch, such as a classifier, is refused before the first step.
     With several workers only the chief writes.
 
@@ -58,7 +60,7 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
             a classification accuracy score. A result is a number or a dict of numbers; the attribute `parts` of a
             metric tells the names in the dict before the first evaluation.
         dataset: `tf.data.Dataset` of batches as `fit` takes them: real images, and the conditions of a conditional
-            model's samples. It is read from its beginning each time.
+            model's samples. It is read from its beginning each time, so a generator is refused.
         every_n_epochs: int. Default 1.
         num_images: int, how many real and how many generated images are compared, at most. Default 10,000.
         monitor: name of the score that decides which weights are best. Default: the first score of the first metric.
@@ -105,6 +107,7 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
             raise ValueError(f"`mode` must be one of ('min', 'max', None). Received: {mode!r}")
         for name, value in (("every_n_epochs", every_n_epochs), ("num_images", num_images)):
             positive_int(name, value)
+        refuse_iterator(dataset)
         self.dataset = dataset
         self.every_n_epochs = every_n_epochs
         self.num_images = num_images
@@ -118,6 +121,7 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
         self.records = []
         self.best = None
         self._parts = {}  # metric -> the names of its numbers, as far as they are known
+        self._warned_of_count = False
 
     def on_train_begin(self, logs=None):
         check_draws_images(self.model, self)
@@ -190,11 +194,23 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
         }
         for name, error in errors.items():
             warnings.warn(f"Epoch {epoch + 1}: no {name}, because of {error}. Training continues.", stacklevel=2)
+        self._compare_counts(record)
         self.records.append(record)
         is_best = self._keep_if_best(record)
         weights = weights_in_memory(self.model) if is_best else None
         if is_chief(self.model):
             self._write(record, weights)
+
+    def _compare_counts(self, record):
+        """Warns once if the scores of an evaluation are of another number of images than those before."""
+        counts = [each["num_real"] for each in [*self.records, record] if each["scores"] and "num_real" in each][-2:]
+        if record["scores"] and len(set(counts)) > 1 and not self._warned_of_count:
+            self._warned_of_count = True
+            warnings.warn(
+                f"Scores can be compared if they are of equally many images: {counts[0]} before. Received: {counts[1]} "
+                f"in epoch {record['epoch']}. Remedy: the same `num_images`, and a `dataset` that always has as many.",
+                stacklevel=3,
+            )
 
     def _evaluate(self):
         """Returns the scores with their protocols, the errors by metric, and the number of images compared."""
@@ -222,6 +238,8 @@ class ScoreMonitor(KnowsItsArguments, keras.callbacks.Callback):
                 progress.update(count, finalize=count >= self.num_images)
                 if count >= self.num_images or not active:
                     break
+            if not count:
+                raise ValueError("`dataset` must hold at least one image. Received: none")
             for metric in list(active):
                 attempt(metric, lambda metric: stamps.update(self._stamps(metric, count)), metric)
         except Exception as error:
@@ -333,6 +351,16 @@ def check_draws_images(model, callback):
         raise ValueError(
             f"`{type(callback).__name__}` needs a model that draws images like those of a batch. "
             f"Received: {type(model).__name__}. Remedy: `fit(validation_data=...)`, which logs what `evaluate` returns"
+        )
+
+
+def refuse_iterator(dataset):
+    """Raises an error for a `dataset` that can be read only once."""
+    if isinstance(dataset, collections.abc.Iterator):
+        raise ValueError(
+            "`dataset` is read in every evaluation, but an iterator can be read only once. Remedy: a "
+            "`tf.data.Dataset`, such as `kerasgan.data.from_arrays(images, batch_size, shuffle=False)`. "
+            f"Received: {type(dataset).__name__}"
         )
 
 

@@ -89,7 +89,7 @@ class EquilibriumStopping(KnowsItsArguments, keras.callbacks.Callback):
         stopped_epoch: None, or the epoch (the first is 1) after which training was ended.
 
     Raises:
-        ValueError: after the first epoch of a model that does not log `d_real` and `d_fake`.
+        ValueError: after the first step of a model that does not log `d_real` and `d_fake`.
 
     Example:
 
@@ -116,12 +116,15 @@ class EquilibriumStopping(KnowsItsArguments, keras.callbacks.Callback):
         if int(self.model.step.numpy()) == 0:
             self._epochs_at_rest = 0
 
-    def on_epoch_end(self, epoch, logs=None):
+    def on_train_batch_end(self, batch, logs=None):
         missing = [name for name in ("d_real", "d_fake") if name not in (logs or {})]
         if missing:
             raise ValueError(
                 f"`EquilibriumStopping` needs a model that logs 'd_real' and 'd_fake'. Received: {sorted(logs or {})}"
             )
+
+    def on_epoch_end(self, epoch, logs=None):
+        self.on_train_batch_end(None, logs)
         at_rest = all(abs(float(np.mean(logs[name])) - 0.5) <= self.eps for name in ("d_real", "d_fake"))
         self._epochs_at_rest = self._epochs_at_rest + 1 if at_rest else 0
         if self._epochs_at_rest >= self.patience:

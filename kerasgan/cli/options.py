@@ -10,6 +10,8 @@ from kerasgan_cli.names import nearest
 
 # Options that are not stored with a run.
 NOT_STORED = ("out", "devices", "resume", "dry_run", "config", "debug")
+# Arguments of `compile` for the execution, as in `kerasgan.callbacks.identity`. A run that is resumed may change them.
+EXECUTION = ("jit_compile", "run_eagerly", "steps_per_execution")
 
 
 class Size(click.ParamType):
@@ -84,7 +86,7 @@ def merge(context, config=None, run=None):
         context: click's context of the command `train`.
         config: path of a file of options, or None.
         run: the options of the run to resume, or None. The command line and `config` may then change only the number
-            of epochs.
+            of epochs and how steps are executed, and --set keeps what it does not name.
 
     Returns:
         dict of options by name, without those in `NOT_STORED`.
@@ -112,8 +114,8 @@ def merge(context, config=None, run=None):
             else:
                 options[name] = value
     if run is not None:
-        if "set" in given and "total_steps" in options["set"]:  # perhaps kept by an earlier --epochs
-            given["set"] = {"total_steps": options["set"]["total_steps"]} | given["set"]
+        if "set" in given:
+            given["set"] = options["set"] | given["set"]
         _check_unchanged(options, given)
     options |= given
     for name, value in options["set"].items():
@@ -140,10 +142,17 @@ def _converted(context, parameter, value, source):
 
 
 def _check_unchanged(run, given):
-    changed = {name: value for name, value in given.items() if run[name] != value and name != "epochs"}
+    def training(name, options):
+        value = options[name]
+        return {key: value[key] for key in value if key not in EXECUTION} if name == "set" else value
+
+    free = ("epochs", *EXECUTION)
+    changed = [name for name in given if name not in free and training(name, given) != training(name, run)]
     if changed:
-        lines = [f"  {name}: {run[name]!r} in the run, {value!r} received" for name, value in changed.items()]
-        raise ValueError("--resume cannot change options other than --epochs:\n" + "\n".join(lines))
+        lines = [f"  {name}: {run[name]!r} in the run, {given[name]!r} received" for name in changed]
+        raise ValueError(
+            "--resume cannot change options other than --epochs and --steps-per-execution:\n" + "\n".join(lines)
+        )
 
 
 def default_folder(model, data):

@@ -330,9 +330,9 @@ def _finish(kerasgan, gan, load, out, options):
     served = gan.export(out / "export")
     scores = _score(kerasgan, gan, load, out, options)
     page = kerasgan.report.write(out)
-    grids = list((out / "samples").glob("epoch_*.png"))
+    grids = kerasgan.callbacks.sample_grid.frames(out / "samples")
     if grids:
-        click.echo(f"sample grid:  {max(grids, key=lambda path: (len(path.name), path.name))}")
+        click.echo(f"sample grid:  {[*grids.values()][-1]}")
     if (out / "curves.png").exists():
         click.echo(f"curves:       {out / 'curves.png'}")
     for line in table(scores):

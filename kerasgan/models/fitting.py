@@ -1,7 +1,9 @@
 """`fit` on one continuous stream of batches, with exact resuming."""
 
 import collections.abc
+import contextlib
 import inspect
+import math
 
 import keras
 import tensorflow as tf
@@ -75,7 +77,8 @@ class Fits:
         number of steps gives the position in the data. A callback with a method `restore_into(model, callbacks)`, such
         as `kerasgan.callbacks.Checkpoint`, therefore continues at the next batch, even in the middle of an epoch.
         After resuming, `initial_epoch` is that of the original start, callbacks are called only for the steps of this
-        process, and the logs of the interrupted epoch are means over these steps.
+        process, and the logs of the interrupted epoch are means over these steps. If `steps_per_execution` is another
+        one, the epochs keep their length. It is reduced to a divisor of that and of the steps that are done.
 
         At the end of training, such callbacks run first, so they do not save what other callbacks then do to the
         weights. With `keras.callbacks.EarlyStopping(restore_best_weights=True)` the model holds the weights of the best
@@ -128,18 +131,23 @@ class Fits:
 
         restored = [c.restore_into(self, callbacks) for c in callbacks if hasattr(c, "restore_into")]
         restored = next((manifest for manifest in restored if manifest is not None), None)
+        steps = self._whole_executions(steps, restored)
         offset = 0
         if restored is not None:
             initial_epoch, offset, done = self._position(restored, steps)
             x = x.skip(done)
             if initial_epoch >= epochs and verbose:
                 print(f"Nothing is left to train: {initial_epoch} of {epochs} epochs are done.")
-            elif offset and initial_epoch < epochs:
-                self._pass_over(offset)
         progress = {"add_progbar": verbose != 0, "verbose": verbose, "epochs": epochs, "steps": steps}
         callbacks = _Callbacks(callbacks, passed_over=offset, model=self, add_history=True, **progress)
         run = dict(kwargs, shuffle=False, verbose=verbose, callbacks=callbacks, validation_data=validation_data)
-        with distribute.naming_the_dead(self.distribute_strategy):
+        goes_on = initial_epoch < epochs
+        with (
+            self._executing(math.gcd(self.steps_per_execution, offset, steps or 0), verbose and goes_on),
+            distribute.naming_the_dead(self.distribute_strategy),
+        ):
+            if offset and goes_on:
+                self._pass_over(offset)
             return super().fit(x, epochs=epochs, initial_epoch=initial_epoch, steps_per_epoch=steps, **run)
 
     def _endless(self, x, steps_per_epoch, check_range):
@@ -159,11 +167,6 @@ class Fits:
         began = restored.get("began", {"step": 0, "epoch": 0})
         done = int(self.step.numpy()) - began["step"]
         epochs, offset = divmod(done, steps)
-        if offset % self.steps_per_execution:
-            raise ValueError(
-                f"`steps_per_execution` must divide {offset}, the step of the checkpoint within its epoch. "
-                f"Received: {self.steps_per_execution}"
-            )
         return began["epoch"] + epochs, offset, done
 
     def _stream(self, x, length, check_range):
@@ -257,7 +260,29 @@ class Fits:
                 f"`steps_per_execution={self.steps_per_execution}` must not exceed the {steps} steps of an epoch. "
                 "Compile with a smaller one, or give `steps_per_epoch` (the dataset is repeated)."
             )
-        return steps - steps % self.steps_per_execution
+        return steps
+
+    def _whole_executions(self, steps, restored):
+        """Rounds the steps per epoch down to a multiple of `steps_per_execution`: that of the start of the training."""
+        if steps is None:
+            return None
+        at_once = (restored or {}).get("began", {}).get("steps_per_execution", self.steps_per_execution)
+        return steps - steps % (at_once if at_once <= steps else self.steps_per_execution)
+
+    @contextlib.contextmanager
+    def _executing(self, at_once, verbose):
+        """Sets `steps_per_execution` to a divisor of it within the block."""
+        own = self.steps_per_execution
+        if at_once == own:
+            yield
+            return
+        if verbose:
+            print(f"Each execution has {at_once} instead of {own} steps, to fit into the epochs of the training.")
+        try:
+            self.steps_per_execution, self.train_function, self.test_function = at_once, None, None
+            yield
+        finally:
+            self.steps_per_execution, self.train_function, self.test_function = own, None, None
 
 
 class _Callbacks(keras.callbacks.CallbackList):

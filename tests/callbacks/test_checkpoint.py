@@ -196,6 +196,43 @@ def test_callbacks_hear_of_no_step_of_another_process(tmp_path, make_model, make
     assert listener.at == list(range(10 + at_once, 19, at_once))
 
 
+@pytest.mark.parametrize(
+    "steps, before, killed_at, after, fitting",
+    [
+        (5, 1, 8, 5, 1),
+        (5, 1, 6, 2, 1),  # otherwise, epochs would have four steps
+        (5, 2, 6, 1, 1),
+        (8, 2, 10, 4, 2),
+        (8, 4, 12, 8, 4),
+    ],
+)
+def test_another_number_of_steps_per_execution_continues(
+    tmp_path, make_model, make_dataset, capsys, steps, before, killed_at, after, fitting
+):
+    def fit(model, epochs, *callbacks, verbose=0):
+        callbacks = [Checkpoint(tmp_path, every_n_steps=1), *callbacks]
+        model.fit(make_dataset(), epochs=epochs, steps_per_epoch=steps, verbose=verbose, callbacks=callbacks)
+        return model
+
+    epoch = steps - steps % before
+    straight = make_model(steps_per_execution=before)
+    straight.fit(make_dataset(), epochs=4, steps_per_epoch=steps, verbose=0)
+    with pytest.raises(InterruptedError):
+        fit(make_model(steps_per_execution=before), 3, StopAt(killed_at))
+    assert Checkpoint.latest(tmp_path).name == f"step_{killed_at:08d}"
+    listener = Listener()
+    resumed = fit(make_model(steps_per_execution=after), 3, listener, verbose=2)
+    said = f"Each execution has {fitting} instead of {after} steps, to fit into the epochs of the training."
+    assert (said in capsys.readouterr().out) == (fitting != after)
+    assert listener.at == list(range(killed_at + fitting, 3 * epoch + 1, fitting))
+    assert resumed.steps_per_execution == after
+    fit(resumed, 3, verbose=2)  # nothing is left
+    assert "Each execution" not in capsys.readouterr().out
+    assert resumed.evaluate(make_dataset(), verbose=0, return_dict=True).keys() >= {"d_loss"}
+    again = fit(make_model(steps_per_execution=after), 4)  # the epochs keep their length
+    assert_equal_states(again, state_of(straight))
+
+
 @pytest.mark.parametrize("first", [True, False])
 def test_early_stopping_that_restores_weights(tmp_path, make_model, make_dataset, first):
     """The checkpoint holds the real end, not the best weights beside the optimizers of the end."""

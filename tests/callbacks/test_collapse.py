@@ -41,6 +41,7 @@ def watch(fake, real=None, epochs=3, **options):
     monitor = CollapseMonitor(**options)
     model = Sampler(noise(32, 0) if real is None else real, fake)
     monitor.set_model(model)
+    monitor.on_train_begin()
     logs = []
     for epoch in range(epochs):
         logs.append({})
@@ -137,6 +138,7 @@ def test_patience_and_state():
     assert monitor.alarms == []
     other = CollapseMonitor()
     other.set_model(model)
+    other.on_train_begin()
     other.set_state(monitor.get_state())
     with pytest.warns(UserWarning, match="epoch 5"):
         other.on_epoch_end(4, {})
@@ -164,6 +166,7 @@ def test_own_features_and_dataset():
     monitor = CollapseMonitor(real, num_images=40, features=lambda images: images[:, :1, :1])
     model = Sampler(None, noise(64, 1))
     monitor.set_model(model)
+    monitor.on_train_begin()
     logs = {}
     monitor.on_epoch_end(0, logs)
     assert monitor._real["distances"].shape == (40, 40)
@@ -221,6 +224,20 @@ def test_fires_where_the_discriminator_stands_still(make_model):
         monitor, log = trained_against(keras.optimizers.SGD(0.0), 0.4, make_model)
     assert len(monitor.alarms) == 1
     assert log["sample_diversity"][-1] < 0.5
+
+
+def test_too_few_real_images_are_refused_before_the_first_step(make_model, images):
+    model, single = make_model(), tf.data.Dataset.from_tensor_slices(images).batch(1)
+    for data, count in ((None, 1), (single.take(0), 0)):
+        with pytest.raises(ValueError, match=f"at least 2 real images. Received: {count}. Remedy: a `dataset`"):
+            model.fit(single, steps_per_epoch=3, verbose=0, callbacks=[CollapseMonitor(data)])
+    assert int(model.step) == 0
+    model.fit(single, steps_per_epoch=3, verbose=0, callbacks=[CollapseMonitor(single.take(2))])
+    assert int(model.step) == 3
+    monitor = CollapseMonitor()
+    monitor.set_model(Sampler(None, noise(8, 1)))  # a dataset that is already distributed has no first batch
+    with pytest.raises(ValueError, match="at least 2 real images. Received: 0. Remedy: a `dataset`"):
+        monitor.on_train_begin()
 
 
 def test_refuses():

@@ -1,4 +1,5 @@
 import warnings
+from types import SimpleNamespace
 
 import pytest
 
@@ -64,6 +65,25 @@ def test_the_log_of_another_training_is_put_aside(tmp_path):
     with pytest.warns(UserWarning, match="log.csv holds the log of another training. It is now old_1_log.csv"):
         assert write(path, {"b": 3}, {"b": 4}, append=True) == ["epoch,b", "0,3", "1,4"]
     assert (tmp_path / "old_1_log.csv").read_text().split() == old
+
+
+@pytest.mark.parametrize("append", [False, True])
+def test_of_several_workers_only_the_chief_writes(tmp_path, append):
+    path = tmp_path / "log.csv"
+    logs = [CSVLogger(path, append=append) for _ in range(2)]
+    for log, is_chief in zip(logs, (True, False)):
+        extended = SimpleNamespace(should_checkpoint=is_chief)
+        log.set_model(SimpleNamespace(distribute_strategy=SimpleNamespace(extended=extended)))
+        log.on_train_begin()
+    for epoch in range(2):
+        for log in reversed(logs):
+            log.on_epoch_end(epoch, {"a": 5 + epoch})
+    for log in reversed(logs):
+        log.on_train_end()
+    assert path.read_text().split() == ["epoch,a", "0,5", "1,6"]
+    path.unlink()
+    logs[1].on_train_begin()
+    assert not path.exists()
 
 
 @pytest.mark.parametrize("content", ["", "epoch,a,b"])

@@ -5,7 +5,7 @@ import keras
 import numpy as np
 import pytest
 import tensorflow as tf
-from PIL import Image
+from PIL import Image, ImageSequence
 
 import kerasgan
 from kerasgan import plots
@@ -92,6 +92,44 @@ def test_a_finished_run_keeps_its_animation_and_a_longer_one_extends_it(
         make_model().fit(make_dataset(), epochs=epochs, verbose=0, callbacks=callbacks)
         with Image.open(tmp_path / "s" / "training.gif") as animation:
             assert animation.n_frames == (3 + frames if every_n_epochs == 1 else 2)
+
+
+def test_frames_of_another_size_are_left_out_of_the_animation(tmp_path, make_model, make_dataset):
+    def train(epochs, num_images):
+        callbacks = [Checkpoint(tmp_path / "c"), SampleGrid(tmp_path / "s", num_images=num_images)]
+        model = make_model()
+        model.fit(make_dataset(), epochs=epochs, verbose=0, callbacks=callbacks)
+        assert int(model.step) == 5 * epochs
+        with Image.open(tmp_path / "s" / "training.gif") as animation:
+            return animation.n_frames, animation.size
+
+    small, large = (plots.image_grid(np.zeros((count, 8, 8, 1), "float32")).shape[1::-1] for count in (4, 9))
+    assert train(2, 4) == (3, small)  # without a warning
+    left_out = "training.gif leaves out {} of {} frames, epoch_{}.png to epoch_{}.png, as they have another size"
+    with pytest.warns(UserWarning, match=left_out.format(3, 4, "0000", "0002")):
+        assert train(3, 9) == (1, large)
+    with pytest.warns(UserWarning, match=left_out.format(1, 5, "0003", "0003")):
+        assert train(4, 4) == (4, small)
+
+
+def test_frames_are_in_the_order_of_their_numbers(tmp_path, make_model, dataset):
+    samples = tmp_path / "samples"
+    for number, name in ((0, "epoch_7.png"), (1, "epoch_9999.png"), (2, "epoch_10000.png"), (3, "epoch_20000.png")):
+        plots.save_png(samples / name, np.full((22, 22, 1), 60 * number, "uint8"))
+    model = make_model()
+    model.step.assign(5)
+    callbacks = [SampleGrid(samples, num_images=4)]
+    model.fit(dataset, epochs=10001, initial_epoch=10000, verbose=0, callbacks=callbacks)
+    last = pixels(samples / "epoch_10001.png")
+    with Image.open(samples / "training.gif") as animation:
+        shown = [np.asarray(frame.convert("L")) for frame in ImageSequence.Iterator(animation)]
+    for frame, expected in zip(shown, (0, 60, 120, last), strict=True):
+        assert (frame == expected).all()
+    (tmp_path / "log.csv").write_text("epoch,d_loss\n0,1.0\n")
+    kerasgan.report.write(tmp_path)
+    captions = re.findall("<figcaption>(.*?)</figcaption>", (tmp_path / "report.html").read_text())
+    epochs = [f"epoch {number}" for number in (7, 9999, 10001, 20000)]
+    assert captions == ["real images", *epochs, "all epochs"]
 
 
 def test_animation_after_an_exception(tmp_path, make_model, dataset):

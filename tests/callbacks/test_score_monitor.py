@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 from kerasgan import plots
-from kerasgan.callbacks import Checkpoint, CSVLogger, ScoreMonitor
+from kerasgan.callbacks import Checkpoint, CollapseMonitor, CSVLogger, ScoreMonitor
 from kerasgan.metrics import (
     FrechetDistance,
     GeneratorScore,
@@ -229,6 +229,54 @@ def test_data_that_fail(tmp_path, make_model, make_dataset):
     assert not (tmp_path / "best.weights.h5").exists()
 
 
+@pytest.mark.parametrize("empty_from", [1, 2])
+def test_an_evaluation_without_images_has_no_score(tmp_path, make_model, make_dataset, empty_from):
+    class Emptied:
+        reads = 0
+
+        def __iter__(self):
+            self.reads += 1
+            return iter(make_dataset().take(0 if self.reads >= empty_from else 1))
+
+    monitor = ScoreMonitor([Script([0.5], "m")], Emptied(), num_images=16, directory=tmp_path, verbose=0)
+    with pytest.warns(UserWarning) as caught:
+        log = make_model().fit(make_dataset(), epochs=2, verbose=0, callbacks=[monitor]).history
+    said = "no samples, because of ValueError: `dataset` must hold at least one image. Received: none. Training"
+    messages = [str(each.message) for each in caught if "Epoch" in str(each.message)]
+    assert messages == [f"Epoch {epoch}: {said} continues." for epoch in range(empty_from, 3)]
+    scored = empty_from - 1
+    np.testing.assert_array_equal(log["m"], [0.5] * scored + [np.nan] * (2 - scored))
+    assert [(line["num_real"], line["scores"], list(line["errors"])) for line in lines(tmp_path)] == [
+        *[(8, {"m": 0.5}, [])] * scored,
+        *[(0, {}, ["samples"])] * (2 - scored),
+    ]
+    assert (monitor.best and monitor.best["epoch"]) == (1 if scored else None)
+    assert (tmp_path / "best.weights.h5").exists() == bool(scored)
+
+
+def test_another_number_of_images_is_a_warning_once(tmp_path, make_model, make_dataset):
+    class Changing:
+        counts = iter([2, 2, 0, 2, 1, 2])  # batches
+
+        def __iter__(self):
+            return iter(make_dataset().take(next(self.counts)))
+
+    def fit(epochs, num_images):
+        results = [RuntimeError("no memory"), *[1.0] * 5] if epochs == 6 else [1.0]
+        monitor = ScoreMonitor(
+            [Script(results, "m")], Changing() if epochs == 6 else make_dataset(), num_images=num_images,
+            directory=tmp_path / "s", verbose=0,
+        )  # fmt: skip
+        with pytest.warns(UserWarning) as caught:
+            make_model().fit(make_dataset(), epochs=epochs, verbose=0, callbacks=[Checkpoint(tmp_path / "c"), monitor])
+        return [str(each.message) for each in caught if "equally many images" in str(each.message)]
+
+    (first,) = fit(6, 40)
+    assert "equally many images: 16 before. Received: 8 in epoch 5. Remedy: the same `num_images`" in first
+    (resumed,) = fit(7, 24)
+    assert "equally many images: 16 before. Received: 24 in epoch 7. Remedy" in resumed
+
+
 def test_an_unknown_monitor_is_said(tmp_path, make_model, make_dataset):
     monitor = ScoreMonitor([Script([1.0])], make_dataset(), num_images=8, monitor="fid", directory=tmp_path, verbose=0)
     with pytest.warns(UserWarning, match=r"one of \['script'\]. Received: 'fid'"):
@@ -336,3 +384,10 @@ def test_refuses(make_dataset):
         ScoreMonitor([Distance()], make_dataset(), mode="auto")
     with pytest.raises(ValueError, match="at least one"):
         ScoreMonitor([], make_dataset())
+    batches = list(make_dataset())
+    for once in (iter(make_dataset()), make_dataset().as_numpy_iterator(), (batch for batch in batches), iter(batches)):
+        said = "iterator can be read only once. Remedy: a `tf.data.Dataset`, such as `kerasgan.data.from_arrays"
+        for make in (lambda data: ScoreMonitor([Distance()], data), CollapseMonitor):
+            with pytest.raises(ValueError, match=rf"{said}.*Received: {type(once).__name__}"):
+                make(once)
+    assert len(ScoreMonitor([Distance()], batches).dataset) == 5

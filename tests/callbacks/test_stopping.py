@@ -162,3 +162,8 @@ def test_equilibrium_refuses(make_model):
         EquilibriumStopping(patience=0)
     with pytest.raises(ValueError, match=r"Received: \['critic_loss'\]"):
         EquilibriumStopping().on_epoch_end(0, {"critic_loss": 1.0})
+    model = kerasgan.Autoencoder(image_size=8, channels=1, networks="conv", width=2, code=2)
+    model.compile(run_eagerly=True)
+    with pytest.raises(ValueError, match=r"logs 'd_real' and 'd_fake'. Received: \['loss', 'reconstruction'\]"):
+        model.fit(np.full((8, 8, 8, 1), -0.5, "float32"), batch_size=2, verbose=0, callbacks=[EquilibriumStopping()])
+    assert int(model.step) == 1  # of four

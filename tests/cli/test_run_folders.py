@@ -1,7 +1,9 @@
 """Two trainings and one folder; full disks."""
 
 import json
+import os
 import shutil
+import signal
 import subprocess
 import sys
 from types import SimpleNamespace
@@ -17,6 +19,7 @@ import kerasgan
 from kerasgan import callbacks, locks
 from kerasgan.data import tfds_sets
 from kerasgan_cli import main, scoring
+from kerasgan_cli import options as run_options
 
 HOLD = """
 import importlib.util, sys
@@ -127,7 +130,46 @@ def test_a_finished_run_that_goes_on_is_unfinished_until_its_new_end(tmp_path, c
     assert run("train", "--resume", "--out", "run").exit_code == 0
     assert (tmp_path / "run" / "model.keras").read_bytes() != model
     assert {path.name for path in (tmp_path / "run").iterdir()} == names
-    assert run("train", "--resume", "--out", "run").exit_code == 0  # nothing is left to train
+    samples = tmp_path / "run" / "samples"
+    for number in (9999, 10000):
+        (samples / f"epoch_{number}.png").write_bytes((samples / "epoch_0003.png").read_bytes())
+    finished = run("train", "--resume", "--out", "run")  # nothing is left to train
+    assert finished.exit_code == 0 and "sample grid:  run/samples/epoch_10000.png" in finished.output, finished.output
+
+
+def test_a_run_of_several_workers_is_resumed_on_one_machine(tmp_path, command, monkeypatch):
+    """There, an execution is one step. Here, it is four by default, the steps of an epoch."""
+    run = lambda *arguments: CliRunner().invoke(main, list(arguments))  # noqa: E731
+
+    class Terminate(keras.callbacks.Callback):
+        def on_train_batch_end(self, batch, logs=None):
+            if int(self.model.step) == 2:
+                os.kill(os.getpid(), signal.SIGTERM)  # and `Checkpoint` saves after the next step
+
+    command[command.index("--batch-size") + 1] = "4"
+    with monkeypatch.context() as patched:
+        patched.setattr(callbacks, "CSVLogger", lambda *_, **__: Terminate())
+        assert run(*command, "--steps-per-execution", "1", "--set", "latent_dim=3").exit_code == 143
+    assert [path.name for path in (tmp_path / "run" / "checkpoints").iterdir()] == ["step_00000003"]
+    options = json.loads((tmp_path / "run" / "options.json").read_text())
+    (tmp_path / "run" / "options.json").write_text(json.dumps(options | {"steps_per_execution": None}))
+
+    for change, said in (("--seed=5", "seed: 0 in"), ("--set=latent_dim=4", "set: {'latent_dim': 3} in the run, {'la")):
+        refused = run("train", "--resume", "--steps-per-execution", "2", change, "--out", "run")
+        assert refused.exit_code == 1 and said in refused.output, refused.output
+        assert "cannot change options other than --epochs and --steps-per-execution:" in refused.output
+    resumed = run("train", "--resume", "--out", "run")
+    assert resumed.exit_code == 0, resumed.output
+    assert "Each execution has 1 instead of 4 steps" in resumed.output
+    changes = ["--epochs", "2", "--steps-per-execution", "2", "--set", "jit_compile=false"]
+    longer = run("train", "--resume", *changes, "--out", "run")
+    assert longer.exit_code == 0 and "Each execution" not in longer.output, longer.output
+    steps = [path.name for path in sorted((tmp_path / "run" / "checkpoints").iterdir())]
+    assert steps == ["step_00000003", "step_00000004", "step_00000008"]
+    stored = json.loads((tmp_path / "run" / "options.json").read_text())
+    expected = {"epochs": 2, "steps_per_execution": 2, "set": {"latent_dim": 3, "jit_compile": False}}
+    assert stored == options | expected
+    assert run_options.EXECUTION == callbacks.identity.EXECUTION
 
 
 def test_a_fine_tuned_run_is_resumed_without_its_source(tmp_path, command):

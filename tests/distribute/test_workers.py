@@ -121,6 +121,7 @@ def test_two_workers_equal_one_process(tmp_path, cluster, kind):
     assert sorted(path.name for path in (shared / "samples").iterdir()) == [*grids, "real.png", "training.gif"]
     scores = [json.loads(line) for line in (shared / "scores" / "scores.jsonl").read_text().splitlines()]
     assert [(record["step"], record["num_real"]) for record in scores] == [(4, 16), (8, 16)]
+    assert [line.split(",")[0] for line in (shared / "log.csv").read_text().splitlines()] == ["epoch", "0", "1"]
     # What the chief wrote is what one process would have: it restores on one device.
     model = worker.tiny_model(kind, tf.distribute.get_strategy())
     callbacks = [Checkpoint(shared / "checkpoints")]

@@ -84,6 +84,7 @@ def main(kind, own, shared, epochs, step):
             directory=shared / "scores",
             verbose=0,
         ),
+        kerasgan.callbacks.CSVLogger(shared / "log.csv", append=True),
         Kill(int(step), own / "training"),
     ]
     history = model.fit(data(), batch_size=8, epochs=int(epochs), steps_per_epoch=STEPS, verbose=0, callbacks=callbacks)

@@ -174,6 +174,16 @@ def test_an_interrupted_run_continues_and_counts_all_its_time(recipe, tmp_path):
     assert callbacks.Checkpoint(tmp_path / "checkpoints").restore_into(recipe.model()) is not None
 
 
+def test_of_several_workers_only_the_chief_writes_the_clock(tmp_path):
+    clocks = [recipes._Clock(tmp_path / name) for name in ("other", "chief")]
+    for clock in clocks:
+        extended = types.SimpleNamespace(should_checkpoint=clock.path.name == "chief")
+        clock.set_model(types.SimpleNamespace(step=0, distribute_strategy=types.SimpleNamespace(extended=extended)))
+        clock.on_train_begin()
+        clock.on_epoch_end(0)
+    assert [path.name for path in tmp_path.iterdir()] == ["chief"]
+
+
 def test_an_ablation_trains_scores_and_draws_its_variants(tmp_path):
     def train(directory, level=0.0):
         directory.mkdir(exist_ok=True)
