@@ -28,7 +28,13 @@ def decode(path, channels=3):
     The first frame of an animation is read. 16 bits are rounded to 8. Transparency is kept with 4 channels, and
     replaced by white otherwise.
     """
-    return _read(path, lambda image: _to_bytes(image, channels))
+
+    def convert(image):
+        if image.format == "PNG" and "transparency" in image.info:
+            _scale_transparency(image, path)
+        return _to_bytes(image, channels)
+
+    return _read(path, convert)
 
 
 def decode_indices(path):
@@ -110,6 +116,17 @@ def _to_indices(image):
     return np.asarray(image).astype("int32")
 
 
+def _scale_transparency(image, path):
+    """Scales the transparent colour of a PNG to 8 bits, as Pillow does with the pixels only."""
+    with open(path, "rb") as file:
+        depth = file.read(25)[24]
+    color = image.info["transparency"]
+    if image.mode == "L":
+        image.info["transparency"] = color * 255 // (2**depth - 1)
+    elif image.mode == "RGB" and depth == 16:
+        image.info["transparency"] = tuple(value >> 8 for value in color)
+
+
 def _to_bytes(image, channels):
     """Converts an image to uint8 in strips, as a conversion at once can take five times the memory."""
     pixels = np.empty((image.height, image.width, channels), np.uint8)
@@ -124,8 +141,10 @@ def _strip_to_bytes(image, channels):
     from PIL import Image
 
     if image.mode.startswith("I"):
-        deep = np.asarray(image).astype("float32")
-        image = Image.fromarray(np.rint(np.clip(deep, 0, 65535) / 257).astype(np.uint8))
+        deep, color = np.asarray(image), image.info.get("transparency")
+        image = Image.fromarray(np.rint(np.clip(deep.astype("float32"), 0, 65535) / 257).astype(np.uint8))
+        if color is not None:
+            image.putalpha(Image.fromarray(np.where(deep == color, 0, 255).astype(np.uint8)))
     if channels == 4:
         return np.asarray(image.convert("RGBA"))
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:

@@ -12,7 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasgan import data
-from kerasgan.data import _pipeline
+from kerasgan.data import _decoding, _pipeline
 
 
 def save(path, color, size=(8, 8), mode="RGB", **options):
@@ -25,14 +25,18 @@ def pixels(images):
     return np.rint((np.asarray(images) + 1) * 127.5).astype(int)
 
 
-def declare_png(path, width, height):
-    """A valid PNG header of any size without pixels: what a decompression bomb looks like."""
-
+def write_png(path, width, height, content=b"\0" * 100, depth=8, kind=2, **chunks):
     def chunk(kind, body):
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b""))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0))
+    header += b"".join(chunk(name.encode(), body) for name, body in chunks.items())
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(content)) + chunk(b"IEND", b""))
+
+
+def declare_png(path, width, height):
+    """A valid PNG header of any size without pixels: what a decompression bomb looks like."""
+    write_png(path, width, height)
 
 
 def test_every_mode_becomes_rgb(tmp_path):
@@ -59,6 +63,34 @@ def test_every_mode_becomes_rgb(tmp_path):
     grey = next(iter(data.image_folder(tmp_path, 8, 1, shuffle=False)))
     assert grey.shape == (11, 8, 8, 1)
     assert abs(pixels(grey)[:, 4, 4, 0] - np.array(expected) @ [0.299, 0.587, 0.114]).max() <= 2
+
+
+@pytest.mark.parametrize(
+    "depth, kind, pixels",
+    [
+        (2, 0, [(1,), (0,), (2,), (1,)]),
+        (4, 0, [(1,), (0,), (2,), (1,)]),
+        (8, 0, [(1,), (0,), (2,), (1,)]),
+        (16, 0, [(1000,), (1001,), (999,), (1000,)]),
+        (8, 2, [(1, 2, 3), (1, 2, 4), (0, 2, 3), (1, 2, 3)]),
+        (16, 2, [(1000, 2000, 3000), (1280, 2000, 3000), (1000, 0, 3000), (1000, 2000, 3000)]),
+    ],
+)
+def test_the_transparent_colour_of_a_png_becomes_white_at_any_depth(tmp_path, depth, kind, pixels):
+    bits = "".join(f"{value:0{depth}b}" for pixel in pixels for value in pixel)
+    row = int(bits, 2).to_bytes(len(bits) // 8)
+    clear = struct.pack(f">{len(pixels[0])}H", *pixels[0])
+    write_png(tmp_path / "a.png", len(pixels), 1, b"\0" + row, depth, kind, tRNS=clear)
+    write_png(tmp_path / "b.png", len(pixels), 1, b"\0" + row, depth, kind)
+    four, solid = (_decoding.decode(tmp_path / name, 4) for name in ("a.png", "b.png"))
+    np.testing.assert_array_equal(four[..., :3], solid[..., :3])
+    assert four[0, :, 3].tolist() == [0, 255, 255, 0] and solid[0, :, 3].tolist() == [255] * 4
+    reference = tf.io.decode_png((tmp_path / "a.png").read_bytes(), channels=4).numpy()
+    np.testing.assert_array_equal(four[..., 3], reference[..., 3])
+    for channels in (1, 3):
+        found, solid = (_decoding.decode(tmp_path / name, channels) for name in ("a.png", "b.png"))
+        assert (found[0, [0, 3]] == 255).all() and (solid < 255).all()
+        np.testing.assert_array_equal(found[0, 1:3], solid[0, 1:3])
 
 
 def test_sizes_are_cropped_at_the_centre_and_rotation_is_obeyed(tmp_path):
