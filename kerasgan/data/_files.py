@@ -141,7 +141,13 @@ def spread(items, num_images):
 
 def in_order(names):
     """Sorts names with numbers in numerical order: frame 9 comes before frame 10."""
-    return sorted(names, key=lambda name: [int(x) if x.isdigit() else x for x in re.split("([0-9]+)", str(name))])
+
+    def key(name):
+        parts = re.split("([0-9]+)", str(name))
+        parts[1::2] = map(int, parts[1::2])
+        return parts
+
+    return sorted(names, key=key)
 
 
 def by_stem(path):
