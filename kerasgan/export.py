@@ -9,6 +9,7 @@ import tempfile
 import keras
 import tensorflow as tf
 
+from kerasgan.arguments import positive_int
 from kerasgan.files import replacing, sweep, temporary_for, tensorflow_naming
 from kerasgan.saved_models import load as load
 from kerasgan.version import __version__
@@ -19,8 +20,11 @@ OPSET = 18
 RANDOM = "StatelessRandom"
 
 
-def export(model, filepath, format="saved_model", version=None, endpoint=None, batch_size=None):
+def export(model, filepath, format=None, version=None, endpoint=None, batch_size=None):
     """Implements `model.export`."""
+    if format is None:
+        written = (name for name, (ending, _) in FORMATS.items() if ending and str(filepath).lower().endswith(ending))
+        format = next(written, "saved_model")
     if format not in FORMATS:
         raise ValueError(f"`format` must be one of {list(FORMATS)}. Received: {format!r}")
     if format == "saved_model":
@@ -30,6 +34,7 @@ def export(model, filepath, format="saved_model", version=None, endpoint=None, b
     for name, value in given.items():
         if value is not None:
             raise ValueError(f"`{name}` must be None for format {format!r}. Received: {value!r}")
+    batch_size = None if batch_size is None else positive_int("batch_size", batch_size)
     if format == "saved_model":
         return _saved_model(model, filepath, version)
     ending, write = FORMATS[format]
@@ -97,10 +102,11 @@ def _archive(model, functions):
 
 
 def _saved_model(model, filepath, version):
+    version = None if version is None else positive_int("version", version)
     folder = pathlib.Path(filepath)
     folder.mkdir(parents=True, exist_ok=True)
-    versions = [int(path.name) for path in folder.iterdir() if path.name.isdigit()]
-    version = max(versions, default=0) + 1 if version is None else int(version)
+    versions = [int(path.name) for path in folder.iterdir() if path.name.isdecimal()]
+    version = max(versions, default=0) + 1 if version is None else version
     if version in versions:
         raise ValueError(f"`version` must be a new one. Received: {version}, and {folder / str(version)} exists.")
     sweep(folder)
@@ -175,4 +181,4 @@ def _litert(model, function, specs):
             ) from error
 
 
-FORMATS = {"saved_model": None, "onnx": (".onnx", _onnx), "litert": (".tflite", _litert)}
+FORMATS = {"saved_model": (None, None), "onnx": (".onnx", _onnx), "litert": (".tflite", _litert)}

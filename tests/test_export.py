@@ -312,12 +312,29 @@ def test_the_averaged_weights_are_exported(tmp_path):
         ({"format": "litert", "version": 2}, "`version` must be None for format 'litert'"),
         ({"format": "saved_model", "endpoint": "generate"}, "`endpoint` must be None for format 'saved_model'"),
         ({"batch_size": 2}, "`batch_size` must be None for format 'saved_model'"),
+        ({"version": -3}, "`version` must be an integer of at least 1. Received: -3"),
+        ({"version": 2.7}, "`version` must be an integer of at least 1. Received: 2.7"),
+        ({"version": "x"}, "`version` must be an integer of at least 1. Received: 'x'"),
     ],
 )
 def test_what_does_not_go_together_is_refused_before_anything_is_written(options, message, tmp_path):
     with pytest.raises(ValueError, match=message):
         dcgan().export(tmp_path / "model", **options)
     assert not list(tmp_path.iterdir())
+
+
+def test_the_ending_names_the_format(tmp_path, monkeypatch):
+    for name, (ending, _) in export.FORMATS.items():
+        monkeypatch.setitem(export.FORMATS, name, (ending, lambda *_, name=name: name.encode()))
+    model = dcgan()
+    for path, content in {"a.onnx": b"onnx", "a.ONNX": b"onnx", "a.tflite": b"litert"}.items():
+        assert pathlib.Path(model.export(tmp_path / path)).read_bytes() == content
+    for path, options in {"a": {}, "v1.5": {}, "b.onnx": {"format": "saved_model"}}.items():
+        (tmp_path / path / "²").mkdir(parents=True)  # no version
+        assert model.export(tmp_path / path, **options) == str(tmp_path / path / "1")
+    assert model.export(tmp_path / "a", version=np.int64(4)) == str(tmp_path / "a" / "4")
+    with pytest.raises(ValueError, match="`batch_size` must be an integer of at least 1. Received: 0"):
+        model.export(tmp_path / "c.onnx", batch_size=0)
 
 
 def test_a_fixed_batch_leaves_height_and_width_their_names(tmp_path):

@@ -111,7 +111,7 @@ def _by_set(model, classes, source):
             raise ValueError(f"--class must name one of the sets {list(model.label_sets)}. Received: {text!r}")
         if value in names:
             number = names.index(value)
-        elif value.isdigit() and int(value) < model.label_sets[label_set]:
+        elif value.isdecimal() and int(value) < model.label_sets[label_set]:
             number = int(value)
         else:
             expected = f"one of {names}" if names else f"a number below {model.label_sets[label_set]}"

@@ -11,6 +11,8 @@ READ = "PNG, JPEG, WebP, GIF, BMP or TIFF"
 OTHER_EXTENSIONS = tuple(".heic .heif .avif .jp2 .ppm .pgm .tga .jxl .psd .svg".split())
 # A small file can declare any size. This limit is far above the size of training images.
 _MAX_PIXELS = 50_000_000
+# The first bytes of the texts in PNG files that may state a rotation.
+_METADATA = (b"Raw profile type exif", b"XML:com.adobe.xmp")
 _STRIP = 1 << 20  # pixels that are converted to another mode at a time
 # How an image gets another aspect ratio: its sides are cut off, black bars are added, or it is distorted.
 RESIZE = ("crop", "pad", "stretch")
@@ -26,7 +28,13 @@ def decode(path, channels=3):
     The first frame of an animation is read. 16 bits are rounded to 8. Transparency is kept with 4 channels, and
     replaced by white otherwise.
     """
-    return _read(path, lambda image: _to_bytes(image, channels))
+
+    def convert(image):
+        if image.format == "PNG" and "transparency" in image.info:
+            _scale_transparency(image, path)
+        return _to_bytes(image, channels)
+
+    return _read(path, convert)
 
 
 def decode_indices(path):
@@ -36,14 +44,36 @@ def decode_indices(path):
 
 def read_header(path):
     """Returns the size (height, width) of an image file from its header, with its EXIF rotation applied."""
-    return _read(path, lambda image: image.size if _is_turned(image) else image.size[::-1], load=False)
+    return _read(path, lambda image: _declared(image, path), load=False)
 
 
-def _is_turned(image):
-    """Returns whether the EXIF rotation of an image swaps height and width."""
-    if image.format == "PNG" and "exif" not in image.info:
-        return False  # Pillow would decode the pixels to read metadata behind them
-    return image.getexif().get(274, 1) >= 5  # the tag of orientation
+def _declared(image, path):
+    """Returns the size (height, width) of an opened image after its EXIF rotation."""
+    from PIL import Image
+
+    if image.format != "PNG":
+        exif = image.getexif()
+    elif _has_late_metadata(path):
+        image.load()
+        exif = image.getexif()
+    else:  # the `getexif` of PNG would decode the pixels to look for metadata behind them
+        exif = Image.Image.getexif(image)
+    # Of a TIFF, some versions of Pillow have already swapped `size`. The tags hold the stored width and height.
+    width, height = (image.tag_v2[256], image.tag_v2[257]) if image.format == "TIFF" else image.size
+    return (width, height) if exif.get(274) in (5, 6, 7, 8) else (height, width)  # the tag of orientation
+
+
+def _has_late_metadata(path):
+    """Returns whether a PNG file has metadata that may rotate it behind its pixels."""
+    behind = False
+    with open(path, "rb") as file:
+        file.seek(8)
+        while len(head := file.read(32)) >= 12:
+            behind |= head[4:8] == b"IDAT"
+            if behind and (head[4:8] == b"eXIf" or head[8:].startswith(_METADATA)):
+                return True
+            file.seek(int.from_bytes(head[:4]) + 12 - len(head), os.SEEK_CUR)
+    return False
 
 
 def _read(path, convert, load=True):
@@ -86,6 +116,17 @@ def _to_indices(image):
     return np.asarray(image).astype("int32")
 
 
+def _scale_transparency(image, path):
+    """Scales the transparent colour of a PNG to 8 bits, as Pillow does with the pixels only."""
+    with open(path, "rb") as file:
+        depth = file.read(25)[24]
+    color = image.info["transparency"]
+    if image.mode == "L":
+        image.info["transparency"] = color * 255 // (2**depth - 1)
+    elif image.mode == "RGB" and depth == 16:
+        image.info["transparency"] = tuple(value >> 8 for value in color)
+
+
 def _to_bytes(image, channels):
     """Converts an image to uint8 in strips, as a conversion at once can take five times the memory."""
     pixels = np.empty((image.height, image.width, channels), np.uint8)
@@ -100,8 +141,10 @@ def _strip_to_bytes(image, channels):
     from PIL import Image
 
     if image.mode.startswith("I"):
-        deep = np.asarray(image).astype("float32")
-        image = Image.fromarray(np.rint(np.clip(deep, 0, 65535) / 257).astype(np.uint8))
+        deep, color = np.asarray(image), image.info.get("transparency")
+        image = Image.fromarray(np.rint(np.clip(deep.astype("float32"), 0, 65535) / 257).astype(np.uint8))
+        if color is not None:
+            image.putalpha(Image.fromarray(np.where(deep == color, 0, 255).astype(np.uint8)))
     if channels == 4:
         return np.asarray(image.convert("RGBA"))
     if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:

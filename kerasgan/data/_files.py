@@ -141,7 +141,13 @@ def spread(items, num_images):
 
 def in_order(names):
     """Sorts names with numbers in numerical order: frame 9 comes before frame 10."""
-    return sorted(names, key=lambda name: [int(x) if x.isdigit() else x for x in re.split("([0-9]+)", str(name))])
+
+    def key(name):
+        parts = re.split("([0-9]+)", str(name))
+        parts[1::2] = map(int, parts[1::2])
+        return parts
+
+    return sorted(names, key=key)
 
 
 def by_stem(path):
@@ -263,11 +269,11 @@ def read_again(read, source):
 
 
 def read_or_next(read, sources, i):
-    """Reads a file, or the next usable file if it is broken."""
-    for offset in range(len(sources)):
-        source = sources[(i + offset) % len(sources)]
+    """Reads a file, or the next usable file if it is broken. Returns its content and its index."""
+    for place in (*range(i, len(sources)), *range(i)):
+        source = sources[place]
         try:
-            return read(source)
+            return read(source), place
         except Refused as refusal:
             if source not in _told:
                 _told.add(source)
@@ -278,10 +284,10 @@ def read_or_next(read, sources, i):
 def store(items, read, shape, path, on_error, check=None):
     """Reads uint8 arrays of one shape.
 
-    Returns the indices of the usable items, a function `fetch` of an index, and whether it streams. If the data fit in
-    memory, `fetch` gathers from memory. Otherwise it reads the files again in every epoch, and at first only `check` is
-    called. A file that then turns out to be broken ends the training. With `on_error="skip"`, the next file replaces
-    it, and a warning names it.
+    Returns the indices of the usable items, a function `fetch` of an index, and whether it streams. `fetch` returns an
+    array and its index. If the data fit in memory, it gathers from memory. Otherwise it reads the files again in every
+    epoch, and at first only `check` is called. A file that then turns out to be broken ends the training. With
+    `on_error="skip"`, the next file replaces it, with another index, and a warning names it.
 
     Args:
         items, read, path, on_error: as in `read_all`.
@@ -292,15 +298,15 @@ def store(items, read, shape, path, on_error, check=None):
     usable, arrays = read_all(items, (check or read) if stream else read, path, on_error, keep=not stream)
     if not stream:
         stored = _pipeline.on_cpu(np.stack(arrays))
-        return usable, (lambda index: tf.gather(stored, index)), False
+        return usable, (lambda index: (tf.gather(stored, index), index)), False
     sources = [items[i][1] for i in usable]
 
     def one(i):
-        return read_or_next(read, sources, i) if on_error == "skip" else read_again(read, sources[i])
+        return read_or_next(read, sources, i) if on_error == "skip" else (read_again(read, sources[i]), int(i))
 
     def fetch(index):
-        image = tf.numpy_function(one, [index], tf.uint8, stateful=False)
-        return tf.ensure_shape(image, shape)
+        image, used = tf.numpy_function(one, [index], (tf.uint8, tf.int64), stateful=False)
+        return tf.ensure_shape(image, shape), tf.ensure_shape(used, ())
 
     return usable, fetch, True
 

@@ -156,7 +156,7 @@ def captioned_folder(
         return _decoding.fit(_decoding.decode(path / name, channels), size, resize)
 
     items = [(rows[i]["file_name"],) * 2 for i in chosen]
-    usable, fetch_image, stream = _files.store(items, read, (*size, channels), path, on_error)
+    usable, fetch, stream = _files.store(items, read, (*size, channels), path, on_error)
     chosen = [chosen[i] for i in usable]
     flat = _pipeline.on_cpu(np.concatenate([own[i] for i in chosen]).astype("int64"))
     counts = np.array([len(own[i]) for i in chosen], "int64")
@@ -172,7 +172,7 @@ def captioned_folder(
 
     return _pipeline.make_dataset(
         len(chosen),
-        lambda index: (fetch_image(index), index),
+        fetch,
         batch_size=batch_size,
         shuffle=shuffle,
         seed=seed,

@@ -86,12 +86,14 @@ def image_dataset(
         class_names = sorted({file.relative_to(path).parts[0] for file in found})
     _files.check_sizes(image_size, channels, resize, options["batch_size"])
     size = as_size(image_size) if image_size is not None else _files.own_size(files, path)
-    usable, fetch_image, stream, sizes = _files.store_fitted(files, path, size, channels, resize, on_error)
+    usable, fetch_stored, stream, sizes = _files.store_fitted(files, path, size, channels, resize, on_error)
     if labels:
         numbers = _pipeline.on_cpu(np.array([class_names.index(classes[i]) for i in usable], "int32"))
-        fetch = lambda index: (fetch_image(index), tf.gather(numbers, index))  # noqa: E731
-    else:
-        fetch = fetch_image
+
+    def fetch(index):
+        image, index = fetch_stored(index)
+        return (image, tf.gather(numbers, index)) if labels else image
+
     dataset = _pipeline.make_dataset(len(usable), fetch, stream=stream, **options)
     if class_names:
         dataset.class_names = class_names
@@ -120,7 +122,7 @@ def _pair_dataset(stored, channels, direction, jitter, batch_size, shuffle, seed
 
     return _pipeline.make_dataset(
         len(usable),
-        fetch,
+        lambda index: fetch(index)[0],
         batch_size=batch_size,
         shuffle=shuffle,
         seed=seed,
@@ -301,7 +303,7 @@ def unpaired_folders(
         domains.append(
             _pipeline.make_dataset(
                 len(usable),
-                fetch,
+                lambda index, fetch=fetch: fetch(index)[0],
                 batch_size=batch_size,
                 shuffle=shuffle,
                 seed=2 * _pipeline.whole_seed(seed) + i,

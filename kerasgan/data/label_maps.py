@@ -88,7 +88,7 @@ def label_folder(
     usable, fetch, stream = _files.store(items, read, (*size, depth), path, on_error)
     dataset = _pipeline.make_dataset(
         len(usable),
-        fetch,
+        lambda index: fetch(index)[0],
         batch_size=batch_size,
         shuffle=shuffle,
         seed=seed,

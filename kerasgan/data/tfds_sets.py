@@ -34,7 +34,7 @@ def _prepared_folder(name, data_dir):
         raise ValueError(f"{name!r} has several prepared configs: {configs}. Remedy: name one, {name}/{configs[0]!s}.")
 
     def order(folder):
-        return [int(part) if part.isdigit() else -1 for part in folder.name.split(".")]
+        return [int(part) if part.isdecimal() else -1 for part in folder.name.split(".")]
 
     return max(found, key=order, default=None)
 

@@ -200,11 +200,12 @@ def turntable_folder(
     rows = [row for row in rows if row[2] in wanted]
     files = [path / name for name, *_ in rows]
     usable, fetch, *_ = _files.store_fitted(files, path, as_size(image_size), channels, resize, on_error)
-    images = np.concatenate([np.asarray(fetch(np.array([i]))) for i in range(len(usable))])
+    images, used = (np.stack(each) for each in zip(*map(fetch, range(len(usable)))))
+    rows = [rows[usable[i]] for i in used]
     masks = np.where(around_objects((images <= 255 * threshold).all(-1)), 0, 255).astype("uint8")[..., None]
     images = images * (masks > 0)
-    classes = np.array([rows[i][1] for i in usable], "int32")
-    views = view_vectors([rows[i][2] for i in usable])
+    classes = np.array([label for _, label, _ in rows], "int32")
+    views = view_vectors([angle for *_, angle in rows])
     dataset = views_dataset(images, masks, classes, views, transforms, batch_size, shuffle, seed, drop_remainder)
     dataset.num_classes = num_classes
     return dataset

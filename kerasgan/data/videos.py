@@ -85,7 +85,8 @@ def video_folders(
 
     def part(index):
         places = tf.gather(starts, index) + tf.range(num_frames)
-        both = tf.map_fn(fetch, places, fn_output_signature=tf.uint8) if stream else fetch(places)
+        frames = lambda place: fetch(place)[0]  # noqa: E731
+        both = tf.map_fn(frames, places, fn_output_signature=tf.uint8) if stream else frames(places)
         return tf.cast(both[..., -1], tf.int32), _pipeline.to_float(both[..., :-1])
 
     options = {"batch_size": batch_size, "shuffle": shuffle, "seed": seed, "drop_remainder": drop_remainder}

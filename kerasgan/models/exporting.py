@@ -6,7 +6,7 @@ from kerasgan import export
 class Exports:
     """Mixin for `export`, which writes the endpoints in `serving_functions`."""
 
-    def export(self, filepath, format="saved_model", version=None, endpoint=None, batch_size=None):
+    def export(self, filepath, format=None, version=None, endpoint=None, batch_size=None):
         """Exports the sampling network, with averaged weights if there are any, to SavedModel, ONNX or LiteRT.
 
         - `"saved_model"`, for model servers: `serving_default`, from the generator's named inputs (`latents`, ...) to
@@ -20,8 +20,9 @@ class Exports:
             filepath: str. For a SavedModel, the model's folder. The model is written to `filepath/<version>`, as model
                 servers expect. For other formats, a file that ends in `.onnx` or `.tflite`. Files are written
                 atomically.
-            format: `"saved_model"` (default), `"onnx"` or `"litert"`.
-            version: int, of a SavedModel. Defaults to one more than the highest there, or 1.
+            format: `"saved_model"`, `"onnx"` or `"litert"`. Defaults to that of the ending of `filepath`: `.onnx`,
+                `.tflite`, or none of them for a SavedModel.
+            version: int of at least 1, of a SavedModel. Defaults to one more than the highest there, or 1.
             endpoint: str, for ONNX and LiteRT: a name in `serving_functions()`. Defaults to `"serving_default"`.
             batch_size: int, for ONNX and LiteRT: a fixed number of images. Defaults to any number.
 

@@ -112,6 +112,7 @@ def test_truncation_moves_the_latents(digits, tmp_path):
     ("arguments", "message"),
     [
         (["--class", "cow"], "must be one of ['cat', 'dog']. Received: 'cow'"),
+        (["--class", "²"], "must be one of ['cat', 'dog']. Received: '²'"),
         (["--class", "2"], "must be one of ['cat', 'dog']. Received: '2'"),
         (["--text", "a cat"], "takes no --text"),
         (["--attributes", "slant=1"], "--attributes must name one of []"),

@@ -91,7 +91,7 @@ def test_unknown_names(tmp_path, monkeypatch):
 
 
 def test_versions_and_configs_are_found(tmp_path):
-    for name in ("set/1.0.0", "set/1.10.0", "set/1.9.0", "many/small/1.0.0", "many/large/1.0.0"):
+    for name in ("set/1.0.0", "set/1.10.0", "set/1.9.0", "many/small/1.0.0", "many/large/1.0.0", "set/²"):
         (tmp_path / name).mkdir(parents=True)
         (tmp_path / name / "dataset_info.json").write_text(json.dumps({}))
     assert tfds_sets._prepared_folder("set", tmp_path).name == "1.10.0"

@@ -12,7 +12,7 @@ import tensorflow as tf
 from PIL import Image
 
 from kerasgan import data
-from kerasgan.data import _pipeline
+from kerasgan.data import _decoding, _files, _pipeline
 
 
 def save(path, color, size=(8, 8), mode="RGB", **options):
@@ -25,14 +25,18 @@ def pixels(images):
     return np.rint((np.asarray(images) + 1) * 127.5).astype(int)
 
 
-def declare_png(path, width, height):
-    """A valid PNG header of any size without pixels: what a decompression bomb looks like."""
-
+def write_png(path, width, height, content=b"\0" * 100, depth=8, kind=2, **chunks):
     def chunk(kind, body):
         return struct.pack(">I", len(body)) + kind + body + struct.pack(">I", zlib.crc32(kind + body))
 
-    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 2, 0, 0, 0))
-    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(b"\0" * 100)) + chunk(b"IEND", b""))
+    header = chunk(b"IHDR", struct.pack(">IIBBBBB", width, height, depth, kind, 0, 0, 0))
+    header += b"".join(chunk(name.encode(), body) for name, body in chunks.items())
+    path.write_bytes(b"\x89PNG\r\n\x1a\n" + header + chunk(b"IDAT", zlib.compress(content)) + chunk(b"IEND", b""))
+
+
+def declare_png(path, width, height):
+    """A valid PNG header of any size without pixels: what a decompression bomb looks like."""
+    write_png(path, width, height)
 
 
 def test_every_mode_becomes_rgb(tmp_path):
@@ -59,6 +63,34 @@ def test_every_mode_becomes_rgb(tmp_path):
     grey = next(iter(data.image_folder(tmp_path, 8, 1, shuffle=False)))
     assert grey.shape == (11, 8, 8, 1)
     assert abs(pixels(grey)[:, 4, 4, 0] - np.array(expected) @ [0.299, 0.587, 0.114]).max() <= 2
+
+
+@pytest.mark.parametrize(
+    "depth, kind, pixels",
+    [
+        (2, 0, [(1,), (0,), (2,), (1,)]),
+        (4, 0, [(1,), (0,), (2,), (1,)]),
+        (8, 0, [(1,), (0,), (2,), (1,)]),
+        (16, 0, [(1000,), (1001,), (999,), (1000,)]),
+        (8, 2, [(1, 2, 3), (1, 2, 4), (0, 2, 3), (1, 2, 3)]),
+        (16, 2, [(1000, 2000, 3000), (1280, 2000, 3000), (1000, 0, 3000), (1000, 2000, 3000)]),
+    ],
+)
+def test_the_transparent_colour_of_a_png_becomes_white_at_any_depth(tmp_path, depth, kind, pixels):
+    bits = "".join(f"{value:0{depth}b}" for pixel in pixels for value in pixel)
+    row = int(bits, 2).to_bytes(len(bits) // 8)
+    clear = struct.pack(f">{len(pixels[0])}H", *pixels[0])
+    write_png(tmp_path / "a.png", len(pixels), 1, b"\0" + row, depth, kind, tRNS=clear)
+    write_png(tmp_path / "b.png", len(pixels), 1, b"\0" + row, depth, kind)
+    four, solid = (_decoding.decode(tmp_path / name, 4) for name in ("a.png", "b.png"))
+    np.testing.assert_array_equal(four[..., :3], solid[..., :3])
+    assert four[0, :, 3].tolist() == [0, 255, 255, 0] and solid[0, :, 3].tolist() == [255] * 4
+    reference = tf.io.decode_png((tmp_path / "a.png").read_bytes(), channels=4).numpy()
+    np.testing.assert_array_equal(four[..., 3], reference[..., 3])
+    for channels in (1, 3):
+        found, solid = (_decoding.decode(tmp_path / name, channels) for name in ("a.png", "b.png"))
+        assert (found[0, [0, 3]] == 255).all() and (solid < 255).all()
+        np.testing.assert_array_equal(found[0, 1:3], solid[0, 1:3])
 
 
 def test_sizes_are_cropped_at_the_centre_and_rotation_is_obeyed(tmp_path):
@@ -207,6 +239,75 @@ def test_more_than_fits_in_memory_is_read_from_the_files(tmp_path, monkeypatch):
     np.testing.assert_array_equal([x.numpy() for x in data.image_folder(tmp_path, 8, **options).repeat(2)], kept)
     streamed = data.super_resolution(tmp_path, 2, 8, **options).repeat(2)
     np.testing.assert_array_equal([y.numpy() for _, y in streamed], high)
+
+
+@pytest.fixture
+def breaks_later(monkeypatch):
+    """A function that breaks a file after its dataset has been made, of data that do not fit in memory."""
+    monkeypatch.setattr(_pipeline, "MEMORY_LIMIT", 0)
+    monkeypatch.setattr(_files, "_told", set())
+    return lambda path: path.write_bytes(path.read_bytes()[:40])
+
+
+@pytest.mark.filterwarnings("ignore:.* is replaced by the next image")
+def test_a_broken_file_is_replaced_together_with_its_label(tmp_path, breaks_later):
+    for i in range(6):
+        save(tmp_path / "abc"[i // 2] / f"{i}.png", (40 * i, 0, 0))
+    dataset = data.image_folder(tmp_path, 8, labels=True, batch_size=6, on_error="skip")
+    for i in (1, 4, 5):
+        breaks_later(tmp_path / "abc"[i // 2] / f"{i}.png")
+    images, labels = next(iter(dataset.repeat()))
+    assert sorted(zip(pixels(images)[:, 0, 0, 0], labels.numpy())) == [(0, 0)] * 3 + [(80, 1)] * 2 + [(120, 1)]
+
+
+@pytest.mark.filterwarnings("ignore:.* is replaced by the next image")
+def test_a_broken_file_is_replaced_together_with_its_captions(tmp_path, breaks_later):
+    rows = []
+    for i in range(4):
+        save(tmp_path / f"{i}.png", (40 * i, 0, 0))
+        rows.append({"file_name": f"{i}.png", "captions": [f"{i} {j}" for j in range(i + 1)], "label": i})
+    (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    dataset = data.captioned_folder(tmp_path, 8, labels=True, batch_size=4, on_error="skip")
+    for i in (0, 3):
+        breaks_later(tmp_path / f"{i}.png")
+    seen = set()
+    for images, texts, labels in dataset.repeat(20):
+        for image, text, label in zip(pixels(images), texts.numpy(), labels.numpy()):
+            assert image[0, 0, 0] == 40 * label and int(text.split()[0]) == label
+            seen.add(text.decode())
+    assert seen == {"1 0", "1 1", "2 0", "2 1", "2 2"}
+
+
+@pytest.mark.filterwarnings("ignore:.* is replaced by the next image")
+def test_a_broken_photo_of_a_turntable_is_replaced_together_with_its_view(tmp_path, breaks_later):
+    rows = []
+    for i in range(3):
+        save(tmp_path / f"{i}.png", (60 + 60 * i,) * 3)
+        rows.append({"file_name": f"{i}.png", "label": i, "angle": 90 * i})
+    (tmp_path / "metadata.jsonl").write_text("\n".join(map(json.dumps, rows)))
+    noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype="uint8")
+    Image.fromarray(noise).save(tmp_path / "1.png")
+    content = (tmp_path / "1.png").read_bytes()
+    (tmp_path / "1.png").write_bytes(content[:3000])  # its header is whole
+    options = {"on_error": "skip", "batch_size": 3, "shuffle": False}
+    (classes, views, _), (images, _) = next(iter(data.turntable_folder(tmp_path, 8, **options)))
+    assert classes.numpy().tolist() == [0, 2, 2]
+    np.testing.assert_array_equal(views, data.turntable.view_vectors([0, 180, 180]))
+    assert pixels(images)[:, 4, 4, 0].tolist() == [60, 180, 180]
+
+
+@pytest.mark.filterwarnings("ignore:.* is replaced by the next image")
+def test_both_parts_of_a_broken_pair_are_replaced(tmp_path, breaks_later):
+    for i in range(3):
+        for side in "ab":
+            save(tmp_path / side / f"{i}.png", (40 * i + (side == "b"), 0, 0))
+    options = {"on_error": "skip", "batch_size": 3, "shuffle": False}
+    pairs = data.paired_folders(tmp_path / "a", tmp_path / "b", 8, **options)
+    apart = data.unpaired_folders(tmp_path / "a", tmp_path / "b", 8, **options)
+    breaks_later(tmp_path / "a" / "1.png")
+    source, target = (pixels(x)[:, 0, 0, 0].tolist() for x in next(iter(pairs)))
+    assert target == [0, 80, 80] and source == [1, 81, 81]
+    assert [pixels(x)[:, 0, 0, 0].tolist() for x in next(iter(apart))] == [[0, 80, 80], [1, 41, 81]]
 
 
 def test_paired_folder_directions_and_shapes(tmp_path):

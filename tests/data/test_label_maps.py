@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 import kerasgan
-from kerasgan.data import find_layout, label_folder, load_for, read_label_maps
+from kerasgan.data import _files, _pipeline, find_layout, label_folder, load_for, read_label_maps
 
 SIZE = (4, 6)  # height, width
 
@@ -71,6 +71,19 @@ def test_mirrors_turn_photo_and_maps_together(folder):
         for new, old in ((new_labels, labels), (new_instances, instances), (new_image, image)):
             np.testing.assert_array_equal(new[0], np.asarray(old)[0][:, turn])
     assert turned == {None, -1}
+
+
+@pytest.mark.filterwarnings("ignore:.* is replaced by the next image")
+def test_a_broken_photo_is_replaced_together_with_its_maps(folder, monkeypatch):
+    monkeypatch.setattr(_pipeline, "MEMORY_LIMIT", 0)
+    monkeypatch.setattr(_files, "_told", set())
+    for part, array in (("labels", np.full(SIZE, 3)), ("instances", np.full(SIZE, 5))):
+        write(folder / "train" / part / "1.png", array)
+    dataset = label_folder(folder / "train", None, batch_size=3, shuffle=False, on_error="skip")
+    (folder / "train" / "images" / "1.png").write_bytes(b"")
+    (labels, _), images = next(iter(dataset))
+    assert np.rint(images.numpy()[:, 0, 0, 0] * 127.5 + 127.5).tolist() == [0, 200, 200]
+    np.testing.assert_array_equal(labels, [np.repeat([[0, 0, 0, 1, 1, 2]], 4, axis=0)] * 3)
 
 
 def test_what_cannot_be_used_is_named(folder):

@@ -48,6 +48,15 @@ def test_what_was_found_is_said_with_sizes_and_with_what_was_left_out_by_ending(
     assert "left out" not in str(find_layout(layouts / "captions"))
 
 
+def test_layouts_follow_the_cameras_rotation(tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = 6  # a quarter turn
+    (tmp_path / "turned").mkdir()
+    for ending in ("jpg", "tif"):
+        Image.new("RGB", (8, 16)).save(tmp_path / "turned" / f"0.{ending}", exif=exif)
+    assert str(find_layout(tmp_path / "turned")) == "2 pairs, side by side, 16x8 pixels"
+
+
 def test_a_task_reads_its_layout_and_refuses_another(layouts):
     common = {"image_size": 8, "batch_size": 2, "shuffle": False}
     images, labels = next(iter(load_for("labels", layouts / "classes", **common)))

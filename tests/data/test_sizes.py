@@ -5,7 +5,7 @@ import pathlib
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, PngImagePlugin, TiffImagePlugin
 
 from kerasgan import data
 from kerasgan.data import _decoding, tfds_sets
@@ -75,6 +75,53 @@ def test_the_own_size_is_that_after_the_cameras_rotation(tmp_path):
     images = next(iter(data.image_folder(tmp_path, None, batch_size=2, shuffle=False)))
     assert images.shape == (2, 9, 6, 3)
     assert np.abs(pixels(images[0]) - pixels(images[1])).max() <= 8
+
+
+def move_behind_the_pixels(path, kind):
+    """Moves the chunk `kind` of a PNG file behind its pixels, as ImageMagick writes it."""
+    content, chunks, start = path.read_bytes(), [], 8
+    while start < len(content):
+        end = start + 12 + int.from_bytes(content[start : start + 4])
+        chunks.append(content[start:end])
+        start = end
+    (moved,) = [chunk for chunk in chunks if chunk[4:8] == kind]
+    chunks.remove(moved)
+    path.write_bytes(content[:8] + b"".join([*chunks[:-1], moved, chunks[-1]]))
+
+
+def xmp(orientation):
+    info = PngImagePlugin.PngInfo()
+    info.add_itxt("XML:com.adobe.xmp", f'<rdf:Description tiff:Orientation="{orientation}"/>')
+    return info
+
+
+@pytest.mark.parametrize("orientation", range(1, 10))  # 9 means nothing
+@pytest.mark.parametrize("name", ["a.jpg", "a.webp", "a.tif", "a.png", "late.png", "xmp.png", "late_xmp.png"])
+def test_a_header_tells_the_size_of_the_decoded_image(name, orientation, tmp_path):
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    about = {"pnginfo": xmp(orientation)} if "xmp" in name else {"exif": exif}
+    save(tmp_path / name, stripes(6, 9), **about)
+    if name.startswith("late"):
+        move_behind_the_pixels(tmp_path / name, b"iTXt" if "xmp" in name else b"eXIf")
+    expected = (9, 6) if orientation in (5, 6, 7, 8) else (6, 9)
+    assert _decoding.decode(tmp_path / name).shape[:2] == expected
+    assert _decoding.read_header(tmp_path / name) == expected
+
+
+@pytest.mark.parametrize("size", [(6, 9), (9, 6)])  # as stored, or already turned by Pillow
+def test_the_size_of_a_tiff_does_not_depend_on_the_version_of_pillow(size, tmp_path, monkeypatch):
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    save(tmp_path / "a.tif", stripes(6, 9), exif=exif)
+    monkeypatch.setattr(TiffImagePlugin.TiffImageFile, "size", size[::-1])
+    assert _decoding.read_header(tmp_path / "a.tif") == (9, 6)
+
+
+def test_the_header_of_a_png_is_read_without_its_pixels(tmp_path, monkeypatch):
+    save(tmp_path / "a.png", stripes(6, 9), pnginfo=xmp(6))
+    monkeypatch.setattr(PngImagePlugin.PngImageFile, "load", None)
+    assert _decoding.read_header(tmp_path / "a.png") == (9, 6)
 
 
 def test_rectangles_from_every_folder(tmp_path):

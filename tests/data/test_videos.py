@@ -8,7 +8,7 @@ import pytest
 from PIL import Image
 
 import kerasgan
-from kerasgan.data import _pipeline, video_folders
+from kerasgan.data import _files, _pipeline, video_folders
 
 
 def write(root, name, count, size=(8, 12), start=0, step=1):
@@ -40,6 +40,11 @@ def test_parts_follow_the_frames_and_stay_in_their_sequence(tmp_path, limit, mon
     for (labels, frames), first in zip(batches, (0, 0, 1, 2), strict=True):
         np.testing.assert_allclose((frames[0, :, 0, 0, 0] + 1) * 12.75, first + np.arange(3), atol=1e-5)
         assert labels[0].argmax(-1)[:, 0].tolist() == [first, first + 1, first + 2] and labels.sum() == 3 * 8
+
+
+def test_frames_are_in_the_order_of_numbers_of_the_digits_0_to_9():
+    ordered = ["2", "10", "x2", "x2²", "x2٣", "x10", "x10²", "x10٣", "xy", "²", "٣"]
+    assert _files.in_order(ordered[::-1]) == ordered
 
 
 def test_label_maps_are_resized_to_numbers_that_they_had(tmp_path):
