@@ -158,7 +158,7 @@ class Autoencoder(ThroughACode, ResumableModel):
         encoder, decoder = self.sampler("encoder"), self.sampler("decoder")
         logs = self.losses_of(images, images, encoder, decoder, training=False)
         self.compare(images, self(images))
-        return self.track(**logs)
+        return self.track(images, **logs)
 
     def call(self, inputs, training=False):
         """Maps images to their reconstructions, with the averaged weights if there are any."""

@@ -196,4 +196,4 @@ class CycleGAN(BetweenDomains, AdversarialModel):
         fake_a, fake_b, g_logs = self.translation_losses(a, b, *networks, training=False)
         d_loss, d_logs = self.judgement_losses(a, b, fake_a, fake_b, training=False)
         self.compare(b, fake_b)
-        return self.track(d_loss=d_loss, **g_logs, **d_logs)
+        return self.track(b, d_loss=d_loss, **g_logs, **d_logs)

@@ -175,7 +175,7 @@ class DomainTransferNetwork(FromImage, AdversarialModel):
         from_source, from_target, described = self.transfer(source, target, self.sampler(), training=False)
         self.compare(target, from_source)
         g_logs = self.generator_losses(target, from_source, from_target, described, training=False)
-        return self.track(**g_logs, **self.discriminator_losses(target, from_source, from_target, training=False))
+        return self.track(target, **g_logs, **self.discriminator_losses(target, from_source, from_target, False))
 
     def call(self, inputs, training=False):
         """Maps images to the target domain, with the averaged weights if there are any."""

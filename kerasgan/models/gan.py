@@ -181,6 +181,7 @@ class GAN(FromNoise, AdversarialModel):
         fake_logits = self.judge(fake, condition, training=False)
         self.compare(real, fake)
         return self.track(
+            real,
             d_loss=self.discriminator_loss(real_logits, fake_logits, condition),
             g_loss=self.generator_loss(fake_logits, real_logits, condition),
             **self.measure(real_logits, fake_logits, condition),

@@ -186,7 +186,7 @@ class GANCLS(FromText, AdversarialModel):
         g_loss = self.generator_loss(real, fake, text, training=False)
         g_loss += self.interpolated_loss(real, text, wrong, self.sampler(), training=False)
         self.compare(real, fake)
-        return self.track(d_loss=d_loss, g_loss=g_loss, **self.generator_terms(text), **logs)
+        return self.track(real, d_loss=d_loss, g_loss=g_loss, **self.generator_terms(text), **logs)
 
     def draw(self, text, generator=None, training=True):
         """Samples an image for each text."""

@@ -147,11 +147,12 @@ class Pix2Pix(FromImage, AdversarialModel):
         l1_loss = mean_absolute(target, fake)
         self.compare(target, fake)
         if not self.adversarial_weight:
-            return self.track(g_loss=self.l1_weight * l1_loss, l1_loss=l1_loss)
+            return self.track(target, g_loss=self.l1_weight * l1_loss, l1_loss=l1_loss)
         real_logits = self.judge(target, source, training=False)
         fake_logits = self.judge(fake, source, training=False)
         adversarial_loss = self.loss.generator_loss(fake_logits, real_logits)
         return self.track(
+            target,
             d_loss=self.loss.discriminator_loss(real_logits, fake_logits) / 2,
             g_loss=self.adversarial_weight * adversarial_loss + self.l1_weight * l1_loss,
             l1_loss=l1_loss,

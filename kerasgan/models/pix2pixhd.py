@@ -195,4 +195,4 @@ class Pix2PixHD(FromLabelMaps, TrainsCoarseToFine, AdversarialModel):
         logs = [
             losses(known, real, fake, training=False) for losses in (self.generator_losses, self.discriminator_losses)
         ]
-        return self.track(**logs[0], **logs[1])
+        return self.track(real, **logs[0], **logs[1])

@@ -31,7 +31,7 @@ class ResumableModel(
     `train_step` uses three methods:
 
     - `self.descend(tape, loss, variables, optimizer)` makes one step of one optimizer;
-    - `self.track(**values)` logs means and returns them;
+    - `self.track(**values)` logs means and returns them; a `test_step` gives it the images first;
     - `self.update_ema()` updates the averaged networks and increments `self.step`.
 
     Class attributes that a paper may set:
@@ -191,13 +191,19 @@ class ResumableModel(
         if gradients is not None:
             optimizer.apply(gradients, variables)
 
-    def track(self, **values):
+    def track(self, images=None, /, **values):
         """Adds `values` to the logged means, and returns the means for Keras's `fit`.
 
         A name in `log_names()` that is not in `values` is not logged.
+
+        Args:
+            images: the batch that `values` are means over, for `test_step`: each value counts once per row. Defaults to
+                None: each value counts once.
+            **values: scalars by name.
         """
+        rows = None if images is None else tf.shape(images)[0]
         for name, value in values.items():
-            self.means[name].update_state(value)
+            self.means[name].update_state(value, sample_weight=rows)
         return self._logs({name: self.means[name].result() for name in self.log_names() if name in values})
 
     def _logs(self, logs):

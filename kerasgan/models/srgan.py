@@ -148,9 +148,10 @@ class SRGAN(FromImage, AdversarialModel):
         fake = self.sampler()(low, training=False)
         self.compare(high, tf.clip_by_value(fake, -1.0, 1.0))
         if not self.adversarial_weight:
-            return self.track(**self.generator_losses(high, fake, 0.0))
+            return self.track(high, **self.generator_losses(high, fake, 0.0))
         real_logits, fake_logits = self.judge(high, training=False), self.judge(fake, training=False)
         return self.track(
+            high,
             d_loss=self.loss.discriminator_loss(real_logits, fake_logits),
             **self.generator_losses(high, fake, self.loss.generator_loss(fake_logits, real_logits)),
             **self.probabilities(real_logits, fake_logits),

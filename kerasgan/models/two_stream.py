@@ -158,7 +158,7 @@ class TwoStreamGenerator(FromViews, ResumableModel):
         """Computes the same losses without training, of the averaged network if there is one."""
         known, (images, masks) = data
         drawn = self.sampler("generator")(self.known_inputs(*known), training=False)
-        return self.track(**self.losses_of(drawn, images, masks))
+        return self.track(images, **self.losses_of(drawn, images, masks))
 
 
 def _squares(differences):

@@ -196,4 +196,5 @@ class Vid2Vid(FromLabelFilms, JudgesFilms, BeginsFromHalfTheSize, AdversarialMod
         part = self.part(data, self.sampler())
         fake = self.draw(self.sampler(), part["labels"], part["own"], training=False)
         self.compare(part["frames"], fake["frames"])
-        return self.track(**self.generator_losses(part, fake, False), **self.discriminator_losses(part, fake, False))
+        d_logs = self.discriminator_losses(part, fake, False)
+        return self.track(data[1], **self.generator_losses(part, fake, False), **d_logs)

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import operator
 import os
 import pathlib
 import re
@@ -162,6 +163,23 @@ def test_evaluate_of_what_is_no_game_or_needs_labels_leaves_no_trace(case):
         np.testing.assert_array_equal(old, new, err_msg=name)
     again = model.evaluate(arrays, batch_size=8, verbose=0)
     assert dict(zip(model.metrics_names, again, strict=True)) == pytest.approx(logs, rel=1e-6)
+
+
+def test_evaluation_counts_images_not_batches(case, monkeypatch):
+    def constant(shape, seed):
+        return tf.fill(shape, 0.4)
+
+    monkeypatch.setattr(kerasgan.random, "unit", constant)  # the same noise for each batch
+    model = case.model()
+    model.set_weights([2 * weight for weight in model.get_weights()])  # so that batches differ
+    arrays = (case.evaluated or case.arrays)(12)
+    parts = slice(12), slice(8), slice(8, 12)
+    both, of_large, of_small = (
+        model.evaluate(part, batch_size=8, return_dict=True, verbose=0)
+        for part in (tf.nest.map_structure(operator.itemgetter(rows), arrays) for rows in parts)
+    )
+    assert both == pytest.approx({name: (8 * of_large[name] + 4 * of_small[name]) / 12 for name in both}, rel=1e-5)
+    assert both != pytest.approx({name: (of_large[name] + of_small[name]) / 2 for name in both}, rel=1e-5)
 
 
 def policies(model):
