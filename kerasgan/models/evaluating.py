@@ -25,7 +25,8 @@ class Evaluates:
         that a second evaluation gives the same numbers; random states and logged means are restored afterwards.
 
         Args:
-            x, y, batch_size: as in `fit`, in the structure that the model's class states for `evaluate`.
+            x, y, batch_size: as in `fit`, in the structure that the model's class states for `evaluate`. On several
+                devices, their number must divide each batch, the last one included.
             return_dict: bool. A dict by name instead of a list in the order of `metrics_names`. Defaults to False.
             check_inputs: as in `fit`.
             **kwargs: the other arguments of `keras.Model.evaluate`.

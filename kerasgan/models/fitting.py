@@ -222,10 +222,10 @@ class Fits:
             raise ValueError(f"In `validation_data`: {error}") from error
 
     def _to_evaluate(self, dataset, check_range):
-        """Makes a dataset ready for `evaluate`, and checks its first batch."""
+        """Distributes a dataset for `evaluate`, and checks its first batch."""
         if not isinstance(dataset, tf.data.Dataset):
             return dataset
-        dataset = without_tuner(dataset)
+        dataset = distribute.share(without_tuner(dataset), self.distribute_strategy)
         self.check_evaluation_batch(_first_of(dataset), check_range=check_range)
         return dataset
 

@@ -292,6 +292,24 @@ def test_one_image_can_be_evaluated_with_moving_statistics():
         model.fit((images, images), batch_size=1)
 
 
+def test_devices_evaluate_equal_shares(two_devices):
+    alone = small_compiled()
+    with two_devices.scope():
+        model = small_compiled()
+    model.set_weights(alone.get_weights())
+    for size, count in ((4, 8), (6, 6), (2, 10)):
+        logs = model.evaluate(IMAGES[:count], batch_size=size, return_dict=True, verbose=0)
+        assert logs == pytest.approx(
+            alone.evaluate(IMAGES[:count], batch_size=size, return_dict=True, verbose=0), rel=1e-6
+        )
+    wanted = "On 2 devices the batch size must be fixed and a multiple of 2.*`batch_size` that divides"
+    for count in (5, 7):
+        with pytest.raises(ValueError, match=wanted):
+            model.evaluate(IMAGES[:count], batch_size=4)
+        with pytest.raises(ValueError, match=f"In `validation_data`: {wanted}"):
+            model.fit(IMAGES, batch_size=4, validation_data=IMAGES[:count])
+
+
 def test_values_come_in_one_order():
     model = small_compiled(augment="adaptive", metrics=[keras.metrics.MeanAbsoluteError(name="distance")])
     before = model.metrics_names
