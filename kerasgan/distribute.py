@@ -85,7 +85,8 @@ def share(dataset, strategy, steps_per_execution=1):
         if spec.shape.rank == 0 or spec.shape[0] is None or spec.shape[0] % replicas:
             raise ValueError(
                 f"On {replicas} devices the batch size must be fixed and a multiple of {replicas}. "
-                f"Received: batches of the shape {spec.shape} (use `.batch(n, drop_remainder=True)`)"
+                f"Received: batches of the shape {spec.shape}. Remedy: `.batch(n, drop_remainder=True)`, or, to "
+                "evaluate arrays, a `batch_size` that divides the number of images"
             )
     options = tf.data.Options()
     options.experimental_distribute.auto_shard_policy = tf.data.experimental.AutoShardPolicy.DATA

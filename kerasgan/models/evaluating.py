@@ -8,7 +8,6 @@ import tensorflow as tf
 
 from kerasgan import distribute
 from kerasgan.data import inputs
-from kerasgan.data._pipeline import without_tuner
 from kerasgan.models.fitting import refuse_weights
 from kerasgan.models.network_checks import share_kernels
 
@@ -19,23 +18,30 @@ EVALUATION_SEED = 1406_2661
 class Evaluates:
     """Mixin for `evaluate`, which does not affect training, and for steps on single batches."""
 
-    def evaluate(self, x=None, y=None, batch_size=None, return_dict=False, **kwargs):
+    def evaluate(self, x=None, y=None, batch_size=None, return_dict=False, check_inputs=True, **kwargs):
         """Returns the mean losses on `x`, without training, and the compiled metrics over (real, generated) images.
 
         Evaluation does not affect training. Its random numbers come from a fixed seed, the same for every model, so
         that a second evaluation gives the same numbers; random states and logged means are restored afterwards.
 
         Args:
-            x, y, batch_size: as in `fit`.
+            x, y, batch_size: as in `fit`, in the structure that the model's class states for `evaluate`. On several
+                devices, their number must divide each batch, the last one included.
             return_dict: bool. A dict by name instead of a list in the order of `metrics_names`. Defaults to False.
+            check_inputs: as in `fit`.
             **kwargs: the other arguments of `keras.Model.evaluate`.
+
+        Raises:
+            ValueError: if the data are empty, or the first batch is invalid for the model.
+            TypeError: if there is no such argument.
         """
         self._assert_compile_called("evaluate")
         refuse_weights("evaluate", kwargs)
         if isinstance(x, collections.abc.Iterator) and kwargs.get("steps") is None:
             raise ValueError("`evaluate` needs `steps`, as a generator has no length. Received: None")
         x = inputs.as_dataset(x, y, batch_size)
-        x = without_tuner(x) if isinstance(x, tf.data.Dataset) else x
+        if not kwargs.get("_use_cached_eval_dataset"):  # Keras's `fit` passes data that are checked
+            x = self._to_evaluate(x, check_inputs)
         for metric in self.sample_metrics:
             metric.reset_state()
         with distribute.naming_the_dead(self.distribute_strategy), self._untouched():
@@ -55,8 +61,8 @@ class Evaluates:
         """The names of the values in the list returned by `evaluate`, in order."""
         if self._evaluated is not None:
             return list(self._evaluated)
-        names = [name for name in self.log_names() if name not in self.training_names]
-        return names + [metric.name for metric in getattr(self, "sample_metrics", ())]
+        names = self.evaluation_names or [name for name in self.log_names() if name not in self.training_names]
+        return [*names] + [metric.name for metric in getattr(self, "sample_metrics", ())]
 
     def train_on_batch(self, x, y=None, return_dict=False):
         """Makes one training step on a batch as for `fit`, with `batches_per_step` times the images of an update.

@@ -19,6 +19,21 @@ def _first(dataset):
     return next((tf.nest.map_structure(lambda t: t.numpy(), batch) for batch in dataset.take(1)), None)
 
 
+def _first_of(dataset):
+    """Returns the first element as arrays.
+
+    Raises:
+        ValueError: if there is none.
+    """
+    first = _first(dataset)
+    if first is None:
+        raise ValueError(
+            "The dataset is empty: expected at least one batch (fewer images than `batch_size` with "
+            "`drop_remainder=True` give none)."
+        )
+    return first
+
+
 def refuse_weights(method, given):
     """Raises an error for unknown arguments, and for arguments of `keras.Model` that are not supported."""
     for name in ("class_weight", "sample_weight"):
@@ -32,23 +47,16 @@ def refuse_weights(method, given):
     arguments.refuse_unknown(given.keys() - {"_use_cached_eval_dataset"}, known, f"`{method}`")
 
 
-def _split(x, y, share, validation_data):
-    """Returns the training arrays, None, and the arrays held out by `validation_split`."""
-    if inputs.yields_batches(x) or validation_data is not None:
-        raise ValueError(
-            "`validation_split` needs arrays, and no `validation_data`. "
-            f"Received: validation_split={share!r} with {type(x).__name__}"
-        )
-    x, held_out = inputs.split(x if y is None else (x, y), share)
-    return x, None, held_out
-
-
 class Fits:
     """Mixin for `fit`, which checks its inputs and continues from a checkpoint."""
 
     def check_batch(self, batch, check_range=True):
         """Raises a ValueError if `batch`, one dataset element, is not valid for this model."""
         raise NotImplementedError(f"{type(self).__name__} must define `check_batch(batch, check_range)`.")
+
+    def check_evaluation_batch(self, batch, check_range=True):
+        """Raises a ValueError if `batch` is not valid for `evaluate`, which by default takes what `fit` takes."""
+        self.check_batch(batch, check_range=check_range)
 
     @property
     def batches_per_step(self):
@@ -98,7 +106,7 @@ class Fits:
             batch_size: int. Only with arrays. Defaults to 32.
             epochs, verbose, callbacks, initial_epoch: as in `keras.Model.fit`.
             validation_split: float in [0, 1). Only with arrays: the share of the rows, the last ones, that is held out.
-            validation_data: as `x`, or a tuple of arrays.
+            validation_data: what `evaluate` takes as `x`: a dataset, or arrays.
             shuffle: bool. Only with arrays: a new order in each epoch. Defaults to True.
             steps_per_epoch: int. Defaults to the length of the dataset; a generator needs it. Rounded down to a
                 multiple of `steps_per_execution`; the rest is trained on in the next epoch.
@@ -119,7 +127,7 @@ class Fits:
         callbacks = list(callbacks) if isinstance(callbacks, (list, tuple)) else [callbacks] if callbacks else []
         prepare_callbacks(self, callbacks)
         if validation_split:
-            x, y, validation_data = _split(x, y, validation_split, validation_data)
+            x, y, validation_data = self._split(x, y, validation_split, validation_data)
         if isinstance(x, collections.abc.Iterator) and steps_per_epoch is None:
             raise ValueError("`fit` needs `steps_per_epoch`, as a generator has no length. Received: None")
         validation_batch_size = kwargs.pop("validation_batch_size", None) or batch_size
@@ -150,6 +158,16 @@ class Fits:
                 self._pass_over(offset)
             return super().fit(x, epochs=epochs, initial_epoch=initial_epoch, steps_per_epoch=steps, **run)
 
+    def _split(self, x, y, share, validation_data):
+        """Returns the training arrays, None, and the arrays held out by `validation_split`."""
+        if inputs.yields_batches(x) or validation_data is not None:
+            raise ValueError(
+                "`validation_split` needs arrays, and no `validation_data`. "
+                f"Received: validation_split={share!r} with {type(x).__name__}"
+            )
+        x, held_out = inputs.split(x if y is None else (x, y), share)
+        return x, None, held_out
+
     def _endless(self, x, steps_per_epoch, check_range):
         """Returns an infinite stream of batches of the dataset, and the number of steps per epoch."""
         if not isinstance(x, tf.data.Dataset):
@@ -173,12 +191,7 @@ class Fits:
         """Repeats a dataset, joins its batches for the updates of a step, and checks and stores the first one."""
         # From the repeated data, as in training, since a single pass can depend on TensorFlow's global seed.
         stream = without_tuner(x.repeat() if length > 0 else x)
-        self.first_batch = _first(stream)
-        if self.first_batch is None:
-            raise ValueError(
-                "The dataset is empty: expected at least one batch (fewer images than `batch_size` with "
-                "`drop_remainder=True` give none)."
-            )
+        self.first_batch = _first_of(stream)
         self.check_batch(self.first_batch, check_range=check_range)
         if self.batches_per_step > 1:
             counts = [len(part) for part in tf.nest.flatten(self.first_batch)]
@@ -203,7 +216,7 @@ class Fits:
         return stream
 
     def _validation(self, x, batch_size, check_range):
-        """Makes a dataset of `validation_data`, and checks its first batch."""
+        """Makes a checked dataset of `validation_data`."""
         if x is None:
             return None
         if isinstance(x, collections.abc.Iterator):
@@ -211,16 +224,18 @@ class Fits:
                 "`validation_data` is read in every epoch, but a generator can be read only once. Remedy: a dataset "
                 f"or arrays. Received: {type(x).__name__}"
             )
-        dataset = inputs.as_dataset(x, batch_size=None if inputs.yields_batches(x) else batch_size)
+        try:
+            dataset = inputs.as_dataset(x, batch_size=None if inputs.yields_batches(x) else batch_size)
+            return self._to_evaluate(dataset, check_range)
+        except ValueError as error:
+            raise ValueError(f"In `validation_data`: {error}") from error
+
+    def _to_evaluate(self, dataset, check_range):
+        """Distributes a dataset for `evaluate`, and checks its first batch."""
         if not isinstance(dataset, tf.data.Dataset):
             return dataset
-        dataset = without_tuner(dataset)
-        first = _first(dataset)
-        if first is not None:
-            try:
-                self.check_batch(first, check_range=check_range)
-            except ValueError as error:
-                raise ValueError(f"In `validation_data`: {error}") from error
+        dataset = distribute.share(without_tuner(dataset), self.distribute_strategy)
+        self.check_evaluation_batch(_first_of(dataset), check_range=check_range)
         return dataset
 
     def _maybe_symbolic_build(self, iterator=None, data_batch=None):

@@ -70,7 +70,7 @@ def prepare_callbacks(model, callbacks):
 
 def _choose_direction(model, callback, name):
     plain = callback.monitor.removeprefix("val_")
-    known = model.metrics_names
+    known = list(dict.fromkeys([*model.log_names(), *model.metrics_names]))
     if plain in ("loss", "accuracy") and plain not in known:
         raise ValueError(
             f"`monitor` of `{name}` must be one of the logs: {known}, with 'val_' before it for those of "

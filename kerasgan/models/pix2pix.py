@@ -168,6 +168,8 @@ class Pix2Pix(FromImage, AdversarialModel):
         """Returns D's logits for `images` with their `source`. Augmentations change only the images."""
         return self.discriminator([self.augmented(images, training), source], training=training)
 
+    check_evaluation_batch = FromImage.check_batch
+
     def check_batch(self, batch, check_range=True):
         super().check_batch(batch, check_range)
         if len(batch[0]) == 1 and self.sampling_statistics == "moving":

@@ -21,6 +21,7 @@ OFTEN = (
     "test_evaluate_returns_losses_and_compiled_metrics_and_leaves_no_trace",
     "test_evaluate_of_what_is_no_game_or_needs_labels_leaves_no_trace",
     "test_evaluation_counts_images_not_batches",
+    "test_validation_equals_evaluation",
     "test_evaluation_without_an_average_changes_no_statistics",
     "test_precision_belongs_to_every_layer_and_to_the_file",
     "test_frozen_layers_stay_as_they_are_and_are_remembered",

@@ -182,6 +182,33 @@ def test_evaluation_counts_images_not_batches(case, monkeypatch):
     assert both != pytest.approx({name: (of_large[name] + of_small[name]) / 2 for name in both}, rel=1e-5)
 
 
+def test_validation_equals_evaluation(case):
+    model = case.model()
+    arrays = (case.evaluated or case.arrays)(16)
+    options = {"epochs": 1, "steps_per_epoch": 1, "verbose": 0, "validation_batch_size": 8}
+    history = model.fit(case.dataset(), validation_data=arrays, **options).history
+    logs = model.evaluate(arrays, batch_size=8, return_dict=True, verbose=0)
+    found = {name: value for name, (value,) in history.items() if name.startswith("val_")}
+    assert found == pytest.approx({f"val_{name}": value for name, value in logs.items()}, rel=1e-6)
+    if case.evaluated:
+        with pytest.raises(ValueError, match=r"`validation_split` must be 0. Received: 0.5. Remedy: `validation_data"):
+            model.fit(case.arrays(16), validation_split=0.5)
+        with pytest.raises(ValueError, match=r"expected batches of `\(images, labels\)` for `evaluate`"):
+            model.evaluate(case.arrays(16))
+
+
+def test_evaluation_checks_the_first_batch(case, untrained):
+    arrays = (case.evaluated or case.arrays)(8)
+    broken = tf.nest.map_structure(lambda a: a * np.nan if a.dtype == "float32" else a, arrays)
+    with pytest.raises(ValueError, match="NaN or infinite"):
+        untrained.evaluate(broken, verbose=0)
+    with pytest.raises(ValueError, match="The dataset is empty: expected at least one batch"):
+        untrained.evaluate(tf.data.Dataset.from_tensor_slices(arrays).batch(16, drop_remainder=True), verbose=0)
+    with pytest.raises(ValueError, match="In `validation_data`: The dataset is empty"):
+        empty = tf.data.Dataset.from_tensor_slices(arrays).batch(16, drop_remainder=True)
+        untrained.fit(case.dataset(), validation_data=empty, verbose=0)
+
+
 def policies(model):
     networks = [getattr(model, name) for name in model.network_names]
     networks += [getattr(model, f"ema_{name}") for name in model.sampling_networks]

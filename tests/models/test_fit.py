@@ -65,6 +65,12 @@ def model():
     return model
 
 
+def few_labels():
+    model = kerasgan.SemiSupervisedGAN(image_size=8, num_classes=3, latent_dim=4)
+    model.compile(run_eagerly=True)
+    return model
+
+
 def seen_by(source, epochs=1, **options):
     """The images of all steps of a training, and the model."""
     seen = []
@@ -257,6 +263,63 @@ def test_unknown_arguments_of_fit_and_evaluate(model):
         model.evaluate((IMAGES, LABELS), setps=3)
 
 
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (LABELS[:, None], r"The rank is 2, not 1.*tf.squeeze\(labels, -1\)"),
+        (np.eye(3, dtype="float32")[LABELS], r"turn one-hot rows into integers"),
+        (LABELS + 1, r"Some labels are out of range"),
+        (LABELS[:39], "`images` and `labels` must have the same number of rows"),
+    ],
+)
+def test_evaluate_checks_labels_of_models_that_classify(labels, message):
+    model = few_labels()
+    data = tf.data.Dataset.from_tensors((IMAGES, labels))
+    with pytest.raises(ValueError, match=message):
+        model.evaluate(data, verbose=0)
+
+
+def test_evaluate_checks_the_range_unless_it_is_told_not_to():
+    model = small_compiled(run_eagerly=True)
+    bright = IMAGES * 0.5 + 0.5
+    with pytest.raises(ValueError, match="The type is not floating point"):
+        model.evaluate((bright * 255).astype("uint8"), verbose=0)
+    with pytest.raises(ValueError, match=r"look like \[0, 1\]"):
+        model.evaluate(bright, verbose=0)
+    assert np.isfinite(model.evaluate(bright, check_inputs=False, verbose=0)).all()
+    seen = iter([IMAGES[:8], IMAGES[8:16]])
+    steps = model.evaluate(seen, steps=2, verbose=0)
+    assert steps == pytest.approx(model.evaluate(IMAGES[:16], batch_size=8, verbose=0), rel=1e-6)
+    assert next(seen, None) is None
+
+
+def test_one_image_can_be_evaluated_with_moving_statistics():
+    model = kerasgan.Pix2Pix(image_size=16, width=2, receptive_field=16, sampling_statistics="moving")
+    model.compile(run_eagerly=True)
+    images = np.random.default_rng(1).uniform(-1, 1, (1, 16, 16, 3)).astype("float32")
+    assert np.isfinite(model.evaluate((images, images), verbose=0)).all()
+    with pytest.raises(ValueError, match="With one image per batch"):
+        model.fit((images, images), batch_size=1)
+
+
+def test_devices_evaluate_equal_shares(two_devices):
+    alone = small_compiled()
+    with two_devices.scope():
+        model = small_compiled()
+    model.set_weights(alone.get_weights())
+    for size, count in ((4, 8), (6, 6), (2, 10)):
+        logs = model.evaluate(IMAGES[:count], batch_size=size, return_dict=True, verbose=0)
+        assert logs == pytest.approx(
+            alone.evaluate(IMAGES[:count], batch_size=size, return_dict=True, verbose=0), rel=1e-6
+        )
+    wanted = "On 2 devices the batch size must be fixed and a multiple of 2.*`batch_size` that divides"
+    for count in (5, 7):
+        with pytest.raises(ValueError, match=wanted):
+            model.evaluate(IMAGES[:count], batch_size=4)
+        with pytest.raises(ValueError, match=f"In `validation_data`: {wanted}"):
+            model.fit(IMAGES, batch_size=4, validation_data=IMAGES[:count])
+
+
 def test_values_come_in_one_order():
     model = small_compiled(augment="adaptive", metrics=[keras.metrics.MeanAbsoluteError(name="distance")])
     before = model.metrics_names
@@ -328,6 +391,18 @@ def test_the_direction_of_our_logs_is_known():
     less, more = keras.callbacks.EarlyStopping("val_g_loss"), keras.callbacks.EarlyStopping("class_accuracy_fake")
     kerasgan.models.keras_callbacks.prepare_callbacks(small_compiled(), [less, more])
     assert (less.mode, more.mode) == ("min", "max")
+
+
+def test_callbacks_follow_the_accuracy_on_validation_data():
+    model = few_labels()
+    stop = keras.callbacks.EarlyStopping("val_accuracy", patience=0)
+    assert model.metrics_names == ["accuracy"]
+    data = ((IMAGES[:8], LABELS[:8]), IMAGES[8:16])
+    options = {"batch_size": 8, "epochs": 2, "verbose": 0, "callbacks": [stop]}
+    history = model.fit(data, validation_data=(IMAGES, LABELS), **options).history
+    right = model.predict(IMAGES, verbose=0).argmax(1) == LABELS
+    assert history["val_accuracy"][-1] == pytest.approx(right.mean())
+    assert stop.mode == "max" and stop.best == pytest.approx(max(history["val_accuracy"]))
 
 
 def test_compile_refuses_what_evaluate_could_not_use():

@@ -17,11 +17,33 @@ def class_loss(labels, logits):
     return loss, tf.reduce_mean(tf.cast(right, tf.float32))
 
 
-class AdaptsDomains:
+class EvaluatesLabels:
+    """Mixin for models that train on other batches than those of `evaluate`, which are `(images, labels)`."""
+
+    def check_evaluation_batch(self, batch, check_range=True):
+        pair = isinstance(batch, (tuple, list)) and len(batch) == 2
+        if not pair or any(isinstance(part, (tuple, list)) for part in batch):
+            raise ValueError(
+                f"{type(self).__name__} expected batches of `(images, labels)` for `evaluate` and `validation_data`. "
+                f"Received: {tf.nest.map_structure(lambda x: np.asarray(x).shape, batch)}"
+            )
+        images, labels = checks.check_pair(batch, "images", "labels")
+        checks.check_images(images, image_size=self.image_size, channels=self.channels, check_range=check_range)
+        checks.check_labels(labels, num_classes=self.num_classes)
+
+    def _split(self, x, y, share, validation_data):
+        raise ValueError(
+            f"A {type(self).__name__} trains on other batches than it evaluates, so `validation_split` must be 0. "
+            f"Received: {share!r}. Remedy: `validation_data=(images, labels)`"
+        )
+
+
+class AdaptsDomains(EvaluatesLabels):
     """Mixin for models of domain adaptation.
 
     `fit` takes `((source_images, source_labels), target_images)`. `predict(images)` gives class probabilities of target
-    images. `evaluate((images, labels))` gives the accuracy on the target: only there are labels of the target used.
+    images. `evaluate((images, labels))` gives the accuracy on the target: only there, and in `validation_data`, are
+    labels of the target used.
 
     A model defines `target_logits(images, training)`.
     """

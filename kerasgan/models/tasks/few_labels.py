@@ -5,16 +5,16 @@ import numpy as np
 import tensorflow as tf
 
 from kerasgan.data import checks
-from kerasgan.models.tasks.adaptation import class_loss
+from kerasgan.models.tasks.adaptation import EvaluatesLabels, class_loss
 from kerasgan.models.tasks.noise import FromNoise
 from kerasgan.shapes import as_size
 
 
-class FromFewLabels(FromNoise):
+class FromFewLabels(EvaluatesLabels, FromNoise):
     """Mixin for models that classify images with few labels and draw images from noise.
 
     `fit` takes `((labelled_images, labels), images)`. `predict(images)` gives class probabilities, and
-    `evaluate((images, labels))` the accuracy. `generate` draws images.
+    `evaluate((images, labels))` the accuracy, as does `validation_data`. `generate` draws images.
 
     A model defines `class_logits(images, discriminator, training)`.
     """
