@@ -1,16 +1,19 @@
 """Checkpoints of the complete training state, from which training resumes exactly."""
 
+import contextlib
 import errno
 import os
 import platform
 import signal
 import threading
+import time
 import warnings
 from pathlib import Path
 
 import keras
 import numpy as np
 import tensorflow as tf
+from tensorflow.python.eager import context
 
 from kerasgan.arguments import KnowsItsArguments, positive_int
 from kerasgan.callbacks.checkpoint_files import STATE, first_non_finite_weight, newest, prune, weights_in_memory, write
@@ -19,6 +22,10 @@ from kerasgan.callbacks.stopping import first_non_finite
 from kerasgan.files import sweep
 from kerasgan.locks import FolderLock
 from kerasgan.version import __version__
+
+# The key of the signal of a worker other than the chief, in the store of TensorFlow's coordination service. This store
+# has no public name. Unlike a collective operation, it costs the steps nothing.
+STOP = "kerasgan/stop"
 
 
 class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
@@ -45,8 +52,9 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
     order, so a script that calls `fit` twice must create a new dataset for each call.
 
     SIGTERM and SIGINT (Ctrl-C) save at the next step boundary and then raise `SystemExit` with status 143 or 130; a
-    second signal acts immediately. With several workers each handles its own signal, and only the chief saves: if
-    another worker stops, the rest end with an error and the last regular checkpoint remains.
+    second signal acts immediately. With several workers the chief saves and ends, whichever of them gets the signal.
+    Another worker that gets it goes on until the chief has ended, and then raises `SystemExit`. Workers that do not get
+    it end with an error.
 
     Args:
         directory: folder of the checkpoints of one run.
@@ -88,6 +96,8 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
         self._finite = True
         self._due = False
         self._signal = None
+        self._told = False
+        self._asked = 0.0
         self._old_handlers = {}
         self._lock = None
 
@@ -224,7 +234,7 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
     def on_train_end(self, logs=None):
         try:
             self._save()
-            self._obey_signal()
+            self._obey_signal(trained=True)
         finally:
             self._release_signals()
             self._leave_folder()
@@ -298,17 +308,41 @@ class Checkpoint(KnowsItsArguments, keras.callbacks.Callback):
             signal.raise_signal(number)
             return
         self._signal = number
+        does = "saving after this step"
+        if not is_chief(self.model):
+            does = "the chief saves after its step, and this worker ends with it"
         # `print` is not reentrant, and a progress bar may be printing.
-        os.write(2, f"\n{signal.Signals(number).name}: saving after this step; repeat it to stop at once.\n".encode())
+        os.write(2, f"\n{signal.Signals(number).name}: {does}; repeat it to stop at once.\n".encode())
 
-    def _obey_signal(self):
-        if self._signal is None:
-            return
+    def _obey_signal(self, trained=False):
+        if _in_cluster(self.model):
+            self._share_signal()
+        if self._signal is None or not (trained or is_chief(self.model)):
+            return  # without this worker, the chief could not end its step: see `on_lost_workers`
         number, self._signal = self._signal, None
         self._save()
         self._release_signals()
         self._leave_folder()
         raise SystemExit(128 + number)
+
+    def _share_signal(self):
+        """Tells the chief of the signal of another worker."""
+        if not is_chief(self.model):
+            if self._signal is not None and not self._told:
+                self._told = True
+                with contextlib.suppress(tf.errors.AlreadyExistsError):  # that of a third worker
+                    context.context().set_config_key_value(STOP, str(self._signal))
+        elif self._old_handlers and time.monotonic() - self._asked > 1:
+            with contextlib.suppress(tf.errors.OpError):  # there is none
+                self._signal = int(context.context().get_config_key_value(STOP, timeout_in_ms=1))
+                os.write(2, f"\n{signal.Signals(self._signal).name} of another worker: saving.\n".encode())
+            self._asked = time.monotonic()
+
+    def on_lost_workers(self):
+        """Ends a worker that has received a signal. `fit` calls this if the training has lost others."""
+        if self._signal is not None and not is_chief(self.model):
+            number, self._signal = self._signal, None
+            raise SystemExit(128 + number) from None
 
     def _release_signals(self):
         while self._old_handlers:
@@ -327,10 +361,15 @@ def is_chief(model):
     return model.distribute_strategy.extended.should_checkpoint
 
 
+def _in_cluster(model):
+    """Returns whether this process is one of several workers."""
+    return model.distribute_strategy.extended._in_multi_worker_mode()
+
+
 def _agree(model, step, directory):
     """Raises an error unless all workers have found the same newest checkpoint."""
     strategy = model.distribute_strategy
-    if not strategy.extended._in_multi_worker_mode():
+    if not _in_cluster(model):
         return
     total = strategy.reduce(tf.distribute.ReduceOp.SUM, tf.constant(step, tf.int64), axis=None)
     if int(total) != step * strategy.num_replicas_in_sync:

@@ -150,13 +150,20 @@ class Fits:
         callbacks = _Callbacks(callbacks, passed_over=offset, model=self, add_history=True, **progress)
         run = dict(kwargs, shuffle=False, verbose=verbose, callbacks=callbacks, validation_data=validation_data)
         goes_on = initial_epoch < epochs
-        with (
-            self._executing(math.gcd(self.steps_per_execution, offset, steps or 0), verbose and goes_on),
-            distribute.naming_the_dead(self.distribute_strategy),
-        ):
-            if offset and goes_on:
-                self._pass_over(offset)
-            return super().fit(x, epochs=epochs, initial_epoch=initial_epoch, steps_per_epoch=steps, **run)
+        at_once = math.gcd(self.steps_per_execution, offset, steps or 0)
+        try:
+            with (
+                self._executing(at_once, verbose and goes_on),
+                distribute.naming_the_dead(self.distribute_strategy),
+            ):
+                if offset and goes_on:
+                    self._pass_over(offset)
+                return super().fit(x, epochs=epochs, initial_epoch=initial_epoch, steps_per_epoch=steps, **run)
+        except ConnectionError:
+            for callback in callbacks.callbacks:
+                if hasattr(callback, "on_lost_workers"):
+                    callback.on_lost_workers()
+            raise
 
     def _split(self, x, y, share, validation_data):
         """Returns the training arrays, None, and the arrays held out by `validation_split`."""

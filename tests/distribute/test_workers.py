@@ -153,17 +153,22 @@ def test_a_killed_worker_ends_the_other_and_both_resume(tmp_path, cluster, victi
 
 
 @pytest.mark.slow
-def test_sigterm_saves_and_ends_all(tmp_path, cluster):
+@pytest.mark.parametrize("signalled", [(0, 1), (1, 0), (1,)], ids=["chief first", "chief last", "not the chief"])
+def test_sigterm_saves_and_ends_all(tmp_path, cluster, signalled):
     processes = cluster(epochs=1000, steps=(-6, -6))
     for index, process in enumerate(processes):
         while not (tmp_path / f"worker_{index}" / "training").exists():
             assert process.poll() is None, output(tmp_path, index)
             time.sleep(0.1)
-    for process in processes:
-        process.send_signal(signal.SIGTERM)
+    step = int((tmp_path / "worker_0" / "training").read_text())
+    for index in signalled:
+        processes[index].send_signal(signal.SIGTERM)
+        time.sleep(0.3)  # more than a step
     statuses = ends(processes, timeout=DEADLINE)
-    assert statuses[0] == 143 and statuses[1] != 0, output(tmp_path, 0) + output(tmp_path, 1)
-    assert int(Checkpoint.latest(tmp_path / "shared" / "checkpoints").name[5:]) >= 6
+    said = output(tmp_path, 0) + output(tmp_path, 1)
+    assert statuses == [143, 143], said
+    assert int(Checkpoint.latest(tmp_path / "shared" / "checkpoints").name[5:]) >= step >= 6, said
+    assert "SIGTERM: the chief saves after its step, and this worker ends with it" in output(tmp_path, 1)
 
 
 @pytest.mark.slow

@@ -57,7 +57,7 @@ def state(model):
 
 
 class Kill(keras.callbacks.Callback):
-    """Dies at a step as a machine does that loses its power, or shows that it is there and goes on."""
+    """Dies at a step as a machine does that loses its power, or shows at which step it is and goes on."""
 
     def __init__(self, step, sign):
         super().__init__()
@@ -67,7 +67,8 @@ class Kill(keras.callbacks.Callback):
         if self.step > 0 and int(self.model.step.numpy()) == self.step:
             os.kill(os.getpid(), signal.SIGKILL)
         if self.step < 0 and int(self.model.step.numpy()) >= -self.step:
-            self.sign.touch()
+            self.sign.with_suffix(".new").write_text(str(int(self.model.step.numpy())))
+            self.sign.with_suffix(".new").rename(self.sign)
             time.sleep(0.2)
 
 
